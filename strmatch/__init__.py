@@ -1,0 +1,41 @@
+"""STR-Match: training-free video editing on a pretrained text-to-video model.
+
+>>> editor = STRMatch(load_backbone("miniature"))
+>>> inversion = editor.invert(frames, "a red circle moving right over bricks")
+>>> editor.edit(inversion, "a blue square moving right over bricks").frames
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from strmatch.backbones.loading import WeightsError, load_backbone
+    from strmatch.editor import EditResult, Inversion, STRMatch
+    from strmatch.score import str_score
+    from strmatch.settings import EditSettings
+
+__all__ = [
+    "EditResult",
+    "EditSettings",
+    "Inversion",
+    "STRMatch",
+    "WeightsError",
+    "load_backbone",
+    "str_score",
+]
+_HOMES = {
+    "EditResult": "strmatch.editor",
+    "EditSettings": "strmatch.settings",
+    "Inversion": "strmatch.editor",
+    "STRMatch": "strmatch.editor",
+    "WeightsError": "strmatch.backbones.loading",
+    "load_backbone": "strmatch.backbones.loading",
+    "str_score": "strmatch.score",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # On demand, because torch takes seconds to import and a command line's --help needs none of it.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'strmatch' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

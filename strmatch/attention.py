@@ -1,0 +1,64 @@
+"""Attention that is fused by default and shows its probabilities to whoever asks."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+Probe = Callable[[Tensor], None]
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    scale: float,
+    bias: Tensor | None = None,
+    probe: Probe | None = None,
+) -> Tensor:
+    """softmax(scale · query keyᵀ + bias) value.
+
+    Args:
+        query: (batch, heads, queries, d).
+        key, value: (batch, heads, keys, d).
+        bias: added to the logits, broadcast to (batch, heads, queries, keys).
+        probe: receives the probabilities (batch, heads, queries, keys); without one the fused
+            kernel runs and no map is ever materialised.
+
+    Returns:
+        (batch, heads, queries, d).
+    """
+    if probe is None:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
+    logits = query @ key.transpose(-1, -2) * scale
+    probabilities = (logits if bias is None else logits + bias).softmax(dim=-1)
+    probe(probabilities)
+    return probabilities @ value
+
+
+@contextmanager
+def record_attention(modules: Mapping[str, Any]) -> Iterator[dict[str, Tensor]]:
+    """Collect the attention probabilities of `modules` during the forward passes inside the block.
+
+    Each module hands its `probe` attribute to `attend`. Yields a dict that every forward pass
+    fills: name → (batch, heads, queries, keys), attached to the graph. A second pass inside the
+    block replaces the maps of the first.
+    """
+    maps: dict[str, Tensor] = {}
+
+    def keep_as(name: str) -> Probe:
+        def keep(probabilities: Tensor) -> None:
+            maps[name] = probabilities
+
+        return keep
+
+    for name, module in modules.items():
+        module.probe = keep_as(name)
+    try:
+        yield maps
+    finally:
+        for module in modules.values():
+            module.probe = None

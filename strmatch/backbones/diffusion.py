@@ -1,0 +1,153 @@
+"""A backbone made of a diffusers-format text-to-video model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from strmatch.attention import record_attention
+from strmatch.ddim import to_epsilon
+from strmatch.loss import LayerMaps
+from strmatch.settings import EditSettings
+
+
+class VideoDiffusion:
+    """UNet, autoencoder, text encoder, tokenizer and scheduler behind the `Backbone` protocol.
+
+    Args:
+        unet: called as unet(sample (b, c, f, h, w), timestep, text (b, tokens, d)) and offering
+            `attention_blocks(level)` and `num_levels`, as `LaVieUNet` does.
+        vae: an AutoencoderKL.
+        text_encoder: a CLIPTextModel.
+        tokenizer: a CLIPTokenizer.
+        scheduler: a DDIMScheduler.
+        settings: the edit settings that suit the model.
+        revision: names the weights.
+    """
+
+    frames_at_once = 4
+    """Frames that the autoencoder takes in one call, to bound memory."""
+
+    def __init__(
+        self,
+        unet: nn.Module,
+        vae: nn.Module,
+        text_encoder: nn.Module,
+        tokenizer: Any,
+        scheduler: Any,
+        settings: EditSettings,
+        revision: str = "unversioned",
+    ) -> None:
+        self.unet: Any = unet.eval().requires_grad_(False)
+        self.vae: Any = vae.eval().requires_grad_(False)
+        self.text_encoder: Any = text_encoder.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.scheduler = scheduler
+        self.settings = settings
+        self.revision = revision
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.unet.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.unet.parameters()).dtype
+
+    @torch.no_grad()
+    def encode(self, frames: np.ndarray) -> Tensor:
+        """See `Backbone.encode`; the posterior's mean.
+
+        Raises:
+            ValueError: not uint8 (f, H, W, 3), or H or W no multiple of the autoencoder's factor.
+        """
+        frames = np.asarray(frames)
+        if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
+            raise ValueError(
+                f"frames must be uint8 (f, H, W, 3), got {frames.dtype} {frames.shape}"
+            )
+        factor, _ = self.pixel_size(1, 1)
+        if frames.shape[1] % factor or frames.shape[2] % factor:
+            raise ValueError(
+                f"frame height and width must be multiples of {factor}, "
+                f"got {frames.shape[1]}×{frames.shape[2]}"
+            )
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
+        images = (pixels.permute(0, 3, 1, 2) / 127.5 - 1).to(self.dtype)
+        means = [
+            self.vae.encode(chunk).latent_dist.mean for chunk in images.split(self.frames_at_once)
+        ]
+        latents = torch.cat(means) * self.vae.config.scaling_factor
+        return latents.transpose(0, 1)[None].contiguous().to(self._latents_dtype)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> np.ndarray:
+        """See `Backbone.decode`."""
+        frames = (latents[0] / self.vae.config.scaling_factor).transpose(0, 1).to(self.dtype)
+        images = torch.cat(
+            [self.vae.decode(chunk).sample for chunk in frames.split(self.frames_at_once)]
+        )
+        pixels = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return pixels.permute(0, 2, 3, 1).cpu().numpy()
+
+    def pixel_size(self, height: int, width: int) -> tuple[int, int]:
+        """See `Backbone.pixel_size`."""
+        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        return height * factor, width * factor
+
+    @torch.no_grad()
+    def embed(self, prompt: str) -> Tensor:
+        """See `Backbone.embed`; the text encoder's last hidden state."""
+        tokens = self.tokenizer(
+            prompt,
+            padding="max_length",
+            max_length=self.tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        return self.text_encoder(tokens.input_ids.to(self.device))[0]
+
+    def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
+        """See `Backbone.epsilon`."""
+        latents = latents.expand(embeddings.shape[0], -1, -1, -1, -1)
+        output = self.unet(latents.to(self.dtype), timestep, embeddings).to(latents.dtype)
+        alpha = float(self.scheduler.alphas_cumprod[timestep])
+        return to_epsilon(output, latents, alpha, self.scheduler.config.prediction_type)
+
+    def attention_maps(
+        self,
+        latents: Tensor,
+        timestep: int,
+        embedding: Tensor,
+        levels: Sequence[int] | None,
+    ) -> list[LayerMaps]:
+        """See `Backbone.attention_maps`.
+
+        Raises:
+            ValueError: the UNet has no attention at one of `levels`.
+        """
+        if levels is None:
+            levels = [n for n in range(1, self.unet.num_levels) if self.unet.attention_blocks(n)]
+        blocks: dict[str, Any] = {}
+        for level in levels:
+            found = self.unet.attention_blocks(level)
+            if not found:
+                raise ValueError(f"scored_levels: the UNet has no attention at level {level}")
+            blocks |= found
+        spatial = {name: block.attn1 for name, block in blocks.items()}
+        temporal = {f"{name}.temporal": block.attn_temp for name, block in blocks.items()}
+        with record_attention(spatial | temporal) as maps:
+            self.unet(latents.to(self.dtype), timestep, embedding)
+        return [
+            LayerMaps(
+                maps[name].to(latents.dtype),
+                maps[f"{name}.temporal"].to(latents.dtype),
+            )
+            for name in blocks
+        ]
+
+    @property
+    def _latents_dtype(self) -> torch.dtype:
+        return torch.promote_types(self.dtype, torch.float32)

@@ -1,0 +1,445 @@
+"""LaVie base's UNet (Wang et al. 2023): Stable Diffusion's with temporal attention in each block.
+
+Our own implementation, with the official state dict's names. Shapes: b clips, c channels,
+f frames, h×w positions, n = h·w of one frame, d channels of one head.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import zip_longest
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+from strmatch.attention import Probe, attend
+
+ROTARY_CHANNELS = 32
+POSITION_BUCKETS = 32
+MAX_DISTANCE = 32
+
+
+def timestep_features(timestep: Tensor, width: int) -> Tensor:
+    """Sinusoidal features (b, width) of timesteps (b,), cosines first."""
+    half = width // 2
+    exponents = torch.arange(half, device=timestep.device, dtype=timestep.dtype) / half
+    angles = timestep[:, None] * 10000.0**-exponents
+    return torch.cat((angles.cos(), angles.sin()), dim=-1)
+
+
+def relative_position_buckets(frames: int, device: torch.device | None = None) -> Tensor:
+    """T5's bidirectional buckets (f, f) of query frame i (rows) and key frame j (columns).
+
+    Half of the buckets serve the future; of each half, the first half are exact distances and
+    the rest grow logarithmically up to the maximal one.
+    """
+    half, exact = POSITION_BUCKETS // 2, POSITION_BUCKETS // 4
+    positions = torch.arange(frames, device=device)
+    offset = positions[None, :] - positions[:, None]
+    distance = offset.abs()
+    growth = (distance.clamp(min=1) / exact).log() / math.log(MAX_DISTANCE / exact)
+    coarse = (exact + (growth * (half - exact)).long()).clamp(max=half - 1)
+    return half * (offset > 0) + torch.where(distance < exact, distance, coarse)
+
+
+class RelativePositionBias(nn.Module):
+    """A learned bias (heads, f, f) on the temporal attention logits."""
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.relative_attention_bias = nn.Embedding(POSITION_BUCKETS, heads)
+
+    def forward(self, frames: int) -> Tensor:
+        table = self.relative_attention_bias
+        return table(relative_position_buckets(frames, table.weight.device)).permute(2, 0, 1)
+
+
+class RotaryEmbedding(nn.Module):
+    """Rotary positions (Su et al. 2021) on the first 32 channels of a head."""
+
+    freqs: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        exponents = torch.arange(0, ROTARY_CHANNELS, 2) / ROTARY_CHANNELS
+        self.register_buffer("freqs", 10000.0**-exponents)  # the official checkpoint holds it
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn x (…, f, d) by its frame's index."""
+        dtype = torch.promote_types(self.freqs.dtype, torch.float32)
+        positions = torch.arange(x.shape[-2], device=x.device, dtype=dtype)
+        angles = positions[:, None] * self.freqs.to(dtype)
+        cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+        turning, fixed = x.split((ROTARY_CHANNELS, x.shape[-1] - ROTARY_CHANNELS), dim=-1)
+        # Adjacent channels form a pair, unlike in LLaMA, which pairs the two halves.
+        even, odd = turning[..., 0::2], turning[..., 1::2]
+        turned = torch.stack((even * cos - odd * sin, odd * cos + even * sin), dim=-1).flatten(-2)
+        return torch.cat((turned, fixed), dim=-1)
+
+
+class Attention(nn.Module):
+    """Multi-head attention (batch, queries, c) → (batch, queries, c).
+
+    Its `probe`, if set, receives the probabilities (batch, heads, queries, keys).
+    """
+
+    def __init__(self, width: int, heads: int, text_width: int | None = None) -> None:
+        super().__init__()
+        self.num_heads = heads
+        self.scale = (width // heads) ** -0.5
+        self.to_q = nn.Linear(width, width, bias=False)
+        self.to_k = nn.Linear(text_width or width, width, bias=False)
+        self.to_v = nn.Linear(text_width or width, width, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(width, width))
+        self.probe: Probe | None = None
+
+    def forward(self, x: Tensor, text: Tensor | None = None) -> Tensor:
+        """Attend to `text` (batch, tokens, text_width), or to x itself."""
+        keys = x if text is None else text
+        query, key, value = self.to_q(x), self.to_k(keys), self.to_v(keys)
+        return self._attend(self._split(query), self._split(key), self._split(value))
+
+    def _attend(
+        self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
+    ) -> Tensor:
+        """Queries, keys and values (batch, heads, tokens, d) → (batch, queries, c)."""
+        out = attend(query, key, value, scale=self.scale, bias=bias, probe=self.probe)
+        return self.to_out(out.transpose(1, 2).flatten(2))
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+
+
+class TemporalAttention(Attention):
+    """Self-attention over the frames of one position, (batch, f, c) → (batch, f, c)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__(width, heads)
+        nn.init.zeros_(self.to_out.get_parameter("0.weight"))
+        self.time_rel_pos_bias = RelativePositionBias(heads)
+        self.rotary_emb = RotaryEmbedding()
+
+    def _attend(
+        self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
+    ) -> Tensor:
+        bias = self.time_rel_pos_bias(query.shape[-2])[None].to(query.dtype)
+        return super()._attend(self.rotary_emb(query), self.rotary_emb(key), value, bias)
+
+
+class GEGLU(nn.Module):
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.proj = nn.Linear(width, 2 * inner)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden, gate = self.proj(x).chunk(2, dim=-1)
+        return hidden * F.gelu(gate)
+
+
+class TransformerBlock(nn.Module):
+    """Spatial, text and temporal attention and a feed-forward net, (b, f, n, c) → (b, f, n, c).
+
+    Probed maps: attn1 (b·f, heads, n, n), attn2 (b, heads, f·n, tokens),
+    attn_temp (b·n, heads, f, f).
+    """
+
+    def __init__(self, width: int, heads: int, text_width: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attn1 = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.attn2 = Attention(width, heads, text_width)
+        self.norm_temp = nn.LayerNorm(width)
+        self.attn_temp = TemporalAttention(width, heads)
+        self.norm3 = nn.LayerNorm(width)
+        # The identity stands where the official code has its dropout: the names count it.
+        self.ff = _named(
+            net=nn.Sequential(GEGLU(width, 4 * width), nn.Identity(), nn.Linear(4 * width, width))
+        )
+
+    def forward(self, x: Tensor, text: Tensor) -> Tensor:
+        b, f, n, _ = x.shape
+        x = x + self.attn1(self.norm1(x).flatten(0, 1)).unflatten(0, (b, f))
+        x = x + self.attn2(self.norm2(x).flatten(1, 2), text).unflatten(1, (f, n))
+        by_position = self.norm_temp(x).transpose(1, 2).flatten(0, 1)  # (b·n, f, c)
+        x = x + self.attn_temp(by_position).unflatten(0, (b, n)).transpose(1, 2)
+        return x + self.ff(self.norm3(x))
+
+
+class Transformer(nn.Module):
+    """One transformer block around a clip, (b, c, f, h, w) → (b, c, f, h, w)."""
+
+    def __init__(self, width: int, heads: int, text_width: int, groups: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(groups, width, eps=1e-6)
+        self.proj_in = nn.Conv2d(width, width, 1)
+        self.transformer_blocks = nn.ModuleList([TransformerBlock(width, heads, text_width)])
+        self.proj_out = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor, text: Tensor) -> Tensor:
+        b, _, f, h, w = x.shape
+        # Normalised frame by frame, unlike the resnets.
+        frames = self.proj_in(self.norm(x.transpose(1, 2).flatten(0, 1)))
+        tokens = frames.flatten(2).transpose(1, 2).unflatten(0, (b, f))
+        for block in self.transformer_blocks:
+            tokens = block(tokens, text)
+        frames = self.proj_out(tokens.flatten(0, 1).transpose(1, 2).unflatten(2, (h, w)))
+        return x + frames.unflatten(0, (b, f)).transpose(1, 2)
+
+
+class FrameConv2d(nn.Conv2d):
+    """A 2-D convolution of each frame of a clip, (b, c, f, h, w) → (b, c′, f, h′, w′)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        frames = super().forward(x.transpose(1, 2).flatten(0, 1))
+        return frames.unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2)
+
+
+class ResnetBlock(nn.Module):
+    """Two convolutions, told the timestep in between, (b, c, f, h, w) → (b, c′, f, h, w)."""
+
+    def __init__(self, in_width: int, width: int, time_width: int, groups: int) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(groups, in_width, eps=1e-5)
+        self.conv1 = FrameConv2d(in_width, width, 3, padding=1)
+        self.time_emb_proj = nn.Linear(time_width, width)
+        self.norm2 = nn.GroupNorm(groups, width, eps=1e-5)
+        self.conv2 = FrameConv2d(width, width, 3, padding=1)
+        if in_width != width:
+            self.conv_shortcut = FrameConv2d(in_width, width, 1)
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        # The norms see the whole clip: their statistics run over all frames.
+        hidden = self.conv1(F.silu(self.norm1(x)))
+        hidden = hidden + self.time_emb_proj(F.silu(time))[:, :, None, None, None]
+        hidden = self.conv2(F.silu(self.norm2(hidden)))
+        return hidden + (self.conv_shortcut(x) if hasattr(self, "conv_shortcut") else x)
+
+
+class Upsample(nn.Module):
+    """(b, c, f, h, w) → (b, c, f, *size)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = FrameConv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor, size: torch.Size) -> Tensor:
+        return self.conv(F.interpolate(x, size=(x.shape[2], *size), mode="nearest"))
+
+
+class Block(nn.Module):
+    """The layers of one resolution on the way down, in the middle or on the way up."""
+
+    def __init__(self, resnets: list[ResnetBlock], attentions: list[Transformer]) -> None:
+        super().__init__()
+        self.resnets = nn.ModuleList(resnets)
+        self.attentions = nn.ModuleList(attentions)
+        self.downsamplers = nn.ModuleList()
+        self.upsamplers = nn.ModuleList()
+
+    def layers(self) -> Iterator[tuple[Any, Any]]:
+        """Each resnet with the transformer after it, or with what leaves x as it is."""
+        return zip_longest(self.resnets, self.attentions, fillvalue=lambda x, text: x)
+
+
+class LaVieUNet(ModelMixin, ConfigMixin):
+    """Predicts noise (or v) from noisy latents, a timestep and a text condition.
+
+    The arguments are those of the official class, and the defaults LaVie base's.
+
+    Args:
+        sample_size: the latent size of training; any other works too.
+        down_block_types: finest level first, `CrossAttnDownBlock3D` or `DownBlock3D`.
+        up_block_types: coarsest level first, `CrossAttnUpBlock3D` or `UpBlock3D`.
+        block_out_channels: the width of each level, finest first.
+        layers_per_block: resnets of each level on the way down; one more on the way up.
+        cross_attention_dim: the width of the text condition.
+        attention_head_dim: the NUMBER of heads, in all levels or level by level. The name is
+            Stable Diffusion 1's mistake.
+
+    Raises:
+        ValueError: names the argument that does not fit.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        sample_size: int | Sequence[int] | None = 64,
+        in_channels: int = 4,
+        out_channels: int = 4,
+        down_block_types: Sequence[str] = ("CrossAttnDownBlock3D",) * 3 + ("DownBlock3D",),
+        up_block_types: Sequence[str] = ("UpBlock3D",) + ("CrossAttnUpBlock3D",) * 3,
+        block_out_channels: Sequence[int] = (320, 640, 1280, 1280),
+        layers_per_block: int = 2,
+        cross_attention_dim: int = 768,
+        attention_head_dim: int | Sequence[int] = 8,
+        norm_num_groups: int = 32,
+    ) -> None:
+        super().__init__()
+        widths, levels = list(block_out_channels), len(block_out_channels)
+        _require(levels > 0, "block_out_channels is empty")
+        heads = attention_head_dim
+        heads = [heads] * levels if isinstance(heads, int) else list(heads)
+        down_attends = _has_attention("down_block_types", "Down", down_block_types, levels)
+        up_attends = _has_attention("up_block_types", "Up", up_block_types, levels)
+        attends = [down or up for down, up in zip(down_attends, up_attends[::-1], strict=True)]
+        attends[-1] = True  # the middle block
+        _check_widths(widths, heads, attends, norm_num_groups)
+        _require(layers_per_block >= 1, f"layers_per_block={layers_per_block} is less than 1")
+
+        self.num_levels = levels
+        time_width = 4 * widths[0]
+        resnet = partial(ResnetBlock, time_width=time_width, groups=norm_num_groups)
+
+        def transformers(level: int, count: int) -> list[Transformer]:
+            dims = (widths[level], heads[level], cross_attention_dim, norm_num_groups)
+            return [Transformer(*dims) for _ in range(count)]
+
+        self.conv_in = FrameConv2d(in_channels, widths[0], 3, padding=1)
+        self.time_embedding = _named(
+            linear_1=nn.Linear(widths[0], time_width),
+            act=nn.SiLU(),
+            linear_2=nn.Linear(time_width, time_width),
+        )
+
+        self.down_blocks: Any = nn.ModuleList()
+        skips = [widths[0]]  # the widths of what `forward` collects
+        for level, width in enumerate(widths):
+            layers = layers_per_block
+            resnets = [resnet(width if i else skips[-1], width) for i in range(layers)]
+            block = Block(resnets, transformers(level, layers if down_attends[level] else 0))
+            skips += [width] * layers
+            if level < levels - 1:
+                conv = FrameConv2d(width, width, 3, stride=2, padding=1)
+                block.downsamplers.append(_named(conv=conv))
+                skips.append(width)
+            self.down_blocks.append(block)
+
+        resnets = [resnet(widths[-1], widths[-1]) for _ in range(2)]
+        self.mid_block = Block(resnets, transformers(levels - 1, 1))
+
+        self.up_blocks: Any = nn.ModuleList()
+        below = widths[-1]
+        for level, attending in zip(reversed(range(levels)), up_attends, strict=True):
+            width, layers = widths[level], layers_per_block + 1
+            resnets = [resnet((width if i else below) + skips.pop(), width) for i in range(layers)]
+            block = Block(resnets, transformers(level, layers if attending else 0))
+            if level > 0:
+                block.upsamplers.append(Upsample(width))
+            self.up_blocks.append(block)
+            below = width
+
+        self.conv_norm_out = nn.GroupNorm(norm_num_groups, widths[0], eps=1e-5)
+        self.conv_out = FrameConv2d(widths[0], out_channels, 3, padding=1)
+
+    def forward(
+        self, sample: Tensor, timestep: Tensor | float, encoder_hidden_states: Tensor
+    ) -> Tensor:
+        """The model's output (b, c, f, h, w).
+
+        Args:
+            sample: (b, c, f, h, w), with any number of frames.
+            timestep: one, or one a clip: (b,).
+            encoder_hidden_states: the text condition (b, tokens, d).
+        """
+        precise = torch.promote_types(sample.dtype, torch.float32)
+        timesteps = torch.as_tensor(timestep, device=sample.device).to(precise)
+        features = timestep_features(timesteps.expand(len(sample)), self.conv_in.out_channels)
+        time = self.time_embedding(features.to(sample.dtype))
+        text = encoder_hidden_states
+
+        x = self.conv_in(sample)
+        skips = [x]
+        for block in self.down_blocks:
+            for resnet, attention in block.layers():
+                x = attention(resnet(x, time), text)
+                skips.append(x)
+            for downsampler in block.downsamplers:
+                x = downsampler(x)
+                skips.append(x)
+        for resnet, attention in self.mid_block.layers():
+            x = attention(resnet(x, time), text)
+        for block in self.up_blocks:
+            for resnet, attention in block.layers():
+                x = attention(resnet(torch.cat((x, skips.pop()), dim=1), time), text)
+            for upsampler in block.upsamplers:
+                # The skip's size, not twice the own: odd sizes were rounded up on the way down.
+                x = upsampler(x, skips[-1].shape[-2:])
+        # As in the resnets, the norm's statistics run over all frames.
+        return self.conv_out(F.silu(self.conv_norm_out(x)))
+
+    def attention_blocks(self, level: int) -> dict[str, TransformerBlock]:
+        """The transformer blocks at resolution `level` by their dotted names, as executed.
+
+        Level 0 is the finest; the middle block belongs to the coarsest. Empty where there is no
+        attention, or no such level.
+        """
+        if level not in range(self.num_levels):
+            return {}
+        stages = [f"down_blocks.{level}", f"up_blocks.{self.num_levels - 1 - level}"]
+        if level == self.num_levels - 1:
+            stages.insert(1, "mid_block")
+        return {
+            f"{stage}.{name}": module
+            for stage in stages
+            for name, module in self.get_submodule(stage).named_modules()
+            if isinstance(module, TransformerBlock)
+        }
+
+    @classmethod
+    def from_pretrained(cls, folder: Any, **kwargs: Any) -> Any:
+        """As diffusers' `from_pretrained`, but missing or unexpected weights are an error.
+
+        Raises:
+            ValueError: the weights are not exactly those of the architecture.
+        """
+        with_report = kwargs.pop("output_loading_info", False)
+        model, report = super().from_pretrained(folder, output_loading_info=True, **kwargs)
+        wrong = {kind: sorted(map(str, keys)) for kind, keys in report.items() if keys}
+        if wrong:
+            raise ValueError(f"the weights in {folder} do not fit {cls.__name__}: {wrong}")
+        return (model, report) if with_report else model
+
+
+def _named(**modules: nn.Module) -> nn.Sequential:
+    """A chain of modules that the state dict knows by name."""
+    return nn.Sequential(OrderedDict(modules))
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _has_attention(argument: str, way: str, types: Sequence[str], levels: int) -> list[bool]:
+    known = (f"CrossAttn{way}Block3D", f"{way}Block3D")
+    _require(
+        len(types) == levels and set(types) <= set(known),
+        f"{argument} must be {known[0]} or {known[1]} for each of {levels} levels (as many as "
+        f"block_out_channels), got {list(types)}",
+    )
+    return [name == known[0] for name in types]
+
+
+def _check_widths(widths: list[int], heads: list[int], attends: list[bool], groups: int) -> None:
+    _require(
+        len(heads) == len(widths),
+        f"attention_head_dim must be one number or one for each of {len(widths)} levels (as many "
+        f"as block_out_channels), got {heads}",
+    )
+    for width, count, attending in zip(widths, heads, attends, strict=True):
+        _require(
+            width > 0 and width % groups == 0,
+            f"block_out_channels must be multiples of norm_num_groups={groups}, got {width}",
+        )
+        _require(
+            not attending
+            or (count > 0 and width % count == 0 and width // count >= ROTARY_CHANNELS),
+            f"attention_head_dim, the number of heads, must split {width} channels into equal "
+            f"heads of at least {ROTARY_CHANNELS}, got {count}",
+        )

@@ -1,0 +1,168 @@
+"""STR-Match, Algorithm 1 of arXiv 2506.22868: invert a clip, then edit it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from strmatch.backbones.base import Backbone
+from strmatch.ddim import Schedule, ddim_step, invert
+from strmatch.masks import blend, latent_mask
+from strmatch.matching import Matcher
+from strmatch.settings import EditSettings
+
+Callback = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """A clip's way into noise. Serves any number of edits."""
+
+    latents: Tensor
+    """(T + 1, 1, c, f, h, w): z^src of every noise level, clean first."""
+    source_prompt: str
+    schedule: Schedule
+    label: str
+    """The `inversion_label` it was made with."""
+
+
+@dataclass(frozen=True)
+class EditResult:
+    frames: np.ndarray
+    """uint8 (f, H, W, 3), RGB."""
+    latents: Tensor
+    """(1, c, f, h, w): z_0^tgt."""
+    settings: EditSettings
+    """What the edit was made with, overrides included."""
+
+
+class STRMatch:
+    """Edits clips with a frozen text-to-video backbone.
+
+    Args:
+        backbone: see `strmatch.load_backbone`.
+        settings: the defaults of every edit; those of the backbone's preset if not given.
+    """
+
+    def __init__(self, backbone: Backbone, settings: EditSettings | None = None) -> None:
+        self.backbone = backbone
+        self.settings = settings or backbone.settings
+
+    @torch.no_grad()
+    def invert(self, frames: np.ndarray, source_prompt: str, **overrides: Any) -> Inversion:
+        """Part 1 of Algorithm 1: walk the clip into noise with its own prompt, unguided.
+
+        Args:
+            frames: uint8 (f, H, W, 3), RGB.
+            source_prompt: what the clip shows.
+            **overrides: `num_inference_steps`, `inversion_label` (see `EditSettings`).
+
+        Raises:
+            ValueError: frames of another shape or dtype, or of a size the backbone cannot take.
+        """
+        settings = replace(self.settings, **overrides)
+        return self._invert(self.backbone.encode(frames), source_prompt, settings)
+
+    @torch.no_grad()
+    def edit(
+        self,
+        inversion: Inversion,
+        target_prompt: str,
+        *,
+        mask: np.ndarray | None = None,
+        callback: Callback | None = None,
+        **overrides: Any,
+    ) -> EditResult:
+        """Part 2 of Algorithm 1: denoise towards the target prompt, held by the STR score.
+
+        Args:
+            inversion: from `invert`; its number of steps and label hold unless overridden, in
+                which case the clip is inverted again.
+            target_prompt: what the clip shall show.
+            mask: bool (f, H, W), True where editing is wanted; None: everywhere.
+            callback: called after each step with a dict of step (from 0), timestep, loss and
+                grad_norm (at the latents before the SGD step) and latents (after blending).
+                Without a callback, λ = 0 computes neither loss nor gradient.
+            **overrides: fields of `EditSettings`.
+
+        Raises:
+            ValueError: the mask does not have the clip's frames and size.
+        """
+        as_inverted: dict[str, Any] = {
+            "num_inference_steps": inversion.schedule.num_steps,
+            "inversion_label": inversion.label,
+        }
+        settings = replace(self.settings, **as_inverted | overrides)
+        if any(getattr(settings, name) != value for name, value in as_inverted.items()):
+            inversion = self._invert(inversion.latents[0], inversion.source_prompt, settings)
+        alphas, timesteps = inversion.schedule.alphas, inversion.schedule.timesteps
+        z_source = inversion.latents
+        editable = None if mask is None else self._latent_mask(mask, z_source[0], settings)
+
+        source = self.backbone.embed(inversion.source_prompt)
+        target = self.backbone.embed(target_prompt)
+        unconditional = source
+        if settings.negative_prompt is not None:
+            unconditional = self.backbone.embed(settings.negative_prompt)
+        scored = [unconditional, target] if settings.scored_halves == "both" else [target]
+        matcher = Matcher(self.backbone, settings)
+
+        z = z_source[-1]
+        for step, level in enumerate(range(inversion.schedule.num_steps, 0, -1)):
+            t = timesteps[level]
+            loss = grad_norm = float("nan")
+            if settings.lam > 0 or callback:
+                source_features = matcher.features(z_source[level], t, source)
+                value, gradient = matcher.loss_and_gradient(z, t, scored, source_features)
+                loss, grad_norm = value.item(), gradient.norm().item()
+                z = z - settings.lam * gradient
+            epsilon = self._guided_epsilon(z, t, unconditional, target, settings.guidance_scale)
+            z = ddim_step(z, epsilon, alphas[level], alphas[level - 1])
+            if editable is not None:
+                z = blend(z, z_source[level - 1], editable)
+            if callback:
+                callback(
+                    {
+                        "step": step,
+                        "timestep": t,
+                        "loss": loss,
+                        "grad_norm": grad_norm,
+                        "latents": z,
+                    }
+                )
+        return EditResult(self.backbone.decode(z), z, settings)
+
+    def _invert(self, latents: Tensor, source_prompt: str, settings: EditSettings) -> Inversion:
+        embedding = self.backbone.embed(source_prompt)
+        schedule = Schedule.from_scheduler(self.backbone.scheduler, settings.num_inference_steps)
+        trajectory = invert(
+            lambda z, t: self.backbone.epsilon(z, t, embedding),
+            latents,
+            schedule,
+            settings.inversion_label,
+        )
+        return Inversion(trajectory, source_prompt, schedule, settings.inversion_label)
+
+    def _guided_epsilon(
+        self, z: Tensor, t: int, unconditional: Tensor, target: Tensor, guidance_scale: float
+    ) -> Tensor:
+        """Classifier-free guidance (Ho & Salimans 2022); one pass where the halves are equal."""
+        if guidance_scale == 1 or torch.equal(unconditional, target):
+            return self.backbone.epsilon(z, t, target)
+        both = torch.cat([unconditional, target])
+        epsilon_u, epsilon_c = self.backbone.epsilon(z, t, both).chunk(2)
+        return epsilon_u + guidance_scale * (epsilon_c - epsilon_u)
+
+    def _latent_mask(self, mask: np.ndarray, latents: Tensor, settings: EditSettings) -> Tensor:
+        mask = np.asarray(mask)
+        frames, (height, width) = latents.shape[2], latents.shape[3:]
+        size = (frames, *self.backbone.pixel_size(height, width))
+        if mask.shape != size or mask.dtype != np.bool_:
+            raise ValueError(
+                f"mask must be bool (f, H, W) = {size} like the clip, got {mask.dtype} {mask.shape}"
+            )
+        pixels = torch.from_numpy(mask).to(latents.device)
+        return latent_mask(pixels, height, width, settings.mask_dilation)

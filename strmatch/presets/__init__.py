@@ -1,0 +1,32 @@
+"""Presets: what suits one backbone. A preset is one small module with a `PRESET`."""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from strmatch.settings import EditSettings
+
+NAMES = ("miniature", "lavie")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A backbone's weights, the clips it was trained on and the edit settings that suit it."""
+
+    weights: str | None
+    """Folder or fsspec URI of the weights; None where the user has to name it."""
+    num_frames: int
+    height: int
+    width: int
+    fps: float
+    edit: EditSettings
+
+
+def load_preset(name: str) -> Preset:
+    """The preset called `name`.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"no preset {name!r}; there are {', '.join(NAMES)}")
+    return import_module(f"strmatch.presets.{name}").PRESET

@@ -1,0 +1,116 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import fsspec
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from strmatch import WeightsError, load_backbone
+from strmatch.backbones.loading import weights_revision
+from tests.strmatch.tiny import tiny_backbone
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return tiny_backbone(dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def saved(backbone, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny model")
+    for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
+        getattr(backbone, part).save_pretrained(folder / part)
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    return Path(shutil.copytree(saved, tmp_path / "model"))
+
+
+def change_weights(path, change):
+    weights = load_file(path)
+    change(weights)
+    save_file(weights, path)
+
+
+def test_a_saved_model_is_the_same_again(backbone, folder):
+    loaded = load_backbone(folder, device="cpu")
+    latents = torch.randn(1, 4, 4, 8, 8)
+    embedding = backbone.embed("a red circle")
+    assert torch.equal(loaded.embed("a red circle"), embedding)
+    assert torch.equal(
+        loaded.epsilon(latents, 500, embedding), backbone.epsilon(latents, 500, embedding)
+    )
+    assert loaded.revision == weights_revision(folder)
+    assert load_backbone(folder, dtype=torch.float64).dtype == torch.float64
+
+
+def test_the_revision_follows_the_contents(folder, tmp_path):
+    copy = Path(shutil.copytree(folder, tmp_path / "elsewhere"))
+    assert weights_revision(copy) == weights_revision(folder)
+    change_weights(copy / UNET, lambda weights: weights["conv_in.bias"].add_(1))
+    assert weights_revision(copy) != weights_revision(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weights, name: weights.pop(name),
+        lambda weights, name: weights.update({"surplus": torch.zeros(1)}),
+        lambda weights, name: weights.update({name: torch.zeros(3)}),
+    ],
+    ids=["missing", "surplus", "misshapen"],
+)
+@pytest.mark.parametrize(
+    ("part", "name"), [("unet", "conv_in.bias"), ("vae", "encoder.conv_in.bias")]
+)
+def test_weights_that_do_not_fit_exactly_are_refused(folder, part, name, change):
+    path = folder / part / "diffusion_pytorch_model.safetensors"
+    change_weights(path, lambda weights: change(weights, name))
+    with pytest.raises(WeightsError, match=part):
+        load_backbone(folder)
+
+
+def test_pickled_weights_are_not_read(folder):
+    weights = load_file(folder / UNET)
+    (folder / UNET).unlink()
+    torch.save(weights, folder / "unet/diffusion_pytorch_model.bin")
+    with pytest.raises(WeightsError, match="LaVieUNet"):
+        load_backbone(folder)
+
+
+def test_a_uri_is_fetched_once(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("STRMATCH_CACHE", str(tmp_path / "cache"))
+    memory = fsspec.filesystem("memory")
+    memory.put(str(folder), "/models/tiny", recursive=True)
+    loaded = load_backbone("memory://models/tiny")
+    assert loaded.revision == weights_revision(folder)
+    memory.rm("/models/tiny", recursive=True)
+    assert load_backbone("memory://models/tiny").revision == loaded.revision
+    with pytest.raises(WeightsError, match="memory://models/none"):
+        load_backbone("memory://models/none")
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with pytest.raises(WeightsError, match="'lavie' ships no weights: name a folder or URI"):
+        load_backbone("lavie")
+    with pytest.raises(WeightsError, match=r"nowhere is no model folder: it has no unet/"):
+        load_backbone(tmp_path / "nowhere")
+
+
+def test_importing_the_library_needs_no_pipeline():
+    code = (
+        "import sys, strmatch; "
+        "print([m for m in ('ray', 'pyarrow', 'decord', 'diffusers') if m in sys.modules])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert printed.stdout.strip() == "[]"

@@ -1,0 +1,193 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from strmatch import STRMatch
+from strmatch.ddim import denoise
+from strmatch.masks import latent_mask
+from strmatch.matching import Matcher
+from tests.strmatch.tiny import FRAMES, SETTINGS, SIZE, tiny_backbone
+
+SOURCE, TARGET = "a red circle moving right", "a blue square moving right"
+
+
+@pytest.fixture(scope="module", params=["epsilon", "v_prediction"])
+def editor(request):
+    return STRMatch(tiny_backbone(request.param))
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return np.random.default_rng(0).integers(0, 256, (FRAMES, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def inversion(editor, frames):
+    return editor.invert(frames, SOURCE)
+
+
+@pytest.fixture
+def mask():
+    mask = np.zeros((FRAMES, SIZE, SIZE), dtype=bool)
+    mask[:, 4:12, 6:14] = True
+    return mask
+
+
+def test_inversion_keeps_the_latents_of_every_level(editor, inversion, frames):
+    assert inversion.latents.shape == (5, 1, 4, FRAMES, SIZE // 4, SIZE // 4)
+    assert torch.equal(inversion.latents[0], editor.backbone.encode(frames))
+    assert inversion.schedule.timesteps == (0, 1, 251, 501, 751)
+
+
+def test_the_loss_falls_in_every_sgd_step(editor, inversion):
+    """With a small λ, from the very latents that the edit visits."""
+    backbone, matcher = editor.backbone, Matcher(editor.backbone, SETTINGS)
+    source, target = backbone.embed(SOURCE), backbone.embed(TARGET)
+    visited = [inversion.latents[-1]]
+    records = []
+
+    def callback(info):
+        records.append(info)
+        visited.append(info["latents"])
+
+    lam = 1e-4
+    editor.edit(inversion, TARGET, lam=lam, callback=callback)
+    assert [info["step"] for info in records] == [0, 1, 2, 3]
+    assert [info["timestep"] for info in records] == [751, 501, 251, 1]
+    for info, z, z_source in zip(records, visited, inversion.latents.flip(0), strict=False):
+        wanted = matcher.features(z_source, info["timestep"], source)
+        before, gradient = matcher.loss_and_gradient(z, info["timestep"], [target], wanted)
+        after, _ = matcher.loss_and_gradient(z - lam * gradient, info["timestep"], [target], wanted)
+        assert info["loss"] == pytest.approx(before.item(), rel=1e-12)
+        assert info["grad_norm"] == pytest.approx(gradient.norm().item(), rel=1e-9)
+        assert info["grad_norm"] > 0
+        assert after < before
+
+
+def test_the_gradient_equals_finite_differences(editor, inversion):
+    matcher = Matcher(editor.backbone, SETTINGS)
+    embed = editor.backbone.embed
+    wanted = matcher.features(inversion.latents[2], 251, embed(SOURCE))
+    z = inversion.latents[1]
+    direction = torch.randn_like(z)
+    _, gradient = matcher.loss_and_gradient(z, 251, [embed(TARGET)], wanted)
+    losses = [
+        matcher.loss_and_gradient(z + step * direction, 251, [embed(TARGET)], wanted)[0]
+        for step in (1e-5, -1e-5)
+    ]
+    slope = (losses[0] - losses[1]) / 2e-5
+    torch.testing.assert_close((gradient * direction).sum(), slope, rtol=1e-4, atol=1e-7)
+
+
+def test_source_and_target_are_scored_at_the_same_level_with_the_same_label(editor, inversion):
+    """At the first step z_T is the source's own, so with its own prompt the match is perfect."""
+    records = []
+    editor.edit(inversion, SOURCE, lam=0.0, callback=records.append)
+    cosines = 0
+    for maps in editor.backbone.attention_maps(
+        inversion.latents[-1], 751, editor.backbone.embed(SOURCE), SETTINGS.scored_levels
+    ):
+        cosines += FRAMES * maps.spatial.shape[-1]
+    assert records[0]["loss"] == pytest.approx(-cosines, rel=1e-12)
+    assert records[0]["grad_norm"] == pytest.approx(0, abs=1e-8)
+
+
+def test_equal_prompts_without_matching_give_the_same_at_any_guidance(editor, inversion):
+    results = [
+        editor.edit(inversion, SOURCE, lam=0.0, guidance_scale=scale).latents
+        for scale in (1.0, 7.5, 30.0)
+    ]
+    embedding = editor.backbone.embed(SOURCE)
+    plain = denoise(
+        lambda z, t: editor.backbone.epsilon(z, t, embedding),
+        inversion.latents[-1],
+        inversion.schedule,
+    )
+    for result in results:
+        assert torch.equal(result, plain)
+
+
+def test_guidance_starts_from_the_source_prompt(editor, inversion):
+    """One step written out by hand, with the source and with another negative prompt."""
+    backbone, schedule = editor.backbone, inversion.schedule
+    z, level = inversion.latents[-1], schedule.num_steps
+    for negative in (None, "green stripes"):
+        first = []
+        editor.edit(
+            inversion,
+            TARGET,
+            lam=0.0,
+            negative_prompt=negative,
+            callback=lambda info, first=first: first.append(info["latents"]),
+        )
+        conditional = backbone.epsilon(z, 751, backbone.embed(TARGET))
+        unconditional = backbone.epsilon(z, 751, backbone.embed(negative or SOURCE))
+        noise = unconditional + 3.0 * (conditional - unconditional)
+        a, b = schedule.alphas[level], schedule.alphas[level - 1]
+        clean = (z - (1 - a) ** 0.5 * noise) / a**0.5
+        torch.testing.assert_close(first[0], b**0.5 * clean + (1 - b) ** 0.5 * noise)
+
+
+def test_outside_the_mask_every_latent_is_the_sources(editor, inversion, mask):
+    latents = []
+    result = editor.edit(
+        inversion, TARGET, mask=mask, callback=lambda info: latents.append(info["latents"])
+    )
+    inside = latent_mask(torch.from_numpy(mask), SIZE // 4, SIZE // 4).expand_as(result.latents)
+    assert 0 < inside.sum() < inside.numel()
+    for z, z_source in zip(latents, inversion.latents.flip(0)[1:], strict=True):
+        assert torch.equal(z[~inside], z_source[~inside])
+        assert not torch.equal(z[inside], z_source[inside])
+    assert torch.equal(result.latents, latents[-1])
+    assert result.frames.shape == (FRAMES, SIZE, SIZE, 3)
+    assert result.frames.dtype == np.uint8
+
+
+def test_an_edit_is_deterministic_and_leaves_the_inversion_alone(editor, inversion, mask):
+    before = inversion.latents.clone()
+    first, second = (editor.edit(inversion, TARGET, mask=mask) for _ in range(2))
+    assert np.array_equal(first.frames, second.frames)
+    assert torch.equal(inversion.latents, before)
+
+
+def test_every_open_choice_can_be_made(editor, inversion):
+    results = []
+    for heads, cosine, reduction in itertools.product(
+        ("mean", "paired"), ("row", "layer"), ("sum", "mean")
+    ):
+        choice = {"heads": heads, "cosine": cosine, "reduction": reduction}
+        results.append(editor.edit(inversion, TARGET, lam=1.0, **choice).latents)
+    for choice in (
+        {"scored_halves": "both"},
+        {"radius": 2},
+        {"scored_levels": None},
+        {"objective": "concatenated_maps"},
+    ):
+        results.append(editor.edit(inversion, TARGET, lam=1.0, **choice).latents)
+    for a, b in itertools.combinations(results, 2):
+        assert not torch.allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_other_steps_or_label_invert_anew(editor, inversion, frames):
+    for choice in ({"num_inference_steps": 3}, {"inversion_label": "current"}):
+        anew = editor.edit(inversion, TARGET, **choice)
+        expected = editor.edit(editor.invert(frames, SOURCE, **choice), TARGET)
+        assert torch.equal(anew.latents, expected.latents)
+        assert anew.settings == expected.settings
+
+
+def test_wrong_arguments_are_named(editor, inversion, frames, mask):
+    with pytest.raises(ValueError, match=r"frames must be uint8 \(f, H, W, 3\), got float64"):
+        editor.invert(frames / 255, SOURCE)
+    with pytest.raises(ValueError, match="multiples of 4, got 30×32"):
+        editor.invert(frames[:, :30], SOURCE)
+    with pytest.raises(ValueError, match=r"mask must be bool .* = \(4, 32, 32\)"):
+        editor.edit(inversion, TARGET, mask=mask[:2])
+    with pytest.raises(ValueError, match="lam must be ≥ 0"):
+        editor.edit(inversion, TARGET, lam=-1.0)
+    with pytest.raises(ValueError, match="no attention at level 5"):
+        editor.edit(inversion, TARGET, scored_levels=(5,))
+    with pytest.raises(TypeError, match="lamda"):
+        editor.edit(inversion, TARGET, lamda=0.1)
