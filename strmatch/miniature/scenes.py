@@ -1,0 +1,228 @@
+"""What a scene is, what its caption says, and how scenes are drawn at random."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import torch
+
+from strmatch.miniature.motions import shift
+from strmatch.miniature.shapes import REACH
+from strmatch.miniature.splits import Attributes, Split, combinations
+from strmatch.miniature.vocabulary import (
+    BACKGROUNDS,
+    COLOURS,
+    CORE_MOTIONS,
+    MOTIONS,
+    SHAPES,
+    TEXTURES,
+)
+
+T = TypeVar("T")
+Kind = Literal["core", "two_sprites", "textured", "harder_motion", "moving_background"]
+HARDER_KINDS: tuple[Kind, ...] = ("two_sprites", "textured", "harder_motion", "moving_background")
+
+WORLD_SIZE = 64
+MIN_SIZE, MAX_SIZE = 18.0, 30.0
+MIN_DISPLACEMENT, MAX_DISPLACEMENT = 24.0, 32.0
+PHASES = ((0, 0), (8, 0))
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """One flat figure. Lengths in pixels of a 64×64 world; pixel centres lie at integers."""
+
+    shape: str
+    colour: str
+    motion: str
+    size: float
+    """The larger side of its bounding box, in the first frame."""
+    start: tuple[float, float]
+    """(x, y) of its centroid in the first frame."""
+    displacement: float
+    """How far it goes, or grows, over the clip: see `motions.shift`."""
+    texture: str = "plain"
+    phase: float = 0.0
+    """Where on its circle it starts, in turns."""
+
+    def __post_init__(self) -> None:
+        _check("shape", self.shape, SHAPES)
+        _check("colour", self.colour, COLOURS)
+        _check("motion", self.motion, MOTIONS)
+        _check("texture", self.texture, TEXTURES)
+
+    def pose(self, time: float) -> tuple[float, float, float]:
+        """(x, y, size) at `time`, from 0 (first frame) to 1 (last frame)."""
+        change = shift(self.motion, self.displacement, self.phase, time)
+        return self.start[0] + change.x, self.start[1] + change.y, self.size + change.size
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that is needed to render a clip, and nothing that is random."""
+
+    sprites: tuple[Sprite, ...]
+    """From back to front."""
+    background: str
+    phase: tuple[int, int] = (0, 0)
+    """By how many pixels the pattern is shifted to the right and down."""
+    drift: tuple[float, float] = (0.0, 0.0)
+    """By how many pixels (x, y) the pattern moves over the clip."""
+
+    def __post_init__(self) -> None:
+        _check("background", self.background, BACKGROUNDS)
+
+
+def _check(what: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ValueError(f"unknown {what} {name!r}: one of {', '.join(known)}")
+
+
+def caption(scene: Scene) -> str:
+    """The scene in words: "a red circle moving right over bricks"."""
+    sprites = " and ".join(_describe(sprite) for sprite in scene.sprites)
+    direction = _drift_direction(scene.drift)
+    drifting = f" drifting {direction}" if direction else ""
+    return f"{sprites} over {scene.background}{drifting}"
+
+
+def _describe(sprite: Sprite) -> str:
+    words = [sprite.colour, sprite.shape, MOTIONS[sprite.motion]]
+    if sprite.texture != "plain":
+        words.insert(0, sprite.texture)
+    article = "an" if words[0][0] in "aeiou" else "a"
+    return " ".join([article, *words])
+
+
+def _drift_direction(drift: tuple[float, float]) -> str:
+    x, y = drift
+    if abs(x) >= abs(y):
+        return "right" if x > 0 else "left" if x < 0 else ""
+    return "down" if y > 0 else "up"
+
+
+def caption_words() -> set[str]:
+    """Every word that a caption can have."""
+    words = {"a", "an", "and", "over", "drifting", *SHAPES, *COLOURS, *BACKGROUNDS, *TEXTURES}
+    words.remove("plain")
+    return words.union(*(phrase.split() for phrase in MOTIONS.values()))
+
+
+def attributes(scene: Scene, sprite: int = 0) -> Attributes:
+    """The four attributes that a caption names, of one sprite."""
+    subject = scene.sprites[sprite]
+    return Attributes(subject.shape, subject.colour, subject.motion, scene.background)
+
+
+def with_attributes(
+    scene: Scene,
+    *,
+    shape: str | None = None,
+    colour: str | None = None,
+    background: str | None = None,
+    sprite: int = 0,
+) -> Scene:
+    """The counterfactual: the same scene in which `sprite`, or the background, is another."""
+    subject = scene.sprites[sprite]
+    changed = replace(subject, shape=shape or subject.shape, colour=colour or subject.colour)
+    sprites = (*scene.sprites[:sprite], changed, *scene.sprites[sprite + 1 :])
+    return replace(scene, sprites=sprites, background=background or scene.background)
+
+
+def sample_scene(
+    generator: torch.Generator | int,
+    split: Split = "train",
+    kinds: Kind | Literal["harder"] = "core",
+) -> Scene:
+    """A random scene whose combinations of attributes come from one of the three lists.
+
+    Args:
+        generator: the randomness, on the CPU; or a seed.
+        kinds: "core", one of the harder kinds, or "harder" for any of these.
+    """
+    draw = _Draw(generator)
+    kind = draw.choice(HARDER_KINDS) if kinds == "harder" else kinds
+    combination = draw.choice(combinations(split))
+    if kind == "two_sprites":
+        return _two_sprites(combination, split, draw)
+    if kind == "harder_motion":
+        motion = draw.choice([name for name in MOTIONS if name not in CORE_MOTIONS])
+        combination = combination._replace(motion=motion)
+    scene = _place(combination, draw)
+    if kind == "textured":
+        texture = draw.choice([name for name in TEXTURES if name != "plain"])
+        return replace(scene, sprites=(replace(scene.sprites[0], texture=texture),))
+    if kind == "moving_background":
+        way = draw.between(4.0, 8.0) * draw.choice((-1, 1))
+        return replace(scene, drift=draw.choice(((way, 0.0), (0.0, way))))
+    return scene
+
+
+def scene_of(combination: Attributes, generator: torch.Generator | int) -> Scene:
+    """A random scene with one sprite and these attributes."""
+    return _place(combination, _Draw(generator))
+
+
+def _place(combination: Attributes, draw: "_Draw", max_size: float = MAX_SIZE) -> Scene:
+    """A scene with one sprite that stays wholly inside the frame, whatever its shape."""
+    shape, colour, motion, background = combination
+    size = largest = draw.between(MIN_SIZE, max_size)
+    displacement = phase = 0.0
+    if motion in ("grow", "shrink"):
+        smallest, displacement = draw.between(18.0, 20.0), draw.between(8.0, 10.0)
+        largest = smallest + displacement
+        size = smallest if motion == "grow" else largest
+    elif motion != "still":
+        room = WORLD_SIZE - 2 - 2 * REACH * largest
+        displacement = draw.between(MIN_DISPLACEMENT, min(MAX_DISPLACEMENT, room))
+    if motion == "circle":
+        phase = draw.between(0.0, 1.0)
+    path = [shift(motion, displacement, phase, frame / 60) for frame in range(61)]
+    margin = 0.5 + REACH * largest
+    x, y = (
+        draw.between(margin - min(way), WORLD_SIZE - 1 - margin - max(way))
+        for way in ([point.x for point in path], [point.y for point in path])
+    )
+    sprite = Sprite(shape, colour, motion, size, (x, y), displacement, phase=phase)
+    return Scene((sprite,), background, phase=draw.choice(PHASES))
+
+
+def _two_sprites(combination: Attributes, split: Split, draw: "_Draw") -> Scene:
+    """Two small sprites of different colours: of a few placements the one that overlaps least."""
+    other = draw.choice(
+        [
+            candidate
+            for candidate in combinations(split)
+            if candidate.background == combination.background
+            and candidate.colour != combination.colour
+        ]
+    )
+    scenes = []
+    for _ in range(8):
+        back, front = (_place(one, draw, max_size=22.0) for one in (combination, other))
+        scenes.append(replace(back, sprites=back.sprites + front.sprites))
+    return max(scenes, key=_clearance)
+
+
+def _clearance(scene: Scene) -> float:
+    """The smallest distance of the two sprites' centroids over the clip."""
+    first, second = scene.sprites
+    poses = ((first.pose(frame / 15), second.pose(frame / 15)) for frame in range(16))
+    return min(math.dist(one[:2], other[:2]) for one, other in poses)
+
+
+class _Draw:
+    """Random choices in steps of 1/16, so that a scene's numbers are short and exact."""
+
+    def __init__(self, generator: torch.Generator | int) -> None:
+        if isinstance(generator, int):
+            generator = torch.Generator().manual_seed(generator)
+        self.generator = generator
+
+    def choice(self, values: Sequence[T]) -> T:
+        return values[int(torch.randint(len(values), (), generator=self.generator))]
+
+    def between(self, low: float, high: float) -> float:
+        first, last = math.ceil(low * 16), math.floor(high * 16)
+        return int(torch.randint(first, max(last, first) + 1, (), generator=self.generator)) / 16

@@ -1,0 +1,125 @@
+"""Finding the one sprite in a frame: where it is, its colour and its shape."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from strmatch.miniature.colours import delta_e
+from strmatch.miniature.components import largest_component, spread
+from strmatch.miniature.patterns import Patterns
+from strmatch.miniature.shapes import AREAS, coverage, signed_distance
+from strmatch.miniature.vocabulary import COLOURS, SHAPES
+
+# Half of the smallest distance between a sprite's colour and any mixture of a background's two.
+MIN_DIFFERENCE = 50.0  # Euclidean in RGB
+MIN_AREA, MAX_AREA = 64, 1400  # pixels; the sprites have 131 to 900
+MAX_OTHER_AREA = 16  # pixels of a second component: one latent
+MAX_DELTA_E = 23.0  # half of the smallest distance between two of the colours
+MIN_IOU = 0.8  # a circle and a square of the same area have 0.83, other pairs at most 0.7
+
+
+class Subjects(NamedTuple):
+    """The subjects of a batch of frames."""
+
+    present: Tensor
+    """bool (n): the frame has one subject and nothing else in the foreground."""
+    masks: Tensor
+    """bool (n, H, W): at least half covered by the subject; False where none is present."""
+    centroids: Tensor
+    """float32 (n, 2): x, y in pixels; NaN where none is present."""
+    areas: Tensor
+    """float32 (n): pixels; NaN where none is present."""
+    colours: Tensor
+    """long (n): index into COLOURS, or -1."""
+    shapes: Tensor
+    """long (n): index into SHAPES, or -1."""
+
+
+def find_subjects(frames: Tensor, patterns: Patterns) -> Subjects:
+    """Segment, name the colour, fit the shapes.
+
+    Args:
+        frames: float32 (n, H, W, 3), 0 to 255.
+    """
+    foreground = _distance_to_segment(frames, patterns.colours) > MIN_DIFFERENCE
+    component, area, other_area = largest_component(foreground)
+    present = (area >= MIN_AREA) & (area <= MAX_AREA) & (other_area < MAX_OTHER_AREA)
+    component &= present[:, None, None]
+    colours, rgb = _name_colours(frames, _without_rim(component))
+
+    alpha = _opacity(frames, patterns.plate, rgb)
+    alpha = alpha * spread(spread(component.byte()))
+    areas = alpha.sum(dim=(1, 2))
+    y = torch.arange(frames.shape[1], device=frames.device)
+    x = torch.arange(frames.shape[2], device=frames.device)
+    centroids = torch.stack(
+        [(alpha.sum(dim=1) * x).sum(dim=1), (alpha.sum(dim=2) * y).sum(dim=1)], dim=1
+    )
+    centroids = centroids / areas[:, None]
+    centroids[~present] = areas[~present] = torch.nan
+
+    shapes = torch.full_like(colours, -1)
+    shapes[present] = _name_shapes(alpha[present], centroids[present], areas[present])
+    return Subjects(present, alpha >= 0.5, centroids, areas, colours, shapes)
+
+
+def _distance_to_segment(frames: Tensor, ends: Tensor) -> Tensor:
+    """Distance in RGB to the nearest mixture of two colours, (n, 2, 3): float32 (n, H, W)."""
+    start, end = ends[:, None, None].unbind(-2)
+    way = end - start
+    share = ((frames - start) * way).sum(dim=-1, keepdim=True) / way.square().sum(-1, True)
+    return torch.linalg.vector_norm(frames - start - share.clamp(0, 1) * way, dim=-1)
+
+
+def _without_rim(masks: Tensor) -> Tensor:
+    """Masks, bool (n, H, W), less the pixels whose colour is mixed with what lies beside."""
+    return spread((~masks).byte()) == 0
+
+
+def _name_colours(frames: Tensor, component: Tensor) -> tuple[Tensor, Tensor]:
+    """The palette's colour of most pixels of each component, else -1; and their mean colour.
+
+    Returns:
+        long (n) and float32 (n, 3).
+    """
+    n = len(frames)
+    frame = component.nonzero()[:, 0]
+    pixels = frames[component]
+    palette = frames.new_tensor(list(COLOURS.values()))
+    distance, vote = delta_e(pixels[:, None], palette).min(dim=1)
+    vote = torch.where(distance < MAX_DELTA_E, vote, len(palette))
+    votes = frames.new_zeros(n, len(palette) + 1)
+    votes.index_put_((frame, vote), frames.new_ones(()), accumulate=True)
+    most, name = votes.max(dim=1)
+
+    winners = (vote == name[frame]).float()[:, None]
+    total = frames.new_zeros(n, 3).index_add_(0, frame, pixels * winners)
+    known = (name < len(palette)) & (most > votes.sum(dim=1) / 2)
+    return torch.where(known, name, -1), total / most.clamp(min=1)[:, None]
+
+
+def _opacity(frames: Tensor, plate: Tensor, rgb: Tensor) -> Tensor:
+    """How much of each pixel is the subject's: the mixture of `plate` and `rgb` that fits best.
+
+    Returns:
+        float32 (n, H, W), 0 to 1.
+    """
+    way = rgb[:, None, None] - plate
+    share = ((frames - plate) * way).sum(dim=-1) / way.square().sum(dim=-1).clamp(min=1)
+    return share.clamp(0, 1)
+
+
+def _name_shapes(alpha: Tensor, centroids: Tensor, areas: Tensor) -> Tensor:
+    """The shape that overlaps best when it has the same centroid and area, else -1: long (n)."""
+    height, width = alpha.shape[1:]
+    x = torch.arange(width, device=alpha.device) - centroids[:, 0, None, None]
+    y = torch.arange(height, device=alpha.device)[:, None] - centroids[:, 1, None, None]
+    overlaps = []
+    for shape in SHAPES:
+        size = (areas / AREAS[shape]).sqrt()[:, None, None]
+        template = coverage(signed_distance(shape, x, y, size))
+        common = torch.minimum(alpha, template).sum(dim=(1, 2))
+        overlaps.append(common / torch.maximum(alpha, template).sum(dim=(1, 2)))
+    best, name = torch.stack(overlaps).max(dim=0)
+    return torch.where(best > MIN_IOU, name, -1)

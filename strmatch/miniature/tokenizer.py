@@ -1,0 +1,35 @@
+"""A CLIP tokenizer that knows the small world's words whole and spells out all others."""
+
+import json
+
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
+from transformers import CLIPTokenizer
+
+from strmatch.miniature.scenes import caption_words
+
+END_OF_WORD = "</w>"
+MAX_TOKENS = 77
+
+
+def make_tokenizer() -> CLIPTokenizer:
+    """Byte-pair merges learnt from the world's words, in CLIP's vocabulary layout."""
+    alphabet = sorted(ByteLevel.alphabet())
+    learner = Tokenizer(BPE(end_of_word_suffix=END_OF_WORD))
+    trainer = BpeTrainer(
+        vocab_size=10_000,
+        min_frequency=1,
+        initial_alphabet=alphabet,
+        end_of_word_suffix=END_OF_WORD,
+        show_progress=False,
+    )
+    learner.train_from_iterator(sorted(caption_words()), trainer)
+    merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
+
+    tokens = alphabet + [letter + END_OF_WORD for letter in alphabet]
+    tokens += [left + right for left, right in merges]
+    tokens += ["<|startoftext|>", "<|endoftext|>"]
+    vocab = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=MAX_TOKENS)
