@@ -1,0 +1,99 @@
+"""The Ray cluster: joining one or starting one, and sharing it out."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+import ray.data
+
+from pipelines.config import Execution
+from pipelines.errors import RunError, last_line
+from pipelines.version import PACKAGE_VERSION
+
+PACKAGES = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def cluster(execution: Execution) -> Iterator[None]:
+    """A Ray cluster for the time of the block: the one that is named, else one of this machine.
+
+    One that was already joined is used and left as it is.
+    """
+    started = not ray.is_initialized()
+    if started:
+        address = execution.ray_address or os.environ.get("RAY_ADDRESS") or "local"
+        # The terminal belongs to the run's own progress and errors; Ray keeps its logs in files.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        # Workers look for packages in the folder that Ray is started from before all others. There
+        # the user may have packages called like ours.
+        with chdir(PACKAGES):
+            ray.init(
+                address=address,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                **({"include_dashboard": False} if address == "local" else {}),
+            )
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    for chatty in ("progress", "execution.operators.map_operator"):
+        logging.getLogger(f"ray.data._internal.{chatty}").setLevel(logging.ERROR)
+    try:
+        _check_workers()
+        yield
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _check_workers() -> None:
+    """A worker has to find this very package."""
+    try:
+        there = ray.get(ray.remote(num_cpus=0)(_version).remote())
+    except ray.exceptions.RayError as error:
+        raise RunError(
+            f"workers cannot import strmatch ({last_line(error)}): it has to be installed where "
+            "they run, and no jobs/ or pipelines/ of your own may lie in the working directory"
+        ) from error
+    if there != PACKAGE_VERSION:
+        raise RunError(f"workers have strmatch {there}, this is {PACKAGE_VERSION}")
+
+
+def _version() -> str:
+    return PACKAGE_VERSION
+
+
+@dataclass(frozen=True)
+class Share:
+    """What editors get of the cluster."""
+
+    editors: int
+    gpus: float
+    threads: int
+
+
+def share(execution: Execution, work: int) -> Share:
+    """Share the cluster out among editors, at most one a work item.
+
+    With GPUs, one editor each. Without, one editor for every CPU but one: a pool that holds
+    every CPU leaves none to feed it.
+    """
+    resources = ray.cluster_resources()
+    cpus, gpus = int(resources.get("CPU", 1)), resources.get("GPU", 0.0)
+    each = execution.gpus_per_editor
+    if each is None:
+        each = 1.0 if gpus else 0.0
+    editors = execution.editors or int(gpus / each if each else cpus - 1)
+    editors = max(1, min(editors, work))
+    return Share(editors, each, execution.torch_threads or max(1, cpus // editors))
+
+
+def rows_per_block(rows: int) -> int:
+    """Block size that gives every CPU several blocks, and never one block all rows."""
+    cpus = int(ray.cluster_resources().get("CPU", 1))
+    return max(1, min(64, rows // (8 * cpus)))

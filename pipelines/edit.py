@@ -1,0 +1,71 @@
+"""EDIT: the plan in; edits out, one file a clip, as files of edits/."""
+
+import warnings
+from collections.abc import Iterator
+
+import pyarrow as pa
+import ray.data
+from ray.data import ActorPoolStrategy
+
+from pipelines.cluster import share
+from pipelines.config import Config
+from pipelines.plan import by_clip, read_plan
+from pipelines.stages.base import Row
+from pipelines.stages.edit import EditClip, Editor
+from pipelines.storage import Storage
+
+RESTARTS = 2
+"""How often Ray may restart an editor that died, and repeat a clip that it died with."""
+
+
+def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -> Iterator[Row]:
+    """Make the edits that are planned and not committed; yields one row a clip."""
+    work = pending(output)
+    if not len(work):
+        return
+    part = share(config.execution, len(work))
+    execution = config.execution.model_copy(update={"torch_threads": part.threads})
+    # The arguments that bound restarts are to be renamed; so far there is no other way.
+    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
+    results = (
+        ray.data.from_arrow(work)
+        # one clip a block: an editor takes the next clip when it is done with the last
+        .repartition(target_num_rows_per_block=1)
+        .map(
+            EditClip,
+            fn_constructor_args=(
+                config.model_copy(update={"execution": execution}), output, editor, revision,
+            ),
+            compute=ActorPoolStrategy(size=part.editors),
+            num_gpus=part.gpus,
+            num_cpus=1,
+            max_restarts=RESTARTS,
+            max_task_retries=RESTARTS,
+        )
+    )  # fmt: skip
+    yield from results.iter_rows()
+
+
+def pending(output: Storage) -> pa.Table:
+    """Work items, one a clip: the planned edits that edits/ does not hold."""
+    done = set(committed(output))
+    items = [
+        {
+            "clip_file": rows[0]["clip_file"],
+            "clip_row": rows[0]["clip_row"],
+            "edit_ids": [row["edit_id"] for row in rows],
+            "target_prompts": [row["target_prompt"] for row in rows],
+            "seeds": [row["seed"] for row in rows],
+        }
+        for rows in by_clip(r for r in read_plan(output).to_pylist() if r["edit_id"] not in done)
+    ]
+    return pa.Table.from_pylist(items)
+
+
+def committed(output: Storage) -> dict[str, str]:
+    """Every committed edit's id and the file that holds it."""
+    return {
+        edit_id: name
+        for name in output.files("edits", ".parquet")
+        for edit_id in output.read_table(name, ["edit_id"])["edit_id"].to_pylist()
+    }

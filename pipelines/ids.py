@@ -1,0 +1,67 @@
+"""Content hashes: the same inputs give the same ids on any machine."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def content_id(**parts: Any) -> str:
+    """A 128-bit hash, in hex, of named JSON values."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def source_key(source: Mapping[str, Any], fingerprint: str | None) -> str:
+    """Names a source: the manifest's id, else its URI with its size or ETag."""
+    if source["source_id"] is not None:
+        return content_id(id=source["source_id"])
+    return content_id(uri=source["source_uri"], content=fingerprint)
+
+
+def clip_id(key: str, start_seconds: float, fps: float, decode: Mapping[str, Any]) -> str:
+    """Names a span of a source under given decode settings."""
+    return content_id(source=key, start=round(start_seconds, 6), fps=round(fps, 6), decode=decode)
+
+
+def mask_id(mask: Sequence[Mapping[str, Any]] | None) -> str | None:
+    """Names a mask given as COCO RLE per frame."""
+    return None if mask is None else content_id(mask=[dict(frame) for frame in mask])
+
+
+def source_row_id(source: Mapping[str, Any]) -> str:
+    """Names a row of the input by what was given, wherever it is read."""
+    given = ("source_id", "source_uri", "start_seconds", "caption", "targets", "mask_uri")
+    return content_id(**{name: source.get(name) for name in given})
+
+
+def clip_row_id(row: Mapping[str, Any]) -> str:
+    """Names a clip together with what annotation found about it."""
+    return content_id(
+        clip=row["clip_id"],
+        prompt=row["source_prompt"],
+        mask=mask_id(row["mask"]),
+        targets=row["targets"],
+    )
+
+
+def edit_id(
+    row: Mapping[str, Any],
+    target_prompt: str,
+    editor: Mapping[str, Any],
+    model_revision: str,
+    seed: int | None,
+) -> str:
+    """Names an edit: the annotated clip, the target, and all that makes the editor.
+
+    `seed` is None for editors that are deterministic.
+    """
+    return content_id(
+        clip=row["clip_id"],
+        prompt=row["source_prompt"],
+        mask=mask_id(row["mask"]),
+        target=target_prompt,
+        editor=editor,
+        revision=model_revision,
+        seed=seed,
+    )

@@ -1,0 +1,175 @@
+"""A run: the phases in order, on one output, with a record of what was done."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import ray
+
+from pipelines import annotate, edit, plan, plugins, publish
+from pipelines.config import Config, differences, dump, fingerprints
+from pipelines.errors import RunError, last_line
+from pipelines.progress import progress
+from pipelines.report import write_report
+from pipelines.sources import find_sources
+from pipelines.storage import Storage
+from pipelines.version import versions
+
+log = logging.getLogger(__name__)
+
+RECORD = "run.json"
+SUCCESS = "_SUCCESS"
+
+
+@dataclass
+class Run:
+    """One output folder and what is to be done in it.
+
+    Made by `open_run`, which has checked everything that can be checked before any work.
+    """
+
+    output: Storage
+    config: Config
+    revision: str
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def annotate(self, sources: pa.Table) -> None:
+        with self._phase("annotate") as counts:
+            counts.update(sources=0, clips=0, failed=0)
+            rows = annotate.annotate(sources, self.output, self.config)
+            for row in progress(rows, "annotate", len(sources), done="sources"):
+                for name in counts:
+                    counts[name] += row[name]
+
+    def plan(self) -> None:
+        with self._phase("plan") as counts:
+            editor = plugins.find_editor(self.config)
+            counts.update(plan.plan(self.output, self.config, editor, self.revision))
+
+    def edit(self) -> None:
+        with self._phase("edit") as counts:
+            counts.update(clips=0, ok=0, failed=0)
+            editor = plugins.find_editor(self.config)
+            total = len(edit.pending(self.output))
+            rows = edit.edit(self.output, self.config, editor, self.revision)
+            for row in progress(rows, "edit", total):
+                counts["clips"] += 1
+                counts["ok"] += row["ok"]
+                counts["failed"] += row["failed"]
+
+    def publish(self) -> None:
+        """Write dataset, report and, if there is an ok row, `_SUCCESS`.
+
+        Raises:
+            RunError: not one row is ok.
+        """
+        with self._phase("publish") as counts:
+            counts.update(rows=0, ok=0, rejected=0, failed=0)
+            for row in progress(publish.publish(self.output, self.config), "publish", None):
+                for name in counts:
+                    counts[name] += row[name]
+            write_report(self.output, self.config.execution.report_rows)
+        self.record["counts"] = dict(counts)
+        self.record["finished"] = _now()
+        self._save()
+        if not counts["ok"]:
+            raise RunError(
+                f"not one row is ok: see error_type and error_message in {self.output}/dataset"
+            )
+        self.output.write(SUCCESS, b"")
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[dict[str, int]]:
+        started, counts = time.perf_counter(), {}  # type: float, dict[str, int]
+        self.output.remove(SUCCESS)
+        try:
+            yield counts
+        except ray.exceptions.RayError as error:
+            raise RunError(f"{name} stopped: {last_line(error)}") from error
+        except OSError as error:
+            raise RunError(f"{name} stopped: {error}") from error
+        seconds = round(time.perf_counter() - started, 3)
+        self.record["phases"][name] = {"seconds": seconds, **counts}
+        self._save()
+
+    def _save(self) -> None:
+        self.output.write(RECORD, json.dumps(self.record, indent=2).encode())
+
+
+def open_run(
+    output: str, config: Config, input: str | None = None, limit: int | None = None
+) -> tuple[Run, pa.Table | None]:
+    """Check input, output, plug-ins and weights, and that the output is not another run's.
+
+    Returns:
+        The run, and the sources found behind `input`.
+
+    Raises:
+        RunError: in one line, what has to be mended. No work was done.
+    """
+    options = config.execution.storage_options
+    storage = Storage(output, options)
+    sources = find_sources(input, options, limit, exclude=storage) if input else None
+    for kind, name in (
+        ("tracker", config.annotate.tracker),
+        ("captioner", config.annotate.captioner),
+        ("prompter", config.annotate.prompter),
+    ):
+        plugins.find(kind, name)
+    try:
+        revision = plugins.find_editor(config).revision(config)
+    except Exception as error:
+        raise RunError(f"editor {config.editor}: {error}") from error
+    try:
+        previous = read_record(storage)
+        storage.write(".writable", b"")
+        storage.remove(".writable")
+    except Exception as error:  # object stores have exceptions of their own
+        raise RunError(f"output {output} cannot be used: {error}") from error
+
+    record: dict[str, Any] = {
+        "input": Storage(input).uri if input else (previous or {}).get("input"),
+        "limit": limit,
+        "config": _without_secrets(dump(config)),
+        "fingerprints": fingerprints(config),
+        "model_revision": revision,
+        "versions": versions(),
+        "started": _now(),
+        "phases": (previous or {}).get("phases", {}),
+    }
+    if previous:
+        _refuse_other(previous, record, output)
+    run = Run(storage, config, revision, record)
+    run._save()
+    return run, sources
+
+
+def read_record(output: Storage) -> dict[str, Any] | None:
+    """What `run.json` says, None where there was no run."""
+    return json.loads(output.read(RECORD)) if output.exists(RECORD) else None
+
+
+def _refuse_other(previous: dict[str, Any], record: dict[str, Any], output: str) -> None:
+    changed = differences(previous["config"], record["config"])
+    for name in ("input", "model_revision"):
+        if previous[name] != record[name]:
+            changed.append(f"{name}: {previous[name]} → {record[name]}")
+    if changed:
+        raise RunError(
+            f"output {output} holds a run with other settings ({'; '.join(changed)}): "
+            "choose another output"
+        )
+
+
+def _without_secrets(config: dict[str, Any]) -> dict[str, Any]:
+    return config | {"execution": config["execution"] | {"storage_options": {}}}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

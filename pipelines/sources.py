@@ -1,0 +1,284 @@
+"""What there is to edit: a folder, a glob, one video, or a manifest."""
+
+import json
+import logging
+import math
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from pipelines.errors import InputError
+from pipelines.ids import content_id, source_row_id
+from pipelines.schema import SOURCES, TAKEN, with_extras
+from pipelines.storage import Storage
+
+log = logging.getLogger(__name__)
+
+VIDEO = (
+    *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
+    *(".mts", ".ogv", ".ts", ".webm", ".wmv", ".y4m"),
+)
+# Audio files among videos are taken too: they end as failed rows instead of vanishing.
+AUDIO = (".aac", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav")
+MANIFEST = (".parquet", ".jsonl", ".ndjson", ".csv")
+KNOWN = ("uri", "id", "caption", "targets", "mask_uri", "start_seconds")
+
+
+def find_sources(
+    uri: str,
+    options: Mapping[str, Any],
+    limit: int | None = None,
+    exclude: Storage | None = None,
+) -> pa.Table:
+    """List the sources behind `uri`.
+
+    Args:
+        uri: a folder (searched through), a glob, a video, or a manifest (.parquet, .jsonl,
+            .csv) with at least a column `uri`; on a disk or under any fsspec URI.
+        options: for fsspec.
+        limit: keep the first so many.
+        exclude: a folder whose videos do not count: the output may lie inside the input.
+
+    Returns:
+        A table of `schema.SOURCES` followed by the manifest's own columns. A row that cannot be
+        used has its reason in `problem`.
+
+    Raises:
+        InputError: there is nothing there, or the manifest cannot be read.
+    """
+    try:
+        fs, root = fsspec.url_to_fs(uri, **(options if "://" in uri else {}))
+        root = root.rstrip("/")
+        if fs.isdir(root):
+            found = fs.find(root)
+            if exclude and exclude.root == root:
+                raise InputError(f"output {exclude} is the input folder itself: choose another")
+            if exclude:
+                found = [path for path in found if not path.startswith(f"{exclude.root}/")]
+            table = _from_paths(fs, uri, root, found)
+        elif fs.isfile(root):
+            if root.lower().endswith(MANIFEST):
+                table = _from_manifest(fs, uri, root)
+            else:
+                table = _from_paths(fs, uri, posixpath.dirname(root), [root], any_suffix=True)
+        elif any(letter in root for letter in "*?["):
+            fixed = posixpath.dirname(root[: min(root.find(c) for c in "*?[" if c in root)])
+            table = _from_paths(fs, uri, fixed, fs.glob(root), any_suffix=True)
+        else:
+            raise InputError(f"input {uri}: there is no such file or folder")
+    except InputError:
+        raise
+    except Exception as error:  # object stores have exceptions of their own
+        raise InputError(f"input {uri}: {error}") from error
+    if not len(table):
+        raise InputError(f"input {uri}: no videos found there")
+    return table if limit is None else table.slice(0, limit)
+
+
+def _from_paths(
+    fs: Any, uri: str, root: str, paths: Iterable[str], any_suffix: bool = False
+) -> pa.Table:
+    kept, ignored = [], Counter[str]()
+    for path in sorted(paths):
+        relative = posixpath.relpath(path, root)
+        suffix = posixpath.splitext(path)[1].lower()
+        if any(part.startswith(".") for part in relative.split("/")):
+            continue
+        if any_suffix or suffix in VIDEO or suffix in AUDIO:
+            kept.append({"source_uri": relative, "location": fs.unstrip_protocol(path)})
+        else:
+            ignored[suffix or "without a suffix"] += 1
+    if ignored:
+        counts = ", ".join(f"{count} {suffix}" for suffix, count in ignored.most_common(5))
+        log.warning("input %s: %d files are no videos (%s)", uri, ignored.total(), counts)
+    return pa.Table.from_pylist(_named(kept), schema=with_extras(SOURCES, pa.schema([])))
+
+
+def _from_manifest(fs: Any, uri: str, path: str) -> pa.Table:
+    table = _read_manifest(fs, uri, path)
+    if "uri" not in table.column_names:
+        raise InputError(
+            f"manifest {uri}: no column 'uri'; it has {', '.join(table.column_names) or 'none'}"
+        )
+    folder = posixpath.dirname(path)
+    known = table.select([name for name in KNOWN if name in table.column_names]).to_pylist()
+    rows = [_source(row, fs, folder) for row in known]
+    _check_ids(rows, uri)
+
+    extras = {}
+    for name in table.column_names:
+        if name in KNOWN:
+            continue
+        kept = f"manifest_{name}" if name in TAKEN else name
+        if kept != name:
+            log.warning("manifest %s: column %s is carried as %s", uri, name, kept)
+        column = table.column(name)
+        # A column of nothing but nulls has no type that other readers would accept.
+        extras[kept] = column.cast(pa.string()) if pa.types.is_null(column.type) else column
+    fields = pa.schema([(name, column.type) for name, column in extras.items()])
+    base = pa.Table.from_pylist(_named(rows), schema=SOURCES)
+    return pa.Table.from_arrays(
+        [*base.columns, *extras.values()], schema=with_extras(SOURCES, fields)
+    )
+
+
+def _read_manifest(fs: Any, uri: str, path: str) -> pa.Table:
+    try:
+        with fs.open(path, "rb") as file:
+            if path.lower().endswith("parquet"):
+                return pq.read_table(file)
+            if path.lower().endswith("csv"):
+                return _read_csv(file)
+            return _read_json_lines(file, uri)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise InputError(f"manifest {uri}: {' '.join(str(error).split())}") from error
+
+
+def _read_json_lines(file: Any, uri: str) -> pa.Table:
+    rows = []
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"manifest {uri}, line {number}: not JSON ({error})") from None
+        if not isinstance(row, dict):
+            raise InputError(f"manifest {uri}, line {number}: not a JSON object")
+        rows.append(row)
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        try:
+            columns[name] = pa.array(values)
+        except pa.ArrowException as error:
+            if name in KNOWN:  # judged row by row: one wrong cell costs one row
+                columns[name] = pa.array([_as_text(value) for value in values])
+                continue
+            raise InputError(f"manifest {uri}, column {name}: mixed types ({error})") from None
+    return pa.table(columns)
+
+
+def _as_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _read_csv(file: Any) -> pa.Table:
+    options = pyarrow.csv.ConvertOptions(strings_can_be_null=True, null_values=[""])
+    parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    data = file.read()
+    header = pyarrow.csv.open_csv(pa.BufferReader(data), parse_options=parsing).schema.names
+    options.column_types = dict.fromkeys(header, pa.string())
+    table = pyarrow.csv.read_csv(
+        pa.BufferReader(data), parse_options=parsing, convert_options=options
+    )
+    typed = [
+        column if name in KNOWN else _typed(column)
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    return pa.table(typed, names=table.column_names)
+
+
+def _typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text as integers, numbers or booleans where the text comes back unchanged ("007" stays)."""
+    for kind in (pa.int64(), pa.float64(), pa.bool_()):
+        try:
+            typed = column.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+        if pc.all(pc.equal(typed.cast(pa.string()), column)).as_py():
+            return typed
+    return column
+
+
+def _source(row: Mapping[str, Any], fs: Any, folder: str) -> dict[str, Any]:
+    """One manifest row as a row of SOURCES, with what is wrong with it in `problem`."""
+    uri, mask_uri, caption = row.get("uri"), row.get("mask_uri"), row.get("caption")
+    problems: list[str] = []
+    source: dict[str, Any] = {
+        "source_id": None if row.get("id") is None else str(row["id"]),
+        "source_uri": uri if isinstance(uri, str) else None,
+        "caption": caption if isinstance(caption, str) else None,
+        "start_seconds": _seconds(row.get("start_seconds"), problems),
+        "targets": _targets(row.get("targets"), problems),
+        "mask_uri": None if mask_uri is None else str(mask_uri),
+        "location": None,
+        "mask_location": None,
+    }
+    if not isinstance(uri, str) or not uri:
+        problems.append("uri is missing")
+    else:
+        source["location"] = _resolve(uri, fs, folder, "uri", problems)
+    if caption is not None and (not isinstance(caption, str) or not caption.strip()):
+        problems.append("caption must be a text that is not empty")
+    if mask_uri is not None:
+        source["mask_location"] = _resolve(str(mask_uri), fs, folder, "mask_uri", problems)
+    return source | {"problem": "; ".join(problems) or None}
+
+
+def _resolve(uri: str, fs: Any, folder: str, name: str, problems: list[str]) -> str | None:
+    if "://" in uri or uri.startswith("/"):
+        return uri
+    path = posixpath.normpath(posixpath.join(folder, uri))
+    if not path.startswith(f"{folder}/"):
+        problems.append(f"{name} {uri} leaves the manifest's folder")
+        return None
+    return fs.unstrip_protocol(path)
+
+
+def _seconds(value: Any, problems: list[str]) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        problems.append(f"start_seconds must be a number ≥ 0, got {value!r}")
+        return None
+    return seconds
+
+
+def _targets(value: Any, problems: list[str]) -> list[str] | None:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            problems.append(f"targets must be a JSON list of texts, got {value!r}")
+            return None
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(t, str) and t.strip() for t in value):
+        problems.append(f"targets must be a list of texts, got {value!r}")
+        return None
+    return value or None
+
+
+def _named(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sets source_row: from the row alone, and from how many equal rows come before it."""
+    before = Counter[str]()
+    named = []
+    for row in rows:
+        name = source_row_id(row)
+        named.append(row | {"source_row": content_id(row=name, before=before[name])})
+        before[name] += 1
+    return named
+
+
+def _check_ids(rows: Iterable[Mapping[str, Any]], uri: str) -> None:
+    named: dict[str, str] = {}
+    for number, row in enumerate(rows, start=1):
+        first = named.setdefault(row["source_id"], row["source_uri"])
+        if row["source_id"] is not None and first != row["source_uri"]:
+            raise InputError(
+                f"manifest {uri}, row {number}: id {row['source_id']!r} already names {first!r}, "
+                f"not {row['source_uri']!r}; an id belongs to one video"
+            )

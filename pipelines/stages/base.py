@@ -1,0 +1,49 @@
+"""What every stage has in common: a row's failure becomes the row's outcome."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pipelines.errors import RowError
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+def failure(stage: str, error: Exception) -> Row:
+    """The outcome columns of a row that `stage` could not handle."""
+    if isinstance(error, RowError):
+        kind, message = error.type, error.message
+    else:
+        kind, message = type(error).__name__, str(error) or "no message"
+        log.warning("%s: unexpected %s", stage, kind, exc_info=error)
+    return {
+        "status": "failed",
+        "error_stage": stage,
+        "error_type": kind,
+        "error_message": " ".join(message.split())[:500],
+    }
+
+
+class Stage:
+    """Calls `function(row) -> columns to set` on every row that is still ok.
+
+    What the function raises costs that row only. The time is added to the row's `seconds`.
+    """
+
+    def __init__(self, name: str, function: Callable[[Row], Row]) -> None:
+        self.name = name
+        self.function = function
+
+    def __call__(self, row: Row) -> Row:
+        if row["status"] != "ok":
+            return row
+        started = time.perf_counter()
+        try:
+            columns = self.function(row)
+        except Exception as error:
+            columns = failure(self.name, error)
+        elapsed = time.perf_counter() - started
+        return {**row, **columns, "seconds": row["seconds"] + elapsed}

@@ -1,0 +1,146 @@
+"""A clip's edits, made by one editor that stays loaded."""
+
+import dataclasses
+import json
+import time
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from pipelines import masks
+from pipelines.config import Config
+from pipelines.ids import content_id
+from pipelines.schema import EDITS, rows_table
+from pipelines.stages.base import Row, failure
+from pipelines.storage import Storage
+from pipelines.version import PACKAGE_VERSION
+from pipelines.video import decode_video, encode_video
+
+
+class Editor(Protocol):
+    """Edits clips. Built once in each worker."""
+
+    stochastic: ClassVar[bool]
+    """Whether a seed changes the result."""
+
+    def __init__(self, config: Config) -> None: ...
+
+    @classmethod
+    def revision(cls, config: Config) -> str:
+        """Names the weights without loading them: equal weights, equal revision."""
+        ...
+
+    def invert(self, frames: np.ndarray, source_prompt: str) -> Any:
+        """What all edits of a clip share. Frames are uint8 (f, H, W, 3)."""
+        ...
+
+    def edit(
+        self, inversion: Any, target_prompt: str, mask: np.ndarray | None, seed: int
+    ) -> np.ndarray:
+        """Edited frames uint8 (f, H, W, 3); mask is bool (f, H, W) or None."""
+        ...
+
+
+class STRMatchEditor:
+    """`strmatch.STRMatch` on the configured backbone."""
+
+    stochastic: ClassVar[bool] = False
+
+    def __init__(self, config: Config) -> None:
+        import torch
+
+        from strmatch import EditSettings, STRMatch, load_backbone
+
+        if config.execution.torch_threads:
+            torch.set_num_threads(config.execution.torch_threads)
+        dtype = None if config.backbone.dtype == "auto" else getattr(torch, config.backbone.dtype)
+        backbone = load_backbone(config.backbone.weights, dtype=dtype)
+        self.editor = STRMatch(backbone, EditSettings(**dataclasses.asdict(config.edit)))
+
+    @classmethod
+    def revision(cls, config: Config) -> str:
+        from strmatch.backbones.loading import weights_folder, weights_revision
+
+        return weights_revision(weights_folder(config.backbone.weights))
+
+    def invert(self, frames: np.ndarray, source_prompt: str) -> Any:
+        return self.editor.invert(frames, source_prompt)
+
+    def edit(
+        self, inversion: Any, target_prompt: str, mask: np.ndarray | None, seed: int
+    ) -> np.ndarray:
+        return self.editor.edit(inversion, target_prompt, mask=mask).frames
+
+
+class EditClip:
+    """Edits a clip to all its targets and commits the results as one file.
+
+    Reads a work item: clip_file, clip_row, edit_ids, target_prompts, seeds. Writes rows of
+    `schema.EDITS` to edits/. An exception of the editor fails the edit it came from, one of the
+    inversion all edits of the clip; the reason is the exception's class.
+
+    Args:
+        config: the run's.
+        output: where clips are read and edits written.
+        editor: the editor's class.
+        revision: the weights that the plan was made for.
+    """
+
+    def __init__(
+        self, config: Config, output: Storage, editor: type[Editor], revision: str
+    ) -> None:
+        self.config = config
+        self.output = output
+        self.editor = editor(config)
+        self.made_by = {
+            "editor": config.editor,
+            "editor_settings": json.dumps(dataclasses.asdict(config.edit)),
+            "model_revision": revision,
+            "package_version": PACKAGE_VERSION,
+        }
+
+    def __call__(self, work: Row) -> Row:
+        started = time.perf_counter()
+        edits = [self.made_by | edit for edit in self._edit_all(work)]
+        name = content_id(edits=sorted(work["edit_ids"]))
+        self.output.write_table(f"edits/{name}.parquet", rows_table(edits, EDITS))
+        statuses = [edit["status"] for edit in edits]
+        return {
+            "ok": statuses.count("ok"),
+            "failed": statuses.count("failed"),
+            "seconds": time.perf_counter() - started,
+        }
+
+    def _edit_all(self, work: Row) -> list[Row]:
+        started = time.perf_counter()
+        try:
+            clip = read_clip(self.output, work["clip_file"], work["clip_row"])
+            mask = None if clip["mask"] is None else masks.decode(clip["mask"])
+            frames = decode_video(clip["source_video"])
+            inversion = self.editor.invert(frames, clip["source_prompt"])
+        except Exception as error:
+            return [{"edit_id": e, **failure("edit", error)} for e in work["edit_ids"]]
+        shared = time.perf_counter() - started
+        edits = []
+        for edit_id, target, seed in zip(
+            work["edit_ids"], work["target_prompts"], work["seeds"], strict=True
+        ):
+            started = time.perf_counter()
+            try:
+                edited = self.editor.edit(inversion, target, mask, seed)
+                video = encode_video(edited, clip["fps"], self.config.clip.crf)
+                outcome: Row = {"status": "ok", "edited_video": video}
+            except Exception as error:
+                outcome = failure("edit", error)
+            seconds = time.perf_counter() - started + shared / len(work["edit_ids"])
+            outcome |= {"edit_id": edit_id, "seconds": seconds, "inversion_seconds": shared}
+            edits.append(outcome)
+        return edits
+
+
+def read_clip(output: Storage, file: str, row_id: str) -> Row:
+    """One row of a clips file."""
+    table = output.read_table(file, filters=[("row_id", "=", row_id)])
+    if not len(table):
+        raise FileNotFoundError(f"{file} does not hold clip {row_id}")
+    return table.slice(0, 1).to_pylist()[0]

@@ -1,0 +1,110 @@
+"""One way to reach files, on a disk or in an object store."""
+
+import os
+import uuid
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+
+class Storage:
+    """A folder on a disk or under any fsspec URI. Cheap to send to workers.
+
+    Args:
+        uri: a path or `scheme://…`.
+        options: handed to fsspec (credentials, endpoint …).
+    """
+
+    def __init__(self, uri: str, options: Mapping[str, Any] | None = None) -> None:
+        self.uri = uri if "://" in uri else os.path.abspath(uri)
+        self.options = dict(options or {})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"uri": self.uri, "options": self.options}
+
+    def __str__(self) -> str:
+        return self.uri
+
+    @cached_property
+    def fs(self) -> fsspec.AbstractFileSystem:
+        return fsspec.url_to_fs(self.uri, **self._options_for(self.uri))[0]
+
+    @cached_property
+    def root(self) -> str:
+        return str(self.fs._strip_protocol(self.uri)).rstrip("/")
+
+    @cached_property
+    def arrow(self) -> pyarrow.fs.FileSystem:
+        return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(self.fs))
+
+    def path(self, name: str) -> str:
+        """`name` below the root, as the filesystem wants it."""
+        return f"{self.root}/{name}" if name else self.root
+
+    def exists(self, name: str = "") -> bool:
+        return self.fs.exists(self.path(name))
+
+    def files(self, folder: str, suffix: str = "") -> list[str]:
+        """Names below the root of the files in `folder`, sorted; none if there is no folder."""
+        try:
+            self.fs.invalidate_cache()
+            found = self.fs.ls(self.path(folder), detail=True)
+        except FileNotFoundError:
+            return []
+        names = (str(entry["name"]).rsplit("/", 1)[-1] for entry in found)
+        kept = (name for name in names if name.endswith(suffix) and not name.startswith("."))
+        return sorted(f"{folder}/{name}" for name in kept)
+
+    def read(self, name: str) -> bytes:
+        return self.fs.cat_file(self.path(name))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file whole or not at all; an existing one is replaced.
+
+        On a disk through a temporary name and a rename, on an object store in one request.
+        """
+        path = self.path(name)
+        if not isinstance(self.fs, LocalFileSystem):
+            self.fs.pipe_file(path, data)
+            return
+        folder, base = os.path.split(path)
+        os.makedirs(folder, exist_ok=True)
+        temporary = os.path.join(folder, f".{base}.{uuid.uuid4().hex[:8]}")
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            if os.path.exists(temporary):
+                os.remove(temporary)
+            raise
+
+    def remove(self, name: str) -> None:
+        """Delete a file or a folder; nothing happens if there is none."""
+        if self.exists(name):
+            self.fs.rm(self.path(name), recursive=True)
+
+    def write_table(self, name: str, table: pa.Table, row_group_size: int | None = None) -> None:
+        """Commit a table as one Parquet file, whole or not at all."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd", row_group_size=row_group_size)
+        self.write(name, sink.getvalue().to_pybytes())
+
+    def read_table(
+        self, name: str, columns: list[str] | None = None, filters: Any = None
+    ) -> pa.Table:
+        """One Parquet file."""
+        return pq.read_table(
+            self.path(name), columns=columns, filters=filters, filesystem=self.arrow
+        )
+
+    def _options_for(self, uri: str) -> dict[str, Any]:
+        return self.options if "://" in uri else {}

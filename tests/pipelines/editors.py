@@ -1,0 +1,49 @@
+"""Editors for tests of everything around them: exact, instant, and ill-behaved."""
+
+import numpy as np
+
+
+class Invert:
+    """Inverts the colours inside the mask."""
+
+    stochastic = False
+
+    def __init__(self, config):
+        pass
+
+    @classmethod
+    def revision(cls, config):
+        return "1"
+
+    def invert(self, frames, source_prompt):
+        return frames
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        inside = np.ones(inversion.shape[:3], bool) if mask is None else mask
+        return np.where(inside[..., None], 255 - inversion, inversion)
+
+
+class Seeded(Invert):
+    """Adds noise that depends on the seed."""
+
+    stochastic = True
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        noise = np.random.default_rng(seed).integers(0, 9, inversion.shape)
+        return (inversion + noise).clip(0, 255).astype(np.uint8)
+
+
+class Picky(Invert):
+    """Refuses targets that ask for a dog."""
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        if "dog" in target_prompt:
+            raise ValueError("no dogs,\nplease")
+        return super().edit(inversion, target_prompt, mask, seed)
+
+
+class Broken(Invert):
+    """Cannot be built."""
+
+    def __init__(self, config):
+        raise RuntimeError("the weights are rotten")

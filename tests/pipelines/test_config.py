@@ -1,0 +1,96 @@
+import pytest
+import yaml
+
+from pipelines.config import (
+    PHASES,
+    differences,
+    dump,
+    fingerprints,
+    load_config,
+    resolve,
+    to_yaml,
+)
+from pipelines.errors import ConfigError
+from strmatch.presets import load_preset
+
+
+def test_a_preset_alone_is_a_configuration():
+    config = load_config("lavie")
+    assert (config.clip.num_frames, config.clip.height, config.clip.width) == (16, 320, 512)
+    assert config.edit == load_preset("lavie").edit
+    assert config.backbone.weights == "lavie"
+
+
+def test_file_over_preset_and_assignments_over_file(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("preset: lavie\nclip: {fps: 4}\nedit: {lam: 0.005, radius: 2}\n")
+    config = load_config("miniature", str(file), ["edit.lam=0.02", "edit.scored_levels=[1, 2]"])
+    assert config.preset == "lavie"
+    assert config.clip.fps == 4
+    assert (config.edit.lam, config.edit.radius) == (0.02, 2)
+    assert config.edit.scored_levels == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("edit.lamb=1", "edit.lamb: no such key; did you mean edit.lam?"),
+        ("clipp.fps=1", "clipp: no such key; did you mean clip?"),
+        ("edit.lam=-1", "edit: lam must be ≥ 0, got -1"),
+        ("edit.heads=both", "edit.heads: Input should be 'mean' or 'paired', got 'both'"),
+        ("clip.height=63", "clip.height: Input should be a multiple of 2, got 63"),
+        ("clip.fps=fast", "clip.fps: .*got 'fast'"),
+        ("preset=lavi", "preset: no preset 'lavi'; there are miniature, lavie"),
+        ("edit.lam", "write it as section.key=value"),
+        ("edit.lam=[", "is not a YAML value"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_it(assignment, message):
+    with pytest.raises(ConfigError, match=message) as raised:
+        load_config(assignments=[assignment])
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("edit: {", "is not YAML"), ("- a", "must hold sections"), ("frobnicate: 1", "frobnicate")],
+)
+def test_a_wrong_file_is_one_line_too(tmp_path, text, message):
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(file=str(file))
+    with pytest.raises(ConfigError, match="No such file"):
+        load_config(file=str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize("preset", ["miniature", "lavie"])
+def test_what_is_shown_can_be_read_back(preset):
+    config = load_config(preset, assignments=["annotate.caption_template='a: b # c'"])
+    text = to_yaml(config)
+    assert resolve(yaml.safe_load(text)) == config
+    lines = [line.strip() for line in text.splitlines()]
+    fields = [n for n, line in enumerate(lines) if not line.startswith("#")]
+    assert all(lines[n - 1].startswith("# ") for n in fields)
+
+
+def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
+    base = fingerprints(load_config())
+    for assignment, first in (
+        ("clip.fps=4", "annotate"),
+        ("seed=1", "annotate"),
+        ("edit.lam=0.5", "plan"),
+        ("backbone.dtype=float16", "plan"),
+        ("publish.clips_per_file=3", "publish"),
+        ("execution.editors=3", None),
+    ):
+        changed = fingerprints(load_config(assignments=[assignment]))
+        differs = [phase for phase in PHASES if changed[phase] != base[phase]]
+        assert differs == (list(PHASES[PHASES.index(first) :]) if first else [])
+
+
+def test_differences_are_the_semantic_ones():
+    old = dump(load_config())
+    new = dump(load_config(assignments=["edit.lam=0.5", "clip.fps=4", "execution.editors=7"]))
+    assert differences(old, new) == ["clip.fps: 8.0 → 4.0", "edit.lam: 0.01 → 0.5"]
+    assert differences(old, old) == []

@@ -1,0 +1,326 @@
+"""The phases together, on a real local cluster, on files made by the test."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import ray
+from moto.server import ThreadedMotoServer
+
+from pipelines import masks
+from pipelines.cluster import cluster
+from pipelines.config import load_config
+from pipelines.encode import encode_video
+from pipelines.errors import RunError
+from pipelines.plan import read_plan
+from pipelines.run import open_run
+from pipelines.schema import DATASET
+from pipelines.storage import Storage
+from pipelines.video import decode_video
+from strmatch import STRMatch, load_backbone
+
+EDITORS = "tests.pipelines.editors"
+SMALL = ["clip.num_frames=8", "clip.height=32", "clip.width=32"]
+
+
+def moving_square(frames=16, size=64, colour=(220, 40, 40)):
+    video = np.full((frames, size, size, 3), (40, 90, 60), np.uint8)
+    for i in range(frames):
+        video[i, 20:36, 4 + 2 * i : 20 + 2 * i] = colour
+    return video
+
+
+def write_video(path, **kwargs):
+    path.write_bytes(encode_video(moving_square(**kwargs), 8.0))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray_cluster():
+    """Two CPUs and one logical GPU: the smallest cluster that every phase has to finish on."""
+    ray.init(
+        address="local",
+        num_cpus=2,
+        num_gpus=1,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": ":".join(sys.path)}},
+    )
+    yield
+    ray.shutdown()
+
+
+def begin(input, output, *assignments, editor="Invert"):
+    config = load_config(assignments=[*SMALL, f"editor={EDITORS}:{editor}", *assignments])
+    return open_run(str(output), config, str(input))
+
+
+def run(input, output, *assignments, editor="Invert"):
+    opened, sources = begin(input, output, *assignments, editor=editor)
+    with cluster(opened.config.execution):
+        opened.annotate(sources)
+        opened.plan()
+        opened.edit()
+        opened.publish()
+    return opened.record
+
+
+def dataset(output):
+    return pd.read_parquet(output / "dataset")
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Good and bad videos, captions with and without a known noun, under difficult names."""
+    folder = tmp_path_factory.mktemp("it's “mixed” é")
+    write_video(folder / "a good one.mp4")
+    write_video(folder / "naïve 'quote'.mp4", frames=40)
+    write_video(folder / "short.mp4", frames=5)
+    write_video(folder / "no noun.mp4", colour=(30, 30, 200))
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.mp4").write_text("not a video")
+    rows = [
+        {"uri": "a good one.mp4", "caption": "a cat", "targets": ["a dog", "a fox"], "label": 1},
+        {"uri": "naïve 'quote'.mp4", "caption": "a red car", "label": 2},
+        {"uri": "short.mp4", "label": 3},
+        {"uri": "no noun.mp4", "caption": "the sublime", "label": 4},
+        {"uri": "empty.mp4", "label": 5},
+        {"uri": "text.mp4", "label": 6},
+        {"uri": "missing.mp4", "label": 7},
+        {"uri": "../outside.mp4", "label": 8},
+        # The first again: an exact duplicate.
+        {"uri": "a good one.mp4", "caption": "a cat", "targets": ["a dog", "a fox"], "label": 1},
+    ]
+    (folder / "manifest.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def published(mixed):
+    record = run(mixed / "manifest.jsonl", mixed / "out", editor="Picky")
+    return mixed / "out", record
+
+
+def test_every_planned_edit_clip_and_source_has_its_row(published):
+    output, record = published
+    rows = dataset(output)
+    plan = read_plan(Storage(str(output))).to_pylist()
+    # Clips: 2 of the cat, twice in the manifest; 4 of the car; 2 without a noun. 5 bad sources.
+    assert record["phases"]["annotate"] | {"seconds": 0} == {
+        "seconds": 0, "sources": 9, "clips": 10, "failed": 7,
+    }  # fmt: skip
+    assert record["phases"]["plan"] | {"seconds": 0} == {
+        "seconds": 0, "planned": 12, "duplicates": 4,
+    }  # fmt: skip
+    assert rows["level"].value_counts().to_dict() == {"edit": 12, "clip": 2, "source": 5}
+    assert rows["row_id"].is_unique
+    assert rows["row_id"].notna().all()
+    assert set(rows[rows["level"] == "edit"]["row_id"]) == {row["edit_id"] for row in plan}
+    assert record["counts"] == {"rows": 19, "ok": 10, "rejected": 0, "failed": 9}
+    assert (output / "_SUCCESS").exists()
+    assert json.loads((output / "run.json").read_text())["counts"] == record["counts"]
+
+
+def test_every_failure_names_its_cause(published):
+    rows = dataset(published[0])
+    failed = rows[rows["status"] == "failed"].drop_duplicates("source_uri").set_index("source_uri")
+    reasons = failed[["error_stage", "error_type"]].apply(tuple, axis=1).to_dict()
+    assert reasons == {
+        "a good one.mp4": ("edit", "ValueError"),
+        "short.mp4": ("decode", "TooShort"),
+        "no noun.mp4": ("target", "NoTarget"),
+        "empty.mp4": ("decode", "EmptyFile"),
+        "text.mp4": ("decode", "NotAVideo"),
+        "missing.mp4": ("decode", "FileMissing"),
+        "../outside.mp4": ("decode", "BadManifestRow"),
+    }
+    assert failed.loc["a good one.mp4", "error_message"] == "no dogs, please"
+    assert "5 frames from 0 s on" in failed.loc["short.mp4", "error_message"]
+
+
+def test_ok_rows_hold_what_they_say(published):
+    rows = dataset(published[0])
+    for row in rows[rows["status"] == "ok"].to_dict("records"):
+        source, edited = decode_video(row["source_video"]), decode_video(row["edited_video"])
+        assert source.shape == edited.shape == (row["num_frames"], row["height"], row["width"], 3)
+        inside = np.ones(source.shape[:3], bool)
+        if row["mask_source"] != "none":
+            inside = masks.decode(row["mask"])
+        expected = np.where(inside[..., None], 255 - source, source)
+        # Colour is stored at half the resolution and bleeds over the mask's edge.
+        assert np.abs(expected.astype(int) - edited).mean() < 8
+    # The car drives out of the picture.
+    car = rows[rows["source_uri"] == "naïve 'quote'.mp4"]
+    assert set(car["mask_source"]) == {"motion", "none"}
+    assert sorted(car["start_seconds"].unique()) == [0, 1, 2, 3]
+
+
+def test_the_manifests_columns_are_carried(published):
+    rows = dataset(published[0])
+    assert rows["label"].dtype == "int64"
+    by_source = rows.groupby("source_uri")["label"].unique().map(list).to_dict()
+    assert by_source["a good one.mp4"] == [1]
+    assert by_source["missing.mp4"] == [7]
+
+
+def test_other_readers_take_the_dataset(published, tmp_path):
+    """Also where the first file holds nothing but failed rows."""
+    import datasets
+
+    rows = pq.read_table(published[0] / "dataset")
+    failed = pa.compute.equal(rows["status"], "failed")
+    for name, part in (("a", rows.filter(failed)), ("b", rows.filter(pa.compute.invert(failed)))):
+        pq.write_table(part, tmp_path / f"{name}.parquet")
+    assert rows.schema.remove_metadata().equals(
+        pa.schema([*DATASET, ("label", pa.int64())]).remove_metadata()
+    )
+    assert len(pd.read_parquet(tmp_path)) == 19
+    assert ray.data.read_parquet(str(tmp_path)).count() == 19
+    loaded = datasets.load_dataset(
+        "parquet",
+        data_files=str(tmp_path / "*.parquet"),
+        split="train",
+        cache_dir=str(tmp_path / "cache"),
+    )
+    assert loaded.num_rows == 19
+    assert {row["row_id"] for row in loaded} == set(rows["row_id"].to_pylist())
+
+
+def test_the_report_shows_edits_and_reasons_and_escapes_names(published):
+    output, _ = published
+    page = (output / "report" / "index.html").read_text()
+    assert "19 rows: 10 ok, 0 rejected, 9 failed" in page
+    assert page.count("<article>") == 10
+    assert "naïve &#39;quote&#39;.mp4" in page
+    assert "no dogs, please" in page
+    for name in output.glob("report/*.mp4"):
+        assert decode_video(name.read_bytes()).shape == (8, 32, 32, 3)
+
+
+def test_the_same_run_again_makes_the_same_rows(published, mixed, tmp_path):
+    first = dataset(published[0]).sort_values("row_id")
+    run(mixed / "manifest.jsonl", tmp_path / "again", editor="Picky")
+    again = dataset(tmp_path / "again").sort_values("row_id")
+    for column in ("row_id", "clip_id", "status", "source_video", "edited_video"):
+        assert first[column].fillna("").tolist() == again[column].fillna("").tolist()
+
+
+def test_a_finished_run_does_nothing_twice(published, mixed):
+    output, _ = published
+    before = {path: path.stat().st_mtime_ns for path in output.glob("[ce]*/*.parquet")}
+    record = run(mixed / "manifest.jsonl", output, editor="Picky")
+    assert {path: path.stat().st_mtime_ns for path in output.glob("[ce]*/*.parquet")} == before
+    assert record["phases"]["edit"]["clips"] == 0
+    assert record["counts"]["ok"] == 10
+
+
+def test_lost_files_are_made_again_and_only_they(published, mixed):
+    output, _ = published
+    rows = dataset(output)
+    clip, edits = next(iter(output.glob("clips/*"))), sorted(output.glob("edits/*"))
+    clip.unlink()
+    edits[0].unlink()
+    kept = {path: path.stat().st_mtime_ns for path in edits[1:]}
+    run(mixed / "manifest.jsonl", output, editor="Picky")
+    assert {path: path.stat().st_mtime_ns for path in edits[1:]} == kept
+    assert dataset(output)["row_id"].tolist() == rows["row_id"].tolist()
+
+
+def test_a_run_with_other_settings_is_refused(published, mixed):
+    with pytest.raises(RunError, match=r"edit\.lam: 0\.01 → 0\.5\): choose another output"):
+        run(mixed / "manifest.jsonl", published[0], "edit.lam=0.5", editor="Picky")
+    assert (published[0] / "_SUCCESS").exists()
+
+
+def test_a_run_without_an_ok_row_fails_and_says_why(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "empty.mp4").write_bytes(b"")
+    with pytest.raises(RunError, match="not one row is ok"):
+        run(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out" / "_SUCCESS").exists()
+    assert dataset(tmp_path / "out")["error_type"].tolist() == ["EmptyFile"]
+
+
+def test_a_seed_multiplies_only_editors_that_use_it(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_video(tmp_path / "in" / "a.mp4")
+    (tmp_path / "in" / "m.jsonl").write_text('{"uri": "a.mp4", "targets": ["a fox"]}')
+    ids = {}
+    for editor in ("Invert", "Seeded"):
+        for seed in (0, 1):
+            output = tmp_path / f"{editor}{seed}"
+            opened, sources = begin(
+                tmp_path / "in" / "m.jsonl", output, f"seed={seed}", editor=editor
+            )
+            opened.annotate(sources)
+            opened.plan()
+            ids[editor, seed] = read_plan(Storage(str(output)))["edit_id"].to_pylist()
+    assert ids["Invert", 0] == ids["Invert", 1]
+    assert not set(ids["Seeded", 0]) & set(ids["Seeded", 1])
+
+
+def test_an_editor_that_cannot_be_built_stops_the_run_in_one_line(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_video(tmp_path / "in" / "a.mp4")
+    with pytest.raises(RunError, match="edit stopped: .*the weights are rotten") as raised:
+        run(tmp_path / "in", tmp_path / "out", editor="Broken")
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "out" / "_SUCCESS").exists()
+
+
+def test_the_embedded_model_edits_as_the_library_does(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4").write_bytes(encode_video(moving_square(), 8.0))
+    targets = ["a blue square", "a red star"]
+    row = {"uri": "a.mp4", "caption": "a red square", "targets": targets}
+    (tmp_path / "in" / "m.jsonl").write_text(json.dumps(row))
+    config = load_config(assignments=["edit.num_inference_steps=2", "execution.torch_threads=1"])
+    opened, sources = open_run(str(tmp_path / "out"), config, str(tmp_path / "in" / "m.jsonl"))
+    opened.annotate(sources)
+    opened.plan()
+    opened.edit()
+    opened.publish()
+
+    editor = STRMatch(load_backbone("miniature"))
+    for row in dataset(tmp_path / "out").to_dict("records"):
+        assert row["status"] == "ok"
+        assert json.loads(row["editor_settings"])["num_inference_steps"] == 2
+        assert row["model_revision"] == editor.backbone.revision
+        frames, mask = decode_video(row["source_video"]), masks.decode(row["mask"])
+        inversion = editor.invert(frames, "a red square", num_inference_steps=2)
+        expected = editor.edit(inversion, row["target_prompt"], mask=mask).frames
+        edited = decode_video(row["edited_video"])
+        again = decode_video(encode_video(expected, row["fps"], config.clip.crf))
+        assert np.array_equal(edited, again)
+
+
+@pytest.fixture
+def s3():
+    """An object store as workers see it: in a process of its own."""
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    _, port = server.get_host_and_port()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+def test_input_and_output_in_an_object_store(tmp_path, s3):
+    write_video(tmp_path / "a b.mp4")
+    options = (
+        "execution.storage_options="
+        f"{{key: k, secret: hush, client_kwargs: {{endpoint_url: '{s3}'}}}}"
+    )
+    bucket = Storage("s3://bucket", load_config(assignments=[options]).execution.storage_options)
+    bucket.fs.mkdir("bucket")
+    bucket.write("in/a b.mp4", (tmp_path / "a b.mp4").read_bytes())
+    run("s3://bucket/in", "s3://bucket/runs/one", options)
+    output = Storage("s3://bucket/runs/one", bucket.options)
+    assert output.exists("_SUCCESS")
+    (part,) = output.files("dataset")
+    rows = output.read_table(part).to_pylist()
+    assert [row["status"] for row in rows] == ["ok"] * 4
+    assert rows[0]["decoder"] == "pyav"
+    assert b"hush" not in output.read("run.json")

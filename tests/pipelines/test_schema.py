@@ -1,0 +1,32 @@
+import pyarrow as pa
+
+from pipelines.schema import (
+    CLIPS,
+    DATASET,
+    EDITS,
+    SOURCES,
+    conform,
+    extras_of,
+    rows_table,
+    with_extras,
+)
+
+
+def test_a_block_of_failed_rows_keeps_every_type():
+    blank = pa.Table.from_pylist([dict.fromkeys(CLIPS.names) | {"row_id": "a"}])
+    assert pa.types.is_null(blank.schema.field("mask").type)
+    assert conform(blank, CLIPS).schema == CLIPS
+    assert rows_table([{"row_id": "a", "status": "failed"}], DATASET).schema == DATASET
+    assert rows_table([], DATASET).schema == DATASET
+
+
+def test_missing_columns_become_null_and_surplus_ones_go():
+    table = conform(pa.table({"edit_id": ["x"], "other": [1]}), EDITS)
+    assert table.schema == EDITS
+    assert table["status"].to_pylist() == [None]
+
+
+def test_extras_follow_the_schema():
+    extras = pa.schema([("label", pa.string()), ("n", pa.int8())])
+    for schema in (SOURCES, CLIPS, DATASET):
+        assert extras_of(with_extras(schema, extras)) == extras

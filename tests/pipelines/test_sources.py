@@ -1,0 +1,212 @@
+import json
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.errors import InputError
+from pipelines.schema import SOURCES, extras_of
+from pipelines.sources import find_sources
+from pipelines.storage import Storage
+
+
+def find(path, **kwargs):
+    return find_sources(str(path), {}, **kwargs)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "it's a “folder” ü [1]"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("b.mp4", "a é.MKV", "sub/c.webm", "sound.m4a", "notes.txt", ".hidden.mp4"):
+        (folder / name).touch()
+    return folder
+
+
+def test_a_folder_is_searched_through(folder, caplog):
+    table = find(folder)
+    assert table["source_uri"].to_pylist() == ["a é.MKV", "b.mp4", "sound.m4a", "sub/c.webm"]
+    assert table["location"].to_pylist()[1] == f"file://{folder}/b.mp4"
+    assert "1 files are no videos (1 .txt)" in caplog.text
+
+
+def test_a_single_file_and_a_glob(folder):
+    assert find(folder / "b.mp4")["source_uri"].to_pylist() == ["b.mp4"]
+    plain = folder.parent / "plain"
+    folder.rename(plain)
+    assert find(plain / "*.m*")["source_uri"].to_pylist() == ["b.mp4", "sound.m4a"]
+
+
+def test_ids_do_not_depend_on_where_the_folder_lies(folder, tmp_path):
+    before = find(folder)["source_uri"].to_pylist()
+    folder.rename(tmp_path / "moved")
+    assert find(tmp_path / "moved")["source_uri"].to_pylist() == before
+
+
+def test_an_output_inside_the_input_is_no_source(folder):
+    (folder / "out").mkdir()
+    (folder / "out" / "edited.mp4").touch()
+    found = find(folder, exclude=Storage(str(folder / "out")))
+    assert "out/edited.mp4" not in found["source_uri"].to_pylist()
+    with pytest.raises(InputError, match="is the input folder itself"):
+        find(folder, exclude=Storage(str(folder)))
+
+
+def test_limit(folder):
+    assert len(find(folder, limit=2)) == 2
+
+
+ROWS = [
+    {
+        "uri": "clips/a.mp4",
+        "id": 7,
+        "caption": "a cat",
+        "targets": ["a dog", "a fox"],
+        "mask_uri": "masks/a",
+        "start_seconds": 1.5,
+        "label": "pet",
+        "weight": 3,
+    },
+    {"uri": "s3://bucket/b.mp4", "id": "x", "label": "other", "weight": 4},
+]
+
+
+def write(folder, kind):
+    path = folder / f"manifest.{kind}"
+    if kind == "jsonl":
+        path.write_text("\n".join(json.dumps(row) for row in ROWS) + "\n\n")
+    elif kind == "csv":
+        path.write_text(
+            "uri,id,caption,targets,mask_uri,start_seconds,label,weight\n"
+            'clips/a.mp4,7,a cat,"[""a dog"", ""a fox""]",masks/a,1.5,pet,3\n'
+            "s3://bucket/b.mp4,x,,,,,other,4\n"
+        )
+    else:
+        rows = [{**row, "id": str(row["id"])} for row in ROWS]
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_a_manifest_means_the_same_in_every_format(tmp_path, kind):
+    table = find(write(tmp_path, kind))
+    first, second = table.to_pylist()
+    assert first.pop("source_row") != second["source_row"]
+    assert first == {
+        "source_id": "7",
+        "source_uri": "clips/a.mp4",
+        "start_seconds": 1.5,
+        "location": f"file://{tmp_path}/clips/a.mp4",
+        "caption": "a cat",
+        "targets": ["a dog", "a fox"],
+        "mask_uri": "masks/a",
+        "mask_location": f"file://{tmp_path}/masks/a",
+        "problem": None,
+        "label": "pet",
+        "weight": 3,
+    }
+    assert second["location"] == "s3://bucket/b.mp4"
+    assert (second["caption"], second["targets"], second["problem"]) == (None, None, None)
+    assert extras_of(table.schema) == pa.schema([("label", pa.string()), ("weight", pa.int64())])
+
+
+def test_rows_are_named_by_what_they_say_not_by_where_they_stand(tmp_path):
+    path = tmp_path / "manifest.csv"
+    path.write_text("uri,note\na,1\nb,2\na,3\n")
+    first = find(path)["source_row"].to_pylist()
+    assert len(set(first)) == 3
+    path.write_text("uri,note\nb,2\na,1\na,3\n")
+    assert find(path)["source_row"].to_pylist() == [first[1], first[0], first[2]]
+
+
+def test_csv_columns_stay_text_where_a_number_would_change_them(tmp_path):
+    path = tmp_path / "manifest.csv"
+    path.write_text("uri,zip,day,share,empty,flag\na,007,2020-01-02,0.5,,true\nb,9,x,1.5,,false\n")
+    extras = find(path).select(["zip", "day", "share", "empty", "flag"]).to_pydict()
+    assert extras == {
+        "zip": ["007", "9"],
+        "day": ["2020-01-02", "x"],
+        "share": [0.5, 1.5],
+        "empty": [None, None],
+        "flag": [True, False],
+    }
+
+
+def test_columns_of_any_type_are_carried(tmp_path):
+    path = tmp_path / "manifest.parquet"
+    extras = {
+        "tags": pa.array([["a"], None]),
+        "box": pa.array([{"x": 1, "y": 2.5}, None]),
+        "when": pa.array([1, None], pa.timestamp("ns", "UTC")),
+        "small": pa.array([1, None], pa.int8()),
+        "nothing": pa.nulls(2),
+        "status": pa.array(["new", "old"]),
+    }
+    pq.write_table(pa.table({"uri": ["a.mp4", "b.mp4"], **extras}), path)
+    table = find(path)
+    for name in ("tags", "box", "when", "small"):
+        assert table[name].combine_chunks() == extras[name]
+    assert table["manifest_status"].to_pylist() == ["new", "old"]
+    assert table.schema.field("nothing").type == pa.string()
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ({"uri": "../secret.mp4"}, "uri ../secret.mp4 leaves the manifest's folder"),
+        ({"uri": "a/../../b.mp4"}, "uri a/../../b.mp4 leaves the manifest's folder"),
+        ({"uri": "a.mp4", "mask_uri": "../m"}, "mask_uri ../m leaves the manifest's folder"),
+        ({"uri": None}, "uri is missing"),
+        ({"uri": "a.mp4", "start_seconds": -1}, "start_seconds must be a number ≥ 0, got -1"),
+        ({"uri": "a.mp4", "start_seconds": "soon"}, "start_seconds must be a number"),
+        ({"uri": "a.mp4", "targets": "a dog"}, "targets must be a JSON list of texts"),
+        ({"uri": "a.mp4", "targets": [3]}, "targets must be a list of texts"),
+        ({"uri": "a.mp4", "caption": " "}, "caption must be a text that is not empty"),
+    ],
+)
+def test_a_wrong_row_keeps_its_reason_and_costs_no_other(tmp_path, row, problem):
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(json.dumps(row) + "\n" + json.dumps({"uri": "good.mp4"}) + "\n")
+    table = find(path)
+    assert problem in table["problem"][0].as_py()
+    assert table["problem"][1].as_py() is None
+    assert table.schema.names == SOURCES.names
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"uri": "a"}\n{oops\n', "line 2: not JSON"),
+        ('["a"]\n', "line 1: not a JSON object"),
+        ('{"path": "a"}\n', "no column 'uri'; it has path"),
+        ('{"uri": "a", "x": 1}\n{"uri": "b", "x": "y"}\n', "column x: mixed types"),
+        ('{"uri": "a", "id": 1}\n{"uri": "b", "id": 1}\n', "id '1' already names 'a', not 'b'"),
+        ("", "no column 'uri'"),
+    ],
+)
+def test_a_wrong_manifest_is_one_line(tmp_path, text, message):
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as raised:
+        find(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match="nowhere: there is no such file or folder"):
+        find(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no videos found"):
+        find(tmp_path)
+    with pytest.raises(InputError, match="gopher"):
+        find("gopher://a/b")
+    (tmp_path / "broken.parquet").write_text("no")
+    with pytest.raises(InputError, match=r"broken\.parquet"):
+        find(tmp_path / "broken.parquet")
+
+
+def test_a_manifest_in_an_object_store():
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/bucket/list.jsonl", b'{"uri": "a b.mp4"}\n{"uri": "../x.mp4"}\n')
+    table = find("memory://bucket/list.jsonl")
+    assert table["location"].to_pylist() == ["memory:///bucket/a b.mp4", None]

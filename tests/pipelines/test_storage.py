@@ -1,0 +1,67 @@
+import os
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+
+from pipelines.storage import Storage
+
+
+@pytest.fixture(params=["disk", "object store"])
+def storage(request, tmp_path):
+    if request.param == "disk":
+        return Storage(str(tmp_path / "it's here, é"))
+    return Storage(f"memory://bucket/{tmp_path.name}")
+
+
+def test_files_come_back_and_are_listed(storage):
+    assert not storage.exists("a/b.txt")
+    assert storage.files("a") == []
+    storage.write("a/b.txt", b"one")
+    storage.write("a/b.txt", b"two")
+    storage.write("a/c.bin", b"")
+    assert storage.read("a/b.txt") == b"two"
+    assert storage.files("a") == ["a/b.txt", "a/c.bin"]
+    assert storage.files("a", ".txt") == ["a/b.txt"]
+    storage.remove("a")
+    storage.remove("a")
+    assert storage.files("a") == []
+
+
+def test_tables_come_back_whole_and_in_part(storage):
+    table = pa.table({"n": list(range(100)), "text": ["é"] * 100})
+    storage.write_table("t/x.parquet", table, row_group_size=8)
+    assert storage.read_table("t/x.parquet") == table
+    assert storage.read_table("t/x.parquet", ["n"], [("n", "=", 42)]).to_pydict() == {"n": [42]}
+
+
+def test_workers_get_the_same_folder(storage):
+    storage.write("x", b"here")
+    assert pickle.loads(pickle.dumps(storage)).read("x") == b"here"
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    storage = Storage(str(tmp_path))
+    storage.write("x", b"old")
+
+    def full(descriptor):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        storage.write("x", b"new")
+    assert storage.read("x") == b"old"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path):
+    storage = Storage(str(tmp_path))
+    contents = [bytes([n]) * 500_000 for n in range(20)]
+    storage.write("x", contents[0])
+    with ThreadPoolExecutor(4) as pool:
+        writes = [pool.submit(storage.write, "x", data) for data in contents]
+        reads = [storage.read("x") for _ in range(50)]
+        for write in writes:
+            write.result()
+    assert all(data in contents for data in reads)

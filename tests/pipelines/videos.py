@@ -1,0 +1,95 @@
+"""Test videos, written with PyAV: every frame carries its own index in its pixels."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+BITS = 8
+BLOCK = 16
+HEIGHT, WIDTH = 64, BITS * BLOCK
+
+
+def coded_frames(count: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """uint8 (count, height, width, 3): the top row of blocks spells the frame's index, below is
+    noise (so that a file has bytes to lose) with one red corner at the lower left, so that a turned
+    or mirrored picture is told apart."""
+    size = (count, height // 4, width // 4, 1)
+    noise = np.random.default_rng(0).integers(80, 140, size, np.uint8)
+    frames = noise.repeat(4, axis=1).repeat(4, axis=2).repeat(3, axis=3)
+    for index, frame in enumerate(frames):
+        for bit in range(BITS):
+            frame[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 255 * (index >> bit & 1)
+        frame[-BLOCK:, :BLOCK] = (220, 30, 30)
+    return frames
+
+
+def read_codes(frames: np.ndarray) -> list[int]:
+    """The indices that the pixels of frames (k, H, W, 3) spell."""
+    blocks = frames[:, :BLOCK, : BITS * BLOCK].reshape(len(frames), BLOCK, BITS, BLOCK, 3)
+    ones = blocks[:, 4:-4, :, 4:-4].mean(axis=(1, 3, 4)) > 128
+    return [int(code) for code in ones @ (1 << np.arange(BITS))]
+
+
+def write_video(
+    path: str | Path,
+    frames: np.ndarray,
+    fps: Fraction | int = 25,
+    codec: str = "libx264",
+    pixel_format: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+    pts: Sequence[int] | None = None,
+    time_base: Fraction | None = None,
+    rotation: int = 0,
+    audio: bool = False,
+    change_packet: Callable[[Any], Any] = lambda packet: packet,
+) -> Path:
+    """Write frames (f, H, W, 3) to path; pts in units of time_base make a variable frame rate.
+
+    change_packet returns what is written instead of a packet of video.
+    """
+    fps = Fraction(fps)
+    if codec == "libx264":
+        options = {"preset": "veryfast", "threads": "2"} | (options or {})
+    with av.open(str(path), "w", options=container_options or {}) as container:
+        stream: Any = container.add_stream(codec, rate=fps, options=options or {})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = pixel_format
+        stream.codec_context.time_base = time_base or 1 / fps
+        stream.time_base = time_base or 1 / fps
+        if rotation:
+            stream.set_display_rotation(rotation)
+        sound: Any = _add_sound(container) if audio else None
+        for index, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = pts[index] if pts is not None else index
+            frame.time_base = time_base or 1 / fps
+            container.mux([change_packet(packet) for packet in stream.encode(frame)])
+        container.mux([change_packet(packet) for packet in stream.encode(None)])
+        if sound is not None:
+            _fill_sound(container, sound, float(len(frames) / fps))
+    return Path(path)
+
+
+def write_audio(path: str | Path, seconds: float = 1.0, codec: str = "aac") -> Path:
+    """Write a file that holds a tone and no video stream."""
+    with av.open(str(path), "w") as container:
+        _fill_sound(container, _add_sound(container, codec), seconds)
+    return Path(path)
+
+
+def _add_sound(container: Any, codec: str = "aac") -> Any:
+    return container.add_stream(codec, rate=16000, layout="mono")
+
+
+def _fill_sound(container: Any, stream: Any, seconds: float) -> None:
+    wave = np.sin(np.arange(int(seconds * 16000)) * 0.1).astype(np.float32)[None]
+    for start in range(0, wave.shape[1], 1024):
+        chunk = av.AudioFrame.from_ndarray(wave[:, start : start + 1024], "fltp", "mono")
+        chunk.sample_rate, chunk.pts, chunk.time_base = 16000, start, Fraction(1, 16000)
+        container.mux(stream.encode(chunk))
+    container.mux(stream.encode(None))
