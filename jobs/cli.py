@@ -1,0 +1,174 @@
+"""The command `strmatch`."""
+
+import logging
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from pipelines.config import load_config, to_yaml
+from pipelines.errors import RunError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(
+    help="Look at configurations.\n\nExample: strmatch config show --preset lavie",
+    no_args_is_help=True,
+)
+app.add_typer(config_app, name="config")
+
+Input = Annotated[
+    str,
+    typer.Option(
+        help="Folder, glob, video, or manifest (.parquet, .jsonl, .csv with a column uri); "
+        "a path or an fsspec URI."
+    ),
+]
+Output = Annotated[str, typer.Option(help="Folder or fsspec URI of the run.")]
+Preset = Annotated[str, typer.Option(help="miniature (embedded, for a CPU) or lavie.")]
+ConfigFile = Annotated[
+    str | None, typer.Option("--config", help="YAML file, as `strmatch config show` prints it.")
+]
+Assign = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="section.key=value, the value in YAML. May be repeated."),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first so many sources.")]
+
+
+def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """End a command with one line and exit code 1 where a run cannot go on."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except RunError as error:
+            print(f"strmatch: {' '.join(str(error).split())}", file=sys.stderr)
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt:
+            print("strmatch: interrupted; the same command goes on from here", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return wrapped
+
+
+@app.callback()
+def main() -> None:
+    """Edit videos at dataset scale with STR-Match.
+
+    Example: strmatch run --input videos/ --output runs/first
+    """
+    handler = RichHandler(
+        console=Console(stderr=True), show_path=False, show_level=False, log_time_format="%X"
+    )
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+    for noisy in ("ray", "httpx", "filelock", "botocore", "s3fs", "fsspec"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@app.command()
+@one_line_errors
+def run(
+    input: Input,
+    output: Output,
+    preset: Preset = "miniature",
+    config: ConfigFile = None,
+    set: Assign = None,
+    limit: Limit = None,
+) -> None:
+    """Annotate, plan, edit and publish: videos in, an edited dataset out.
+
+    The same command goes on where an earlier one stopped.
+
+    Example: strmatch run --input videos/ --output runs/first --set edit.lam=0.02
+    """
+    from jobs import commands
+
+    commands.run(input, output, load_config(preset, config, set or []), limit)
+
+
+@app.command()
+@one_line_errors
+def annotate(
+    input: Input,
+    output: Output,
+    preset: Preset = "miniature",
+    config: ConfigFile = None,
+    set: Assign = None,
+    limit: Limit = None,
+) -> None:
+    """Only find clips, masks, captions and targets: OUTPUT/clips.
+
+    Example: strmatch annotate --input videos/manifest.csv --output runs/first --limit 10
+    """
+    from jobs import commands
+
+    commands.annotate(input, output, load_config(preset, config, set or []), limit)
+
+
+@app.command()
+@one_line_errors
+def plan(output: Output, set: Assign = None) -> None:
+    """Only plan the edits of annotated clips: OUTPUT/plan. Settings are those of the run.
+
+    Example: strmatch plan --output runs/first
+    """
+    from jobs import commands
+
+    commands.phase("plan", output, set or [])
+
+
+@app.command()
+@one_line_errors
+def edit(output: Output, set: Assign = None) -> None:
+    """Only make the planned edits: OUTPUT/edits. Settings are those of the run.
+
+    Example: strmatch edit --output runs/first --set execution.editors=2
+    """
+    from jobs import commands
+
+    commands.phase("edit", output, set or [])
+
+
+@app.command()
+@one_line_errors
+def publish(output: Output, set: Assign = None) -> None:
+    """Only write the dataset and the report: OUTPUT/dataset, OUTPUT/report.
+
+    Example: strmatch publish --output runs/first
+    """
+    from jobs import commands
+
+    commands.phase("publish", output, set or [])
+
+
+@app.command()
+@one_line_errors
+def demo(output: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("demo")) -> None:
+    """Render a few clips, take one real one, edit them all, and show a page of before and after.
+
+    Example: strmatch demo --output demo
+    """
+    from jobs import demo as job
+
+    job.demo(output)
+
+
+@config_app.command("show")
+@one_line_errors
+def show(preset: Preset = "miniature", config: ConfigFile = None, set: Assign = None) -> None:
+    """Print the resolved configuration, every field explained; usable as a --config file.
+
+    Example: strmatch config show --preset lavie --set edit.lam=0.005 > lavie.yaml
+    """
+    typer.echo(to_yaml(load_config(preset, config, set or [])), nl=False)

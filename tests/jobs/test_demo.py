@@ -1,0 +1,29 @@
+import json
+
+from jobs.demo import EDITS, write_input
+from pipelines.config import load_config
+from pipelines.sources import find_sources
+from pipelines.stages.find_clips import FindClips
+from pipelines.stages.track import MotionTracker, Track
+
+
+def test_the_demos_input_is_a_manifest_that_the_main_job_takes(tmp_path):
+    manifest = write_input(tmp_path / "input")
+    rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    assert [row["caption"] for row in rows[:3]] == [
+        "a red circle moving right over bricks",
+        "a yellow star moving up over stripes",
+        "a purple square moving left over checks",
+    ]
+    assert rows[0]["targets"] == [
+        "a blue square moving right over bricks",
+        "a green circle moving right over bricks",
+    ]
+    assert rows[3]["uri"] == "bigbuckbunny.mp4"
+    for source in find_sources(str(manifest), {}).to_pylist():
+        (clip,) = FindClips(load_config().clip, {})(source)
+        assert clip["status"] == "ok", clip["error_message"]
+        columns = Track("motion", MotionTracker())(clip)
+        given = source["source_uri"] == "bigbuckbunny.mp4"
+        assert (clip | columns)["mask_source"] == ("manifest" if given else "motion")
+    assert len(rows) == len(EDITS) + 1
