@@ -40,6 +40,7 @@ def cluster(execution: Execution) -> Iterator[None]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.execution_no_progress_timeout_s = -1  # one clip may take longer than Ray's half hour
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     for chatty in ("progress", "execution.operators.map_operator"):
         logging.getLogger(f"ray.data._internal.{chatty}").setLevel(logging.ERROR)
@@ -73,6 +74,7 @@ class Share:
     """What editors get of the cluster."""
 
     editors: int
+    cpus: int
     gpus: float
     threads: int
 
@@ -81,7 +83,7 @@ def share(execution: Execution, work: int) -> Share:
     """Share the cluster out among editors, at most one a work item.
 
     With GPUs, one editor each. Without, one editor for every CPU but one: a pool that holds
-    every CPU leaves none to feed it.
+    every CPU leaves none to feed it, and waits for ever.
     """
     resources = ray.cluster_resources()
     cpus, gpus = int(resources.get("CPU", 1)), resources.get("GPU", 0.0)
@@ -90,7 +92,8 @@ def share(execution: Execution, work: int) -> Share:
         each = 1.0 if gpus else 0.0
     editors = execution.editors or int(gpus / each if each else cpus - 1)
     editors = max(1, min(editors, work))
-    return Share(editors, each, execution.torch_threads or max(1, cpus // editors))
+    threads = execution.torch_threads or max(1, cpus // editors)
+    return Share(editors, cpus=1 if cpus > editors else 0, gpus=each, threads=threads)
 
 
 def rows_per_block(rows: int) -> int:

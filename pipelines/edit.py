@@ -36,9 +36,9 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
             fn_constructor_args=(
                 config.model_copy(update={"execution": execution}), output, editor, revision,
             ),
-            compute=ActorPoolStrategy(size=part.editors),
+            compute=ActorPoolStrategy(size=part.editors, max_tasks_in_flight_per_actor=1),
             num_gpus=part.gpus,
-            num_cpus=1,
+            num_cpus=part.cpus,
             max_restarts=RESTARTS,
             max_task_retries=RESTARTS,
         )
