@@ -172,3 +172,7 @@ def show(preset: Preset = "miniature", config: ConfigFile = None, set: Assign = 
     Example: strmatch config show --preset lavie --set edit.lam=0.005 > lavie.yaml
     """
     typer.echo(to_yaml(load_config(preset, config, set or [])), nl=False)
+
+
+if __name__ == "__main__":
+    app()

@@ -8,9 +8,10 @@ import jinja2
 import numpy as np
 
 from pipelines import masks
+from pipelines.encode import encode_video
 from pipelines.stages.base import Row
 from pipelines.storage import Storage
-from pipelines.video import decode_video, encode_video
+from pipelines.video import decode_video
 
 COLUMNS = [
     *("row_id", "level", "status", "error_stage", "error_type", "error_message"),

@@ -9,12 +9,13 @@ import numpy as np
 
 from pipelines import masks
 from pipelines.config import Config
+from pipelines.encode import encode_video
 from pipelines.ids import content_id
 from pipelines.schema import EDITS, rows_table
 from pipelines.stages.base import Row, failure
 from pipelines.storage import Storage
 from pipelines.version import PACKAGE_VERSION
-from pipelines.video import decode_video, encode_video
+from pipelines.video import decode_video
 
 
 class Editor(Protocol):

@@ -10,10 +10,11 @@ import numpy as np
 
 from pipelines import ids, masks
 from pipelines.config import Clip
+from pipelines.encode import encode_video
 from pipelines.errors import RowError
 from pipelines.schema import CLIPS, SOURCES
 from pipelines.stages.base import Row, failure
-from pipelines.video import Video, encode_video, open_video
+from pipelines.video import Video, open_video
 
 ROUNDING = 1e-3
 """Seconds by which containers round timestamps."""
