@@ -1,19 +1,18 @@
-"""The one exception that a stage raises to give up a row and keep the rest of the run."""
+"""The two ways in which things go wrong: for one row, or for the whole run."""
 
 
 class RowError(Exception):
     """A failure that costs one row.
 
-    type: short CamelCase code, the same for every row that fails in this way
-    message: one line that names the cause and what to do about it
-    stage: the stage that failed, set by whoever runs the stage
+    Args:
+        type: a short CamelCase code, the same for every row that fails in this way.
+        message: one line that names the cause and what to do about it.
     """
 
     def __init__(self, type: str, message: str) -> None:
         super().__init__(type, message)  # both in args: it is pickled between workers
         self.type = type
         self.message = message
-        self.stage: str | None = None
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message}"

@@ -57,7 +57,8 @@ def load(location: str, indices: Sequence[int], options: Mapping[str, Any]) -> n
             _choose(range(len(video.timestamps)), indices, location)
             return video.frames(indices)[..., 0] > 127
     except RowError as error:
-        raise RowError("BadMask", f"mask {posixpath.basename(location)}: {error}") from error
+        name = posixpath.basename(location)
+        raise RowError("BadMask", f"mask {name}: {error.message}") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RowError("BadMask", f"mask {posixpath.basename(location)}: {error}") from error
 

@@ -394,7 +394,7 @@ def test_libraries_are_silent(
 
 def test_a_row_error_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(RowError("NotAVideo", "is not a video")))
-    assert (error.type, error.message, error.stage) == ("NotAVideo", "is not a video", None)
+    assert (error.type, error.message) == ("NotAVideo", "is not a video")
 
 
 # Writing
