@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
-import fsspec
 import numpy as np
 from pycocotools import mask as coco
 
 from pipelines.errors import RowError
+from pipelines.storage import filesystem
 from pipelines.video import open_video
 
 Rle = dict[str, Any]
@@ -46,7 +46,7 @@ def load(location: str, indices: Sequence[int], options: Mapping[str, Any]) -> n
         RowError: it cannot be read, or has fewer frames than the source.
     """
     try:
-        fs, path = fsspec.url_to_fs(location, **(options if "://" in location else {}))
+        fs, path = filesystem(location, options)
         if fs.isdir(path):
             names = sorted(n for n in fs.ls(path, detail=False) if n.lower().endswith(".png"))
             chosen = _choose(names, indices, location)

@@ -10,13 +10,13 @@ from pipelines.config import Config
 from pipelines.edit import committed
 from pipelines.errors import RunError
 from pipelines.plan import by_clip, read_plan
-from pipelines.schema import CLIPS, DATASET, extras_of, rows_table, with_extras
+from pipelines.schema import DATASET, extras_of, rows_table, with_extras
 from pipelines.stages.base import Row
 from pipelines.stages.edit import read_clip
 from pipelines.storage import Storage
 from pipelines.version import PACKAGE_VERSION
 
-WITHOUT_MEDIA = [name for name in CLIPS.names if name not in ("source_video", "mask")]
+ACCOUNTED = ["row_id", "clip_id", "status", "source_uri", "start_seconds"]
 
 
 def publish(output: Storage, config: Config) -> Iterator[Row]:
@@ -70,9 +70,8 @@ def account(output: Storage) -> tuple[list[Row], pa.Schema]:
     clips: dict[str, Row] = {}
     schemas = []
     for name in output.files("clips", ".parquet"):
-        table = output.read_table(name)
-        schemas.append(extras_of(table.schema))
-        for row in table.select(WITHOUT_MEDIA).to_pylist():
+        schemas.append(extras_of(output.read_schema(name)))
+        for row in output.read_table(name, ACCOUNTED).to_pylist():
             clips.setdefault(row["row_id"], row | {"file": name})
     plan = read_plan(output).to_pylist()
     edits = committed(output)

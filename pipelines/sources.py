@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -17,7 +16,7 @@ import pyarrow.parquet as pq
 from pipelines.errors import InputError
 from pipelines.ids import content_id, source_row_id
 from pipelines.schema import SOURCES, TAKEN, with_extras
-from pipelines.storage import Storage
+from pipelines.storage import Storage, filesystem
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ def find_sources(
         InputError: there is nothing there, or the manifest cannot be read.
     """
     try:
-        fs, root = fsspec.url_to_fs(uri, **(options if "://" in uri else {}))
+        fs, root = filesystem(uri, options)
         root = root.rstrip("/")
         if fs.isdir(root):
             found = fs.find(root)

@@ -13,6 +13,11 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 
+def filesystem(uri: str, options: Mapping[str, Any]) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The fsspec filesystem behind a path or URI, and the path in it. Local ones take no options."""
+    return fsspec.url_to_fs(uri, **(options if "://" in uri else {}))
+
+
 class Storage:
     """A folder on a disk or under any fsspec URI. Cheap to send to workers.
 
@@ -33,7 +38,7 @@ class Storage:
 
     @cached_property
     def fs(self) -> fsspec.AbstractFileSystem:
-        return fsspec.url_to_fs(self.uri, **self._options_for(self.uri))[0]
+        return filesystem(self.uri, self.options)[0]
 
     @cached_property
     def root(self) -> str:
@@ -106,5 +111,6 @@ class Storage:
             self.path(name), columns=columns, filters=filters, filesystem=self.arrow
         )
 
-    def _options_for(self, uri: str) -> dict[str, Any]:
-        return self.options if "://" in uri else {}
+    def read_schema(self, name: str) -> pa.Schema:
+        """The columns of one Parquet file."""
+        return pq.read_schema(self.path(name), filesystem=self.arrow)

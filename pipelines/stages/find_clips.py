@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import cv2
-import fsspec
 import numpy as np
 
 from pipelines import ids, masks
@@ -14,6 +13,7 @@ from pipelines.encode import encode_video
 from pipelines.errors import RowError
 from pipelines.schema import CLIPS, SOURCES
 from pipelines.stages.base import Row, failure
+from pipelines.storage import filesystem
 from pipelines.video import Video, open_video
 
 ROUNDING = 1e-3
@@ -144,7 +144,7 @@ def _overlap(have: int, want: int) -> tuple[slice, slice]:
 def _content(location: str, options: Mapping[str, Any]) -> str | None:
     """What tells one content of a location from another: the ETag, else the size."""
     try:
-        fs, path = fsspec.url_to_fs(location, **(options if "://" in location else {}))
+        fs, path = filesystem(location, options)
         info = fs.info(path)
     except OSError:
         return None

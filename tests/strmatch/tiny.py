@@ -6,6 +6,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.backbones.lavie import LaVieUNet
+from strmatch.miniature.model import make_scheduler
 from strmatch.miniature.tokenizer import make_tokenizer
 from strmatch.settings import EditSettings
 
@@ -46,15 +47,7 @@ def tiny_backbone(prediction_type="epsilon", dtype=torch.float64):
             eos_token_id=tokenizer.eos_token_id,
         )
     )
-    scheduler = DDIMScheduler(
-        beta_start=1e-4,
-        beta_end=0.02,
-        beta_schedule="linear",
-        steps_offset=1,
-        set_alpha_to_one=False,
-        clip_sample=False,
-        prediction_type=prediction_type,
-    )
+    scheduler = DDIMScheduler.from_config(make_scheduler().config, prediction_type=prediction_type)
     return VideoDiffusion(
         unet.to(dtype),
         vae.to(dtype),
