@@ -14,7 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 
 def filesystem(uri: str, options: Mapping[str, Any]) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The fsspec filesystem behind a path or URI, and the path in it. Local ones take no options."""
+    """The fsspec filesystem of a path or URI, and the path in it; `options` are for remote ones."""
     return fsspec.url_to_fs(uri, **(options if "://" in uri else {}))
 
 
