@@ -156,10 +156,17 @@ def read_record(output: Storage) -> dict[str, Any] | None:
 
 
 def _refuse_other(previous: dict[str, Any], record: dict[str, Any], output: str) -> None:
-    changed = differences(previous["config"], record["config"])
-    for name in ("input", "model_revision"):
-        if previous[name] != record[name]:
-            changed.append(f"{name}: {previous[name]} → {record[name]}")
+    """Refuse what would mix with the results that are there. Publishing starts anew each time."""
+    done = previous["phases"].keys() - {"publish"}
+    if not done:
+        return
+    changed = []
+    if any(previous["fingerprints"][phase] != record["fingerprints"][phase] for phase in done):
+        changed += differences(previous["config"], record["config"])
+    if previous["input"] != record["input"]:
+        changed.append(f"input: {previous['input']} → {record['input']}")
+    if "plan" in done and previous["model_revision"] != record["model_revision"]:
+        changed.append(f"weights: {previous['model_revision']} → {record['model_revision']}")
     if changed:
         raise RunError(
             f"output {output} holds a run with other settings ({'; '.join(changed)}): "

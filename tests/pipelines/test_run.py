@@ -235,6 +235,23 @@ def test_a_run_with_other_settings_is_refused(published, mixed):
     assert (published[0] / "_SUCCESS").exists()
 
 
+def test_settings_of_phases_to_come_may_still_change(published, mixed, tmp_path):
+    opened, sources = begin(mixed / "manifest.jsonl", tmp_path / "out")
+    opened.annotate(sources)
+    opened, _ = begin(mixed / "manifest.jsonl", tmp_path / "out", "edit.lam=0.5")
+    opened.plan()
+    with pytest.raises(RunError, match=r"\(edit\.lam: 0\.5 → 0\.01\)"):
+        begin(mixed / "manifest.jsonl", tmp_path / "out")
+    with pytest.raises(RunError, match="input: .*manifest.jsonl → .*a good one.mp4"):
+        begin(mixed / "a good one.mp4", tmp_path / "out", "edit.lam=0.5")
+
+    output, _ = published
+    before = dataset(output)["row_id"].tolist()
+    run(mixed / "manifest.jsonl", output, "publish.clips_per_file=2", editor="Picky")
+    assert len(list((output / "dataset").iterdir())) > 1
+    assert dataset(output)["row_id"].tolist() == before
+
+
 def test_a_run_without_an_ok_row_fails_and_says_why(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "empty.mp4").write_bytes(b"")
