@@ -1,11 +1,12 @@
 """The command `strmatch`."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -35,6 +36,9 @@ Input = Annotated[
 ]
 Output = Annotated[str, typer.Option(help="Folder or fsspec URI of the run.")]
 Preset = Annotated[str, typer.Option(help="miniature (embedded, for a CPU) or lavie.")]
+Weights = Annotated[
+    str | None, typer.Option(help="Folder or fsspec URI of a model; default: the preset's.")
+]
 ConfigFile = Annotated[
     str | None, typer.Option("--config", help="YAML file, as `strmatch config show` prints it.")
 ]
@@ -68,6 +72,7 @@ def main() -> None:
 
     Example: strmatch run --input videos/ --output runs/first
     """
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of loading small local files
     handler = RichHandler(
         console=Console(stderr=True), show_path=False, show_level=False, log_time_format="%X"
     )
@@ -162,6 +167,97 @@ def demo(output: Annotated[Path, typer.Option(help="Folder of the demo.")] = Pat
     from jobs import demo as job
 
     job.demo(output)
+
+
+@app.command()
+@one_line_errors
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What the clip shall show.")],
+    output: Annotated[Path, typer.Option(help="The video to write, .mp4.")],
+    preset: Preset = "miniature",
+    weights: Weights = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
+    guidance_scale: Annotated[float | None, typer.Option(help="Default: the preset's.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another clip.")] = 0,
+) -> None:
+    """Make a clip from a prompt alone, to see what the backbone knows.
+
+    Example: strmatch generate "a red circle moving right over bricks" --output clip.mp4
+    """
+    from jobs import generate as job
+
+    job.generate(prompt, output, preset, weights, frames, steps, guidance_scale, seed)
+
+
+@app.command()
+@one_line_errors
+def evaluate(
+    suite: Annotated[str, typer.Option(help="miniature: rendered clips with exact truth.")],
+    clips: Annotated[int, typer.Option(min=1, help="Clips of each part.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Which clips.")] = 0,
+    split: Annotated[
+        Literal["dev", "test"], typer.Option(help="dev is what choices are made on.")
+    ] = "test",
+    weights: Weights = None,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write every judged clip and its truth to this folder.")
+    ] = None,
+) -> None:
+    """Measure generation, reconstruction and editing against exact truth.
+
+    Example: strmatch evaluate --suite miniature --clips 60 --seed 1 --json figures.json
+    """
+    from jobs import evaluate as job
+
+    job.evaluate(suite, clips, seed, split, weights, json, output)
+
+
+@app.command()
+@one_line_errors
+def study(
+    name: Annotated[str, typer.Argument(help="guidance, factors, steps or lambdas.")],
+    output: Annotated[Path, typer.Option(help="Folder for NAME.md, NAME.json and NAME.svg.")],
+    clips: Annotated[int, typer.Option(min=1, help="Edits behind every row.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Which edits.")] = 0,
+    split: Annotated[
+        Literal["dev", "test"], typer.Option(help="dev is what choices are made on.")
+    ] = "dev",
+    step: Annotated[
+        float, typer.Option(help="Relative step λ‖∇L‖/‖z‖ at which forms of the loss compare.")
+    ] = 0.01,
+    weights: Weights = None,
+) -> None:
+    """Measure one of the choices that the paper leaves open, on the embedded model.
+
+    Example: strmatch study factors --clips 30 --output runs/study
+    """
+    from jobs import study as job
+
+    job.study(name, clips, seed, split, step, weights, output)
+
+
+@app.command("train-miniature")
+@one_line_errors
+def train_miniature(
+    output: Annotated[Path, typer.Option(help="Folder of checkpoints and weights.")],
+    recipe: Annotated[str, typer.Option(help="cpu, shipped, or a YAML file like them.")] = "cpu",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes on the CPU; default: one a core.")
+    ] = None,
+    clips: Annotated[int, typer.Option(min=1, help="Clips to evaluate at the end.")] = 60,
+) -> None:
+    """Train the embedded models on rendered clips: hours on two cores, minutes on a GPU.
+
+    The same command goes on where an earlier one was stopped. OUTPUT/weights can be given to
+    every command as --weights.
+
+    Example: strmatch train-miniature --recipe cpu --output runs/miniature
+    """
+    from jobs import train_miniature as job
+
+    job.train_miniature(recipe, output, workers, clips)
 
 
 @config_app.command("show")

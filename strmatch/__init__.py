@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from strmatch.backbones.loading import WeightsError, load_backbone
     from strmatch.editor import EditResult, Inversion, STRMatch
+    from strmatch.generation import generate
     from strmatch.score import str_score
     from strmatch.settings import EditSettings
 
@@ -20,6 +21,7 @@ __all__ = [
     "Inversion",
     "STRMatch",
     "WeightsError",
+    "generate",
     "load_backbone",
     "str_score",
 ]
@@ -29,6 +31,7 @@ _HOMES = {
     "Inversion": "strmatch.editor",
     "STRMatch": "strmatch.editor",
     "WeightsError": "strmatch.backbones.loading",
+    "generate": "strmatch.generation",
     "load_backbone": "strmatch.backbones.loading",
     "str_score": "strmatch.score",
 }

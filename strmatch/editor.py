@@ -10,6 +10,7 @@ from torch import Tensor
 
 from strmatch.backbones.base import Backbone
 from strmatch.ddim import Schedule, ddim_step, invert
+from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask
 from strmatch.matching import Matcher
 from strmatch.settings import EditSettings
@@ -119,7 +120,9 @@ class STRMatch:
                 value, gradient = matcher.loss_and_gradient(z, t, scored, source_features)
                 loss, grad_norm = value.item(), gradient.norm().item()
                 z = z - settings.lam * gradient
-            epsilon = self._guided_epsilon(z, t, unconditional, target, settings.guidance_scale)
+            epsilon = guided_epsilon(
+                self.backbone, z, t, unconditional, target, settings.guidance_scale
+            )
             z = ddim_step(z, epsilon, alphas[level], alphas[level - 1])
             if editable is not None:
                 z = blend(z, z_source[level - 1], editable)
@@ -145,16 +148,6 @@ class STRMatch:
             settings.inversion_label,
         )
         return Inversion(trajectory, source_prompt, schedule, settings.inversion_label)
-
-    def _guided_epsilon(
-        self, z: Tensor, t: int, unconditional: Tensor, target: Tensor, guidance_scale: float
-    ) -> Tensor:
-        """Classifier-free guidance (Ho & Salimans 2022); one pass where the halves are equal."""
-        if guidance_scale == 1 or torch.equal(unconditional, target):
-            return self.backbone.epsilon(z, t, target)
-        both = torch.cat([unconditional, target])
-        epsilon_u, epsilon_c = self.backbone.epsilon(z, t, both).chunk(2)
-        return epsilon_u + guidance_scale * (epsilon_c - epsilon_u)
 
     def _latent_mask(self, mask: np.ndarray, latents: Tensor, settings: EditSettings) -> Tensor:
         mask = np.asarray(mask)

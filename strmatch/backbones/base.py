@@ -40,7 +40,7 @@ class Backbone(Protocol):
         ...
 
     def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
-        """ε (b, c, f, h, w) for latents (1 or b, c, f, h, w) and embeddings (b, tokens, d)."""
+        """ε (b, c, f, h, w) for latents (b, c, f, h, w) and embeddings (b, tokens, d)."""
         ...
 
     def attention_maps(

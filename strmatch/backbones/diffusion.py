@@ -97,6 +97,14 @@ class VideoDiffusion:
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
         return height * factor, width * factor
 
+    def noise(self, num_frames: int, seed: int) -> Tensor:
+        """Standard normal latents (1, c, f, h, w) of the size of training, equal on all devices."""
+        config = self.unet.config
+        height, width = np.broadcast_to(config.sample_size, 2).tolist()
+        shape = (1, config.in_channels, num_frames, height, width)
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(shape, generator=generator, dtype=self._latents_dtype).to(self.device)
+
     @torch.no_grad()
     def embed(self, prompt: str) -> Tensor:
         """See `Backbone.embed`; the text encoder's last hidden state."""
@@ -111,7 +119,6 @@ class VideoDiffusion:
 
     def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
         """See `Backbone.epsilon`."""
-        latents = latents.expand(embeddings.shape[0], -1, -1, -1, -1)
         output = self.unet(latents.to(self.dtype), timestep, embeddings).to(latents.dtype)
         alpha = float(self.scheduler.alphas_cumprod[timestep])
         return to_epsilon(output, latents, alpha, self.scheduler.config.prediction_type)

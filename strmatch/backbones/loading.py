@@ -13,6 +13,8 @@ from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.presets import NAMES, load_preset
 from strmatch.settings import EditSettings
 
+PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+
 
 class WeightsError(Exception):
     """Weights that are missing, incomplete or not what their folder says."""
@@ -51,9 +53,9 @@ def load_backbone(
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
     return VideoDiffusion(
-        unet=_load_strictly(LaVieUNet, folder / "unet").to(device, dtype),
-        vae=_load_strictly(AutoencoderKL, folder / "vae").to(device, dtype),
-        text_encoder=_load_strictly(CLIPTextModel, folder / "text_encoder").to(device, dtype),
+        unet=_load_strictly(LaVieUNet, folder / "unet", dtype).to(device),
+        vae=_load_strictly(AutoencoderKL, folder / "vae", dtype).to(device),
+        text_encoder=_load_strictly(CLIPTextModel, folder / "text_encoder", dtype).to(device),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
         scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
         settings=settings,
@@ -76,16 +78,16 @@ def weights_folder(source: str | os.PathLike[str]) -> Path:
             "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/)"
         )
     folder = _fetch(weights) if "://" in weights else Path(weights)
-    for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
+    for part in PARTS:
         if not (folder / part).is_dir():
             raise WeightsError(f"{weights} is no model folder: it has no {part}/")
     return folder
 
 
 def weights_revision(folder: Path) -> str:
-    """A hash over the names and contents of all files under `folder`."""
+    """A hash over the names and contents of all files of the model's parts."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for path in sorted(p for part in PARTS for p in (folder / part).rglob("*") if p.is_file()):
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -113,11 +115,15 @@ def _fetch(uri: str) -> Path:
     return target
 
 
-def _load_strictly(cls: Any, folder: Path) -> Any:
+def _load_strictly(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
     """Load a model from safetensors, refusing missing, unexpected and misshapen tensors."""
     try:
         model, report = cls.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, output_loading_info=True
+            folder,
+            torch_dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
         )
     except Exception as error:
         raise WeightsError(f"cannot load {cls.__name__} from {folder}: {error}") from error

@@ -1,7 +1,7 @@
 """What a scene is, what its caption says, and how scenes are drawn at random."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -79,20 +79,29 @@ def _check(what: str, name: str, known: Iterable[str]) -> None:
         raise ValueError(f"unknown {what} {name!r}: one of {', '.join(known)}")
 
 
-def caption(scene: Scene) -> str:
-    """The scene in words: "a red circle moving right over bricks"."""
-    sprites = " and ".join(_describe(sprite) for sprite in scene.sprites)
+def caption(scene: Scene, without: Collection[str] = ()) -> str:
+    """The scene in words: "a red circle moving right over bricks".
+
+    Args:
+        without: names of `Attributes` that are left unsaid. Without motion, a caption says what a
+            single frame shows: "a red circle over bricks".
+    """
+    words = " and ".join(_describe(sprite, without) for sprite in scene.sprites)
+    if "background" not in without:
+        words += f" over {scene.background}"
     direction = _drift_direction(scene.drift)
-    drifting = f" drifting {direction}" if direction else ""
-    return f"{sprites} over {scene.background}{drifting}"
+    return f"{words} drifting {direction}" if direction and "motion" not in without else words
 
 
-def _describe(sprite: Sprite) -> str:
-    words = [sprite.colour, sprite.shape, MOTIONS[sprite.motion]]
-    if sprite.texture != "plain":
-        words.insert(0, sprite.texture)
-    article = "an" if words[0][0] in "aeiou" else "a"
-    return " ".join([article, *words])
+def _describe(sprite: Sprite, without: Collection[str]) -> str:
+    words = [
+        "" if sprite.texture == "plain" else sprite.texture,
+        "" if "colour" in without else sprite.colour,
+        "shape" if "shape" in without else sprite.shape,
+        "" if "motion" in without else MOTIONS[sprite.motion],
+    ]
+    said = " ".join(filter(None, words))
+    return f"{'an' if said[0] in 'aeiou' else 'a'} {said}"
 
 
 def _drift_direction(drift: tuple[float, float]) -> str:
@@ -104,7 +113,18 @@ def _drift_direction(drift: tuple[float, float]) -> str:
 
 def caption_words() -> set[str]:
     """Every word that a caption can have."""
-    words = {"a", "an", "and", "over", "drifting", *SHAPES, *COLOURS, *BACKGROUNDS, *TEXTURES}
+    words = {
+        "a",
+        "an",
+        "and",
+        "over",
+        "drifting",
+        "shape",
+        *SHAPES,
+        *COLOURS,
+        *BACKGROUNDS,
+        *TEXTURES,
+    }
     words.remove("plain")
     return words.union(*(phrase.split() for phrase in MOTIONS.values()))
 

@@ -11,7 +11,7 @@ from transformers import CLIPTokenizer
 from strmatch.miniature.scenes import caption_words
 
 END_OF_WORD = "</w>"
-MAX_TOKENS = 77
+MAX_TOKENS = 32  # the longest caption has 23 words
 
 
 def make_tokenizer() -> CLIPTokenizer:

@@ -12,7 +12,10 @@ import pytest
 from pipelines.video import decode_video
 from tests.pipelines.videos import coded_frames, write_audio, write_video
 
-COMMANDS = ["run", "annotate", "plan", "edit", "publish", "demo", "config", "config show"]
+COMMANDS = [
+    *("run", "annotate", "plan", "edit", "publish", "demo", "config", "config show"),
+    *("generate", "evaluate", "study", "train-miniature"),
+]
 
 
 def strmatch(*arguments, cwd=None, **environment):

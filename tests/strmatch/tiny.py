@@ -1,7 +1,7 @@
 """A backbone of the real classes, small enough to differentiate in double precision."""
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler
+from diffusers import AutoencoderKL
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from strmatch.backbones.diffusion import VideoDiffusion
@@ -47,7 +47,7 @@ def tiny_backbone(prediction_type="epsilon", dtype=torch.float64):
             eos_token_id=tokenizer.eos_token_id,
         )
     )
-    scheduler = DDIMScheduler.from_config(make_scheduler().config, prediction_type=prediction_type)
+    scheduler = make_scheduler(prediction_type)
     return VideoDiffusion(
         unet.to(dtype),
         vae.to(dtype),

@@ -1,0 +1,103 @@
+"""The job behind `strmatch evaluate`."""
+
+import json
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from jobs.evaluation.report import Results, as_json, tables
+from jobs.evaluation.suite import Pool, Suite, default_processes, figures, projected_seconds
+from jobs.evaluation.work import Clip
+from pipelines.errors import RunError
+from pipelines.version import PACKAGE_VERSION
+from strmatch import WeightsError
+from strmatch.backbones.loading import weights_folder, weights_revision
+from strmatch.miniature.splits import Split
+
+console = Console()
+
+
+def evaluate(
+    suite: str,
+    clips: int,
+    seed: int,
+    split: Split,
+    weights: str | None,
+    json_file: Path | None,
+    output: Path | None,
+) -> Results:
+    """Run a suite, print its tables and write what is asked for.
+
+    Args:
+        json_file: for all figures.
+        output: folder for every judged clip beside its truth, NAME.npz with `frames` and `truth`,
+            uint8 (f, H, W, 3), lossless; clips.jsonl says what was asked and measured.
+    """
+    if suite != "miniature":
+        raise RunError(f"--suite {suite}: the only one is miniature")
+    weights, revision = check(weights)
+    asked = Suite(weights, clips, seed, split)
+    began = time.perf_counter()
+    results: Results = {
+        "suite": suite,
+        "split": split,
+        "clips": clips,
+        "seed": seed,
+        "package_version": PACKAGE_VERSION,
+        "model_revision": revision,
+    }
+    rows = _run(asked, output)
+    results |= {"seconds": round(time.perf_counter() - began)} | figures(rows)
+    for table in tables(results):
+        console.print(table, "")
+    if json_file:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(as_json(results), "utf-8")
+    return results
+
+
+def check(weights: str | None) -> tuple[str, str]:
+    """Where the weights are (default: the embedded ones) and their revision.
+
+    Raises:
+        RunError: there are none.
+    """
+    weights = weights or "miniature"
+    try:
+        folder = weights_folder(weights)
+    except WeightsError as error:
+        raise RunError(str(error)) from error
+    if not (folder / "clip").is_dir():
+        raise RunError(f"{weights} has no clip/: only the small world's models can be evaluated")
+    return weights, weights_revision(folder)
+
+
+def _run(suite: Suite, output: Path | None) -> dict[str, list[dict[str, Any]]]:
+    """What was measured of every clip, by part of the suite, in the order of the cases."""
+    processes = default_processes()
+    minutes = projected_seconds(suite, processes) / 60
+    console.print(f"{suite.clips} clips: about {max(minutes, 1):.0f} min", highlight=False)
+    tasks = suite.tasks()
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    with Pool(suite.weights, processes) as pool:
+        for clips in track(pool.run(tasks), "evaluating", len(tasks), console=console):
+            for clip in clips:
+                part, _ = clip.name.split("/")
+                rows[part].append({"clip": clip.name} | clip.row)
+                if output:
+                    _write(output, clip)
+    if output:
+        lines = (json.dumps(row) + "\n" for part in rows.values() for row in part)
+        (output / "clips.jsonl").write_text("".join(lines), "utf-8")
+    return rows
+
+
+def _write(folder: Path, clip: Clip) -> None:
+    path = folder / f"{clip.name}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, frames=clip.frames, truth=clip.truth)

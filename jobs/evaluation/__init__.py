@@ -1,0 +1,1 @@
+"""Evaluation on rendered clips, where the truth is known exactly."""

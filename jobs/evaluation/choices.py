@@ -1,0 +1,96 @@
+"""The paper's open choices, measured one at a time.
+
+A λ means another step for every form of the loss. Forms are compared at the λ at which an edit's
+step, λ‖∇L‖/‖z_t‖ averaged over the timesteps, is the same share of the latent's norm.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from jobs.evaluation.cases import EditCase
+from jobs.evaluation.suite import Pool, Task, edit_figures
+
+Row = tuple[str, dict[str, Any]]
+"""What was varied, and its figures."""
+
+GUIDANCE = (1.5, 2.0, 3.0, 4.0, 5.0, 7.5)
+FACTORS: dict[str, dict[str, Any]] = {
+    "preset": {},
+    "mean, not sum": {"reduction": "mean"},
+    "a cosine a layer": {"cosine": "layer"},
+    "heads paired": {"heads": "paired"},
+    "radius 2": {"radius": 2},
+    "radius 15": {"radius": 15},
+    "both halves": {"scored_halves": "both"},
+    "label of the current level": {"inversion_label": "current"},
+    "8×8 only": {"scored_levels": (1,)},
+    "4×4 only": {"scored_levels": (2,)},
+    "concatenated maps": {"objective": "concatenated_maps"},
+}
+MULTIPLES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+PAPER_LAMBDAS = (0.0, 0.005, 0.01, 0.015, 0.05)
+CALIBRATION_CLIPS = 6
+CALIBRATION_ROUNDS = 3
+
+
+def study_guidance(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
+    """λ = 0 at several guidance scales: how far do the latents' sizes part from the source's?"""
+    for scale in GUIDANCE:
+        changes = {"lam": 0.0, "guidance_scale": scale}
+        watched = _watch(pool, cases, changes, "rms_ratio")
+        yield f"{scale:g}", {"rms_ratio": watched} | _figures(pool, cases, changes)
+
+
+def study_factors(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
+    """Each factor alone differs from the preset."""
+    for name, changes in FACTORS.items():
+        yield name, _at_step(pool, cases, changes, step)
+
+
+def study_steps(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
+    """The preset from no step to four times `step`: fidelity against preservation."""
+    for multiple in MULTIPLES:
+        yield f"{100 * multiple * step:g} %", _at_step(pool, cases, {}, multiple * step)
+
+
+def study_lambdas(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
+    """The paper's values of λ as they stand."""
+    for lam in PAPER_LAMBDAS:
+        yield f"{lam:g}", _figures(pool, cases, {"lam": lam})
+
+
+STUDIES: dict[str, Callable[[Pool, list[EditCase], float], Iterator[Row]]] = {
+    "guidance": study_guidance,
+    "factors": study_factors,
+    "steps": study_steps,
+    "lambdas": study_lambdas,
+}
+
+
+def matched_lambda(
+    pool: Pool, cases: list[EditCase], changes: dict[str, Any], step: float
+) -> float:
+    """The λ whose mean relative step is `step`: a fixed point, since the path depends on λ."""
+    lam = 0.1
+    for _ in range(CALIBRATION_ROUNDS):
+        lam *= step / _watch(pool, cases, changes | {"lam": lam}, "relative_step")
+    return lam
+
+
+def _watch(pool: Pool, cases: list[EditCase], changes: dict[str, Any], what: str) -> float:
+    tasks: list[Task] = [("watch", (case, changes)) for case in cases[:CALIBRATION_CLIPS]]
+    return float(np.mean([watched[what] for watched in pool.run(tasks)]))
+
+
+def _at_step(
+    pool: Pool, cases: list[EditCase], changes: dict[str, Any], step: float
+) -> dict[str, Any]:
+    lam = matched_lambda(pool, cases, changes, step) if step else 0.0
+    return {"lam": lam} | _figures(pool, cases, changes | {"lam": lam})
+
+
+def _figures(pool: Pool, cases: list[EditCase], changes: dict[str, Any]) -> dict[str, Any]:
+    tasks: list[Task] = [("edits", (case, i, {"edit": changes})) for i, case in enumerate(cases)]
+    return dict(edit_figures([clip.row for clips in pool.run(tasks) for clip in clips]))

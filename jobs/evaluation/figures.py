@@ -1,0 +1,45 @@
+"""Figures with 95 % intervals."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An estimate and its 95 % interval; NaN where nothing was measured."""
+
+    value: float
+    low: float
+    high: float
+
+
+def share(outcomes: Sequence[bool]) -> Figure:
+    """The share of true outcomes, with Wilson's interval."""
+    if not outcomes:
+        return Figure(np.nan, np.nan, np.nan)
+    hits = sum(outcomes)
+    interval = stats.binomtest(hits, len(outcomes)).proportion_ci(method="wilson")
+    return Figure(hits / len(outcomes), float(interval.low), float(interval.high))
+
+
+def median(values: Sequence[float]) -> Figure:
+    """The median, with the percentile bootstrap's interval. Infinite values are ranked as such."""
+    return _bootstrap(values, np.median)
+
+
+def mean(values: Sequence[float]) -> Figure:
+    """The mean, with the percentile bootstrap's interval."""
+    return _bootstrap(values, np.mean)
+
+
+def _bootstrap(values: Sequence[float], statistic: Callable[..., np.ndarray]) -> Figure:
+    if not values:
+        return Figure(np.nan, np.nan, np.nan)
+    sample = np.asarray(values, dtype=float)
+    draws = np.random.default_rng(0).choice(sample, size=(2000, len(sample)))
+    # Order statistics instead of interpolation: between infinities there is nothing to mix.
+    low, high = np.quantile(statistic(draws, axis=1), [0.025, 0.975], method="nearest")
+    return Figure(float(statistic(sample)), float(low), float(high))

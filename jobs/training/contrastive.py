@@ -1,0 +1,73 @@
+"""CLIP's towers: frames and captions, told apart from others that differ in one thing."""
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import CLIPModel, CLIPTokenizer
+
+from jobs.training.batches import draw_scenes, pixels, tokens
+from jobs.training.loop import Loss
+from jobs.training.precision import fast
+from strmatch.miniature.scenes import Scene, caption, with_attributes
+from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
+from strmatch.miniature.world import render
+
+HARDER = 0.2
+
+
+def contrastive_loss(clip: CLIPModel, tokenizer: CLIPTokenizer, frames: int, device: str) -> Loss:
+    """InfoNCE both ways (Radford et al. 2021) with four hard negative captions a frame."""
+
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        scenes = draw_scenes(frames, generator, HARDER)
+        moments = torch.randint(3, (frames,), generator=generator)
+        clips = render(scenes, num_frames=3, device=device).frames
+        images = pixels(clips[torch.arange(frames), moments])
+        # A frame does not show motion: half of the captions name it nevertheless.
+        without = ("motion",) if torch.rand((), generator=generator) < 0.5 else ()
+        right = [caption(scene, without) for scene in scenes]
+        wrong = [caption(other, without) for scene in scenes for other in _near(scene, generator)]
+        with fast(device):
+            shown = clip.get_image_features(images).pooler_output
+            said = clip.get_text_features(tokens(tokenizer, right + wrong, device)).pooler_output
+        shown, said = F.normalize(shown.float(), dim=-1), F.normalize(said.float(), dim=-1)
+        scale = clip.logit_scale.exp().clamp(max=100)
+        own, others = said[:frames], said[frames:].unflatten(0, (frames, -1))
+        among = scale * shown @ own.T + _same(scenes, device)
+        nearby = scale * torch.einsum("bd,bkd->bk", shown, others)
+        answers = torch.arange(frames, device=device)
+        to_text = F.cross_entropy(torch.cat((among, nearby), dim=1), answers)
+        return (to_text + F.cross_entropy(among.T, answers)) / 2
+
+    return loss
+
+
+def _near(scene: Scene, generator: torch.Generator) -> list[Scene]:
+    """Another colour, shape and background; and the colours of two sprites exchanged."""
+
+    def other(names: tuple[str, ...], than: str) -> str:
+        choices = [name for name in names if name != than]
+        return choices[int(torch.randint(len(choices), (), generator=generator))]
+
+    subject = scene.sprites[0]
+    colour, shape = other(tuple(COLOURS), subject.colour), other(SHAPES, subject.shape)
+    near = [
+        with_attributes(scene, colour=colour),
+        with_attributes(scene, shape=shape),
+        with_attributes(scene, background=other(tuple(BACKGROUNDS), scene.background)),
+    ]
+    if len(scene.sprites) == 1:
+        return [*near, with_attributes(scene, colour=colour, shape=shape)]
+    first, second = scene.sprites
+    exchanged = (replace(first, colour=second.colour), replace(second, colour=first.colour))
+    return [*near, replace(scene, sprites=exchanged)]
+
+
+def _same(scenes: list[Scene], device: str) -> Tensor:
+    """-inf (b, b) where the caption of another frame is as true as a frame's own, else 0."""
+    shown = [caption(scene, without=("motion",)) for scene in scenes]
+    same = torch.tensor([[one == two for two in shown] for one in shown], device=device)
+    same.fill_diagonal_(False)
+    return torch.zeros(same.shape, device=device).masked_fill(same, -torch.inf)

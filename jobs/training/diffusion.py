@@ -1,0 +1,124 @@
+"""The video UNet and its text tower, trained together to denoise the world's latents."""
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import CLIPTokenizer
+
+from jobs.training.batches import draw_scenes, pixels, tokens
+from jobs.training.loop import Loss, step_generator
+from jobs.training.precision import fast
+from jobs.training.recipe import DiffusionPhase
+from jobs.training.workers import Worker
+from strmatch.backbones.lavie import LaVieUNet, ResnetBlock, Transformer
+from strmatch.miniature.scenes import Scene, caption
+from strmatch.miniature.splits import Attributes
+from strmatch.miniature.world import render
+
+NO_CAPTION = 0.1
+UNSAID_ATTRIBUTE = 0.1
+SPREAD = 1.25
+MAX_WEIGHT = 20.0
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Clips that were rendered and encoded once."""
+
+    latents: Tensor
+    """float16 (clips, f, c, h, w)."""
+    scenes: list[Scene]
+
+
+@torch.no_grad()
+def fill_bank(
+    vae: AutoencoderKL, phase: DiffusionPhase, worker: Worker, seed: int, name: str
+) -> Bank:
+    """Render and encode this worker's share of the phase's clips."""
+    clips = max(1, phase.clips // worker.count)
+    scenes: list[Scene] = []
+    latents = []
+    while len(scenes) < clips:
+        generator = step_generator(seed, f"{name} clips", len(scenes), worker.index)
+        batch = draw_scenes(min(16, clips - len(scenes)), generator, phase.harder)
+        frames = pixels(render(batch, num_frames=phase.frames, device=worker.device).frames)
+        with fast(worker.device):
+            means = vae.encode(frames.flatten(0, 1)).latent_dist.mean
+        latents.append(means.half().unflatten(0, frames.shape[:2]))
+        scenes += batch
+    return Bank(torch.cat(latents), scenes)
+
+
+def denoising_loss(
+    unet: LaVieUNet,
+    text_tower: nn.Module,
+    tokenizer: CLIPTokenizer,
+    scheduler: DDIMScheduler,
+    bank: Bank,
+    phase: DiffusionPhase,
+    clips: int,
+    device: str,
+) -> Loss:
+    """Squared error of what the scheduler's config says that the UNet predicts.
+
+    Timesteps are stratified over the batch and crowd around the middle (logit-normal, Esser et
+    al. 2024), where captions and layout are decided. An error of epsilon weighs min(1/ᾱ_t, 20).
+    """
+    alphas = scheduler.alphas_cumprod.to(device)
+    predicts_v = scheduler.config.prediction_type == "v_prediction"
+
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(bank.scenes), (clips,), generator=generator)
+        clean = bank.latents[rows].float().transpose(1, 2)  # (b, c, f, h, w)
+        apart = phase.frames > 1 and bool(torch.rand((), generator=generator) < phase.images)
+        captions = [_say(bank.scenes[row], apart, generator) for row in rows.tolist()]
+        if apart:
+            clean = clean.transpose(1, 2).flatten(0, 1).unsqueeze(2)
+        timesteps = _timesteps(len(clean), len(alphas), generator).to(device)
+        noise = torch.randn(clean.shape, generator=generator).to(device)
+        alpha = alphas[timesteps].view(-1, 1, 1, 1, 1)
+        noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
+        target = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean if predicts_v else noise
+        # The fused kernels' backward is slow on short sequences.
+        with fast(device), sdpa_kernel(SDPBackend.MATH):
+            text = text_tower(tokens(tokenizer, captions, device))[0]
+            output = unet(noisy, timesteps, text.repeat_interleave(len(clean) // clips, dim=0))
+        error = (output.float() - target).square()
+        return error.mean() if predicts_v else (error / alpha.clamp(min=1 / MAX_WEIGHT)).mean()
+
+    return loss
+
+
+def _say(scene: Scene, still: bool, generator: torch.Generator) -> str:
+    """The caption, sometimes without one of its attributes, sometimes nothing at all."""
+    draw = float(torch.rand((), generator=generator))
+    if draw < NO_CAPTION:
+        return ""
+    without = {"motion"} if still else set()
+    if draw < NO_CAPTION + UNSAID_ATTRIBUTE:
+        index = int(torch.randint(len(Attributes._fields), (), generator=generator))
+        without.add(Attributes._fields[index])
+    return caption(scene, without)
+
+
+def _timesteps(count: int, levels: int, generator: torch.Generator) -> Tensor:
+    strata = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+    strata = strata[torch.randperm(count, generator=generator)]
+    share = torch.sigmoid(SPREAD * torch.special.ndtri(strata.clamp(1e-6, 1 - 1e-6)))
+    return (share * levels).long().clamp(max=levels - 1)
+
+
+def silence_residuals(unet: LaVieUNet) -> None:
+    """Start from the identity: zero what ends every residual branch, and the output."""
+    ends: list[nn.Module] = [unet.conv_out]
+    for module in unet.modules():
+        if isinstance(module, ResnetBlock):
+            ends.append(module.conv2)
+        if isinstance(module, Transformer):
+            ends.append(module.proj_out)
+    for end in ends:
+        for parameter in end.parameters():
+            nn.init.zeros_(parameter)

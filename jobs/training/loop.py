@@ -1,0 +1,162 @@
+"""The training loop that all phases share: AdamW, averaged weights, checkpoints that resume."""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from jobs.training.recipe import Phase
+from jobs.training.workers import Worker
+
+CHECKPOINT_EVERY = 60.0  # seconds
+REPORT_EVERY = 50  # steps
+
+Loss = Callable[[int, torch.Generator], Tensor]
+"""The loss of a step on a batch that is drawn with the generator."""
+
+
+def fit(
+    name: str,
+    model: nn.Module,
+    make_loss: Callable[[], Loss],
+    phase: Phase,
+    worker: Worker,
+    folder: Path,
+    seed: int,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Train the parameters of `model` that require gradients and leave in it their averages.
+
+    `folder`/checkpoint.pt is rewritten every minute: a run that was killed goes on from it with
+    the batches it would have seen, so that its loss curve, `folder`/loss.jsonl, is the same.
+
+    Args:
+        make_loss: called if steps are left.
+
+    Raises:
+        ValueError: the folder holds another phase's checkpoint, or the loss is no number.
+    """
+    parameters = {key: p for key, p in model.named_parameters() if p.requires_grad}
+    average = {key: p.detach().clone() for key, p in parameters.items()}
+    optimizer = torch.optim.AdamW(
+        parameters.values(), lr=phase.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3
+    )
+    start = _resume(folder, phase, parameters, average, optimizer)
+    if worker.leads:
+        _truncate(folder / "loss.jsonl", start)
+    if start < phase.steps:
+        loss = make_loss()
+    saved = lap = time.monotonic()
+    losses: list[float] = []
+    for step in range(start, phase.steps):
+        rate = learning_rate(phase, step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        value = loss(step, step_generator(seed, name, step, worker.index))
+        value.backward()
+        worker.average(p.grad for p in parameters.values() if p.grad is not None)
+        nn.utils.clip_grad_norm_(parameters.values(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        decay = min(phase.ema, (1 + step) / (10 + step))
+        torch._foreach_lerp_(
+            list(average.values()), [p.detach() for p in parameters.values()], 1 - decay
+        )
+        losses.append(float(value.detach()))
+        if not math.isfinite(losses[-1]):
+            raise ValueError(f"{name}: the loss of step {step} is {losses[-1]}")
+        done = step + 1
+        if not worker.leads or (done % REPORT_EVERY and done < phase.steps):
+            continue
+        now = time.monotonic()
+        row = {"step": done, "loss": sum(losses) / len(losses), "seconds": now - lap}
+        _append(folder / "loss.jsonl", row)
+        pace = row["seconds"] / len(losses)
+        report(
+            f"{name}: step {done}/{phase.steps}, loss {row['loss']:.4f}, {pace:.2f} s a step, "
+            f"{(phase.steps - done) * pace / 60:.0f} min left"
+        )
+        losses, lap = [], now
+        if now - saved > CHECKPOINT_EVERY or done == phase.steps:
+            _save(folder, phase, done, parameters, average, optimizer)
+            saved = now
+    with torch.no_grad():
+        for key, parameter in parameters.items():
+            parameter.copy_(average[key])
+    worker.wait()
+
+
+def learning_rate(phase: Phase, step: int) -> float:
+    """Linear warm-up, then half a cosine down to the final rate."""
+    if step < phase.warmup:
+        return phase.learning_rate * (step + 1) / phase.warmup
+    progress = (step - phase.warmup) / max(phase.steps - phase.warmup, 1)
+    share = (1 + math.cos(math.pi * progress)) / 2
+    return phase.final_learning_rate + share * (phase.learning_rate - phase.final_learning_rate)
+
+
+def step_generator(seed: int, name: str, step: int, worker: int = 0) -> torch.Generator:
+    """Randomness that depends on nothing but the arguments, so that any step can be redone."""
+    digest = hashlib.sha256(f"{seed}/{name}/{step}/{worker}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+def _resume(
+    folder: Path,
+    phase: Phase,
+    parameters: dict[str, nn.Parameter],
+    average: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> int:
+    path = folder / "checkpoint.pt"
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    if state["phase"] != phase.model_dump():
+        raise ValueError(f"{path} was made with other settings: choose another folder")
+    optimizer.load_state_dict(state["optimizer"])
+    with torch.no_grad():
+        for key, parameter in parameters.items():
+            parameter.copy_(state["parameters"][key])
+            average[key].copy_(state["average"][key])
+    return state["step"]
+
+
+def _save(
+    folder: Path,
+    phase: Phase,
+    step: int,
+    parameters: dict[str, nn.Parameter],
+    average: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {
+        "step": step,
+        "phase": phase.model_dump(),
+        "parameters": {key: p.detach() for key, p in parameters.items()},
+        "average": average,
+        "optimizer": optimizer.state_dict(),
+    }
+    partial = folder / "checkpoint.pt.partial"
+    torch.save(state, partial)
+    partial.replace(folder / "checkpoint.pt")
+
+
+def _append(path: Path, row: dict[str, float]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def _truncate(path: Path, step: int) -> None:
+    """Drop what a killed run had logged beyond its last checkpoint."""
+    if path.exists():
+        lines = path.read_text("utf-8").splitlines()
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        path.write_text("".join(line + "\n" for line in kept), "utf-8")

@@ -1,0 +1,74 @@
+"""What is trained, for how long and how fast: one YAML file, checked before any work."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+RECIPES = ("cpu", "shipped")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Phase(BaseModel):
+    """One stretch of AdamW: warm-up, then half a cosine."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(ge=1)
+    batch: int = Field(ge=1)
+    """Clips (or single frames) a step, over all workers."""
+    learning_rate: float = Field(gt=0)
+    final_learning_rate: float = Field(ge=0)
+    warmup: int = Field(default=100, ge=0)
+    ema: float = Field(default=0.998, ge=0, lt=1)
+    """Decay a step of the averaged weights, which are what a phase hands on."""
+
+
+class DiffusionPhase(Phase):
+    """Training of the UNet, jointly with the text tower, on clips of so many frames."""
+
+    frames: int = Field(ge=1)
+    clips: int = Field(ge=1)
+    """Distinct clips, rendered and encoded when the phase starts."""
+    images: Share = 0.0
+    """Steps whose clips are taken apart into single frames."""
+    harder: Share = 0.0
+    """Clips of the harder kinds."""
+
+
+class Recipe(BaseModel):
+    """All phases, in the order in which they run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 0
+    prediction_type: Literal["v_prediction", "epsilon"] = "v_prediction"
+    autoencoder: Phase
+    decoder: Phase
+    """The autoencoder's second half alone: what the latents mean does not change any more."""
+    contrastive: Phase
+    diffusion: tuple[DiffusionPhase, ...]
+    image_tower: Phase
+
+
+def load_recipe(name: str) -> Recipe:
+    """The recipe called `name`, or that of the YAML file `name`.
+
+    Raises:
+        ValueError: no such recipe, or it does not fit; names the field.
+    """
+    path = files("jobs.training") / "recipes" / f"{name}.yaml" if name in RECIPES else Path(name)
+    try:
+        return Recipe.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except OSError as error:
+        known = ", ".join(RECIPES)
+        raise ValueError(f"no recipe {name!r}: neither one of {known} nor a YAML file") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ValueError(f"recipe {name}: {field}: {first['msg']}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"recipe {name} is not YAML: {error}") from error

@@ -1,0 +1,90 @@
+"""All phases of a recipe, one after the other, and the model folder that they lead to."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTextModel, CLIPTokenizer
+
+from jobs.training.autoencoder import reconstruction_loss, standardise
+from jobs.training.contrastive import contrastive_loss
+from jobs.training.diffusion import denoising_loss, fill_bank, silence_residuals
+from jobs.training.loop import Loss, fit
+from jobs.training.recipe import DiffusionPhase, Phase, Recipe
+from jobs.training.workers import Worker
+from strmatch.miniature.model import make_clip, make_scheduler, make_unet, make_vae
+from strmatch.miniature.tokenizer import make_tokenizer
+
+
+def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], None]) -> None:
+    """Train the embedded models, or go on where `folder` says that an earlier call was ended.
+
+    Writes `folder`/weights, in diffusers' layout and half precision.
+    """
+    device, seed = worker.device, recipe.seed
+
+    def run(name: str, model: nn.Module, phase: Phase, make_loss: Callable[[int], Loss]) -> None:
+        share = max(1, phase.batch // worker.count)
+        fit(name, model, lambda: make_loss(share), phase, worker, folder / name, seed, report)
+
+    torch.manual_seed(seed)
+    tokenizer = make_tokenizer()
+    scheduler = make_scheduler(recipe.prediction_type)
+    vae = make_vae().to(device, memory_format=torch.channels_last)
+    clip = make_clip(tokenizer).to(device)
+    unet = make_unet().to(device)
+    silence_residuals(unet)
+
+    def reconstruct(frames: int) -> Loss:
+        return reconstruction_loss(vae, frames, device)
+
+    run("autoencoder", vae, recipe.autoencoder, reconstruct)
+    standardise(vae, seed, device)
+    vae.encoder.requires_grad_(False)
+    vae.quant_conv.requires_grad_(False)
+    run("decoder", vae, recipe.decoder, reconstruct)
+    vae.eval().requires_grad_(False)
+
+    def contrast(frames: int) -> Loss:
+        return contrastive_loss(clip, tokenizer, frames, device)
+
+    run("contrastive", clip, recipe.contrastive, contrast)
+
+    text_tower = clip.text_model
+    denoiser = nn.ModuleDict({"unet": unet, "text_tower": text_tower})
+    for index, phase in enumerate(recipe.diffusion):
+        name = f"diffusion-{index}-{phase.frames}f"
+
+        def denoise(clips: int, phase: DiffusionPhase = phase, name: str = name) -> Loss:
+            report(f"{name}: rendering and encoding {phase.clips} clips")
+            bank = fill_bank(vae, phase, worker, seed, name)
+            return denoising_loss(
+                unet, text_tower, tokenizer, scheduler, bank, phase, clips, device
+            )
+
+        run(name, denoiser, phase, denoise)
+
+    text_tower.requires_grad_(False)
+    # Trained anew when phases are added: it has to fit the text tower of the last one.
+    run(f"image-tower-{len(recipe.diffusion)}", clip, recipe.image_tower, contrast)
+
+    if worker.leads:
+        weights = folder / "weights"
+        vae.half().save_pretrained(weights / "vae")
+        unet.half().save_pretrained(weights / "unet")
+        scheduler.save_pretrained(weights / "scheduler")
+        save_clip(clip.half(), tokenizer, weights)
+
+
+def save_clip(clip: CLIPModel, tokenizer: CLIPTokenizer, weights: Path) -> None:
+    """Both towers as clip/, and the text tower alone where a diffusion model has it."""
+    clip.save_pretrained(weights / "clip")
+    tokenizer.save_pretrained(weights / "clip")
+    CLIPImageProcessorPil(
+        size={"shortest_edge": 64}, crop_size=64, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    ).save_pretrained(weights / "clip")
+    text_encoder = CLIPTextModel(clip.config.text_config)
+    text_encoder.load_state_dict(clip.text_model.state_dict())
+    text_encoder.half().save_pretrained(weights / "text_encoder")
+    tokenizer.save_pretrained(weights / "tokenizer")

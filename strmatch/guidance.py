@@ -1,0 +1,27 @@
+"""Classifier-free guidance (Ho & Salimans 2022)."""
+
+import torch
+from torch import Tensor
+
+from strmatch.backbones.base import Backbone
+
+
+def guided_epsilon(
+    backbone: Backbone,
+    latents: Tensor,
+    timestep: int,
+    unconditional: Tensor,
+    target: Tensor,
+    scale: float,
+) -> Tensor:
+    """ε_u + scale · (ε_c − ε_u); one pass where both halves are equal or the scale is 1.
+
+    Args:
+        latents: (b, c, f, h, w).
+        unconditional, target: (b, tokens, d).
+    """
+    if scale == 1 or torch.equal(unconditional, target):
+        return backbone.epsilon(latents, timestep, target)
+    both = torch.cat([unconditional, target])
+    epsilon_u, epsilon_c = backbone.epsilon(torch.cat([latents] * 2), timestep, both).chunk(2)
+    return epsilon_u + scale * (epsilon_c - epsilon_u)

@@ -1,0 +1,32 @@
+import pytest
+
+from jobs.generate import generate
+from pipelines.errors import RunError
+from pipelines.video import decode_video
+
+PROMPT = "a red circle moving right over bricks"
+
+
+def test_a_clip_of_the_presets_size_is_written(tmp_path):
+    path = tmp_path / "new" / "clip.mp4"
+    generate(PROMPT, path, "miniature", None, 5, 1, None, seed=0)
+    assert decode_video(path.read_bytes()).shape == (5, 64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"output": "clip.avi"}, "clip.avi: a video is written as .mp4"),
+        ({"preset": "lavi"}, "no preset 'lavi'; there are miniature, lavie"),
+        ({"preset": "lavie"}, "ships no weights"),
+        ({"weights": "nowhere"}, "nowhere is no model folder"),
+        ({"output": "file/clip.mp4"}, "file/clip.mp4: File exists"),
+    ],
+)
+def test_what_cannot_be_made_is_said_in_a_line(tmp_path, changes, message):
+    (tmp_path / "file").touch()
+    asked = {"output": "clip.mp4", "preset": "miniature", "weights": None} | changes
+    with pytest.raises(RunError, match=message):
+        generate(
+            PROMPT, tmp_path / asked["output"], asked["preset"], asked["weights"], 1, 1, None, 0
+        )

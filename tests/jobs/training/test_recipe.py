@@ -1,0 +1,55 @@
+import pytest
+import yaml
+
+from jobs.training.recipe import RECIPES, load_recipe
+
+PHASE = {"steps": 10, "batch": 4, "learning_rate": 1e-3, "final_learning_rate": 1e-5}
+RECIPE = {
+    "autoencoder": PHASE,
+    "decoder": PHASE,
+    "contrastive": PHASE,
+    "diffusion": [PHASE | {"frames": 4, "clips": 8}],
+    "image_tower": PHASE,
+}
+
+
+def write(tmp_path, recipe):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_packaged_recipes_end_on_clips_of_sixteen_frames(name):
+    assert load_recipe(name).diffusion[-1].frames == 16
+
+
+def test_a_recipe_of_ones_own(tmp_path):
+    recipe = load_recipe(write(tmp_path, RECIPE))
+    assert recipe.diffusion[0].clips == 8
+    assert recipe.prediction_type == "v_prediction"
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"autoencoder": PHASE | {"steps": 0}}, "autoencoder.steps: .* greater than or equal to 1"),
+        ({"contrastive": PHASE | {"lr": 1}}, "contrastive.lr: Extra inputs are not permitted"),
+        ({"diffusion": [PHASE]}, "diffusion.0.frames: Field required"),
+        ({"prediction_type": "sample"}, "prediction_type: .*'v_prediction' or 'epsilon'"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        load_recipe(write(tmp_path, RECIPE | change))
+
+
+def test_an_unknown_recipe():
+    with pytest.raises(ValueError, match="no recipe 'cpx': neither one of cpu"):
+        load_recipe("cpx")
+
+
+def test_a_file_that_is_no_yaml(tmp_path):
+    (tmp_path / "bad.yaml").write_text("a: [")
+    with pytest.raises(ValueError, match="is not YAML"):
+        load_recipe(str(tmp_path / "bad.yaml"))

@@ -1,0 +1,81 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from transformers import CLIPModel
+
+from jobs.training.recipe import Recipe
+from jobs.training.train import train
+from jobs.training.workers import Worker
+from strmatch import load_backbone
+from strmatch.miniature.scenes import caption, sample_scene
+from strmatch.miniature.world import render
+
+STEP = {"steps": 2, "batch": 4, "learning_rate": 1e-4, "final_learning_rate": 1e-5, "warmup": 0}
+RECIPE = Recipe.model_validate(
+    {
+        "autoencoder": STEP,
+        "decoder": STEP,
+        "contrastive": STEP,
+        "diffusion": [STEP | {"frames": 2, "clips": 4, "images": 0.5, "harder": 0.5}],
+        "image_tower": STEP,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("training")
+    train(Worker(), RECIPE, folder, lambda line: None)
+    return folder
+
+
+def test_the_weights_are_a_backbone_that_encodes_to_standard_latents(folder):
+    backbone = load_backbone(folder / "weights")
+    frames = render([sample_scene(seed) for seed in range(8)], num_frames=4).frames
+    latents = torch.cat([backbone.encode(clip.numpy()) for clip in frames])
+    assert latents.mean(dim=(0, 2, 3, 4)).abs().max() < 0.5
+    assert (latents.std(dim=(0, 2, 3, 4)) - 1).abs().max() < 0.3
+    assert backbone.scheduler.config.prediction_type == "v_prediction"
+
+
+def test_all_of_it_is_small_and_in_half_precision(folder):
+    files = list((folder / "weights").rglob("*.safetensors"))
+    assert {file.parent.name for file in files} == {"unet", "vae", "text_encoder", "clip"}
+    assert sum(file.stat().st_size for file in files) < 25e6
+    for file in files:
+        header = file.read_bytes()[8:][: int.from_bytes(file.read_bytes()[:8], "little")]
+        kinds = {entry["dtype"] for name, entry in json.loads(header).items() if "dtype" in entry}
+        assert kinds <= {"F16", "I64"}
+
+
+def test_the_unet_is_told_what_clips_text_tower_says(folder):
+    backbone = load_backbone(folder / "weights")
+    clip = CLIPModel.from_pretrained(folder / "weights" / "clip", dtype=torch.float32)
+    prompt = caption(sample_scene(3))
+    tokens = backbone.tokenizer(prompt, padding="max_length", max_length=32, return_tensors="pt")
+    with torch.no_grad():
+        torch.testing.assert_close(
+            backbone.embed(prompt), clip.text_model(tokens.input_ids).last_hidden_state
+        )
+
+
+def test_training_again_changes_nothing_that_is_done(folder):
+    before = {path: path.read_bytes() for path in folder.rglob("*.safetensors")}
+    train(Worker(), RECIPE, folder, lambda line: None)
+    assert {path: path.read_bytes() for path in folder.rglob("*.safetensors")} == before
+
+
+def test_phases_can_be_added_to_what_is_trained(folder, tmp_path):
+    more = RECIPE.model_copy(update={"diffusion": RECIPE.diffusion * 2})
+    curves = {path: path.read_text() for path in folder.rglob("loss.jsonl")}
+    train(Worker(), more, folder, lambda line: None)
+    assert (folder / "diffusion-1-2f" / "loss.jsonl").exists()
+    assert all(path.read_text() == text for path, text in curves.items())
+
+
+def test_frames_come_back_in_their_size(folder):
+    backbone = load_backbone(folder / "weights")
+    frames = np.zeros((3, 64, 64, 3), np.uint8)
+    assert backbone.decode(backbone.encode(frames)).shape == frames.shape

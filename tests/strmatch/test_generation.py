@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+
+from strmatch import generate
+from strmatch.guidance import guided_epsilon
+from tests.strmatch.tiny import SIZE, tiny_backbone
+
+PROMPT, OTHER = "a red circle moving right over bricks", "a blue star standing still over dots"
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return tiny_backbone()
+
+
+def test_a_clip_does_not_depend_on_what_is_made_beside_it(backbone):
+    both = generate(backbone, [PROMPT, OTHER], num_frames=3, seed=5)
+    assert both.shape == (2, 3, SIZE, SIZE, 3) and both.dtype == np.uint8
+    # A batch may round differently in the last bit; decoded to bytes that is one step at most.
+    alone = generate(backbone, [OTHER], num_frames=3, seed=6)
+    assert np.abs(both[1].astype(int) - alone[0]).max() <= 1
+    again = generate(backbone, [PROMPT, OTHER], num_frames=3, seed=5)
+    assert np.array_equal(both, again)
+
+
+def test_seed_prompt_and_guidance_each_change_the_clip(backbone):
+    def latents(prompt=PROMPT, seed=0, scale=3.0, negative=""):
+        kept = {}
+        backbone.decode, decode = lambda z: kept.setdefault("z", z) is None, backbone.decode
+        try:
+            generate(
+                backbone, [prompt], num_frames=2, seed=seed, guidance_scale=scale,
+                negative_prompt=negative,
+            )  # fmt: skip
+        finally:
+            backbone.decode = decode
+        return kept["z"]
+
+    plain = latents()
+    for other in (latents(OTHER), latents(seed=1), latents(scale=1.0), latents(negative=OTHER)):
+        assert not torch.equal(plain, other)
+
+
+def test_it_walks_the_schedule_down_with_guidance(backbone):
+    from strmatch.ddim import Schedule, ddim_step
+
+    target, null = backbone.embed(PROMPT), backbone.embed("")
+    schedule = Schedule.from_scheduler(backbone.scheduler, 2)
+    z = backbone.noise(2, seed=3)
+    for level in (2, 1):
+        t = schedule.timesteps[level]
+        with torch.no_grad():
+            conditional, free = backbone.epsilon(z, t, target), backbone.epsilon(z, t, null)
+        epsilon = free + 2.5 * (conditional - free)
+        z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+    clip = generate(
+        backbone, [PROMPT], num_frames=2, num_inference_steps=2, guidance_scale=2.5, seed=3
+    )
+    assert np.abs(clip[0].astype(int) - backbone.decode(z)).max() <= 1
+
+
+def test_guidance_of_one_is_the_prompts_own_prediction(backbone):
+    z, target = backbone.noise(2, seed=0), backbone.embed(PROMPT)
+    with torch.no_grad():
+        guided = guided_epsilon(backbone, z, 500, backbone.embed(""), target, 1.0)
+        assert torch.equal(guided, backbone.epsilon(z, 500, target))
+
+
+def test_nothing_asked_for(backbone):
+    with pytest.raises(ValueError, match="at least one prompt"):
+        generate(backbone, [])
