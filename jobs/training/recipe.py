@@ -47,11 +47,11 @@ class Recipe(BaseModel):
     seed: int = 0
     prediction_type: Literal["v_prediction", "epsilon"] = "v_prediction"
     autoencoder: Phase
+    diffusion: tuple[DiffusionPhase, ...]
     decoder: Phase
     """The autoencoder's second half alone: what the latents mean does not change any more."""
-    contrastive: Phase
-    diffusion: tuple[DiffusionPhase, ...]
     image_tower: Phase
+    """CLIP's other half, fitted to the text tower that the UNet has learnt to listen to."""
 
 
 def load_recipe(name: str) -> Recipe:

@@ -41,15 +41,7 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
 
     run("autoencoder", vae, recipe.autoencoder, reconstruct)
     standardise(vae, seed, device)
-    vae.encoder.requires_grad_(False)
-    vae.quant_conv.requires_grad_(False)
-    run("decoder", vae, recipe.decoder, reconstruct)
-    vae.eval().requires_grad_(False)
-
-    def contrast(frames: int) -> Loss:
-        return contrastive_loss(clip, tokenizer, frames, device)
-
-    run("contrastive", clip, recipe.contrastive, contrast)
+    vae.requires_grad_(False)
 
     text_tower = clip.text_model
     denoiser = nn.ModuleDict({"unet": unet, "text_tower": text_tower})
@@ -64,6 +56,14 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
             )
 
         run(name, denoiser, phase, denoise)
+
+    # Nothing depends on the decoder, and pictures gain more from it than from the whole.
+    vae.decoder.requires_grad_(True)
+    vae.post_quant_conv.requires_grad_(True)
+    run("decoder", vae, recipe.decoder, reconstruct)
+
+    def contrast(frames: int) -> Loss:
+        return contrastive_loss(clip, tokenizer, frames, device)
 
     text_tower.requires_grad_(False)
     # Trained anew when phases are added: it has to fit the text tower of the last one.

@@ -1,5 +1,8 @@
 """Data parallelism: one single-threaded process a core, which suits networks this small."""
 
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,9 +59,18 @@ def run_workers(count: int, job: Callable[..., None], *arguments: Any) -> None:
 def _join(
     index: int, count: int, rendezvous: Path, job: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=rendezvous.as_uri(), rank=index, world_size=count)
     try:
         job(Worker(index, count), *arguments)
     finally:
         dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot tell its workers, which would train on and write to its folder."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

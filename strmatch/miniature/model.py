@@ -1,6 +1,7 @@
 """The embedded models' architectures, with fresh weights."""
 
 from diffusers import AutoencoderKL, DDIMScheduler
+from torch import nn
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
 from strmatch.backbones.lavie import LaVieUNet
@@ -39,7 +40,12 @@ def make_vae() -> AutoencoderKL:
 
 
 def make_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
-    """CLIP over 64×64 frames in patches of 8×8; its text tower conditions the UNet."""
+    """CLIP over 64×64 frames in patches of 8×8; its text tower conditions the UNet.
+
+    Tokens start as large as a layer's output. From CLIP's own start, 0.02, the words of shape and
+    motion drowned in those of colour: "star" for "circle" changed its token's output by 30 %, and
+    after 3,000 steps the UNet still drew the same blob for all shapes.
+    """
     tower = {
         "hidden_size": WIDTH,
         "intermediate_size": 4 * WIDTH,
@@ -56,9 +62,15 @@ def make_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
         pad_token_id=tokenizer.pad_token_id,
     )
     vision = CLIPVisionConfig(**tower, image_size=64, patch_size=8)
-    return CLIPModel(
-        CLIPConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=WIDTH)
+    clip = CLIPModel(
+        CLIPConfig(
+            text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=WIDTH
+        )
     )
+    embeddings = clip.text_model.embeddings
+    nn.init.normal_(embeddings.token_embedding.weight, std=1.0)
+    nn.init.normal_(embeddings.position_embedding.weight, std=0.2)
+    return clip
 
 
 def make_scheduler(prediction_type: str) -> DDIMScheduler:

@@ -7,7 +7,6 @@ PHASE = {"steps": 10, "batch": 4, "learning_rate": 1e-3, "final_learning_rate": 
 RECIPE = {
     "autoencoder": PHASE,
     "decoder": PHASE,
-    "contrastive": PHASE,
     "diffusion": [PHASE | {"frames": 4, "clips": 8}],
     "image_tower": PHASE,
 }
@@ -34,7 +33,7 @@ def test_a_recipe_of_ones_own(tmp_path):
     "change, message",
     [
         ({"autoencoder": PHASE | {"steps": 0}}, "autoencoder.steps: .* greater than or equal to 1"),
-        ({"contrastive": PHASE | {"lr": 1}}, "contrastive.lr: Extra inputs are not permitted"),
+        ({"image_tower": PHASE | {"lr": 1}}, "image_tower.lr: Extra inputs are not permitted"),
         ({"diffusion": [PHASE]}, "diffusion.0.frames: Field required"),
         ({"prediction_type": "sample"}, "prediction_type: .*'v_prediction' or 'epsilon'"),
     ],

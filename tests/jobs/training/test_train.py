@@ -17,7 +17,6 @@ RECIPE = Recipe.model_validate(
     {
         "autoencoder": STEP,
         "decoder": STEP,
-        "contrastive": STEP,
         "diffusion": [STEP | {"frames": 2, "clips": 4, "images": 0.5, "harder": 0.5}],
         "image_tower": STEP,
     }

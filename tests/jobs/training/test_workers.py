@@ -1,3 +1,8 @@
+import multiprocessing
+import os
+import signal
+import time
+
 import torch
 
 from jobs.training.workers import Worker, run_workers
@@ -26,3 +31,36 @@ def test_one_worker_runs_in_this_process_and_averages_nothing():
     worker.average([tensor])
     assert word == "word" and worker.leads and torch.equal(tensor, torch.ones(2))
     assert Worker(1, 2).leads is False
+
+
+def note_and_sleep(worker, folder):
+    (folder / str(worker.index)).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    parent = multiprocessing.get_context("spawn").Process(
+        target=run_workers, args=(2, note_and_sleep, tmp_path)
+    )
+    parent.start()
+    notes = [tmp_path / str(index) for index in range(2)]
+    wait_until(lambda: all(note.exists() and note.read_text() for note in notes))
+    pids = [int(note.read_text()) for note in notes]
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.join()
+    wait_until(lambda: not any(map(alive, pids)))
+
+
+def wait_until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -1,0 +1,107 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from jobs.evaluation import work
+from jobs.evaluation.cases import draw_edits, draw_scenes
+from jobs.evaluation.suite import edit_figures
+from jobs.evaluation.work import Examiner
+from strmatch.miniature.scenes import caption
+from strmatch.miniature.world import render
+
+
+@pytest.fixture(scope="module")
+def examiner():
+    return Examiner("miniature", num_inference_steps=2)
+
+
+@pytest.fixture
+def with_editor(examiner, monkeypatch):
+    """The examiner with an editor that answers every edit with the frames of `answer(case)`."""
+
+    def replace(answer):
+        editor = SimpleNamespace(
+            invert=lambda frames, prompt: frames,
+            edit=lambda inversion, prompt, **settings: SimpleNamespace(
+                frames=answer(inversion, prompt)
+            ),
+        )
+        monkeypatch.setattr(examiner, "editor", editor)
+        return examiner
+
+    return replace
+
+
+CASES = draw_edits(6, "test", 0)
+
+
+def measure(examiner, case):
+    (clip,) = examiner.edits(case, 0, {"method": {}})
+    assert clip.name == "method/0000"
+    return clip.row
+
+
+def test_the_truth_itself_is_a_perfect_edit(with_editor):
+    truth = {caption(case.target): render([case.target]).frames[0].numpy() for case in CASES}
+    examiner = with_editor(lambda source, prompt: truth[prompt])
+    rows = [measure(examiner, case) for case in CASES]
+    figures = edit_figures(rows)
+    assert figures["subject_colour"].value == figures["subject_shape"].value == 1
+    assert figures["kept_attribute"].value == 1
+    assert figures["centroid_px"].value < 0.5
+    assert figures["counterfactual_iou"].value > 0.97
+    assert figures["counterfactual_psnr"].value == np.inf
+
+
+def test_the_unedited_source_is_no_edit_at_all(with_editor):
+    examiner = with_editor(lambda source, prompt: source)
+    figures = edit_figures([measure(examiner, case) for case in CASES])
+    assert figures["subject_colour"].value == figures["subject_shape"].value == 0
+    assert figures["kept_attribute"].value == 1
+    assert figures["background_psnr"].value > 30  # what the autoencoder loses
+    assert figures["counterfactual_psnr"].value < 30
+
+
+def test_noise_keeps_nothing(with_editor):
+    noise = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), dtype=np.uint8)
+    examiner = with_editor(lambda source, prompt: noise)
+    figures = edit_figures([measure(examiner, case) for case in CASES])
+    assert figures["kept_attribute"].value == 0
+    assert figures["centroid_px"].value == np.inf
+    assert figures["counterfactual_iou"].value == 0
+
+
+def test_a_rendered_clip_is_a_perfect_answer_to_its_caption(examiner, monkeypatch):
+    scenes = draw_scenes(4, "test", 1)
+    frames = render(scenes).frames.numpy()
+    monkeypatch.setattr(work, "generate", lambda *arguments, **settings: frames)
+    clips = examiner.generation(scenes, 8)
+    assert [clip.name for clip in clips] == [f"generation/{index:04d}" for index in range(8, 12)]
+    assert all(clip.row["asked"] == clip.row["seen"] for clip in clips)
+    assert all(np.array_equal(clip.frames, clip.truth) for clip in clips)
+
+
+def test_every_method_edits_with_its_own_settings(examiner, monkeypatch):
+    asked = []
+    edit = examiner.editor.edit
+
+    def listen(inversion, prompt, **settings):
+        asked.append(settings)
+        return edit(inversion, prompt, **settings)
+
+    monkeypatch.setattr(examiner.editor, "edit", listen)
+    clips = examiner.edits(CASES[0], 3, work.METHODS)
+    assert [clip.name for clip in clips] == [f"{name}/0003" for name in work.METHODS]
+    free, masked, plain, concatenated = asked
+    assert free == {"mask": None}
+    assert masked["mask"].shape == (16, 64, 64) and masked["mask"].dtype == bool
+    assert plain == {"mask": None, "lam": 0.0}
+    assert concatenated["objective"] == "concatenated_maps"
+
+
+def test_watching_an_edit(examiner):
+    watched = examiner.watch(CASES[0], {"lam": 0.01})
+    doubled = examiner.watch(CASES[0], {"lam": 0.02})
+    assert 1.5 < doubled["relative_step"] / watched["relative_step"] < 2.5
+    assert watched["rms_ratio"] > 0
