@@ -63,9 +63,7 @@ def make_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
     )
     vision = CLIPVisionConfig(**tower, image_size=64, patch_size=8)
     clip = CLIPModel(
-        CLIPConfig(
-            text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=WIDTH
-        )
+        CLIPConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=WIDTH)
     )
     embeddings = clip.text_model.embeddings
     nn.init.normal_(embeddings.token_embedding.weight, std=1.0)
