@@ -74,7 +74,8 @@ def denoising_loss(
         rows = torch.randint(len(bank.scenes), (clips,), generator=generator)
         clean = bank.latents[rows].float().transpose(1, 2)  # (b, c, f, h, w)
         apart = phase.frames > 1 and bool(torch.rand((), generator=generator) < phase.images)
-        captions = [_say(bank.scenes[row], apart, generator) for row in rows.tolist()]
+        still = apart or phase.frames == 1
+        captions = [_say(bank.scenes[row], still, generator) for row in rows.tolist()]
         if apart:
             clean = clean.transpose(1, 2).flatten(0, 1).unsqueeze(2)
         timesteps = _timesteps(len(clean), len(alphas), generator).to(device)

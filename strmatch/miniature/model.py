@@ -12,16 +12,18 @@ WIDTH = 128
 def make_unet() -> LaVieUNet:
     """LaVie's architecture over 16×16 latents: three levels, heads of 32 channels.
 
-    No attention at 16×16: it would double the time of a step and is not scored anyway.
+    Attention at 16×16 on the way down only: on both ways it would take 2.5 times as long to train
+    as without any, on one 1.5 times. Without any, 5,000 steps left all shapes the same blob.
     """
     return LaVieUNet(
         sample_size=16,
         block_out_channels=(64, 96, 96),
         layers_per_block=1,
-        down_block_types=("DownBlock3D", "CrossAttnDownBlock3D", "CrossAttnDownBlock3D"),
+        down_block_types=("CrossAttnDownBlock3D",) * 3,
         up_block_types=("CrossAttnUpBlock3D", "CrossAttnUpBlock3D", "UpBlock3D"),
         cross_attention_dim=WIDTH,
         attention_head_dim=(2, 3, 3),
+        norm_num_groups=8,
     )
 
 

@@ -128,6 +128,25 @@ def test_image_steps_take_clips_apart_and_say_nothing_of_motion(bank):
     assert not {"moving", "standing"} & set(" ".join(listener.heard).split())
 
 
+def test_clips_of_one_frame_say_nothing_of_motion(bank):
+    listener, scheduler = Listener(), make_scheduler("v_prediction")
+    frames = Bank(bank.latents[:, :1], bank.scenes)
+    alone = phase(frames=1)
+    loss = denoising_loss(
+        lambda noisy, timesteps, text: noisy,
+        listener,
+        TOKENIZER,
+        scheduler,
+        frames,
+        alone,
+        4,
+        "cpu",
+    )
+    for step in range(20):
+        loss(step, torch.Generator().manual_seed(step))
+    assert not {"moving", "standing"} & set(" ".join(listener.heard).split())
+
+
 def test_the_bank_holds_the_encoded_clips_of_its_scenes(bank):
     assert bank.latents.shape == (6, 4, 4, 16, 16) and bank.latents.dtype == torch.float16
     assert len(bank.scenes) == 6
