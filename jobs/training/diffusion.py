@@ -82,6 +82,7 @@ def denoising_loss(
         noise = torch.randn(clean.shape, generator=generator).to(device)
         alpha = alphas[timesteps].view(-1, 1, 1, 1, 1)
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
+        noisy = noisy.contiguous(memory_format=torch.channels_last_3d)
         target = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean if predicts_v else noise
         # The fused kernels' backward is slow on short sequences.
         with fast(device), sdpa_kernel(SDPBackend.MATH):

@@ -1,8 +1,9 @@
-"""The training loop that all phases share: AdamW, averaged weights, checkpoints that resume."""
+"""The training loop that all phases share: averaged weights, checkpoints that resume."""
 
 import hashlib
 import json
 import math
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from jobs.training.muon import Muon
 from jobs.training.recipe import Phase
 from jobs.training.workers import Worker
 
 CHECKPOINT_EVERY = 60.0  # seconds
 REPORT_EVERY = 50  # steps
+WEIGHT_DECAY = 1e-3
+
+# Tables of vectors, and what stands between a network and the outside.
+_OUTER = re.compile(r"(token|position)_embedding|relative_attention_bias|conv_in|conv_out")
 
 Loss = Callable[[int, torch.Generator], Tensor]
 """The loss of a step on a batch that is drawn with the generator."""
@@ -43,10 +49,8 @@ def fit(
     """
     parameters = {key: p for key, p in model.named_parameters() if p.requires_grad}
     average = {key: p.detach().clone() for key, p in parameters.items()}
-    optimizer = torch.optim.AdamW(
-        parameters.values(), lr=phase.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3
-    )
-    start = _resume(folder, phase, parameters, average, optimizer)
+    optimizers = make_optimizers(parameters, phase, worker)
+    start = _resume(folder, phase, parameters, average, optimizers)
     if worker.leads:
         _truncate(folder / "loss.jsonl", start)
     if start < phase.steps:
@@ -55,14 +59,15 @@ def fit(
     losses: list[float] = []
     for step in range(start, phase.steps):
         rate = learning_rate(phase, step)
-        for group in optimizer.param_groups:
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = rate
         value = loss(step, step_generator(seed, name, step, worker.index))
         value.backward()
         worker.average(p.grad for p in parameters.values() if p.grad is not None)
         nn.utils.clip_grad_norm_(parameters.values(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
         decay = min(phase.ema, (1 + step) / (10 + step))
         torch._foreach_lerp_(
             list(average.values()), [p.detach() for p in parameters.values()], 1 - decay
@@ -83,12 +88,31 @@ def fit(
         )
         losses, lap = [], now
         if now - saved > CHECKPOINT_EVERY or done == phase.steps:
-            _save(folder, phase, done, parameters, average, optimizer)
+            _save(folder, phase, done, parameters, average, optimizers)
             saved = now
     with torch.no_grad():
         for key, parameter in parameters.items():
             parameter.copy_(average[key])
     worker.wait()
+
+
+def make_optimizers(
+    parameters: dict[str, nn.Parameter], phase: Phase, worker: Worker
+) -> list[torch.optim.Optimizer]:
+    """AdamW for all parameters; or Muon for matrices inside the networks and AdamW for the rest."""
+    inner = {
+        key: p
+        for key, p in parameters.items()
+        if phase.optimizer == "muon" and p.ndim > 1 and not _OUTER.search(key)
+    }
+    outer = [p for key, p in parameters.items() if key not in inner]
+    rates = {"lr": phase.learning_rate, "weight_decay": WEIGHT_DECAY}
+    optimizers: list[torch.optim.Optimizer] = []
+    if outer:
+        optimizers.append(torch.optim.AdamW(outer, betas=(0.9, 0.99), **rates))
+    if inner:
+        optimizers.append(Muon(inner.values(), worker=worker, **rates))
+    return optimizers
 
 
 def learning_rate(phase: Phase, step: int) -> float:
@@ -111,7 +135,7 @@ def _resume(
     phase: Phase,
     parameters: dict[str, nn.Parameter],
     average: dict[str, Tensor],
-    optimizer: torch.optim.Optimizer,
+    optimizers: list[torch.optim.Optimizer],
 ) -> int:
     path = folder / "checkpoint.pt"
     if not path.exists():
@@ -119,7 +143,8 @@ def _resume(
     state = torch.load(path, weights_only=True)
     if state["phase"] != phase.model_dump():
         raise ValueError(f"{path} was made with other settings: choose another folder")
-    optimizer.load_state_dict(state["optimizer"])
+    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
     with torch.no_grad():
         for key, parameter in parameters.items():
             parameter.copy_(state["parameters"][key])
@@ -133,7 +158,7 @@ def _save(
     step: int,
     parameters: dict[str, nn.Parameter],
     average: dict[str, Tensor],
-    optimizer: torch.optim.Optimizer,
+    optimizers: list[torch.optim.Optimizer],
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     state = {
@@ -141,7 +166,7 @@ def _save(
         "phase": phase.model_dump(),
         "parameters": {key: p.detach() for key, p in parameters.items()},
         "average": average,
-        "optimizer": optimizer.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
     }
     partial = folder / "checkpoint.pt.partial"
     torch.save(state, partial)

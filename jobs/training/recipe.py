@@ -13,7 +13,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Phase(BaseModel):
-    """One stretch of AdamW: warm-up, then half a cosine."""
+    """One stretch of training: warm-up, then half a cosine."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -25,6 +25,8 @@ class Phase(BaseModel):
     warmup: int = Field(default=100, ge=0)
     ema: float = Field(default=0.998, ge=0, lt=1)
     """Decay a step of the averaged weights, which are what a phase hands on."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """What moves the matrices inside the networks; AdamW moves all else."""
 
 
 class DiffusionPhase(Phase):

@@ -33,7 +33,7 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
     scheduler = make_scheduler(recipe.prediction_type)
     vae = make_vae().to(device, memory_format=torch.channels_last)
     clip = make_clip(tokenizer).to(device)
-    unet = make_unet().to(device)
+    unet = make_unet().to(device, memory_format=torch.channels_last)
     silence_residuals(unet)
 
     def reconstruct(frames: int) -> Loss:

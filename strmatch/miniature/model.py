@@ -19,16 +19,16 @@ LOOKING_AWAY = 4.0
 def make_unet() -> LaVieUNet:
     """LaVie's architecture over 16×16 latents: three levels, heads of 32 channels.
 
-    Attention at 16×16 on the way down only: with it on both ways a step of training takes 2.5
-    times as long as without, on one way 1.5 times. Without any, 5,000 steps left all shapes the
-    same blob. In every attention over time one head starts by looking back and one by looking
-    ahead, because frames have no positions but relative ones to tell left from right with.
+    No attention at 16×16: with it on the way down a step of training takes a quarter longer, and
+    150 steps on single frames led to the same loss (0.30). In every attention over time one head
+    starts by looking back and one by looking ahead, because frames have no positions but relative
+    ones to tell left from right with.
     """
     unet = LaVieUNet(
         sample_size=16,
         block_out_channels=(64, 96, 96),
         layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock3D",) * 3,
+        down_block_types=("DownBlock3D", "CrossAttnDownBlock3D", "CrossAttnDownBlock3D"),
         up_block_types=("CrossAttnUpBlock3D", "CrossAttnUpBlock3D", "UpBlock3D"),
         cross_attention_dim=WIDTH,
         attention_head_dim=(2, 3, 3),
