@@ -243,6 +243,10 @@ def study(
 def train_miniature(
     output: Annotated[Path, typer.Option(help="Folder of checkpoints and weights.")],
     recipe: Annotated[str, typer.Option(help="cpu, shipped, or a YAML file like them.")] = "cpu",
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Folder or fsspec URI of a model to go on from, or miniature."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes on the CPU; default: one a core.")
     ] = None,
@@ -257,7 +261,7 @@ def train_miniature(
     """
     from jobs import train_miniature as job
 
-    job.train_miniature(recipe, output, workers, clips)
+    job.train_miniature(recipe, output, weights, workers, clips)
 
 
 @config_app.command("show")

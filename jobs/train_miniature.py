@@ -1,27 +1,52 @@
 """The job behind `strmatch train-miniature`."""
 
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
 from jobs.evaluate import evaluate
 from jobs.training.card import write_card
-from jobs.training.recipe import load_recipe
-from jobs.training.train import train
+from jobs.training.recipe import Recipe, load_recipe
+from jobs.training.train import START, train
 from jobs.training.workers import run_workers
 from pipelines.errors import RunError
+from strmatch import WeightsError
+from strmatch.backbones.loading import weights_folder
 
 report = partial(print, flush=True)
 
 
-def train_miniature(recipe: str, folder: Path, workers: int | None, clips: int) -> None:
-    """Train, evaluate on test clips, and describe it all in the weights' README."""
+def train_miniature(
+    recipe: str, folder: Path, start: str | None, workers: int | None, clips: int
+) -> None:
+    """Train, evaluate on test clips, and describe it all in the weights' README.
+
+    Args:
+        start: the model to go on from; for recipes without an autoencoder's phase.
+    """
     try:
         chosen = load_recipe(recipe)
+        _keep_start(folder, start, chosen, recipe)
         run_workers(workers or os.cpu_count() or 1, train, chosen, folder, report)
-    except ValueError as error:
+    except (ValueError, WeightsError) as error:
         raise RunError(str(error)) from error
     weights = folder / "weights"
     figures = evaluate("miniature", clips, 0, "test", str(weights), folder / "figures.json", None)
     write_card(weights, recipe, chosen, folder, figures)
     print(f"  weights: {weights}")
+
+
+def _keep_start(folder: Path, start: str | None, recipe: Recipe, name: str) -> None:
+    """Copy the model to go on from, which may be the very one that the training replaces."""
+    kept = folder / START
+    if recipe.autoencoder and start:
+        raise ValueError(f"recipe {name} has an autoencoder of its own: it takes no --weights")
+    if recipe.autoencoder or kept.is_dir():
+        return
+    if not start:
+        raise ValueError(f"recipe {name} goes on from a model: name it by --weights")
+    partial_copy = kept.with_suffix(".partial")
+    shutil.rmtree(partial_copy, ignore_errors=True)
+    shutil.copytree(weights_folder(start), partial_copy)
+    partial_copy.rename(kept)

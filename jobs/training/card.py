@@ -2,6 +2,7 @@
 
 import json
 import platform
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import torch
 
 from jobs.evaluation.report import markdown
 from jobs.training.recipe import Recipe
+from jobs.training.train import START
 from pipelines.version import PACKAGE_VERSION
+
+HISTORY = "training.json"
 
 CARD = """\
 ---
@@ -30,8 +34,7 @@ Clips rendered on the fly by `strmatch.miniature.world` from the training list o
 the dev and test lists were never trained on.
 
 ## Training
-Recipe `{recipe}` (seed {seed}, {prediction}), `strmatch train-miniature`, package {version},
-torch {torch}, {machine}.
+`strmatch train-miniature`, {prediction}, phase after phase:
 
 {phases}
 
@@ -49,20 +52,21 @@ Apache 2.0, as the code.
 def write_card(
     weights: Path, name: str, recipe: Recipe, folder: Path, results: dict[str, Any]
 ) -> None:
-    """Write `weights`/README.md from the training's loss curves and the suite's figures."""
-    phases = [_phase(path) for path in sorted(folder.glob("*/loss.jsonl"), key=_begun)]
-    total = sum(float(row[-1]) for row in phases)
-    table = ["| phase | steps | last loss | minutes |", "|---|---|---|---|"]
-    table += [f"| {phase} | {steps} | {loss:.4f} | {m:.0f} |" for phase, steps, loss, m in phases]
-    table += [f"| all | | | {total:.0f} |"]
+    """Write `weights`/README.md from the training's loss curves and the suite's figures.
+
+    What was trained before by other recipes is read from the model that this one started from,
+    and all of it is written to `weights`/training.json, for the next.
+    """
+    earlier = folder / START / HISTORY
+    history = json.loads(earlier.read_text("utf-8")) if earlier.exists() else []
+    made = {"recipe": name, "seed": recipe.seed, "commit": _commit(), "machine": _machine()}
+    made["torch"] = torch.__version__
+    curves = sorted(folder.glob("*/loss.jsonl"), key=lambda path: path.stat().st_mtime)
+    history += [_phase(path) | made for path in curves]
+    (weights / HISTORY).write_text(json.dumps(history, indent=1) + "\n", "utf-8")
     card = CARD.format(
-        recipe=name,
-        seed=recipe.seed,
         prediction=recipe.prediction_type,
-        version=PACKAGE_VERSION,
-        torch=torch.__version__,
-        machine=_machine(),
-        phases="\n".join(table),
+        phases="\n".join(_table(history)),
         clips=results["clips"],
         evaluation_seed=results["seed"],
         figures=markdown(results),
@@ -70,14 +74,32 @@ def write_card(
     (weights / "README.md").write_text(card, "utf-8")
 
 
-def _phase(path: Path) -> tuple[str, int, float, float]:
+def _phase(path: Path) -> dict[str, Any]:
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    minutes = sum(row["seconds"] for row in rows) / 60
-    return path.parent.name, rows[-1]["step"], rows[-1]["loss"], minutes
+    return {
+        "phase": path.parent.name,
+        "steps": rows[-1]["step"],
+        "loss": round(rows[-1]["loss"], 4),
+        "minutes": round(sum(row["seconds"] for row in rows) / 60, 1),
+    }
 
 
-def _begun(path: Path) -> float:
-    return path.stat().st_mtime
+def _table(history: list[dict[str, Any]]) -> list[str]:
+    columns = list(history[0])
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    lines += [f"| {' | '.join(str(phase[name]) for name in columns)} |" for phase in history]
+    total = sum(phase["minutes"] for phase in history)
+    return [*lines, "", f"{total:.0f} minutes altogether."]
+
+
+def _commit() -> str:
+    """Of the code, if it runs from a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return f"package {PACKAGE_VERSION}"
+    return shown.stdout.strip()
 
 
 def _machine() -> str:

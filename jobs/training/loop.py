@@ -106,12 +106,12 @@ def make_optimizers(
         if phase.optimizer == "muon" and p.ndim > 1 and not _OUTER.search(key)
     }
     outer = [p for key, p in parameters.items() if key not in inner]
-    rates = {"lr": phase.learning_rate, "weight_decay": WEIGHT_DECAY}
+    lr, decay = phase.learning_rate, WEIGHT_DECAY
     optimizers: list[torch.optim.Optimizer] = []
     if outer:
-        optimizers.append(torch.optim.AdamW(outer, betas=(0.9, 0.99), **rates))
+        optimizers.append(torch.optim.AdamW(outer, lr, betas=(0.9, 0.99), weight_decay=decay))
     if inner:
-        optimizers.append(Muon(inner.values(), worker=worker, **rates))
+        optimizers.append(Muon(inner.values(), lr, decay, worker))
     return optimizers
 
 

@@ -48,7 +48,8 @@ class Recipe(BaseModel):
 
     seed: int = 0
     prediction_type: Literal["v_prediction", "epsilon"] = "v_prediction"
-    autoencoder: Phase
+    autoencoder: Phase | None = None
+    """None: the training goes on from a model that has one."""
     diffusion: tuple[DiffusionPhase, ...]
     decoder: Phase
     """The autoencoder's second half alone: what the latents mean does not change any more."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from diffusers import AutoencoderKL
 from torch import nn
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTextModel, CLIPTokenizer
 
@@ -13,8 +14,12 @@ from jobs.training.diffusion import denoising_loss, fill_bank, silence_residuals
 from jobs.training.loop import Loss, fit
 from jobs.training.recipe import DiffusionPhase, Phase, Recipe
 from jobs.training.workers import Worker
+from strmatch.backbones.lavie import LaVieUNet
 from strmatch.miniature.model import make_clip, make_scheduler, make_unet, make_vae
 from strmatch.miniature.tokenizer import make_tokenizer
+
+START = "start"
+"""The model that a training without an autoencoder's phase goes on from, below its folder."""
 
 
 def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], None]) -> None:
@@ -31,16 +36,17 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
     torch.manual_seed(seed)
     tokenizer = make_tokenizer()
     scheduler = make_scheduler(recipe.prediction_type)
-    vae = make_vae().to(device, memory_format=torch.channels_last)
-    clip = make_clip(tokenizer).to(device)
-    unet = make_unet().to(device, memory_format=torch.channels_last)
-    silence_residuals(unet)
+    vae, clip, unet = _fresh(tokenizer) if recipe.autoencoder else _loaded(folder / START)
+    vae.to(device, memory_format=torch.channels_last)
+    clip.to(device)
+    unet.to(device, memory_format=torch.channels_last)
 
     def reconstruct(frames: int) -> Loss:
         return reconstruction_loss(vae, frames, device)
 
-    run("autoencoder", vae, recipe.autoencoder, reconstruct)
-    standardise(vae, seed, device)
+    if recipe.autoencoder:
+        run("autoencoder", vae, recipe.autoencoder, reconstruct)
+        standardise(vae, seed, device)
     vae.requires_grad_(False)
 
     text_tower = clip.text_model
@@ -75,6 +81,21 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
         unet.half().save_pretrained(weights / "unet")
         scheduler.save_pretrained(weights / "scheduler")
         save_clip(clip.half(), tokenizer, weights)
+
+
+def _fresh(tokenizer: CLIPTokenizer) -> tuple[AutoencoderKL, CLIPModel, LaVieUNet]:
+    vae, clip, unet = make_vae(), make_clip(tokenizer), make_unet()
+    silence_residuals(unet)
+    return vae, clip, unet
+
+
+def _loaded(folder: Path) -> tuple[AutoencoderKL, CLIPModel, LaVieUNet]:
+    precise = {"torch_dtype": torch.float32, "local_files_only": True}
+    return (
+        AutoencoderKL.from_pretrained(folder / "vae", **precise),
+        CLIPModel.from_pretrained(folder / "clip", dtype=torch.float32, local_files_only=True),
+        LaVieUNet.from_pretrained(folder / "unet", **precise),
+    )
 
 
 def save_clip(clip: CLIPModel, tokenizer: CLIPTokenizer, weights: Path) -> None:

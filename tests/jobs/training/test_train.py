@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import torch
 from transformers import CLIPModel
 
 from jobs.training.recipe import Recipe
-from jobs.training.train import train
+from jobs.training.train import START, train
 from jobs.training.workers import Worker
 from strmatch import load_backbone
 from strmatch.miniature.scenes import caption, sample_scene
@@ -78,3 +79,18 @@ def test_frames_come_back_in_their_size(folder):
     backbone = load_backbone(folder / "weights")
     frames = np.zeros((3, 64, 64, 3), np.uint8)
     assert backbone.decode(backbone.encode(frames)).shape == frames.shape
+
+
+def test_training_goes_on_from_a_model(folder, tmp_path):
+    shutil.copytree(folder / "weights", tmp_path / START)
+    barely = RECIPE.diffusion[0].model_copy(update={"learning_rate": 1e-6})
+    more = RECIPE.model_copy(update={"autoencoder": None, "diffusion": (barely,)})
+    train(Worker(), more, tmp_path, lambda line: None)
+
+    def parts(of):
+        backbone = load_backbone(of)
+        return backbone.unet, backbone.text_encoder, backbone.vae.encoder, backbone.vae.quant_conv
+
+    for ours, theirs in zip(parts(tmp_path / "weights"), parts(folder / "weights"), strict=True):
+        for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
