@@ -12,9 +12,8 @@ from pipelines.storage import Storage
 
 def run(input: str, output: str, config: Config, limit: int | None) -> None:
     """All phases."""
-    opened, sources = open_run(output, config, input, limit)
-    assert sources is not None
-    with cluster(config.execution):
+    with open_run(output, config, input, limit) as (opened, sources), cluster(config.execution):
+        assert sources is not None
         opened.annotate(sources)
         opened.plan()
         opened.edit()
@@ -25,9 +24,8 @@ def run(input: str, output: str, config: Config, limit: int | None) -> None:
 
 
 def annotate(input: str, output: str, config: Config, limit: int | None) -> None:
-    opened, sources = open_run(output, config, input, limit)
-    assert sources is not None
-    with cluster(config.execution):
+    with open_run(output, config, input, limit) as (opened, sources), cluster(config.execution):
+        assert sources is not None
         opened.annotate(sources)
     summarise(opened)
 
@@ -38,8 +36,7 @@ def phase(name: str, output: str, assignments: list[str]) -> None:
     if record is None:
         raise RunError(f"output {output}: no run was begun there; start with `strmatch annotate`")
     config = resolve(record["config"], assignments)
-    opened, _ = open_run(output, config)
-    with cluster(config.execution):
+    with open_run(output, config) as (opened, _), cluster(config.execution):
         getattr(opened, name)()
     summarise(opened)
 

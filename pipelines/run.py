@@ -3,8 +3,8 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +15,11 @@ import ray
 from pipelines import annotate, edit, plan, plugins, publish
 from pipelines.config import Config, differences, dump, fingerprints
 from pipelines.errors import RunError, last_line
+from pipelines.lease import Lease
 from pipelines.progress import progress
 from pipelines.report import write_report
 from pipelines.sources import find_sources
+from pipelines.stages.base import Row
 from pipelines.storage import Storage
 from pipelines.version import versions
 
@@ -37,13 +39,14 @@ class Run:
     output: Storage
     config: Config
     revision: str
+    lease: Lease
     record: dict[str, Any] = field(default_factory=dict)
 
     def annotate(self, sources: pa.Table) -> None:
         with self._phase("annotate") as counts:
             counts.update(sources=0, clips=0, failed=0)
             rows = annotate.annotate(sources, self.output, self.config)
-            for row in progress(rows, "annotate", len(sources), done="sources"):
+            for row in progress(self._held(rows), "annotate", len(sources), done="sources"):
                 for name in counts:
                     counts[name] += row[name]
 
@@ -58,7 +61,7 @@ class Run:
             editor = plugins.find_editor(self.config)
             total = len(edit.pending(self.output))
             rows = edit.edit(self.output, self.config, editor, self.revision)
-            for row in progress(rows, "edit", total):
+            for row in progress(self._held(rows), "edit", total):
                 counts["clips"] += 1
                 counts["ok"] += row["ok"]
                 counts["failed"] += row["failed"]
@@ -71,7 +74,8 @@ class Run:
         """
         with self._phase("publish") as counts:
             counts.update(rows=0, ok=0, rejected=0, failed=0)
-            for row in progress(publish.publish(self.output, self.config), "publish", None):
+            rows = publish.publish(self.output, self.config)
+            for row in progress(self._held(rows), "publish", None):
                 for name in counts:
                     counts[name] += row[name]
             write_report(self.output, self.config.execution.report_rows)
@@ -98,16 +102,25 @@ class Run:
         self.record["phases"][name] = {"seconds": seconds, **counts}
         self._save()
 
+    def _held(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            self.lease.check()
+            yield row
+
     def _save(self) -> None:
+        self.lease.check()
         self.output.write(RECORD, json.dumps(self.record, indent=2).encode())
 
 
+@contextmanager
 def open_run(
     output: str, config: Config, input: str | None = None, limit: int | None = None
-) -> tuple[Run, pa.Table | None]:
+) -> Iterator[tuple[Run, pa.Table | None]]:
     """Check input, output, plug-ins and weights, and that the output is not another run's.
 
-    Returns:
+    The output is held, against other processes, while the `with` block runs.
+
+    Yields:
         The run, and the sources found behind `input`.
 
     Raises:
@@ -126,28 +139,29 @@ def open_run(
         revision = plugins.find_editor(config).revision(config)
     except Exception as error:
         raise RunError(f"editor {config.editor}: {error}") from error
-    try:
-        previous = read_record(storage)
-        storage.write(".writable", b"")
-        storage.remove(".writable")
-    except Exception as error:  # object stores have exceptions of their own
-        raise RunError(f"output {output} cannot be used: {error}") from error
-
-    record: dict[str, Any] = {
-        "input": Storage(input).uri if input else (previous or {}).get("input"),
-        "limit": limit,
-        "config": _without_secrets(dump(config)),
-        "fingerprints": fingerprints(config),
-        "model_revision": revision,
-        "versions": versions(),
-        "started": _now(),
-        "phases": (previous or {}).get("phases", {}),
-    }
-    if previous:
-        _refuse_other(previous, record, output)
-    run = Run(storage, config, revision, record)
-    run._save()
-    return run, sources
+    with ExitStack() as held:
+        try:
+            lease = held.enter_context(Lease(storage))
+            previous = read_record(storage)
+        except RunError:
+            raise
+        except Exception as error:  # object stores have exceptions of their own
+            raise RunError(f"output {output} cannot be used: {error}") from error
+        record: dict[str, Any] = {
+            "input": Storage(input).uri if input else (previous or {}).get("input"),
+            "limit": limit,
+            "config": _without_secrets(dump(config)),
+            "fingerprints": fingerprints(config),
+            "model_revision": revision,
+            "versions": versions(),
+            "started": _now(),
+            "phases": (previous or {}).get("phases", {}),
+        }
+        if previous:
+            _refuse_other(previous, record, output)
+        run = Run(storage, config, revision, lease, record)
+        run._save()
+        yield run, sources
 
 
 def read_record(output: Storage) -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -78,18 +79,26 @@ class Storage:
         if not isinstance(self.fs, LocalFileSystem):
             self.fs.pipe_file(path, data)
             return
-        folder, base = os.path.split(path)
-        os.makedirs(folder, exist_ok=True)
-        temporary = os.path.join(folder, f".{base}.{uuid.uuid4().hex[:8]}")
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        with _beside(path, data) as temporary:
             os.replace(temporary, path)
-        except BaseException:
-            if os.path.exists(temporary):
-                os.remove(temporary)
+
+    def create(self, name: str, data: bytes) -> None:
+        """Write a file that nobody has written yet; of several writers one succeeds.
+
+        Raises:
+            FileExistsError: there is one.
+        """
+        path = self.path(name)
+        if isinstance(self.fs, LocalFileSystem):
+            with _beside(path, data) as temporary:
+                os.link(temporary, path)
+            return
+        try:
+            self.fs.pipe_file(path, data, mode="create")
+        except OSError as error:
+            self.fs.invalidate_cache()
+            if self.fs.exists(path):
+                raise FileExistsError(path) from error
             raise
 
     def remove(self, name: str) -> None:
@@ -114,3 +123,20 @@ class Storage:
     def read_schema(self, name: str) -> pa.Schema:
         """The columns of one Parquet file."""
         return pq.read_schema(self.path(name), filesystem=self.arrow)
+
+
+@contextmanager
+def _beside(path: str, data: bytes) -> Iterator[str]:
+    """A temporary file with these bytes, on the disk already, in the folder of `path`."""
+    folder, base = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f".{base}.{uuid.uuid4().hex[:8]}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        with suppress(FileNotFoundError):
+            os.remove(temporary)

@@ -1,6 +1,7 @@
 """The phases together, on a real local cluster, on files made by the test."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -59,8 +60,10 @@ def begin(input, output, *assignments, editor="Invert"):
 
 
 def run(input, output, *assignments, editor="Invert"):
-    opened, sources = begin(input, output, *assignments, editor=editor)
-    with cluster(opened.config.execution):
+    with (
+        begin(input, output, *assignments, editor=editor) as (opened, sources),
+        cluster(opened.config.execution),
+    ):
         opened.annotate(sources)
         opened.plan()
         opened.edit()
@@ -235,15 +238,28 @@ def test_a_run_with_other_settings_is_refused(published, mixed):
     assert (published[0] / "_SUCCESS").exists()
 
 
+def test_an_output_has_one_run_at_a_time(mixed, tmp_path):
+    with begin(mixed / "manifest.jsonl", tmp_path / "out") as (opened, sources):
+        second = pytest.raises(RunError, match=rf"held by another run: process {os.getpid()} on ")
+        with second, begin(mixed / "manifest.jsonl", tmp_path / "out"):
+            pass
+        opened.annotate(sources)
+    with begin(mixed / "manifest.jsonl", tmp_path / "out"):
+        pass
+
+
 def test_settings_of_phases_to_come_may_still_change(published, mixed, tmp_path):
-    opened, sources = begin(mixed / "manifest.jsonl", tmp_path / "out")
-    opened.annotate(sources)
-    opened, _ = begin(mixed / "manifest.jsonl", tmp_path / "out", "edit.lam=0.5")
-    opened.plan()
-    with pytest.raises(RunError, match=r"\(edit\.lam: 0\.5 → 0\.01\)"):
-        begin(mixed / "manifest.jsonl", tmp_path / "out")
-    with pytest.raises(RunError, match="input: .*manifest.jsonl → .*a good one.mp4"):
-        begin(mixed / "a good one.mp4", tmp_path / "out", "edit.lam=0.5")
+    manifest, other = mixed / "manifest.jsonl", mixed / "a good one.mp4"
+    with begin(manifest, tmp_path / "out") as (opened, sources):
+        opened.annotate(sources)
+    with begin(manifest, tmp_path / "out", "edit.lam=0.5") as (opened, _):
+        opened.plan()
+    changed = pytest.raises(RunError, match=r"\(edit\.lam: 0\.5 → 0\.01\)")
+    with changed, begin(manifest, tmp_path / "out"):
+        pass
+    changed = pytest.raises(RunError, match="input: .*manifest.jsonl → .*a good one.mp4")
+    with changed, begin(other, tmp_path / "out", "edit.lam=0.5"):
+        pass
 
     output, _ = published
     before = dataset(output)["row_id"].tolist()
@@ -269,11 +285,10 @@ def test_a_seed_multiplies_only_editors_that_use_it(tmp_path):
     for editor in ("Invert", "Seeded"):
         for seed in (0, 1):
             output = tmp_path / f"{editor}{seed}"
-            opened, sources = begin(
-                tmp_path / "in" / "m.jsonl", output, f"seed={seed}", editor=editor
-            )
-            opened.annotate(sources)
-            opened.plan()
+            manifest = tmp_path / "in" / "m.jsonl"
+            with begin(manifest, output, f"seed={seed}", editor=editor) as (opened, sources):
+                opened.annotate(sources)
+                opened.plan()
             ids[editor, seed] = read_plan(Storage(str(output)))["edit_id"].to_pylist()
     assert ids["Invert", 0] == ids["Invert", 1]
     assert not set(ids["Seeded", 0]) & set(ids["Seeded", 1])
@@ -295,11 +310,12 @@ def test_the_embedded_model_edits_as_the_library_does(tmp_path):
     row = {"uri": "a.mp4", "caption": "a red square", "targets": targets}
     (tmp_path / "in" / "m.jsonl").write_text(json.dumps(row))
     config = load_config(assignments=["edit.num_inference_steps=2", "execution.torch_threads=1"])
-    opened, sources = open_run(str(tmp_path / "out"), config, str(tmp_path / "in" / "m.jsonl"))
-    opened.annotate(sources)
-    opened.plan()
-    opened.edit()
-    opened.publish()
+    input, output = str(tmp_path / "in" / "m.jsonl"), str(tmp_path / "out")
+    with open_run(output, config, input) as (opened, sources):
+        opened.annotate(sources)
+        opened.plan()
+        opened.edit()
+        opened.publish()
 
     editor = STRMatch(load_backbone("miniature"))
     for row in dataset(tmp_path / "out").to_dict("records"):

@@ -1,0 +1,149 @@
+"""One writer: the lease on an output.
+
+Leases are files in `.lease`, numbered as they were taken. Only the highest counts, and each is
+created by a write that fails where there is one already; so of any number of processes that find
+the same lease free, one gets the next. Its owner alone writes to it from then on: signs of life,
+at last that it is done.
+"""
+
+import json
+import logging
+import os
+import platform
+import threading
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+from pipelines.errors import RunError
+from pipelines.storage import Storage
+
+log = logging.getLogger(__name__)
+
+FOLDER = ".lease"
+HEARTBEAT = 10.0
+"""Seconds between two signs of life."""
+SILENCE = 60.0
+"""Seconds without one after which the owner counts as dead."""
+
+
+class Lease:
+    """Holds an output while its `with` block runs.
+
+    Raises:
+        RunError: on entering, another process holds it; names the owner and its last sign of life.
+    """
+
+    def __init__(self, output: Storage) -> None:
+        self.output = output
+        self.name = ""
+        self.lost = False
+        self._entry = _this_process() | {"token": uuid.uuid4().hex}
+        self._done = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    def __enter__(self) -> "Lease":
+        while not self.name:
+            held = self.output.files(FOLDER, ".json")
+            if held:
+                _refuse_living(self.output, held[-1])
+            number = int(Path(held[-1]).stem) + 1 if held else 1
+            name = f"{FOLDER}/{number:06d}.json"
+            try:
+                self.output.create(name, self._sign())
+            except FileExistsError:
+                continue  # another process was faster: look at its lease
+            self.name = name
+            for old in held:
+                self.output.remove(old)
+        self._heart.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._heart.join()
+        if not self.lost:
+            try:
+                self.output.write(self.name, self._sign(done=True))
+            except OSError as failure:  # a full disk: the lease dies with the process
+                log.warning("the lease on %s could not be given back: %s", self.output, failure)
+
+    def check(self) -> None:
+        """Nothing, while the lease is held.
+
+        Raises:
+            RunError: another process has taken over.
+        """
+        if self.lost:
+            raise RunError(
+                f"output {self.output} was taken over by another run, because this one gave no "
+                f"sign of life for {SILENCE:.0f} s"
+            )
+
+    def _beat(self) -> None:
+        while not self._done.wait(HEARTBEAT):
+            try:
+                if self.output.files(FOLDER, ".json")[-1] != self.name:
+                    self.lost = True
+                    return
+                self.output.write(self.name, self._sign())
+            except OSError as failure:
+                log.warning("no sign of life could be written to %s: %s", self.output, failure)
+
+    def _sign(self, done: bool = False) -> bytes:
+        return json.dumps(self._entry | {"heartbeat": time.time(), "done": done}).encode()
+
+
+def _this_process() -> dict[str, Any]:
+    process = psutil.Process()
+    return {
+        "host": platform.node(),
+        "machine": _machine(),
+        "pid": process.pid,
+        "process_started": process.create_time(),
+        "began": time.strftime("%Y-%m-%d %H:%M:%S %Z"),
+    }
+
+
+def _machine() -> str:
+    """What shares this process's table of processes, until it restarts."""
+    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    if not boot.exists():
+        return platform.node()
+    return f"{platform.node()} {boot.read_text().strip()} {os.readlink(space)}"
+
+
+def _refuse_living(output: Storage, name: str) -> None:
+    try:
+        owner = json.loads(output.read(name))
+    except FileNotFoundError:
+        return  # taken over a moment ago: the next number is taken, too
+    age = time.time() - owner["heartbeat"]
+    if owner["done"] or age > SILENCE or _dead(owner):
+        return
+    raise RunError(
+        f"output {output} is held by another run: process {owner['pid']} on {owner['host']}, "
+        f"since {owner['began']}, last sign of life {max(age, 0):.0f} s ago; wait for it, end it, "
+        "or choose another output"
+    )
+
+
+def _dead(owner: dict[str, Any]) -> bool:
+    """Whether its process is provably gone: it ran on this machine, which does not know it."""
+    if owner["machine"] != _machine():
+        return False
+    try:
+        started = psutil.Process(owner["pid"]).create_time()
+    except psutil.NoSuchProcess:
+        return True
+    # Computed from a clock that may have been set since.
+    return bool(abs(started - owner["process_started"]) > 5)
