@@ -71,13 +71,16 @@ def denoising_loss(
     predicts_v = scheduler.config.prediction_type == "v_prediction"
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(bank.scenes), (clips,), generator=generator)
-        clean = bank.latents[rows].float().transpose(1, 2)  # (b, c, f, h, w)
         apart = phase.frames > 1 and bool(torch.rand((), generator=generator) < phase.images)
-        still = apart or phase.frames == 1
+        count = clips * phase.frames if apart else clips
+        rows = torch.randint(len(bank.scenes), (count,), generator=generator)
+        clean = bank.latents[rows]
+        if apart:  # as many frames as usual, each of another clip
+            moments = torch.randint(phase.frames, (count,), generator=generator)
+            clean = clean[torch.arange(count), moments].unsqueeze(1)
+        clean = clean.float().transpose(1, 2)  # (b, c, f, h, w)
+        still = clean.shape[2] == 1
         captions = [_say(bank.scenes[row], still, generator) for row in rows.tolist()]
-        if apart:
-            clean = clean.transpose(1, 2).flatten(0, 1).unsqueeze(2)
         timesteps = _timesteps(len(clean), len(alphas), generator).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
         alpha = alphas[timesteps].view(-1, 1, 1, 1, 1)
@@ -87,7 +90,7 @@ def denoising_loss(
         # The fused kernels' backward is slow on short sequences.
         with fast(device), sdpa_kernel(SDPBackend.MATH):
             text = text_tower(tokens(tokenizer, captions, device))[0]
-            output = unet(noisy, timesteps, text.repeat_interleave(len(clean) // clips, dim=0))
+            output = unet(noisy, timesteps, text)
         error = (output.float() - target).square()
         return error.mean() if predicts_v else (error / alpha.clamp(min=1 / MAX_WEIGHT)).mean()
 

@@ -36,7 +36,7 @@ class DiffusionPhase(Phase):
     clips: int = Field(ge=1)
     """Distinct clips, rendered and encoded when the phase starts."""
     images: Share = 0.0
-    """Steps whose clips are taken apart into single frames."""
+    """Steps on single frames, as many as the clips of a step have, each of another clip."""
     harder: Share = 0.0
     """Clips of the harder kinds."""
 

@@ -112,7 +112,7 @@ def test_captions_are_now_and_then_cut_or_left_out(bank):
     }
 
 
-def test_image_steps_take_clips_apart_and_say_nothing_of_motion(bank):
+def test_image_steps_take_single_frames_of_many_clips_and_say_nothing_of_motion(bank):
     listener, scheduler = Listener(), make_scheduler("v_prediction")
 
     class Still(nn.Module):
