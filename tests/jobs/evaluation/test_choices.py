@@ -1,0 +1,71 @@
+import pytest
+
+from jobs.evaluation import choices
+from jobs.evaluation.cases import draw_edits
+from jobs.evaluation.choices import FACTORS, STUDIES, matched_lambda
+from strmatch.settings import EditSettings
+
+CASES = draw_edits(8, "dev", 0)
+
+
+class Laboratory:
+    """Answers as the pool of examiners does, from a law of its own: step = gain · λ^power."""
+
+    def __init__(self, gain, power=1.0):
+        self.gain, self.power = gain, power
+        self.edited, self.watched = [], []
+
+    def run(self, tasks):
+        for name, arguments in tasks:
+            if name == "watch":
+                case, changes = arguments
+                self.watched.append(changes)
+                step = self.gain * changes["lam"] ** self.power
+                yield {"relative_step": step, "rms_ratio": 1 + changes.get("guidance_scale", 0)}
+            else:
+                _, _, methods = arguments
+                self.edited.append(methods["edit"])
+                yield []
+
+
+@pytest.fixture(autouse=True)
+def no_figures(monkeypatch):
+    monkeypatch.setattr(choices, "edit_figures", lambda rows: {"rows": len(rows)})
+
+
+@pytest.mark.parametrize("gain", [1e-4, 0.3, 50.0])
+def test_the_lambda_of_a_step_is_found_where_they_are_proportional(gain):
+    assert matched_lambda(Laboratory(gain), CASES, {}, 0.01) == pytest.approx(0.01 / gain)
+
+
+def test_and_nearly_where_they_are_not_quite():
+    laboratory = Laboratory(0.2, power=0.9)
+    lam = matched_lambda(laboratory, CASES, {}, 0.01)
+    assert 0.2 * lam**0.9 == pytest.approx(0.01, rel=0.01)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_row_of_a_study_is_made_on_all_edits(name):
+    laboratory = Laboratory(1.0)
+    rows = list(STUDIES[name](laboratory, CASES, 0.01))
+    assert len(laboratory.edited) == len(rows) * len(CASES)
+    labels = [label for label, _ in rows]
+    assert len(set(labels)) == len(labels)
+    for changes in laboratory.edited:
+        EditSettings(**changes)
+
+
+def test_factors_differ_from_the_preset_in_one_field_at_the_same_step():
+    laboratory = Laboratory(0.5)
+    rows = dict(choices.study_factors(laboratory, CASES, 0.02))
+    assert rows.keys() == FACTORS.keys()
+    assert all(figures["lam"] == pytest.approx(0.04) for figures in rows.values())
+    fields = [set(changes) - {"lam"} for changes in laboratory.edited]
+    assert max(map(len, fields)) == 1
+
+
+def test_guidance_is_looked_at_without_a_step():
+    laboratory = Laboratory(1.0)
+    rows = dict(choices.study_guidance(laboratory, CASES, 0.01))
+    assert rows["3"]["rms_ratio"] == 4.0
+    assert {changes["lam"] for changes in laboratory.edited} == {0.0}

@@ -1,0 +1,47 @@
+"""The shipped weights on a small sample, far enough from the edge to hold on any machine."""
+
+import pytest
+
+from jobs.evaluation.cases import draw_edits, draw_scenes
+from jobs.evaluation.suite import Pool, edit_figures, figures
+from jobs.evaluation.work import METHODS
+
+SEED = 0
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with Pool("miniature", processes=2) as pool:
+        yield pool
+
+
+def rows(pool, tasks):
+    return [clip.row for clips in pool.run(tasks) for clip in clips]
+
+
+def test_clips_show_what_their_prompts_say(pool):
+    scenes = draw_scenes(12, "test", SEED)
+    made = rows(pool, [("generation", ([scene], i)) for i, scene in enumerate(scenes)])
+    generation = figures({"generation": made, "reconstruction": []} | {m: [] for m in METHODS})
+    shown = {name: figure.value for name, figure in generation["generation"].items()}
+    assert shown["colour"] >= 0.75 and shown["background"] >= 0.75
+
+
+def test_clips_come_back_from_latents_and_from_noise_and_clip_knows_them(pool):
+    scenes = draw_scenes(6, "test", SEED + 1)
+    trips = rows(pool, [("round_trip", (scene, i)) for i, scene in enumerate(scenes)])
+    for row in trips:
+        assert row["vae_psnr"] > 31
+        assert row["psnr"] > 25
+    assert sum(row["clip_top1"] for row in trips) >= 5
+
+
+def test_edits_do_what_is_asked_and_keep_the_rest(pool):
+    cases = draw_edits(6, "test", SEED + 2)
+    methods = {name: METHODS[name] for name in ("str_match", "str_match_masked")}
+    made = rows(pool, [("edits", (case, i, methods)) for i, case in enumerate(cases)])
+    free, masked = edit_figures(made[0::2]), edit_figures(made[1::2])
+    for edits in (free, masked):
+        assert edits["subject_colour"].value >= 0.75
+        assert edits["centroid_px"].value < 4
+    assert masked["background_psnr"].value > 30
