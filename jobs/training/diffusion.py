@@ -65,7 +65,9 @@ def denoising_loss(
     """Squared error of what the scheduler's config says that the UNet predicts.
 
     Timesteps are stratified over the batch and crowd around the middle (logit-normal, Esser et
-    al. 2024), where captions and layout are decided. An error of epsilon weighs min(1/ᾱ_t, 20).
+    al. 2024), where captions and layout are decided. An error of v is divided by what is usual at
+    its noise level, so that outlines, decided at low noise, count as much as layout (as in Karras
+    et al. 2024); one of epsilon weighs min(1/ᾱ_t, 20).
     """
     alphas = scheduler.alphas_cumprod.to(device)
     predicts_v = scheduler.config.prediction_type == "v_prediction"
@@ -92,7 +94,8 @@ def denoising_loss(
             text = text_tower(tokens(tokenizer, captions, device))[0]
             output = unet(noisy, timesteps, text)
         error = (output.float() - target).square()
-        return error.mean() if predicts_v else (error / alpha.clamp(min=1 / MAX_WEIGHT)).mean()
+        usual = _usual_error(alpha) if predicts_v else alpha.clamp(min=1 / MAX_WEIGHT)
+        return (error / usual).mean()
 
     return loss
 
@@ -107,6 +110,11 @@ def _say(scene: Scene, still: bool, generator: torch.Generator) -> str:
         index = int(torch.randint(len(Attributes._fields), (), generator=generator))
         without.add(Attributes._fields[index])
     return caption(scene, without)
+
+
+def _usual_error(alpha: Tensor) -> Tensor:
+    """Squared error of v at noise level ᾱ: a fit to a network after 800 steps on single frames."""
+    return 0.04 + 0.55 * torch.sigmoid(-5 - torch.logit(alpha))
 
 
 def _timesteps(count: int, levels: int, generator: torch.Generator) -> Tensor:
