@@ -18,7 +18,7 @@ class Laboratory:
     def run(self, tasks):
         for name, arguments in tasks:
             if name == "watch":
-                case, changes = arguments
+                _, changes = arguments
                 self.watched.append(changes)
                 step = self.gain * changes["lam"] ** self.power
                 yield {"relative_step": step, "rms_ratio": 1 + changes.get("guidance_scale", 0)}
