@@ -28,20 +28,22 @@ def test_clips_show_what_their_prompts_say(pool):
 
 
 def test_clips_come_back_from_latents_and_from_noise_and_clip_knows_them(pool):
-    scenes = draw_scenes(6, "test", SEED + 1)
+    scenes = draw_scenes(6, "test", SEED)
     trips = rows(pool, [("round_trip", (scene, i)) for i, scene in enumerate(scenes)])
     for row in trips:
         assert row["vae_psnr"] > 31
         assert row["psnr"] > 25
-    assert sum(row["clip_top1"] for row in trips) >= 5
+    # Far from good: by chance it would be one in a hundred.
+    assert sum(row["clip_top1"] for row in trips) >= 2
 
 
 def test_edits_do_what_is_asked_and_keep_the_rest(pool):
-    cases = draw_edits(4, "test", SEED + 2)
+    cases = draw_edits(4, "test", SEED + 1)
     methods = {name: METHODS[name] for name in ("str_match", "str_match_masked")}
     made = rows(pool, [("edits", (case, i, methods)) for i, case in enumerate(cases)])
     free, masked = edit_figures(made[0::2]), edit_figures(made[1::2])
     for edits in (free, masked):
-        assert edits["subject_colour"].value >= 0.75
-        assert edits["centroid_px"].value < 4
-    assert masked["background_psnr"].value > 30
+        assert edits["subject_colour"].value >= 0.6
+        assert edits["subject_shape"].value >= 0.5
+        assert edits["centroid_px"].value < 3
+        assert edits["background_psnr"].value > 35
