@@ -23,9 +23,11 @@ from pipelines.schema import DATASET
 from pipelines.storage import Storage
 from pipelines.video import decode_video
 from strmatch import STRMatch, load_backbone
+from strmatch.presets import load_preset
 
 EDITORS = "tests.pipelines.editors"
 SMALL = ["clip.num_frames=8", "clip.height=32", "clip.width=32"]
+PRESET_LAM = load_preset("miniature").edit.lam
 
 
 def moving_square(frames=16, size=64, colour=(220, 40, 40)):
@@ -233,7 +235,7 @@ def test_lost_files_are_made_again_and_only_they(published, mixed):
 
 
 def test_a_run_with_other_settings_is_refused(published, mixed):
-    with pytest.raises(RunError, match=r"edit\.lam: 0\.01 → 0\.5\): choose another output"):
+    with pytest.raises(RunError, match=rf"edit\.lam: {PRESET_LAM} → 0\.5\): choose another"):
         run(mixed / "manifest.jsonl", published[0], "edit.lam=0.5", editor="Picky")
     assert (published[0] / "_SUCCESS").exists()
 
@@ -254,7 +256,7 @@ def test_settings_of_phases_to_come_may_still_change(published, mixed, tmp_path)
         opened.annotate(sources)
     with begin(manifest, tmp_path / "out", "edit.lam=0.5") as (opened, _):
         opened.plan()
-    changed = pytest.raises(RunError, match=r"\(edit\.lam: 0\.5 → 0\.01\)")
+    changed = pytest.raises(RunError, match=rf"\(edit\.lam: 0\.5 → {PRESET_LAM}\)")
     with changed, begin(manifest, tmp_path / "out"):
         pass
     changed = pytest.raises(RunError, match="input: .*manifest.jsonl → .*a good one.mp4")

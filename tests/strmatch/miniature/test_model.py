@@ -40,7 +40,7 @@ def test_one_head_looks_back_and_one_ahead(unet):
         back, ahead = probabilities.mean(dim=0)[:2, 8]
         assert back[:8].sum() > 5 * back[9:].sum()
         assert ahead[9:].sum() > 5 * ahead[:8].sum()
-    assert len(seen) == len(layers) == 8
+    assert len(seen) == len(layers) == 7
 
 
 @pytest.mark.parametrize(
