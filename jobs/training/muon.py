@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ class Muon(torch.optim.Optimizer):
         self.worker = worker
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> Any:
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
             directions = self._share([self._momentum(p) for p in parameters])
@@ -42,8 +43,9 @@ class Muon(torch.optim.Optimizer):
         gradient = parameter.grad
         assert gradient is not None
         state = self.state[parameter]
-        average = state.setdefault("average", torch.zeros_like(gradient))
-        average.lerp_(gradient, 1 - MOMENTUM)
+        if "average" not in state:
+            state["average"] = torch.zeros_like(gradient)
+        average = state["average"].lerp_(gradient, 1 - MOMENTUM)
         return gradient.lerp(average, MOMENTUM).flatten(1)
 
     def _share(self, matrices: list[Tensor]) -> list[Tensor]:
