@@ -19,8 +19,8 @@ PRESET = Preset(
         # source prompt instead, 62 and 25 % at 7, and 36 and 50 % at 4 (16 of the test list).
         guidance_scale=3.0,
         negative_prompt="",
-        # Moves latents by 1.0 to 2.3 % of their norm a step (three edits). The subject's centroid is off by 0.55
-        # pixels instead of 0.68 on the same edits.
+        # Moves latents by 1.0 to 2.3 % of their norm a step (three edits). On the twelve the
+        # subject's centroid is off by 0.55 pixels instead of 0.68.
         lam=0.2,
         # Without the finest level only 8×8 and 4×4 positions are left, which is what the
         # paper's "all but the finest" means here.
