@@ -21,6 +21,7 @@ from strmatch.miniature.world import render
 NO_CAPTION = 0.1
 UNSAID_ATTRIBUTE = 0.1
 SPREAD = 1.25
+FRAMES_CENTRE, CLIPS_CENTRE = -0.7, 0.7
 MAX_WEIGHT = 20.0
 
 
@@ -64,10 +65,11 @@ def denoising_loss(
 ) -> Loss:
     """Squared error of what the scheduler's config says that the UNet predicts.
 
-    Timesteps are stratified over the batch and crowd around the middle (logit-normal, Esser et
-    al. 2024), where captions and layout are decided. An error of v is divided by what is usual at
-    its noise level, so that outlines, decided at low noise, count as much as layout (as in Karras
-    et al. 2024); one of epsilon weighs min(1/ᾱ_t, 20).
+    Timesteps are stratified over the batch and logit-normal (Esser et al. 2024). Single frames see
+    more of the low noise at which outlines are decided. Clips see more of the high noise at which
+    layout is: a sprite shows through sixteen noisy frames where one frame is noise alone. An error
+    of v is divided by what is usual at its noise level, so that outlines count as much as layout
+    (as in Karras et al. 2024); one of epsilon weighs min(1/ᾱ_t, 20).
     """
     alphas = scheduler.alphas_cumprod.to(device)
     predicts_v = scheduler.config.prediction_type == "v_prediction"
@@ -83,7 +85,8 @@ def denoising_loss(
         clean = clean.float().transpose(1, 2)  # (b, c, f, h, w)
         still = clean.shape[2] == 1
         captions = [_say(bank.scenes[row], still, generator) for row in rows.tolist()]
-        timesteps = _timesteps(len(clean), len(alphas), generator).to(device)
+        centre = FRAMES_CENTRE if still else CLIPS_CENTRE
+        timesteps = _timesteps(len(clean), len(alphas), centre, generator).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
         alpha = alphas[timesteps].view(-1, 1, 1, 1, 1)
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
@@ -117,10 +120,10 @@ def _usual_error(alpha: Tensor) -> Tensor:
     return 0.04 + 0.55 * torch.sigmoid(-5 - torch.logit(alpha))
 
 
-def _timesteps(count: int, levels: int, generator: torch.Generator) -> Tensor:
+def _timesteps(count: int, levels: int, centre: float, generator: torch.Generator) -> Tensor:
     strata = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     strata = strata[torch.randperm(count, generator=generator)]
-    share = torch.sigmoid(SPREAD * torch.special.ndtri(strata.clamp(1e-6, 1 - 1e-6)))
+    share = torch.sigmoid(centre + SPREAD * torch.special.ndtri(strata.clamp(1e-6, 1 - 1e-6)))
     return (share * levels).long().clamp(max=levels - 1)
 
 

@@ -51,7 +51,7 @@ class Recipe(BaseModel):
     autoencoder: Phase | None = None
     """None: the training goes on from a model that has one."""
     diffusion: tuple[DiffusionPhase, ...]
-    decoder: Phase
+    decoder: Phase | None = None
     """The autoencoder's second half alone: what the latents mean does not change any more."""
     image_tower: Phase
     """CLIP's other half, fitted to the text tower that the UNet has learnt to listen to."""

@@ -63,10 +63,11 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
 
         run(name, denoiser, phase, denoise)
 
-    # Nothing depends on the decoder, and pictures gain more from it than from the whole.
-    vae.decoder.requires_grad_(True)
-    vae.post_quant_conv.requires_grad_(True)
-    run("decoder", vae, recipe.decoder, reconstruct)
+    if recipe.decoder:
+        # Nothing depends on the decoder, and pictures gain more from it than from the whole.
+        vae.decoder.requires_grad_(True)
+        vae.post_quant_conv.requires_grad_(True)
+        run("decoder", vae, recipe.decoder, reconstruct)
 
     def contrast(frames: int) -> Loss:
         return contrastive_loss(clip, tokenizer, frames, device)
