@@ -1,17 +1,13 @@
 """The model card: what was trained, how, for how long, and how good it is."""
 
 import json
-import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from jobs.evaluation.report import markdown
+from jobs.training.origin import read_origin
 from jobs.training.recipe import Recipe
 from jobs.training.train import START
-from pipelines.version import PACKAGE_VERSION
 
 HISTORY = "training.json"
 
@@ -59,10 +55,9 @@ def write_card(
     """
     earlier = folder / START / HISTORY
     history = json.loads(earlier.read_text("utf-8")) if earlier.exists() else []
-    made = {"recipe": name, "seed": recipe.seed, "commit": _commit(), "machine": _machine()}
-    made["torch"] = torch.__version__
+    made = {"recipe": name, "seed": recipe.seed}
     curves = sorted(folder.glob("*/loss.jsonl"), key=lambda path: path.stat().st_mtime)
-    history += [_phase(path) | made for path in curves]
+    history += [_phase(path) | made | read_origin(path.parent) for path in curves]
     (weights / HISTORY).write_text(json.dumps(history, indent=1) + "\n", "utf-8")
     card = CARD.format(
         prediction=recipe.prediction_type,
@@ -90,19 +85,3 @@ def _table(history: list[dict[str, Any]]) -> list[str]:
     lines += [f"| {' | '.join(str(phase[name]) for name in columns)} |" for phase in history]
     total = sum(phase["minutes"] for phase in history)
     return [*lines, "", f"{total:.0f} minutes altogether."]
-
-
-def _commit() -> str:
-    """Of the code, if it runs from a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
-        shown = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return f"package {PACKAGE_VERSION}"
-    return shown.stdout.strip()
-
-
-def _machine() -> str:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{torch.cpu.get_capabilities()['cpu_name']}, {platform.machine()}"

@@ -12,6 +12,7 @@ from jobs.training.autoencoder import reconstruction_loss, standardise
 from jobs.training.contrastive import contrastive_loss
 from jobs.training.diffusion import denoising_loss, fill_bank, silence_residuals
 from jobs.training.loop import Loss, fit
+from jobs.training.origin import note_origin
 from jobs.training.recipe import DiffusionPhase, Phase, Recipe
 from jobs.training.workers import Worker
 from strmatch.backbones.lavie import LaVieUNet
@@ -30,6 +31,8 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
     device, seed = worker.device, recipe.seed
 
     def run(name: str, model: nn.Module, phase: Phase, make_loss: Callable[[int], Loss]) -> None:
+        if worker.leads:
+            note_origin(folder / name)
         share = max(1, phase.batch // worker.count)
         fit(name, model, lambda: make_loss(share), phase, worker, folder / name, seed, report)
 

@@ -13,27 +13,29 @@ RESULTS = {
     "vae_psnr": Figure(36.0, 35.0, 37.0),
     "edits": {"str_match": {"subject_colour": Figure(0.5, 0.25, 0.75)}},
 }
-PHASE = {"phase": "autoencoder", "steps": 9, "loss": 0.1, "minutes": 30.0, "recipe": "first"}
-MADE = {"seed": 0, "commit": "abc", "machine": "a fast one", "torch": "2.9"}
+PHASE = {"phase": "autoencoder", "steps": 9, "loss": 0.1, "minutes": 30.0, "recipe": "first", "seed": 0}
+ORIGIN = {"commit": "abc", "machine": "a fast one", "torch": "2.9"}
 
 
 def curve(folder, phase, rows):
     (folder / phase).mkdir(parents=True)
     lines = [json.dumps({"step": s, "loss": loss, "seconds": t}) + "\n" for s, loss, t in rows]
     (folder / phase / "loss.jsonl").write_text("".join(lines))
+    (folder / phase / "origin.json").write_text(json.dumps(ORIGIN | {"commit": "def"}))
 
 
 def test_the_card_tells_all_phases_from_the_first_model_on(tmp_path):
     (tmp_path / START).mkdir()
-    (tmp_path / START / HISTORY).write_text(json.dumps([PHASE | MADE]))
+    (tmp_path / START / HISTORY).write_text(json.dumps([PHASE | ORIGIN]))
     curve(tmp_path, "diffusion-0-16f", [(50, 0.5, 60.0), (100, 0.25, 90.0)])
     weights = tmp_path / "weights"
     weights.mkdir()
     write_card(weights, "more", Recipe(**RECIPE.model_dump()), tmp_path, RESULTS)
 
     first, second = json.loads((weights / HISTORY).read_text())
-    assert first == PHASE | MADE
+    assert first == PHASE | ORIGIN
     assert second["phase"] == "diffusion-0-16f" and second["recipe"] == "more"
+    assert second["commit"] == "def"
     assert (second["steps"], second["loss"], second["minutes"]) == (100, 0.25, 2.5)
     text = (weights / "README.md").read_text()
     assert "| autoencoder | 9 | 0.1 | 30.0 | first |" in text

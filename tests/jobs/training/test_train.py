@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import CLIPModel
 
+from jobs.training.origin import read_origin
 from jobs.training.recipe import Recipe
 from jobs.training.train import START, train
 from jobs.training.workers import Worker
@@ -65,6 +66,27 @@ def test_training_again_changes_nothing_that_is_done(folder):
     before = {path: path.read_bytes() for path in folder.rglob("*.safetensors")}
     train(Worker(), RECIPE, folder, lambda line: None)
     assert {path: path.read_bytes() for path in folder.rglob("*.safetensors")} == before
+
+
+def test_two_hundred_steps_improve_the_losses(tmp_path):
+    hundred = {"steps": 100, "batch": 8, "learning_rate": 2e-3, "final_learning_rate": 1e-3}
+    hundred |= {"warmup": 10, "optimizer": "muon"}
+    recipe = {
+        "autoencoder": hundred,
+        "diffusion": [hundred | {"frames": 1, "clips": 256}],
+        "image_tower": STEP,
+    }
+    train(Worker(), Recipe.model_validate(recipe), tmp_path, lambda line: None)
+    for phase in ("autoencoder", "diffusion-0-1f"):
+        lines = (tmp_path / phase / "loss.jsonl").read_text().splitlines()
+        first, last = (json.loads(line)["loss"] for line in lines)
+        assert last < 0.7 * first, phase
+
+
+def test_every_phase_notes_what_it_was_trained_with(folder):
+    for phase in ("autoencoder", "diffusion-0-2f", "decoder", "image-tower-1"):
+        origin = read_origin(folder / phase)
+        assert origin["torch"] == torch.__version__ and origin["commit"] and origin["machine"]
 
 
 def test_phases_can_be_added_to_what_is_trained(folder, tmp_path):
