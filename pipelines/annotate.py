@@ -6,15 +6,29 @@ import pyarrow as pa
 import ray.data
 
 from pipelines import ids, plugins
+from pipelines.bounded import Work, carry_out
 from pipelines.cluster import rows_per_block
 from pipelines.config import Config
-from pipelines.schema import CLIPS, conform, extras_of, with_extras
-from pipelines.stages.base import Row, Stage
+from pipelines.schema import CLIPS, OUTCOME, conform, extras_of, rows_table, with_extras
+from pipelines.stages.base import Row, Stage, outcome
 from pipelines.stages.caption import Caption
-from pipelines.stages.find_clips import FindClips
+from pipelines.stages.find_clips import FindClips, failed_source
 from pipelines.stages.target import Target
 from pipelines.stages.track import Track
 from pipelines.storage import Storage
+from pipelines.watch import Watch
+
+COMMITTED = pa.schema(
+    [
+        ("sources", pa.int64()),
+        ("clips", pa.int64()),
+        ("ok", pa.int64()),
+        ("failed", pa.int64()),
+        ("errors", pa.list_(pa.string())),
+        ("problem", pa.string()),
+    ]
+)
+"""What became of a block: counts, and why it could not be written."""
 
 
 def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row]:
@@ -25,33 +39,37 @@ def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row
         output: the run's folder; files are committed to its clips/.
         config: the run's.
     """
-    todo = pending(sources, output)
-    if not len(todo):
-        return
-    choice, clip = config.annotate, config.clip
+    choice, options = config.annotate, config.execution.storage_options
     track = Track(choice.tracker, plugins.make_tracker(config))
     caption = Caption(choice.captioner, plugins.make_captioner(config))
     target = Target(plugins.make_prompter(config), choice.targets_per_clip, config.seed)
-    schema = with_extras(CLIPS, extras_of(sources.schema))
+    commit = CommitClips(output, with_extras(CLIPS, extras_of(sources.schema)))
+    # A task whose worker died is not repeated here: see `bounded`.
+    task = {"num_cpus": 1, "max_retries": 0}
 
-    committed = (
-        ray.data.from_arrow(todo)
-        .repartition(target_num_rows_per_block=rows_per_block(len(todo)))
-        # 1. source → clips: decode, resize, encode
-        .flat_map(FindClips(clip, config.execution.storage_options), num_cpus=1)
-        # 2. mask
-        .map(Stage("track", track), num_cpus=1)
-        # 3. source prompt
-        .map(Stage("caption", caption), num_cpus=1)
-        # 4. target prompts
-        .map(Stage("target", target), num_cpus=1)
-        .map(name_row, num_cpus=1)
-        # 5. one file a block
-        .map_batches(
-            CommitClips(output, schema), batch_size=None, batch_format="pyarrow", num_cpus=1
+    def chain(todo: pa.Table, watch: Watch) -> ray.data.Dataset:
+        return (
+            ray.data.from_arrow(todo)
+            .repartition(target_num_rows_per_block=rows_per_block(len(todo)))
+            # 1. source → clips: decode, resize, encode
+            .flat_map(FindClips(config.clip, options, watch), **task)
+            # 2. mask
+            .map(Stage("track", track, watch), **task)
+            # 3. source prompt
+            .map(Stage("caption", caption, watch), **task)
+            # 4. target prompts
+            .map(Stage("target", target, watch), **task)
+            .map(name_row, **task)
+            # 5. one file a block
+            .map_batches(commit, batch_size=None, batch_format="pyarrow", **task)
         )
-    )
-    yield from committed.iter_rows()
+
+    def give_up(source: Row, outcome: Row) -> Row:
+        row = failed_source(source, outcome) | {"clips_in_source": 0, "seconds": 0.0}
+        return commit(rows_table([row], commit.schema)).to_pylist()[0]
+
+    work = Work("annotate", "source_row", lambda: pending(sources, output), chain, give_up)
+    yield from carry_out(work, output, config.execution)
 
 
 def pending(sources: pa.Table, output: Storage) -> pa.Table:
@@ -62,7 +80,7 @@ def pending(sources: pa.Table, output: Storage) -> pa.Table:
         columns = ["source_row", "row_id", "clips_in_source"]
         for row in output.read_table(name, columns).to_pylist():
             found.setdefault(row["source_row"], set()).add(row["row_id"])
-            wanted[row["source_row"]] = row["clips_in_source"]
+            wanted[row["source_row"]] = row["clips_in_source"]  # 0: given up
     done = {key for key, rows in found.items() if len(rows) >= wanted[key]}
     return sources.filter(pa.array([key not in done for key in sources["source_row"].to_pylist()]))
 
@@ -84,9 +102,7 @@ class CommitClips:
         sources = set(table["source_row"].to_pylist())
         name = ids.content_id(rows=sorted(table["row_id"].to_pylist()), sources=sorted(sources))
         # Small row groups, so that an editor that needs one clip reads little more.
-        self.output.write_table(f"clips/{name}.parquet", table, row_group_size=8)
-        levels, statuses = table["level"].to_pylist(), table["status"].to_pylist()
-        failed = sum(status != "ok" for status in statuses)
-        return pa.table(
-            {"sources": [len(sources)], "clips": [levels.count("clip")], "failed": [failed]}
-        )
+        problem = self.output.commit_table(f"clips/{name}.parquet", table, row_group_size=8)
+        rows = table.select([*OUTCOME, "level"]).to_pylist()
+        counts = {"sources": len(sources), "clips": sum(r["level"] == "clip" for r in rows)}
+        return pa.Table.from_pylist([counts | outcome(rows) | {"problem": problem}], COMMITTED)

@@ -87,6 +87,12 @@ class Execution(Section):
     """CPU threads of one editor. Null: the machine's cores shared among its editors."""
     ray_address: str | None = None
     """A Ray cluster to join. Null: $RAY_ADDRESS, else a cluster of this machine alone."""
+    deadline: float = Field(default=3600.0, gt=0)
+    """Seconds that a video's decoding, an annotation, or a clip with all its edits may take."""
+    attempts: int = Field(default=3, ge=1)
+    """Workers in which a video or clip may die alone before it is given up."""
+    max_failed_share: float = Field(default=1.0, ge=0, le=1)
+    """Stop a phase in which a larger share of rows fails."""
     storage_options: dict[str, Any] = {}
     """Options for fsspec (endpoints, profiles). Take secrets from the environment instead."""
     report_rows: int = Field(default=100, ge=0)

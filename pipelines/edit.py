@@ -7,43 +7,48 @@ import pyarrow as pa
 import ray.data
 from ray.data import ActorPoolStrategy
 
+from pipelines.bounded import Work, carry_out
 from pipelines.cluster import share
 from pipelines.config import Config
 from pipelines.plan import by_clip, read_plan
 from pipelines.stages.base import Row
-from pipelines.stages.edit import EditClip, Editor
+from pipelines.stages.edit import EditClip, Editor, commit_edits, made_by
 from pipelines.storage import Storage
-
-RESTARTS = 2
-"""How often Ray may restart an editor that died, and repeat a clip that it died with."""
+from pipelines.watch import Watch
 
 
 def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -> Iterator[Row]:
     """Make the edits that are planned and not committed; yields one row a clip."""
-    work = pending(output)
-    if not len(work):
-        return
-    part = share(config.execution, len(work))
-    execution = config.execution.model_copy(update={"torch_threads": part.threads})
     # The arguments that bound restarts are to be renamed; so far there is no other way.
     warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
-    results = (
-        ray.data.from_arrow(work)
-        # one clip a block: an editor takes the next clip when it is done with the last
-        .repartition(target_num_rows_per_block=1)
-        .map(
-            EditClip,
-            fn_constructor_args=(
-                config.model_copy(update={"execution": execution}), output, editor, revision,
-            ),
-            compute=ActorPoolStrategy(size=part.editors, max_tasks_in_flight_per_actor=1),
-            num_gpus=part.gpus,
-            num_cpus=part.cpus,
-            max_restarts=RESTARTS,
-            max_task_retries=RESTARTS,
+
+    def chain(items: pa.Table, watch: Watch) -> ray.data.Dataset:
+        part = share(config.execution, len(items))
+        execution = config.execution.model_copy(update={"torch_threads": part.threads})
+        placed = config.model_copy(update={"execution": execution})
+        return (
+            ray.data.from_arrow(items)
+            # one clip a block: an editor takes the next clip when it is done with the last
+            .repartition(target_num_rows_per_block=1)
+            .map(
+                EditClip,
+                fn_constructor_args=(placed, output, editor, revision, watch),
+                compute=ActorPoolStrategy(size=part.editors, max_tasks_in_flight_per_actor=1),
+                num_gpus=part.gpus,
+                num_cpus=part.cpus,
+                # An editor that died is built again, but what it died with is not repeated here:
+                # see `bounded`.
+                max_restarts=-1 if len(items) > 1 else 0,
+                max_task_retries=0,
+            )
         )
-    )  # fmt: skip
-    yield from results.iter_rows()
+
+    def give_up(item: Row, outcome: Row) -> Row:
+        common = made_by(config, revision) | outcome
+        return commit_edits(output, [common | {"edit_id": e} for e in item["edit_ids"]])
+
+    work = Work("edit", "clip_row", lambda: pending(output), chain, give_up)
+    yield from carry_out(work, output, config.execution)
 
 
 def pending(output: Storage) -> pa.Table:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import ray
 
 from pipelines import annotate, edit, plan, plugins, publish
+from pipelines.breaker import Breaker
 from pipelines.config import Config, differences, dump, fingerprints
 from pipelines.errors import RunError, last_line
 from pipelines.lease import Lease
@@ -45,8 +46,8 @@ class Run:
     def annotate(self, sources: pa.Table) -> None:
         with self._phase("annotate") as counts:
             counts.update(sources=0, clips=0, failed=0)
-            rows = annotate.annotate(sources, self.output, self.config)
-            for row in progress(self._held(rows), "annotate", len(sources), done="sources"):
+            rows = self._watched("annotate", annotate.annotate(sources, self.output, self.config))
+            for row in progress(rows, "annotate", len(sources), done="sources"):
                 for name in counts:
                     counts[name] += row[name]
 
@@ -60,8 +61,8 @@ class Run:
             counts.update(clips=0, ok=0, failed=0)
             editor = plugins.find_editor(self.config)
             total = len(edit.pending(self.output))
-            rows = edit.edit(self.output, self.config, editor, self.revision)
-            for row in progress(self._held(rows), "edit", total):
+            edits = edit.edit(self.output, self.config, editor, self.revision)
+            for row in progress(self._watched("edit", edits), "edit", total):
                 counts["clips"] += 1
                 counts["ok"] += row["ok"]
                 counts["failed"] += row["failed"]
@@ -101,6 +102,13 @@ class Run:
         seconds = round(time.perf_counter() - started, 3)
         self.record["phases"][name] = {"seconds": seconds, **counts}
         self._save()
+
+    def _watched(self, phase: str, rows: Iterable[Row]) -> Iterator[Row]:
+        breaker = Breaker(phase, self.config.execution)
+        for row in self._held(rows):
+            breaker.see(row)
+            yield row
+        breaker.finish()
 
     def _held(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:

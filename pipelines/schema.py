@@ -7,6 +7,8 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 1
 
+OUTCOME = ("status", "error_stage", "error_type", "error_message")
+
 RLE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.string())])
 """COCO run-length encoding of one frame's mask: size [height, width] and compressed counts."""
 

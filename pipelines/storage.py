@@ -112,6 +112,16 @@ class Storage:
         pq.write_table(table, sink, compression="zstd", row_group_size=row_group_size)
         self.write(name, sink.getvalue().to_pybytes())
 
+    def commit_table(
+        self, name: str, table: pa.Table, row_group_size: int | None = None
+    ) -> str | None:
+        """As `write_table`; returns why the table could not be written, instead of raising it."""
+        try:
+            self.write_table(name, table, row_group_size)
+        except Exception as error:  # object stores have exceptions of their own
+            return f"{self.path(name)} cannot be written: {error}"
+        return None
+
     def read_table(
         self, name: str, columns: list[str] | None = None, filters: Any = None
     ) -> pa.Table:

@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipelines.errors import RowError
+from pipelines.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -27,22 +28,40 @@ def failure(stage: str, error: Exception) -> Row:
     }
 
 
+def outcome(rows: Sequence[Row]) -> Row:
+    """What became of rows, for who watches over a run.
+
+    Returns:
+        Counts of ok and failed, and errors: those that a good row could have met, too. What
+        decoding finds wrong is the video's fault.
+    """
+    failed = [row for row in rows if row["status"] != "ok"]
+    errors = [
+        f"{row['error_stage']}: {row['error_type']}: {row['error_message']}"
+        for row in failed
+        if row["error_stage"] != "decode"
+    ]
+    return {"ok": len(rows) - len(failed), "failed": len(failed), "errors": errors}
+
+
 class Stage:
     """Calls `function(row) -> columns to set` on every row that is still ok.
 
     What the function raises costs that row only. The time is added to the row's `seconds`.
     """
 
-    def __init__(self, name: str, function: Callable[[Row], Row]) -> None:
+    def __init__(self, name: str, function: Callable[[Row], Row], watch: Watch) -> None:
         self.name = name
         self.function = function
+        self.watch = watch
 
     def __call__(self, row: Row) -> Row:
         if row["status"] != "ok":
             return row
         started = time.perf_counter()
         try:
-            columns = self.function(row)
+            with self.watch(self.name):
+                columns = self.function(row)
         except Exception as error:
             columns = failure(self.name, error)
         elapsed = time.perf_counter() - started

@@ -12,10 +12,11 @@ from pipelines.config import Config
 from pipelines.encode import encode_video
 from pipelines.ids import content_id
 from pipelines.schema import EDITS, rows_table
-from pipelines.stages.base import Row, failure
+from pipelines.stages.base import Row, failure, outcome
 from pipelines.storage import Storage
 from pipelines.version import PACKAGE_VERSION
 from pipelines.video import decode_video
+from pipelines.watch import Watch
 
 
 class Editor(Protocol):
@@ -85,32 +86,22 @@ class EditClip:
         output: where clips are read and edits written.
         editor: the editor's class.
         revision: the weights that the plan was made for.
+        watch: its deadline holds for a clip with all its edits.
     """
 
     def __init__(
-        self, config: Config, output: Storage, editor: type[Editor], revision: str
+        self, config: Config, output: Storage, editor: type[Editor], revision: str, watch: Watch
     ) -> None:
         self.config = config
         self.output = output
         self.editor = editor(config)
-        self.made_by = {
-            "editor": config.editor,
-            "editor_settings": json.dumps(dataclasses.asdict(config.edit)),
-            "model_revision": revision,
-            "package_version": PACKAGE_VERSION,
-        }
+        self.made_by = made_by(config, revision)
+        self.watch = watch
 
     def __call__(self, work: Row) -> Row:
-        started = time.perf_counter()
-        edits = [self.made_by | edit for edit in self._edit_all(work)]
-        name = content_id(edits=sorted(work["edit_ids"]))
-        self.output.write_table(f"edits/{name}.parquet", rows_table(edits, EDITS))
-        statuses = [edit["status"] for edit in edits]
-        return {
-            "ok": statuses.count("ok"),
-            "failed": statuses.count("failed"),
-            "seconds": time.perf_counter() - started,
-        }
+        with self.watch("edit"):
+            edits = self._edit_all(work)
+        return commit_edits(self.output, [self.made_by | edit for edit in edits])
 
     def _edit_all(self, work: Row) -> list[Row]:
         started = time.perf_counter()
@@ -137,6 +128,24 @@ class EditClip:
             outcome |= {"edit_id": edit_id, "seconds": seconds, "inversion_seconds": shared}
             edits.append(outcome)
         return edits
+
+
+def made_by(config: Config, revision: str) -> Row:
+    """The columns of an edit that say what made it."""
+    return {
+        "editor": config.editor,
+        "editor_settings": json.dumps(dataclasses.asdict(config.edit)),
+        "model_revision": revision,
+        "package_version": PACKAGE_VERSION,
+    }
+
+
+def commit_edits(output: Storage, edits: list[Row]) -> Row:
+    """Write the edits of a clip as one file, named by them; returns what became of them."""
+    name = content_id(edits=sorted(edit["edit_id"] for edit in edits))
+    return outcome(edits) | {
+        "problem": output.commit_table(f"edits/{name}.parquet", rows_table(edits, EDITS))
+    }
 
 
 def read_clip(output: Storage, file: str, row_id: str) -> Row:

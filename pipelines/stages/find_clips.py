@@ -15,6 +15,7 @@ from pipelines.schema import CLIPS, SOURCES
 from pipelines.stages.base import Row, failure
 from pipelines.storage import filesystem
 from pipelines.video import Video, open_video
+from pipelines.watch import Watch
 
 ROUNDING = 1e-3
 """Seconds by which containers round timestamps."""
@@ -29,29 +30,20 @@ class FindClips:
     `TooShort`, or `BadMask`.
     """
 
-    def __init__(self, clip: Clip, storage_options: Mapping[str, Any]) -> None:
+    def __init__(self, clip: Clip, storage_options: Mapping[str, Any], watch: Watch) -> None:
         self.clip = clip
         self.options = dict(storage_options)
+        self.watch = watch
 
     def __call__(self, source: Row) -> list[Row]:
         started = time.perf_counter()
-        extras = {name: value for name, value in source.items() if name not in SOURCES.names}
-        blank = dict.fromkeys(CLIPS.names) | extras
-        common = blank | {
-            "source_id": source["source_id"],
-            "source_uri": source["source_uri"],
-            "start_seconds": source["start_seconds"],
-            "source_row": source["source_row"],
-            # For the stages that follow; not part of the clips table.
-            "caption": source["caption"],
-            "targets": source["targets"],
-        }
+        # For the stages that follow.
+        given = {"caption": source["caption"], "targets": source["targets"]}
         try:
-            rows = [common | columns for columns in self._clips(source)]
+            with self.watch("decode"):
+                rows = [of_source(source) | given | columns for columns in self._clips(source)]
         except Exception as error:
-            row = common | failure("decode", error)
-            row |= {"level": "source", "row_id": ids.source_row_id(source)}
-            rows = [row]
+            rows = [failed_source(source, failure("decode", error)) | given]
         seconds = (time.perf_counter() - started) / len(rows)
         return [row | {"clips_in_source": len(rows), "seconds": seconds} for row in rows]
 
@@ -83,6 +75,18 @@ class FindClips:
                     "mask": mask,
                     "mask_source": "manifest" if mask else None,
                 }
+
+
+def of_source(source: Row) -> Row:
+    """What a source says about all its rows of `schema.CLIPS`, the manifest's columns included."""
+    extras = {name: value for name, value in source.items() if name not in SOURCES.names}
+    named = ("source_id", "source_uri", "start_seconds", "source_row")
+    return dict.fromkeys(CLIPS.names) | extras | {name: source[name] for name in named}
+
+
+def failed_source(source: Row, outcome: Row) -> Row:
+    """The row of `schema.CLIPS` that stands for a source without a clip."""
+    return of_source(source) | outcome | {"level": "source", "row_id": ids.source_row_id(source)}
 
 
 def find_spans(video: Video, start: float | None, clip: Clip) -> list[tuple[float, float]]:

@@ -1,5 +1,9 @@
 """Editors for tests of everything around them: exact, instant, and ill-behaved."""
 
+import ctypes
+import os
+import signal
+
 import numpy as np
 
 
@@ -40,6 +44,26 @@ class Picky(Invert):
         if "dog" in target_prompt:
             raise ValueError("no dogs,\nplease")
         return super().edit(inversion, target_prompt, mask, seed)
+
+
+class Poisoned(Invert):
+    """Does what the target asks for: kill, hang or raise; anything else is edited."""
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        if target_prompt == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if target_prompt == "hang":
+            ctypes.PyDLL(None).sleep(600)  # keeps the interpreter lock
+        if target_prompt == "raise":
+            raise RuntimeError("out of luck")
+        return super().edit(inversion, target_prompt, mask, seed)
+
+
+class Hopeless(Invert):
+    """Fails every edit in the same way."""
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        raise RuntimeError("no GPU any more")
 
 
 class Broken(Invert):

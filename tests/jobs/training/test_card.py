@@ -13,7 +13,14 @@ RESULTS = {
     "vae_psnr": Figure(36.0, 35.0, 37.0),
     "edits": {"str_match": {"subject_colour": Figure(0.5, 0.25, 0.75)}},
 }
-PHASE = {"phase": "autoencoder", "steps": 9, "loss": 0.1, "minutes": 30.0, "recipe": "first", "seed": 0}
+PHASE = {
+    "phase": "autoencoder",
+    "steps": 9,
+    "loss": 0.1,
+    "minutes": 30.0,
+    "recipe": "first",
+    "seed": 0,
+}
 ORIGIN = {"commit": "abc", "machine": "a fast one", "torch": "2.9"}
 
 

@@ -1,0 +1,112 @@
+"""Work in which a dying worker costs the row that it was alone with, and never a neighbour.
+
+Ray's counters do not say which row killed a worker: tasks that waited for it lose a retry, too.
+So nothing is repeated in the main pass. What has no result after it is done again, one item at a
+time and nothing beside it, and every attempt leaves a note. Only what was alone in dying workers
+is given up.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import ray.data
+from ray.exceptions import RayError, RayTaskError
+
+from pipelines.config import Execution
+from pipelines.errors import RowError, RunError
+from pipelines.stages.base import Row, failure
+from pipelines.storage import Storage
+from pipelines.watch import Watch
+
+NOTES = "attempts"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a phase has to do, and how. Items are rows of a table; `key` names one."""
+
+    phase: str
+    key: str
+    pending: Callable[[], pa.Table]
+    """Items without a committed result."""
+    chain: Callable[[pa.Table, Watch], ray.data.Dataset]
+    """Items to one row a committed file: counts; or `problem`, why it could not be committed."""
+    give_up: Callable[[Row, Row], Row]
+    """Commits an item with these outcome columns, and returns what the chain would."""
+
+
+def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row]:
+    """Do all that is pending; yields what the chain does.
+
+    Raises:
+        RunError: results cannot be committed.
+        RayError: something that is not a row's failure.
+    """
+    items = work.pending()
+    if not len(items):
+        return
+    with _losing_blocks():
+        chain = work.chain(items, Watch(execution.deadline))
+    yield from _committed(chain)
+    left = work.pending()
+    for index in range(len(left)):
+        yield from _alone(work, left.slice(index, 1), output, execution)
+
+
+def _alone(work: Work, item: pa.Table, output: Storage, execution: Execution) -> Iterator[Row]:
+    (row,) = item.to_pylist()
+    folder = f"{NOTES}/{row[work.key]}"
+    while True:
+        earlier = [json.loads(output.read(name)) for name in output.files(folder, ".json")]
+        deaths = [note for note in earlier if note.get("died")]
+        if len(deaths) >= execution.attempts or any(note["late"] for note in deaths):
+            yield work.give_up(row, _reason(deaths, work.phase, execution))
+            return
+        name = f"{folder}/{len(earlier):03d}.json"
+        try:
+            yield from _committed(work.chain(item, Watch(execution.deadline, output, name)))
+            return
+        except RayTaskError:
+            raise
+        except RayError:  # the worker or its machine
+            note: dict[str, Any] = {"stage": work.phase, "began": time.time()}
+            if output.exists(name):
+                note = json.loads(output.read(name))
+            late = time.time() - note["began"] >= execution.deadline
+            output.write(name, json.dumps(note | {"died": True, "late": late}).encode())
+
+
+def _committed(chain: ray.data.Dataset) -> Iterator[Row]:
+    for row in chain.iter_rows():
+        if row["problem"] is not None:
+            raise RunError(row["problem"])
+        yield row
+
+
+def _reason(deaths: list[dict[str, Any]], phase: str, execution: Execution) -> Row:
+    stage = deaths[-1]["stage"]
+    if deaths[-1]["late"]:
+        error = RowError(
+            "Deadline",
+            f"took longer than {execution.deadline:g} s, execution.deadline, and was ended",
+        )
+    else:
+        error = RowError(
+            "WorkerDied",
+            f"was alone in {len(deaths)} workers that died (a crash, or out of memory)",
+        )
+    return failure(stage, error)
+
+
+class _losing_blocks:
+    """In its block, datasets are made that go on without the blocks whose workers died."""
+
+    def __enter__(self) -> None:
+        ray.data.DataContext.get_current().max_errored_blocks = -1
+
+    def __exit__(self, *_: object) -> None:
+        ray.data.DataContext.get_current().max_errored_blocks = 0

@@ -1,0 +1,106 @@
+"""Rows that kill or hang their worker, among good ones, on a real local cluster."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.cluster import cluster
+from pipelines.config import load_config
+from pipelines.encode import encode_video
+from pipelines.errors import RunError
+from pipelines.run import open_run
+
+GOOD = 6
+SMALL = ["clip.num_frames=2", "clip.height=32", "clip.width=32", "execution.deadline=4"]
+
+
+def write_video(path, colour):
+    frames = np.full((2, 32, 32, 3), colour, np.uint8)
+    path.write_bytes(encode_video(frames, 8.0))
+
+
+def run(folder, *assignments):
+    config = load_config(assignments=[*SMALL, *assignments])
+    with (
+        open_run(str(folder / "out"), config, str(folder / "in" / "manifest.jsonl")) as opened,
+        cluster(config.execution),
+    ):
+        run, sources = opened
+        run.annotate(sources)
+        run.plan()
+        run.edit()
+        run.publish()
+    return pd.read_parquet(folder / "out" / "dataset")
+
+
+def write_manifest(folder, rows):
+    (folder / "in" / "manifest.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+
+
+@pytest.fixture
+def videos(tmp_path):
+    (tmp_path / "in").mkdir()
+    for index in range(GOOD):
+        write_video(tmp_path / "in" / f"good{index}.mp4", (90, 100 + index, 90))
+    write_video(tmp_path / "in" / "red.mp4", (250, 0, 0))
+    write_video(tmp_path / "in" / "blue.mp4", (0, 0, 250))
+    (tmp_path / "in" / "rotten.mp4").write_bytes(b"\0" * 1000)
+    return tmp_path
+
+
+def reasons(rows):
+    failed = rows[rows["status"] != "ok"]
+    return {
+        row["target_prompt"] or row["source_uri"]: (row["error_stage"], row["error_type"])
+        for row in failed.to_dict("records")
+    }
+
+
+def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):
+    good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
+    bad = [{"uri": "red.mp4", "targets": [what]} for what in ("kill", "hang", "raise")]
+    write_manifest(videos, [*good[:2], *bad, {"uri": "rotten.mp4"}, *good[2:]])
+    rows = run(videos, "editor=tests.pipelines.editors:Poisoned", "annotate.tracker=none")
+    assert rows["status"].value_counts().to_dict() == {"ok": GOOD, "failed": 4}
+    assert reasons(rows) == {
+        "kill": ("edit", "WorkerDied"),
+        "hang": ("edit", "Deadline"),
+        "raise": ("edit", "RuntimeError"),
+        "rotten.mp4": ("decode", "NotAVideo"),
+    }
+    messages = rows.set_index("target_prompt")["error_message"]
+    assert messages["kill"] == "was alone in 3 workers that died (a crash, or out of memory)"
+    assert messages["hang"] == "took longer than 4 s, execution.deadline, and was ended"
+
+
+def test_a_clip_that_kills_or_hangs_its_annotation_costs_itself_alone(videos):
+    names = [*(f"good{i}.mp4" for i in range(3)), "red.mp4", "blue.mp4", "good3.mp4"]
+    write_manifest(videos, [{"uri": name, "targets": ["a fox"]} for name in names])
+    rows = run(
+        videos,
+        "editor=tests.pipelines.editors:Invert",
+        "annotate.tracker=tests.pipelines.trackers:Poisoned",
+        "execution.attempts=2",
+    )
+    assert reasons(rows) == {
+        "red.mp4": ("track", "WorkerDied"),
+        "blue.mp4": ("track", "Deadline"),
+    }
+    assert (rows["status"] == "ok").sum() == 4
+
+
+def test_a_phase_in_which_all_fails_alike_stops_early_with_the_cause(videos):
+    targets = [f"number {i}" for i in range(10)]
+    write_manifest(videos, [{"uri": f"good{i}.mp4", "targets": targets} for i in range(GOOD)])
+    stopped = r"edit stopped: \d+ rows in a row failed alike \(edit: RuntimeError: no GPU any more"
+    with pytest.raises(RunError, match=stopped):
+        run(videos, "editor=tests.pipelines.editors:Hopeless", "annotate.tracker=none")
+
+
+def test_too_large_a_share_of_failures_stops_the_phase(videos):
+    rotten = [{"uri": "rotten.mp4", "id": str(i)} for i in range(2)]
+    write_manifest(videos, [{"uri": "good0.mp4", "targets": ["a fox"]}, *rotten])
+    with pytest.raises(RunError, match="annotate stopped: 2 of 3 rows failed, more than exec"):
+        run(videos, "execution.max_failed_share=0.5", "annotate.tracker=none")
