@@ -3,7 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: install demo test lint format
+# of `make faults`
+FAULTS ?= 100
+SEED ?= 0
+JSON ?=
+
+.PHONY: install demo test faults lint format
 .DEFAULT_GOAL := install
 
 install: $(READY)
@@ -21,6 +26,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+faults: install
+	$(BIN)/python -m tests.faults.harness --faults $(FAULTS) --seed $(SEED) $(if $(JSON),--json $(JSON))
 
 lint: install
 	$(BIN)/ruff check .

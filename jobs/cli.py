@@ -46,6 +46,14 @@ Assign = Annotated[
     list[str] | None,
     typer.Option("--set", help="section.key=value, the value in YAML. May be repeated."),
 ]
+RunFolder = Annotated[str, typer.Argument(help="Folder or fsspec URI of the run.")]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(help="Only failures of this error_type. May be repeated."),
+]
+Replan = Annotated[
+    bool, typer.Option("--replan", help="Plan anew, whatever was changed in it by hand.")
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first so many sources.")]
 
 
@@ -90,6 +98,18 @@ def run(
     config: ConfigFile = None,
     set: Assign = None,
     limit: Limit = None,
+    replan: Replan = False,
+    fork: Annotated[
+        str | None,
+        typer.Option(
+            help="Run in this folder instead, with other settings; what they leave valid of OUTPUT "
+            "is copied."
+        ),
+    ] = None,
+    max_failed_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Stop a phase in which a larger share of rows fails."),
+    ] = None,
 ) -> None:
     """Annotate, plan, edit and publish: videos in, an edited dataset out.
 
@@ -99,7 +119,14 @@ def run(
     """
     from jobs import commands
 
-    commands.run(input, output, load_config(preset, config, set or []), limit)
+    assignments = list(set or [])
+    if max_failed_share is not None:
+        assignments.append(f"execution.max_failed_share={max_failed_share}")
+    settings = load_config(preset, config, assignments)
+    if fork:
+        commands.fork(input, output, fork, settings, limit, replan)
+    else:
+        commands.run(input, output, settings, limit, replan)
 
 
 @app.command()
@@ -123,14 +150,17 @@ def annotate(
 
 @app.command()
 @one_line_errors
-def plan(output: Output, set: Assign = None) -> None:
+def plan(output: Output, set: Assign = None, replan: Replan = False) -> None:
     """Only plan the edits of annotated clips: OUTPUT/plan. Settings are those of the run.
+
+    OUTPUT/plan/plan.parquet may be changed by hand before `strmatch edit`: delete rows, or write
+    other prompts.
 
     Example: strmatch plan --output runs/first
     """
     from jobs import commands
 
-    commands.phase("plan", output, set or [])
+    commands.phase("plan", output, set or [], anew=replan)
 
 
 @app.command()
@@ -155,6 +185,38 @@ def publish(output: Output, set: Assign = None) -> None:
     from jobs import commands
 
     commands.phase("publish", output, set or [])
+
+
+@app.command()
+@one_line_errors
+def failures(
+    output: RunFolder,
+    type: Types = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Write a manifest of what failed: .jsonl, .csv or .parquet."),
+    ] = None,
+    set: Assign = None,
+) -> None:
+    """Print what failed in a run, by stage and reason.
+
+    Example: strmatch failures runs/first --type Deadline --manifest slow.jsonl
+    """
+    from jobs import failures as job
+
+    job.show(output, type or [], manifest, set or [])
+
+
+@app.command()
+@one_line_errors
+def retry(output: RunFolder, type: Types = None, set: Assign = None) -> None:
+    """Do again what failed in a run, and publish. Settings are those of the run.
+
+    Example: strmatch retry runs/first --type WorkerDied --set execution.attempts=5
+    """
+    from jobs import failures as job
+
+    job.retry(output, type or [], set or [])
 
 
 @app.command()

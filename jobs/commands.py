@@ -1,21 +1,40 @@
 """What the commands do, and the summary that they end with."""
 
+from collections.abc import Collection
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.cluster import cluster
-from pipelines.config import Config, resolve
+from pipelines.config import Config, load_config, resolve
 from pipelines.errors import RunError
+from pipelines.failures import failures, forget
+from pipelines.fork import fork as copy_run
 from pipelines.run import Run, open_run, read_record
 from pipelines.storage import Storage
 
 
-def run(input: str, output: str, config: Config, limit: int | None) -> None:
-    """All phases."""
+def run(
+    input: str,
+    output: str,
+    config: Config,
+    limit: int | None,
+    replan: bool = False,
+    again: Collection[str] | None = None,
+) -> None:
+    """All phases.
+
+    Args:
+        replan: plan anew, whatever was changed by hand.
+        again: do failed rows again; only those of these error_types, if there are any.
+    """
     with open_run(output, config, input, limit) as (opened, sources), cluster(config.execution):
         assert sources is not None
+        if again is not None:
+            forget(opened.output, failures(opened.output, again))
         opened.annotate(sources)
-        opened.plan()
+        opened.plan(replan)
         opened.edit()
         try:
             opened.publish()
@@ -30,15 +49,35 @@ def annotate(input: str, output: str, config: Config, limit: int | None) -> None
     summarise(opened)
 
 
-def phase(name: str, output: str, assignments: list[str]) -> None:
+def fork(
+    input: str, output: str, new: str, config: Config, limit: int | None, replan: bool
+) -> None:
+    """All phases in a folder of their own; what the settings leave valid is copied."""
+    options = config.execution.storage_options
+    kept = copy_run(Storage(output, options), Storage(new, options), config)
+    print(f"  {new}: {', '.join(kept) or 'nothing'} taken from {output}")
+    run(input, new, config, limit, replan)
+
+
+def phase(name: str, output: str, assignments: list[str], **choices: bool) -> None:
     """One of the later phases, with the settings that the run was begun with."""
-    record = read_record(Storage(output))
+    _, config = begun(output, assignments)
+    with open_run(output, config) as (opened, _), cluster(config.execution):
+        getattr(opened, name)(**choices)
+    summarise(opened)
+
+
+def begun(output: str, assignments: list[str]) -> tuple[dict[str, Any], Config]:
+    """The record of the run in `output`, and its settings with the assignments on top.
+
+    Raises:
+        RunError: there is none.
+    """
+    options = load_config(assignments=assignments).execution.storage_options
+    record = read_record(Storage(output, options))
     if record is None:
         raise RunError(f"output {output}: no run was begun there; start with `strmatch annotate`")
-    config = resolve(record["config"], assignments)
-    with open_run(output, config) as (opened, _), cluster(config.execution):
-        getattr(opened, name)()
-    summarise(opened)
+    return record, resolve(record["config"], assignments)
 
 
 def summarise(run: Run) -> None:

@@ -98,10 +98,10 @@ class CommitClips:
         self.schema = schema
 
     def __call__(self, clips: pa.Table) -> pa.Table:
-        table = conform(clips, self.schema)
+        # In an order by which a reader finds a clip without reading the others.
+        table = conform(clips, self.schema).sort_by("row_id")
         sources = set(table["source_row"].to_pylist())
         name = ids.content_id(rows=sorted(table["row_id"].to_pylist()), sources=sorted(sources))
-        # Small row groups, so that an editor that needs one clip reads little more.
         problem = self.output.commit_table(f"clips/{name}.parquet", table, row_group_size=8)
         rows = table.select([*OUTCOME, "level"]).to_pylist()
         counts = {"sources": len(sources), "clips": sum(r["level"] == "clip" for r in rows)}

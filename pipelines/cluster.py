@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
@@ -37,6 +39,9 @@ def cluster(execution: Execution) -> Iterator[None]:
                 log_to_driver=False,
                 **({"include_dashboard": False} if address == "local" else {}),
             )
+        if threading.current_thread() is threading.main_thread():
+            # A scheduler that ends a run means what a person at the keyboard means.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

@@ -74,8 +74,10 @@ class Backbone(Section):
 
 
 class Publish(Section):
-    clips_per_file: int = Field(default=256, ge=1)
-    """Clips, with all their edits, in one Parquet file of the dataset."""
+    file_mb: float = Field(default=128.0, gt=0)
+    """Megabytes of a Parquet file of the dataset, about. A clip's edits are never split."""
+    partition_by: tuple[str, ...] = ()
+    """Columns of the manifest that become folders: dataset/split=train/…"""
 
 
 class Execution(Section):

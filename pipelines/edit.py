@@ -58,6 +58,7 @@ def pending(output: Storage) -> pa.Table:
         {
             "clip_file": rows[0]["clip_file"],
             "clip_row": rows[0]["clip_row"],
+            "source_prompt": rows[0]["source_prompt"],
             "edit_ids": [row["edit_id"] for row in rows],
             "target_prompts": [row["target_prompt"] for row in rows],
             "seeds": [row["seed"] for row in rows],

@@ -1,7 +1,11 @@
-"""PLAN: clips in; one row a clip and target out, as files of plan/."""
+"""PLAN: clips in; one row a clip and target out, as plan/plan.parquet.
+
+A plan may be changed by hand: rows deleted, added, or given other prompts. What is there is kept,
+under ids that fit; planned anew is only what is not.
+"""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -10,12 +14,15 @@ import ray.data
 from pipelines import ids
 from pipelines.cluster import rows_per_block
 from pipelines.config import Config
-from pipelines.schema import PLAN, rows_table
+from pipelines.errors import RunError
+from pipelines.schema import PLAN, conform, rows_table
 from pipelines.stages.base import Row
 from pipelines.stages.edit import Editor
 from pipelines.storage import Storage
 
-ROWS_PER_FILE = 10_000
+PLAN_FILE = "plan/plan.parquet"
+PLANNED = "plan/clips.txt"
+"""The clips that were planned, so that one without a row is known to be unwanted."""
 INPUTS = [
     *("row_id", "clip_id", "source_uri", "start_seconds", "source_prompt", "targets", "mask"),
     "status",
@@ -23,34 +30,54 @@ INPUTS = [
 
 
 def plan(output: Storage, config: Config, editor: type[Editor], revision: str) -> dict[str, int]:
-    """Plan every edit of every clip that is ok; exact duplicates collapse.
+    """Plan every edit of every clip that is ok and not planned yet; exact duplicates collapse.
 
     Returns:
         Counts: planned, duplicates.
+
+    Raises:
+        RunError: the plan, changed by hand, is no plan any more; names the row.
     """
+    kept = _kept(output)
     files = output.files("clips", ".parquet")
     planned = (
         ray.data.from_arrow(pa.table({"file": pa.array(files, pa.string())}))
         .repartition(target_num_rows_per_block=rows_per_block(len(files)))
         # a file of clips → one row a clip and target, with its id
-        .flat_map(PlanEdits(output, config, editor, revision), num_cpus=1)
+        .flat_map(PlanEdits(output, config, editor, revision, kept), num_cpus=1)
     )
     rows: dict[str, Row] = {}
-    total = 0
+    clips, total = set(kept), 0
     for row in planned.iter_rows():
+        clips.add(row["clip_row"])
         total += 1
         rows.setdefault(row["edit_id"], row)
-    write_plan(output, sorted(rows.values(), key=_order))
+    write_plan(output, sorted(rows.values(), key=_order), clips)
     return {"planned": len(rows), "duplicates": total - len(rows)}
 
 
+Prompts = tuple[str, str]
+"""Source and target."""
+
+
 class PlanEdits:
-    """The name of a file of clips to rows of `schema.PLAN`; a clip that is not ok has none."""
+    """The name of a file of clips to rows of `schema.PLAN`; a clip that is not ok has none.
+
+    Args:
+        output, config, editor, revision: the run's.
+        kept: source and target prompts of the clips that are planned, by the clip's row_id.
+    """
 
     def __init__(
-        self, output: Storage, config: Config, editor: type[Editor], revision: str
+        self,
+        output: Storage,
+        config: Config,
+        editor: type[Editor],
+        revision: str,
+        kept: Mapping[str, list[Prompts]],
     ) -> None:
         self.output = output
+        self.kept = kept
         self.seed = config.seed
         self.stochastic = editor.stochastic
         self.revision = revision
@@ -64,11 +91,15 @@ class PlanEdits:
     def __call__(self, row: Row) -> list[Row]:
         clips = self.output.read_table(row["file"], INPUTS).to_pylist()
         return [
-            self._edit(clip, target, row["file"])
+            self._edit(clip | {"source_prompt": source}, target, row["file"])
             for clip in clips
             if clip["status"] == "ok"
-            for target in clip["targets"]
+            for source, target in self._prompts(clip)
         ]
+
+    def _prompts(self, clip: Row) -> list[Prompts]:
+        derived = [(clip["source_prompt"], target) for target in clip["targets"]]
+        return self.kept.get(clip["row_id"], derived)
 
     def _edit(self, clip: Row, target: str, file: str) -> Row:
         seed = self.seed if self.stochastic else None
@@ -85,17 +116,43 @@ class PlanEdits:
         }
 
 
-def write_plan(output: Storage, rows: list[Row]) -> None:
-    """Replace the plan, in files of bounded size."""
-    output.remove("plan")
-    for start in range(0, max(len(rows), 1), ROWS_PER_FILE):
-        table = rows_table(rows[start : start + ROWS_PER_FILE], PLAN)
-        output.write_table(f"plan/part-{start // ROWS_PER_FILE:05d}.parquet", table)
+def _kept(output: Storage) -> dict[str, list[Prompts]]:
+    """What the plan that is there holds: source and target prompts of every planned clip."""
+    kept: dict[str, list[Prompts]] = {}
+    if output.exists(PLANNED):
+        kept = {clip_row: [] for clip_row in output.read(PLANNED).decode().split()}
+    for number, row in enumerate(read_plan(output).to_pylist(), start=1):
+        prompts = row["source_prompt"], row["target_prompt"]
+        rows = kept.setdefault(row["clip_row"], [])
+        if not all(prompts):
+            raise RunError(f"plan, row {number}: source_prompt and target_prompt must not be empty")
+        if rows and rows[0][0] != prompts[0]:
+            raise RunError(f"plan, row {number}: clip {row['clip_row']} has two source prompts")
+        rows.append(prompts)
+    return kept
+
+
+def write_plan(output: Storage, rows: list[Row], clips: Iterable[str]) -> None:
+    """Replace the plan of these clips. Whenever this is interrupted, nothing is lost of it."""
+    output.write_table(PLAN_FILE, rows_table(rows, PLAN))
+    output.write(PLANNED, "\n".join(sorted(clips)).encode())
+    for name in output.files("plan", ".parquet"):
+        if name != PLAN_FILE:  # split or renamed by hand
+            output.remove(name)
 
 
 def read_plan(output: Storage) -> pa.Table:
-    """The whole plan, in order."""
-    tables = [output.read_table(name) for name in output.files("plan", ".parquet")]
+    """The whole plan, in order.
+
+    Raises:
+        RunError: a file of it is none.
+    """
+    try:
+        tables = [
+            conform(output.read_table(name), PLAN) for name in output.files("plan", ".parquet")
+        ]
+    except pa.ArrowException as error:
+        raise RunError(f"plan in {output}: {error}") from error
     return pa.concat_tables(tables) if tables else PLAN.empty_table()
 
 

@@ -31,7 +31,7 @@ def write_report(output: Storage, most: int) -> None:
     counts: Counter[str] = Counter()
     edits: list[dict[str, Any]] = []
     others: list[Row] = []
-    for name in output.files("dataset", ".parquet"):
+    for name in output.find("dataset", ".parquet"):
         for row in output.read_table(name, COLUMNS).to_pylist():
             counts[row["status"]] += 1
             if row["status"] == "ok" and len(edits) < most:

@@ -51,8 +51,11 @@ class Run:
                 for name in counts:
                     counts[name] += row[name]
 
-    def plan(self) -> None:
+    def plan(self, anew: bool = False) -> None:
+        """Plan what is not planned yet; with `anew`, all, whatever was changed by hand."""
         with self._phase("plan") as counts:
+            if anew:
+                self.output.remove("plan")
             editor = plugins.find_editor(self.config)
             counts.update(plan.plan(self.output, self.config, editor, self.revision))
 
@@ -192,7 +195,7 @@ def _refuse_other(previous: dict[str, Any], record: dict[str, Any], output: str)
     if changed:
         raise RunError(
             f"output {output} holds a run with other settings ({'; '.join(changed)}): "
-            "choose another output"
+            "choose another output, or --fork to one that starts from what stays valid"
         )
 
 

@@ -58,14 +58,24 @@ class Storage:
 
     def files(self, folder: str, suffix: str = "") -> list[str]:
         """Names below the root of the files in `folder`, sorted; none if there is no folder."""
+        return list(self.sizes(folder, suffix))
+
+    def sizes(self, folder: str, suffix: str = "") -> dict[str, int]:
+        """As `files`, each with its size in bytes."""
         try:
             self.fs.invalidate_cache()
             found = self.fs.ls(self.path(folder), detail=True)
         except FileNotFoundError:
-            return []
-        names = (str(entry["name"]).rsplit("/", 1)[-1] for entry in found)
-        kept = (name for name in names if name.endswith(suffix) and not name.startswith("."))
-        return sorted(f"{folder}/{name}" for name in kept)
+            return {}
+        named = {str(entry["name"]).rsplit("/", 1)[-1]: entry["size"] or 0 for entry in found}
+        kept = (name for name in named if name.endswith(suffix) and not name.startswith("."))
+        return {f"{folder}/{name}": named[name] for name in sorted(kept)}
+
+    def find(self, folder: str, suffix: str) -> list[str]:
+        """As `files`, of all folders below `folder` too."""
+        self.fs.invalidate_cache()
+        found = self.fs.find(self.path(folder))
+        return sorted(path[len(self.root) + 1 :] for path in found if path.endswith(suffix))
 
     def read(self, name: str) -> bytes:
         return self.fs.cat_file(self.path(name))

@@ -77,9 +77,9 @@ class STRMatchEditor:
 class EditClip:
     """Edits a clip to all its targets and commits the results as one file.
 
-    Reads a work item: clip_file, clip_row, edit_ids, target_prompts, seeds. Writes rows of
-    `schema.EDITS` to edits/. An exception of the editor fails the edit it came from, one of the
-    inversion all edits of the clip; the reason is the exception's class.
+    Reads a work item: clip_file, clip_row, source_prompt, edit_ids, target_prompts, seeds. Writes
+    rows of `schema.EDITS` to edits/. An exception of the editor fails the edit it came from, one of
+    the inversion all edits of the clip; the reason is the exception's class.
 
     Args:
         config: the run's.
@@ -109,7 +109,7 @@ class EditClip:
             clip = read_clip(self.output, work["clip_file"], work["clip_row"])
             mask = None if clip["mask"] is None else masks.decode(clip["mask"])
             frames = decode_video(clip["source_video"])
-            inversion = self.editor.invert(frames, clip["source_prompt"])
+            inversion = self.editor.invert(frames, work["source_prompt"])
         except Exception as error:
             return [{"edit_id": e, **failure("edit", error)} for e in work["edit_ids"]]
         shared = time.perf_counter() - started

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +16,7 @@ from tests.pipelines.videos import coded_frames, write_audio, write_video
 
 COMMANDS = [
     *("run", "annotate", "plan", "edit", "publish", "demo", "config", "config show"),
-    *("generate", "evaluate", "study", "train-miniature"),
+    *("generate", "evaluate", "study", "train-miniature", "failures", "retry"),
 ]
 
 
@@ -134,3 +136,34 @@ def test_a_folder_of_good_and_bad_videos_phase_by_phase(hostile, tmp_path):
     assert other.returncode == 1
     assert "holds a run with other settings" in other.stderr
     assert "seed: 0 → 3" in other.stderr
+
+    listed = strmatch("failures", output, "--manifest", tmp_path / "failed.csv")
+    assert listed.returncode == 0, listed.stderr
+    assert "Truncated" in listed.stdout and "4 entries" in listed.stdout
+    assert pd.read_csv(tmp_path / "failed.csv")["uri"].str.contains("zero.mp4").sum() == 1
+
+
+def test_a_terminated_run_stops_at_once_and_loses_nothing(tmp_path):
+    (tmp_path / "in").mkdir()
+    for index in range(30):
+        write_video(tmp_path / "in" / f"{index}.mp4", coded_frames(16), fps=8)
+    root = str(Path(__file__).parents[2])
+    begin = ["run", "--input", tmp_path / "in", "--output", tmp_path / "out"]
+    begin += ["--set", "editor=tests.pipelines.editors:Slow", "--set", "annotate.tracker=none"]
+    command = [str(Path(sys.executable).parent / "strmatch"), *map(str, begin)]
+    environment = os.environ | {"PYTHONPATH": root, "COLUMNS": "100"}
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    while not list((tmp_path / "out").glob("edits/*.parquet")):
+        assert run.poll() is None
+        time.sleep(0.1)
+    run.send_signal(signal.SIGTERM)
+    _, said = run.communicate(timeout=10)
+    assert run.returncode == 130
+    assert said.splitlines()[-1] == "strmatch: interrupted; the same command goes on from here"
+
+    committed = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/edits/*.parquet")}
+    assert 0 < len(committed) < 30
+    again = strmatch(*begin, PYTHONPATH=root)
+    assert again.returncode == 0, again.stderr
+    assert {path: path.stat().st_mtime_ns for path in committed} == committed
+    assert len(pd.read_parquet(tmp_path / "out" / "dataset")) == 60

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import time
 
 import numpy as np
 
@@ -43,6 +44,14 @@ class Picky(Invert):
     def edit(self, inversion, target_prompt, mask, seed):
         if "dog" in target_prompt:
             raise ValueError("no dogs,\nplease")
+        return super().edit(inversion, target_prompt, mask, seed)
+
+
+class Slow(Invert):
+    """Takes a moment, so that there is something to interrupt."""
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        time.sleep(0.3)
         return super().edit(inversion, target_prompt, mask, seed)
 
 

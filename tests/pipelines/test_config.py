@@ -81,7 +81,7 @@ def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
         ("seed=1", "annotate"),
         ("edit.lam=0.5", "plan"),
         ("backbone.dtype=float16", "plan"),
-        ("publish.clips_per_file=3", "publish"),
+        ("publish.file_mb=3", "publish"),
         ("execution.editors=3", None),
     ):
         changed = fingerprints(load_config(assignments=[assignment]))

@@ -17,9 +17,12 @@ from pipelines.cluster import cluster
 from pipelines.config import load_config
 from pipelines.encode import encode_video
 from pipelines.errors import RunError
+from pipelines.failures import failures, forget, manifest
+from pipelines.fork import fork
 from pipelines.plan import read_plan
 from pipelines.run import open_run
 from pipelines.schema import DATASET
+from pipelines.sources import find_sources
 from pipelines.storage import Storage
 from pipelines.video import decode_video
 from strmatch import STRMatch, load_backbone
@@ -265,9 +268,94 @@ def test_settings_of_phases_to_come_may_still_change(published, mixed, tmp_path)
 
     output, _ = published
     before = dataset(output)["row_id"].tolist()
-    run(mixed / "manifest.jsonl", output, "publish.clips_per_file=2", editor="Picky")
+    run(mixed / "manifest.jsonl", output, "publish.file_mb=0.01", editor="Picky")
     assert len(list((output / "dataset").iterdir())) > 1
+    run(mixed / "manifest.jsonl", output, "publish.partition_by=[label]", editor="Picky")
+    rows = dataset(output)
+    assert sorted(rows["row_id"]) == sorted(before)
+    assert rows["label"].astype(int).value_counts()[2] == 8
+    with pytest.raises(RunError, match="the manifest has no column 'splitt'"):
+        run(mixed / "manifest.jsonl", output, "publish.partition_by=[splitt]", editor="Picky")
+    run(mixed / "manifest.jsonl", output, editor="Picky")
     assert dataset(output)["row_id"].tolist() == before
+
+
+def test_a_plan_changed_by_hand_is_respected_until_it_is_made_anew(mixed, tmp_path):
+    source, output = mixed / "manifest.jsonl", tmp_path / "out"
+    with begin(source, output) as (opened, sources), cluster(opened.config.execution):
+        opened.annotate(sources)
+        opened.plan()
+        file = output / "plan" / "plan.parquet"
+        derived = pd.read_parquet(file)
+        cat = derived["source_prompt"] == "a cat"
+        changed = derived[cat].copy()
+        changed.loc[changed["target_prompt"] == "a dog", "target_prompt"] = "a lion"
+        changed["source_prompt"] = "a black cat"
+        changed.to_parquet(output / "plan" / "mine.parquet")
+        file.unlink()
+        opened.plan()
+        opened.edit()
+        opened.publish()
+    rows = dataset(output)
+    edits = rows[rows["level"] == "edit"]
+    assert sorted(edits["target_prompt"]) == sorted(changed["target_prompt"])
+    assert set(edits["source_prompt"]) == {"a black cat"}
+    assert not set(edits["row_id"]) & set(derived["edit_id"])
+    unplanned = rows[rows["error_type"] == "NotPlanned"]
+    assert set(unplanned["source_uri"]) == set(derived[~cat]["source_uri"])
+
+    with begin(source, output) as (opened, _), cluster(opened.config.execution):
+        opened.plan(anew=True)
+    assert pd.read_parquet(file).equals(derived)
+
+
+def test_what_failed_can_be_listed_and_done_again(mixed, tmp_path):
+    source, output = mixed / "manifest.jsonl", tmp_path / "out"
+    run(source, output, editor="Picky")
+    storage, before = Storage(str(output)), dataset(output).set_index("row_id")
+    found = failures(storage)
+    assert len(found) == 9
+    assert {row["row_id"] for row in found} == set(before[before["status"] == "failed"].index)
+    entries = manifest(found, find_sources(str(source), {}))
+    dogs = [entry for entry in entries if entry["targets"] == ["a dog"]]
+    assert [entry["start_seconds"] for entry in dogs] == [0.0, 1.0]
+    assert dogs[0]["uri"].endswith("/a good one.mp4") and dogs[0]["label"] == 1
+    assert {entry["label"] for entry in entries} == {1, 3, 4, 5, 6, 7, 8}
+
+    write_video(mixed / "missing.mp4")
+    try:
+        with begin(source, output, editor="Picky") as (opened, sources):
+            forget(storage, failures(storage, ["FileMissing"]))
+            opened.annotate(sources)
+            opened.plan()
+            opened.edit()
+            opened.publish()
+    finally:
+        (mixed / "missing.mp4").unlink()
+    after = dataset(output).set_index("row_id")
+    assert set(before.index) - set(after.index) == set(
+        before[before["error_type"] == "FileMissing"].index
+    )
+    new = after.loc[list(set(after.index) - set(before.index))]
+    assert set(new["source_uri"]) == {"missing.mp4"} and set(new["status"]) == {"ok"}
+
+
+def test_a_fork_takes_over_what_other_settings_leave_valid(published, mixed, tmp_path):
+    old, new = Storage(str(published[0])), Storage(str(tmp_path / "new"))
+    assignments = [*SMALL, f"editor={EDITORS}:Picky"]
+    with pytest.raises(RunError, match="there is no run to fork"):
+        fork(new, old, load_config(assignments=assignments))
+    same = load_config(assignments=[*assignments, "publish.file_mb=1"])
+    assert fork(old, Storage(str(tmp_path / "same")), same) == ["annotate", "plan", "edit"]
+    config = load_config(assignments=[*assignments, "edit.lam=0.5"])
+    assert fork(old, new, config) == ["annotate"]
+    with pytest.raises(RunError, match="there is a run already"):
+        fork(old, new, config)
+    record = run(mixed / "manifest.jsonl", tmp_path / "new", "edit.lam=0.5", editor="Picky")
+    assert record["phases"]["annotate"]["sources"] == 0
+    assert record["counts"]["ok"] == 10
+    edits = [set(dataset(o)["edit_id"].dropna()) for o in (tmp_path / "new", published[0])]
+    assert not edits[0] & edits[1]
 
 
 def test_a_run_without_an_ok_row_fails_and_says_why(tmp_path):

@@ -1,0 +1,100 @@
+"""What failed in a run, and how to let it be done again."""
+
+from collections.abc import Collection
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.bounded import NOTES
+from pipelines.plan import read_plan
+from pipelines.schema import OUTCOME, extras_of
+from pipelines.stages.base import Row
+from pipelines.storage import Storage
+
+CLIP = [*OUTCOME, "row_id", "level", "source_uri", "source_row", "start_seconds"]
+
+
+def failures(output: Storage, types: Collection[str] = ()) -> list[Row]:
+    """Every failed row of clips/ and edits/, published or not.
+
+    Args:
+        output: the run's folder.
+        types: keep those of these error_types; none: all.
+
+    Returns:
+        Rows with level, row_id, source_row, source_uri, start_seconds, the columns of
+        `schema.OUTCOME` and, for edits, source_prompt and target_prompt.
+    """
+    clips: dict[str, Row] = {}
+    for name in output.files("clips", ".parquet"):
+        for row in output.read_table(name, CLIP).to_pylist():
+            clips.setdefault(row["row_id"], row)
+    planned = {row["edit_id"]: row for row in read_plan(output).to_pylist()}
+    found = [row for row in clips.values() if _failed(row, types)]
+    for name in output.files("edits", ".parquet"):
+        for row in output.read_table(name, [*OUTCOME, "edit_id"]).to_pylist():
+            plan = planned.get(row["edit_id"])
+            if plan and _failed(row, types) and plan["clip_row"] in clips:
+                asked = {key: plan[key] for key in ("source_prompt", "target_prompt")}
+                named = {"row_id": row["edit_id"], "level": "edit"}
+                found.append(clips[plan["clip_row"]] | row | asked | named)
+    return sorted(found, key=lambda row: (row["source_uri"] or "", row["start_seconds"] or 0.0))
+
+
+def _failed(row: Row, types: Collection[str]) -> bool:
+    return row["status"] == "failed" and (not types or row["error_type"] in types)
+
+
+def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
+    """A manifest of what failed: of each source with all that the first one said of it.
+
+    A failed edit asks for its clip and its targets alone.
+
+    Args:
+        rows: of `failures`.
+        sources: of `sources.find_sources`, for the run's input.
+    """
+    given = {source["source_row"]: source for source in sources.to_pylist()}
+    entries: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        source = given.get(row["source_row"])
+        if source is None:
+            continue  # the input has changed
+        edit = row["level"] == "edit"
+        start = row["start_seconds"] if edit else source["start_seconds"]
+        entry = entries.setdefault(
+            (row["source_row"], edit, start),
+            {
+                "id": source["source_id"],
+                "uri": source["location"] or source["source_uri"],
+                "start_seconds": start,
+                "mask_uri": source["mask_location"],
+                "caption": row["source_prompt"] if edit else source["caption"],
+                "targets": [] if edit else source["targets"],
+                **_own_columns(source, sources.schema),
+            },
+        )
+        if edit:
+            entry["targets"].append(row["target_prompt"])
+    return list(entries.values())
+
+
+def _own_columns(source: Row, schema: pa.Schema) -> Row:
+    return {field.name: source[field.name] for field in extras_of(schema)}
+
+
+def forget(output: Storage, rows: list[Row]) -> None:
+    """Drop the results of these rows, so that the same run makes them again."""
+    gone = pa.array(sorted({row["row_id"] for row in rows}), pa.string())
+    for folder, key in (("clips", "row_id"), ("edits", "edit_id")):
+        for name in output.files(folder, ".parquet"):
+            found = pc.is_in(output.read_table(name, [key])[key], gone)
+            if not pc.any(found).as_py():
+                continue
+            kept = output.read_table(name).filter(pc.invert(found))
+            if len(kept):
+                output.write_table(name, kept)
+            else:
+                output.remove(name)
+    output.remove(NOTES)

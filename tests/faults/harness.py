@@ -1,0 +1,199 @@
+"""Runs under fire: actors, workers, the driver and a node are killed at random moments.
+
+Whatever was killed, the dataset has to equal that of an undisturbed run, row for row and byte for
+byte. `python -m tests.faults.harness --help`.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+from ray.cluster_utils import Cluster
+
+from pipelines.encode import encode_video
+from strmatch.miniature.scenes import caption, sample_scene
+from strmatch.miniature.world import render
+
+KINDS = {"actor": 4, "worker": 3, "driver": 2, "node": 1}
+"""What is killed, and how often for each other."""
+PAUSE = (1.0, 6.0)
+"""Seconds between two faults."""
+CLIPS, TARGETS = 24, ("a square", "a star")
+SETTINGS = (
+    "clip.num_frames=4",
+    "editor=tests.pipelines.editors:Slow",
+    # Bad luck may hit one clip again and again. It has no fault of its own.
+    "execution.attempts=100",
+    "publish.file_mb=0.05",
+)
+COLUMNS = ["row_id", "status", "error_type", "target_prompt", "source_video", "edited_video"]
+
+
+def write_input(folder: Path) -> Path:
+    """Rendered clips and a rotten one, with a manifest; returns the manifest."""
+    folder.mkdir(parents=True)
+    rows: list[dict[str, Any]] = [{"uri": "rotten.mp4"}]
+    (folder / "rotten.mp4").write_bytes(b"rotten" * 100)
+    scenes = [sample_scene(seed) for seed in range(CLIPS)]
+    for index, frames in enumerate(render(scenes, num_frames=4).frames.numpy()):
+        (folder / f"{index}.mp4").write_bytes(encode_video(frames, 8.0))
+        uri, said = f"{index}.mp4", caption(scenes[index])
+        rows.append({"uri": uri, "caption": said, "targets": list(TARGETS)})
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return manifest
+
+
+@contextmanager
+def small_cluster() -> Iterator[Cluster]:
+    """A head that holds the driver and does no work, and two nodes that do."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    try:
+        for _ in range(2):
+            cluster.add_node(num_cpus=2)
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def start(manifest: Path, output: Path, address: str) -> subprocess.Popen[bytes]:
+    """`strmatch run` as a process of its own."""
+    command = [sys.executable, "-m", "jobs.cli", "run"]
+    command += ["--input", str(manifest), "--output", str(output)]
+    for setting in (*SETTINGS, f"execution.ray_address={address}"):
+        command += ["--set", setting]
+    log = (output.parent / f"{output.name}.log").open("ab")
+    with log:
+        return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+class Sniper:
+    """Kills what belongs to one cluster and one driver."""
+
+    def __init__(self, cluster: Cluster, rng: random.Random) -> None:
+        self.cluster = cluster
+        self.rng = rng
+        self.killed: Counter[str] = Counter()
+
+    def shoot(self, driver: subprocess.Popen[bytes]) -> None:
+        """One fault of a random kind; none if nothing of that kind is there."""
+        kind = self.rng.choices(list(KINDS), list(KINDS.values()))[0]
+        if kind == "driver":
+            driver.kill()
+            driver.wait()
+        elif kind == "node":
+            nodes = self.cluster.worker_nodes
+            self.cluster.remove_node(self.rng.choice(sorted(nodes, key=id)), allow_graceful=False)
+            self.cluster.add_node(num_cpus=2)
+        else:
+            targets = self._processes(kind)
+            if not targets:
+                return
+            self.rng.choice(targets).kill()
+        self.killed[kind] += 1
+
+    def _processes(self, kind: str) -> list[psutil.Process]:
+        """Editors, or workers with a task of another kind."""
+        found = []
+        for process in psutil.Process().children(recursive=True):
+            try:
+                title = " ".join(process.cmdline())
+            except psutil.Error:
+                continue
+            if title.startswith("ray::") and not title.startswith("ray::IDLE"):
+                edits = "EditClip" in title
+                if edits == (kind == "actor") and "Map" in title:
+                    found.append(process)
+        return sorted(found, key=lambda process: process.pid)
+
+
+def rows_of(output: Path) -> list[tuple[Any, ...]]:
+    """Every row of the dataset, in a fixed order."""
+    files = sorted((output / "dataset").glob("*.parquet"))
+    rows = [row for file in files for row in pq.read_table(file, columns=COLUMNS).to_pylist()]
+    return sorted((tuple(row.values()) for row in rows), key=lambda row: row[0])
+
+
+def run_to_the_end(
+    manifest: Path, output: Path, sniper: Sniper | None, faults: int, cluster: Cluster
+) -> None:
+    """Start the same command until it ends well, with up to `faults` faults on the way."""
+    driver = start(manifest, output, cluster.address)
+    while driver.poll() is None or driver.returncode != 0:
+        if driver.returncode not in (None, 0, -signal.SIGKILL):
+            log = (output.parent / f"{output.name}.log").read_text()
+            raise SystemExit(f"the run ended with exit code {driver.returncode}:\n{log[-3000:]}")
+        if driver.returncode is not None:
+            driver = start(manifest, output, cluster.address)
+        if sniper and sniper.killed.total() < faults:
+            time.sleep(sniper.rng.uniform(*PAUSE))
+            sniper.shoot(driver)
+        else:
+            driver.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faults", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    report = inject(options.faults, options.seed)
+    text = json.dumps(report, indent=1)
+    print(text)
+    if options.json:
+        options.json.write_text(text + "\n")
+    if report["lost"] or report["doubled"] or not report["identical"]:
+        raise SystemExit(1)
+
+
+def inject(faults: int, seed: int) -> dict[str, Any]:
+    """Runs with `faults` faults altogether; what became of their datasets."""
+    # A cluster's nodes and drivers must agree on whether they authenticate.
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    os.environ["PYTHONPATH"] = ":".join(filter(None, sys.path))
+    lost = doubled = runs = 0
+    identical = True
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, small_cluster() as cluster:
+        manifest = write_input(Path(folder) / "in")
+        run_to_the_end(manifest, Path(folder) / "undisturbed", None, 0, cluster)
+        expected = rows_of(Path(folder) / "undisturbed")
+        sniper = Sniper(cluster, random.Random(seed))
+        while sniper.killed.total() < faults:
+            output = Path(folder) / f"run{runs}"
+            run_to_the_end(manifest, output, sniper, faults, cluster)
+            found = rows_of(output)
+            ids, wanted = Counter(row[0] for row in found), Counter(row[0] for row in expected)
+            lost += (wanted - ids).total()
+            doubled += (ids - wanted).total()
+            identical = identical and found == expected
+            runs += 1
+            print(f"{sniper.killed.total()} of {faults} faults, {runs} runs", flush=True)
+    return {
+        "injected": sniper.killed.total(),
+        "by_kind": dict(sniper.killed),
+        "runs": runs,
+        "rows": len(expected),
+        "lost": lost,
+        "doubled": doubled,
+        "identical": identical,
+        "seconds": round(time.monotonic() - began),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+from pipelines.publish import divide
+
+
+def item(name, size, folder=""):
+    return {"clip_row": name, "bytes": size, "folder": folder}
+
+
+def names(parts):
+    return {part["name"]: [item["clip_row"] for item in part["items"]] for part in parts}
+
+
+def test_files_are_filled_in_order_to_about_their_size():
+    items = [item(str(i), 40) for i in range(6)] + [item("large", 300), item("last", 1)]
+    assert names(divide(items, 100)) == {
+        "dataset/part-00000.parquet": ["0", "1"],
+        "dataset/part-00001.parquet": ["2", "3"],
+        "dataset/part-00002.parquet": ["4", "5"],
+        "dataset/part-00003.parquet": ["large"],
+        "dataset/part-00004.parquet": ["last"],
+    }
+
+
+def test_every_folder_has_files_of_its_own():
+    items = [item(str(i), 60, f"split={'ab'[i % 2]}/") for i in range(4)]
+    assert names(divide(items, 100)) == {
+        "dataset/split=a/part-00000.parquet": ["0"],
+        "dataset/split=a/part-00001.parquet": ["2"],
+        "dataset/split=b/part-00000.parquet": ["1"],
+        "dataset/split=b/part-00001.parquet": ["3"],
+    }
+
+
+def test_nothing_makes_no_file():
+    assert divide([], 100) == []
