@@ -110,10 +110,20 @@ def run(
         float | None,
         typer.Option(min=0, max=1, help="Stop a phase in which a larger share of rows fails."),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Write nothing: print counts and an estimate of hours and bytes."
+        ),
+    ] = False,
+    gpu_hour: Annotated[
+        float | None, typer.Option(min=0, help="Price of a GPU hour in dollars, for --dry-run.")
+    ] = None,
 ) -> None:
     """Annotate, plan, edit and publish: videos in, an edited dataset out.
 
-    The same command goes on where an earlier one stopped.
+    The same command goes on where an earlier one stopped. With --dry-run a few sources are edited
+    and thrown away to measure the speed, unless OUTPUT holds a run that tells it.
 
     Example: strmatch run --input videos/ --output runs/first --set edit.lam=0.02
     """
@@ -123,7 +133,11 @@ def run(
     if max_failed_share is not None:
         assignments.append(f"execution.max_failed_share={max_failed_share}")
     settings = load_config(preset, config, assignments)
-    if fork:
+    if dry_run:
+        from jobs.estimate import estimate
+
+        estimate(input, output, settings, limit, gpu_hour)
+    elif fork:
         commands.fork(input, output, fork, settings, limit, replan)
     else:
         commands.run(input, output, settings, limit, replan)

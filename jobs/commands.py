@@ -90,7 +90,10 @@ def summarise(run: Run) -> None:
     Console().print(table)
     counts, edit = record.get("counts"), record["phases"].get("edit", {})
     if counts:
-        each = f"; {edit['seconds'] / edit['clips']:.1f} s a clip" if edit.get("clips") else ""
+        each = ""
+        if edit.get("clips"):
+            each = f"; {edit['seconds'] / edit['clips']:.1f} s a clip"
+            each += f", editors busy {edit['busy_percent']} % of the time"
         print(
             f"  {counts['ok']} edits ok, {counts['rejected']} rejected, "
             f"{counts['failed']} failed{each}"

@@ -49,12 +49,21 @@ def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row
     items = work.pending()
     if not len(items):
         return
-    with _losing_blocks():
-        chain = work.chain(items, Watch(execution.deadline))
-    yield from _committed(chain)
+    yield from _main_pass(work, items, execution)
     left = work.pending()
     for index in range(len(left)):
         yield from _alone(work, left.slice(index, 1), output, execution)
+
+
+def _main_pass(work: Work, items: pa.Table, execution: Execution) -> Iterator[Row]:
+    """All items; those whose workers died are left out.
+
+    The dataset lives no longer than this function: as long as it does, an actor that died with the
+    last item is restarted, and holds resources that the next pass waits for.
+    """
+    with _losing_blocks():
+        chain = work.chain(items, Watch(execution.deadline))
+    yield from _committed(chain)
 
 
 def _alone(work: Work, item: pa.Table, output: Storage, execution: Execution) -> Iterator[Row]:

@@ -45,7 +45,8 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
 
     def give_up(item: Row, outcome: Row) -> Row:
         common = made_by(config, revision) | outcome
-        return commit_edits(output, [common | {"edit_id": e} for e in item["edit_ids"]])
+        edits = [common | {"edit_id": edit_id} for edit_id in item["edit_ids"]]
+        return commit_edits(output, edits) | {"began": None, "ended": None}
 
     work = Work("edit", "clip_row", lambda: pending(output), chain, give_up)
     yield from carry_out(work, output, config.execution)

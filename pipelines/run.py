@@ -14,6 +14,8 @@ import ray
 
 from pipelines import annotate, edit, plan, plugins, publish
 from pipelines.breaker import Breaker
+from pipelines.busy import Busy
+from pipelines.cluster import share
 from pipelines.config import Config, differences, dump, fingerprints
 from pipelines.errors import RunError, last_line
 from pipelines.lease import Lease
@@ -63,12 +65,16 @@ class Run:
         with self._phase("edit") as counts:
             counts.update(clips=0, ok=0, failed=0)
             editor = plugins.find_editor(self.config)
-            total = len(edit.pending(self.output))
+            total, busy = len(edit.pending(self.output)), Busy()
             edits = edit.edit(self.output, self.config, editor, self.revision)
             for row in progress(self._watched("edit", edits), "edit", total):
                 counts["clips"] += 1
                 counts["ok"] += row["ok"]
                 counts["failed"] += row["failed"]
+                busy.see(row)
+            counts["busy_percent"] = round(
+                100 * busy.share(share(self.config.execution, total).editors)
+            )
 
     def publish(self) -> None:
         """Write dataset, report and, if there is an ok row, `_SUCCESS`.

@@ -99,9 +99,11 @@ class EditClip:
         self.watch = watch
 
     def __call__(self, work: Row) -> Row:
+        began = time.time()
         with self.watch("edit"):
             edits = self._edit_all(work)
-        return commit_edits(self.output, [self.made_by | edit for edit in edits])
+        committed = commit_edits(self.output, [self.made_by | edit for edit in edits])
+        return committed | {"began": began, "ended": time.time()}
 
     def _edit_all(self, work: Row) -> list[Row]:
         started = time.perf_counter()

@@ -167,3 +167,15 @@ def test_a_terminated_run_stops_at_once_and_loses_nothing(tmp_path):
     assert again.returncode == 0, again.stderr
     assert {path: path.stat().st_mtime_ns for path in committed} == committed
     assert len(pd.read_parquet(tmp_path / "out" / "dataset")) == 60
+
+
+def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(hostile, tmp_path):
+    settings = ["edit.num_inference_steps=1", "annotate.targets_per_clip=1"]
+    begin = ["run", "--input", hostile, "--output", tmp_path / "out"]
+    begin += [part for setting in settings for part in ("--set", setting)]
+    said = strmatch(*begin, "--dry-run", "--gpu-hour", 2)
+    assert said.returncode == 0, said.stderr
+    shown = [" ".join(line.split()) for line in said.stdout.splitlines()]
+    assert "speed from 3 sources, edited for this" in shown
+    assert "sources 6" in shown and "clips about 2" in shown and "edits about 2" in shown
+    assert not (tmp_path / "out").exists()
