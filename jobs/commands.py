@@ -14,6 +14,8 @@ from pipelines.fork import fork as copy_run
 from pipelines.run import Run, open_run, read_record
 from pipelines.storage import Storage
 
+NOT_COUNTS = ("seconds", "busy_percent")
+
 
 def run(
     input: str,
@@ -85,7 +87,7 @@ def summarise(run: Run) -> None:
     record = run.record
     table = Table(show_header=False, box=None, padding=(0, 2))
     for name, facts in record["phases"].items():
-        done = ", ".join(f"{count} {what}" for what, count in facts.items() if what != "seconds")
+        done = ", ".join(f"{facts[what]} {what}" for what in facts if what not in NOT_COUNTS)
         table.add_row(name, f"{facts['seconds']:.1f} s", done)
     Console().print(table)
     counts, edit = record.get("counts"), record["phases"].get("edit", {})

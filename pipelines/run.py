@@ -72,9 +72,8 @@ class Run:
                 counts["ok"] += row["ok"]
                 counts["failed"] += row["failed"]
                 busy.see(row)
-            counts["busy_percent"] = round(
-                100 * busy.share(share(self.config.execution, total).editors)
-            )
+            editors = share(self.config.execution, total).editors
+            counts["busy_percent"] = round(100 * busy.share(editors))
 
     def publish(self) -> None:
         """Write dataset, report and, if there is an ok row, `_SUCCESS`.
