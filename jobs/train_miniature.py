@@ -1,5 +1,6 @@
 """The job behind `strmatch train-miniature`."""
 
+import json
 import os
 import shutil
 from functools import partial
@@ -46,6 +47,13 @@ def _keep_start(folder: Path, start: str | None, recipe: Recipe, name: str) -> N
         return
     if not start:
         raise ValueError(f"recipe {name} goes on from a model: name it by --weights")
+    scheduler = weights_folder(start) / "scheduler" / "scheduler_config.json"
+    predicts = json.loads(scheduler.read_text("utf-8"))["prediction_type"]
+    if predicts != recipe.prediction_type:
+        raise ValueError(
+            f"recipe {name} trains {recipe.prediction_type}, the model {start} was trained on "
+            f"{predicts}: a training cannot change it"
+        )
     partial_copy = kept.with_suffix(".partial")
     shutil.rmtree(partial_copy, ignore_errors=True)
     shutil.copytree(weights_folder(start), partial_copy)

@@ -9,6 +9,7 @@ is given up.
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,11 +112,12 @@ def _reason(deaths: list[dict[str, Any]], phase: str, execution: Execution) -> R
     return failure(stage, error)
 
 
-class _losing_blocks:
-    """In its block, datasets are made that go on without the blocks whose workers died."""
-
-    def __enter__(self) -> None:
-        ray.data.DataContext.get_current().max_errored_blocks = -1
-
-    def __exit__(self, *_: object) -> None:
-        ray.data.DataContext.get_current().max_errored_blocks = 0
+@contextmanager
+def _losing_blocks() -> Iterator[None]:
+    """Datasets that are made inside go on without the blocks whose workers died."""
+    context = ray.data.DataContext.get_current()
+    context.max_errored_blocks = -1
+    try:
+        yield
+    finally:
+        context.max_errored_blocks = 0

@@ -74,7 +74,7 @@ class Lease:
         if not self.lost:
             try:
                 self.output.write(self.name, self._sign(done=True))
-            except OSError as failure:  # a full disk: the lease dies with the process
+            except Exception as failure:  # a full disk: the lease dies with the process
                 log.warning("the lease on %s could not be given back: %s", self.output, failure)
 
     def check(self) -> None:
@@ -92,11 +92,12 @@ class Lease:
     def _beat(self) -> None:
         while not self._done.wait(HEARTBEAT):
             try:
-                if self.output.files(FOLDER, ".json")[-1] != self.name:
+                held = self.output.files(FOLDER, ".json")
+                if held and held[-1] != self.name:
                     self.lost = True
                     return
                 self.output.write(self.name, self._sign())
-            except OSError as failure:
+            except Exception as failure:  # object stores have exceptions of their own
                 log.warning("no sign of life could be written to %s: %s", self.output, failure)
 
     def _sign(self, done: bool = False) -> bytes:

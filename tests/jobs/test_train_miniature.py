@@ -27,6 +27,7 @@ def begin(tmp_path):
         (RECIPE, "miniature", "has an autoencoder of its own: it takes no --weights"),
         (MORE, None, "goes on from a model: name it by --weights"),
         (MORE, "nowhere", "nowhere is no model folder: it has no unet/"),
+        (MORE | {"prediction_type": "epsilon"}, "miniature", "was trained on v_prediction"),
     ],
 )
 def test_a_start_that_does_not_fit_is_refused_before_any_work(

@@ -97,6 +97,17 @@ def test_signs_of_life_are_given_while_it_is_held(output, quick):
         assert entry(output)[1]["heartbeat"] > before
 
 
+def test_signs_of_life_go_on_though_somebody_removes_them(output, quick):
+    with Lease(output) as held:
+        output.remove(lease.FOLDER)
+        for _ in range(200):
+            if output.files(lease.FOLDER):
+                break
+            time.sleep(0.05)
+        assert entry(output)[0] == held.name
+        held.check()
+
+
 def test_a_killed_owner_is_followed_at_once(tmp_path):
     output = Storage(str(tmp_path))
     owner = subprocess.Popen(
