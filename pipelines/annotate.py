@@ -47,10 +47,10 @@ def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row
     # A task whose worker died is not repeated here: see `bounded`.
     task = {"num_cpus": 1, "max_retries": 0}
 
-    def chain(todo: pa.Table, watch: Watch) -> ray.data.Dataset:
+    def chain(todo: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
         return (
             ray.data.from_arrow(todo)
-            .repartition(target_num_rows_per_block=rows_per_block(len(todo)))
+            .repartition(target_num_rows_per_block=rows)
             # 1. source → clips: decode, resize, encode
             .flat_map(FindClips(config.clip, options, watch), **task)
             # 2. mask
@@ -68,7 +68,14 @@ def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row
         row = failed_source(source, outcome) | {"clips_in_source": 0, "seconds": 0.0}
         return commit(rows_table([row], commit.schema)).to_pylist()[0]
 
-    work = Work("annotate", "source_row", lambda: pending(sources, output), chain, give_up)
+    work = Work(
+        phase="annotate",
+        key="source_row",
+        pending=lambda: pending(sources, output),
+        block_rows=rows_per_block,
+        chain=chain,
+        give_up=give_up,
+    )
     yield from carry_out(work, output, config.execution)
 
 

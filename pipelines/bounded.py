@@ -1,9 +1,9 @@
 """Work in which a dying worker costs the row that it was alone with, and never a neighbour.
 
 Ray's counters do not say which row killed a worker: tasks that waited for it lose a retry, too.
-So nothing is repeated in the main pass. What has no result after it is done again, one item at a
-time and nothing beside it, and every attempt leaves a note. Only what was alone in dying workers
-is given up.
+So nothing is repeated in the main pass. What has no result after it is done again: first with a
+block to itself, then with nothing beside it, and then every attempt leaves a note. Only what was
+alone in dying workers is given up.
 """
 
 import json
@@ -34,8 +34,11 @@ class Work:
     key: str
     pending: Callable[[], pa.Table]
     """Items without a committed result."""
-    chain: Callable[[pa.Table, Watch], ray.data.Dataset]
-    """Items to one row a committed file: counts; or `problem`, why it could not be committed."""
+    block_rows: Callable[[int], int]
+    """How many of so many items make a block."""
+    chain: Callable[[pa.Table, int, Watch], ray.data.Dataset]
+    """Items, in blocks of so many, to one row a committed file: counts; or `problem`, why it could
+    not be committed."""
     give_up: Callable[[Row, Row], Row]
     """Commits an item with these outcome columns, and returns what the chain would."""
 
@@ -47,23 +50,25 @@ def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row
         RunError: results cannot be committed.
         RayError: something that is not a row's failure.
     """
-    items = work.pending()
-    if not len(items):
-        return
-    yield from _main_pass(work, items, execution)
     left = work.pending()
+    rows = work.block_rows(len(left))
+    for size in sorted({rows, 1}, reverse=True):
+        if not len(left):
+            return
+        yield from _together(work, left, size, execution)
+        left = work.pending()
     for index in range(len(left)):
         yield from _alone(work, left.slice(index, 1), output, execution)
 
 
-def _main_pass(work: Work, items: pa.Table, execution: Execution) -> Iterator[Row]:
-    """All items; those whose workers died are left out.
+def _together(work: Work, items: pa.Table, rows: int, execution: Execution) -> Iterator[Row]:
+    """All items; blocks whose workers died are left out.
 
     The dataset lives no longer than this function: as long as it does, an actor that died with the
     last item is restarted, and holds resources that the next pass waits for.
     """
     with _losing_blocks():
-        chain = work.chain(items, Watch(execution.deadline))
+        chain = work.chain(items, rows, Watch(execution.deadline))
     yield from _committed(chain)
 
 
@@ -78,7 +83,7 @@ def _alone(work: Work, item: pa.Table, output: Storage, execution: Execution) ->
             return
         name = f"{folder}/{len(earlier):03d}.json"
         try:
-            yield from _committed(work.chain(item, Watch(execution.deadline, output, name)))
+            yield from _committed(work.chain(item, 1, Watch(execution.deadline, output, name)))
             return
         except RayTaskError:
             raise

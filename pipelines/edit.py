@@ -22,14 +22,13 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
     # The arguments that bound restarts are to be renamed; so far there is no other way.
     warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
 
-    def chain(items: pa.Table, watch: Watch) -> ray.data.Dataset:
+    def chain(items: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
         part = share(config.execution, len(items))
         execution = config.execution.model_copy(update={"torch_threads": part.threads})
         placed = config.model_copy(update={"execution": execution})
         return (
             ray.data.from_arrow(items)
-            # one clip a block: an editor takes the next clip when it is done with the last
-            .repartition(target_num_rows_per_block=1)
+            .repartition(target_num_rows_per_block=rows)
             .map(
                 EditClip,
                 fn_constructor_args=(placed, output, editor, revision, watch),
@@ -48,7 +47,15 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
         edits = [common | {"edit_id": edit_id} for edit_id in item["edit_ids"]]
         return commit_edits(output, edits) | {"began": None, "ended": None}
 
-    work = Work("edit", "clip_row", lambda: pending(output), chain, give_up)
+    work = Work(
+        phase="edit",
+        key="clip_row",
+        pending=lambda: pending(output),
+        # an editor takes the next clip when it is done with the last
+        block_rows=lambda clips: 1,
+        chain=chain,
+        give_up=give_up,
+    )
     yield from carry_out(work, output, config.execution)
 
 
