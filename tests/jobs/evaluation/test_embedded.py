@@ -25,6 +25,7 @@ def test_clips_show_what_their_prompts_say(pool):
     generation = figures({"generation": made, "reconstruction": []} | {m: [] for m in METHODS})
     shown = {name: figure.value for name, figure in generation["generation"].items()}
     assert shown["colour"] >= 0.75 and shown["background"] >= 0.75
+    assert shown["shape"] >= 0.5
 
 
 def test_clips_come_back_from_latents_and_from_noise_and_clip_knows_them(pool):
@@ -33,8 +34,7 @@ def test_clips_come_back_from_latents_and_from_noise_and_clip_knows_them(pool):
     for row in trips:
         assert row["vae_psnr"] > 31
         assert row["psnr"] > 25
-    # Far from good: by chance it would be one in a hundred.
-    assert sum(row["clip_top1"] for row in trips) >= 2
+    assert sum(row["clip_top1"] for row in trips) >= 5
 
 
 def test_edits_do_what_is_asked_and_keep_the_rest(pool):
