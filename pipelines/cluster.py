@@ -49,6 +49,10 @@ def cluster(execution: Execution) -> Iterator[None]:
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     for chatty in ("progress", "execution.operators.map_operator"):
         logging.getLogger(f"ray.data._internal.{chatty}").setLevel(logging.ERROR)
+    # Dead workers are ours to report. And whoever keeps such a record keeps with its traceback the
+    # pool of editors, which then are restarted and hold what the next pass waits for.
+    state = logging.getLogger("ray.data._internal.execution.streaming_executor_state")
+    state.setLevel(logging.CRITICAL)
     try:
         _check_workers()
         yield

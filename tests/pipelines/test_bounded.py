@@ -52,7 +52,7 @@ def videos(tmp_path):
 
 
 def reasons(rows):
-    failed = rows[rows["status"] != "ok"]
+    failed = rows[rows["status"] != "ok"].fillna({"target_prompt": ""})
     return {
         row["target_prompt"] or row["source_uri"]: (row["error_stage"], row["error_type"])
         for row in failed.to_dict("records")
