@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ def cluster(execution: Execution) -> Iterator[None]:
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     for chatty in ("progress", "execution.operators.map_operator"):
         logging.getLogger(f"ray.data._internal.{chatty}").setLevel(logging.ERROR)
+    # The arguments that bound restarts are to be renamed; so far there is no other way.
+    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
     # Dead workers are ours to report. And whoever keeps such a record keeps with its traceback the
     # pool of editors, which then are restarted and hold what the next pass waits for.
     state = logging.getLogger("ray.data._internal.execution.streaming_executor_state")

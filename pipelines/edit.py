@@ -1,6 +1,5 @@
 """EDIT: the plan in; edits out, one file a clip, as files of edits/."""
 
-import warnings
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -19,8 +18,6 @@ from pipelines.watch import Watch
 
 def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -> Iterator[Row]:
     """Make the edits that are planned and not committed; yields one row a clip."""
-    # The arguments that bound restarts are to be renamed; so far there is no other way.
-    warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
 
     def chain(items: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
         part = share(config.execution, len(items))

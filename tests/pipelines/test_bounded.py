@@ -12,6 +12,7 @@ from pipelines.encode import encode_video
 from pipelines.errors import RunError
 from pipelines.run import open_run
 
+pytestmark = pytest.mark.usefixtures("ray_cluster")
 GOOD = 6
 SMALL = ["clip.num_frames=2", "clip.height=32", "clip.width=32"]
 SMALL += ["execution.deadline=4", "execution.attempts=2"]

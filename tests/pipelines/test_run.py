@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,7 @@ from strmatch.presets import load_preset
 
 EDITORS = "tests.pipelines.editors"
 SMALL = ["clip.num_frames=8", "clip.height=32", "clip.width=32"]
+pytestmark = pytest.mark.usefixtures("ray_cluster")
 PRESET_LAM = load_preset("miniature").edit.lam
 
 
@@ -42,21 +42,6 @@ def moving_square(frames=16, size=64, colour=(220, 40, 40)):
 
 def write_video(path, **kwargs):
     path.write_bytes(encode_video(moving_square(**kwargs), 8.0))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ray_cluster():
-    """Two CPUs and one logical GPU: the smallest cluster that every phase has to finish on."""
-    ray.init(
-        address="local",
-        num_cpus=2,
-        num_gpus=1,
-        include_dashboard=False,
-        log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": ":".join(sys.path)}},
-    )
-    yield
-    ray.shutdown()
 
 
 def begin(input, output, *assignments, editor="Invert"):

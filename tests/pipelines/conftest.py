@@ -1,0 +1,19 @@
+import sys
+
+import pytest
+import ray
+
+
+@pytest.fixture(scope="module")
+def ray_cluster():
+    """Two CPUs and one logical GPU: the smallest cluster that every phase has to finish on."""
+    ray.init(
+        address="local",
+        num_cpus=2,
+        num_gpus=1,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": ":".join(sys.path)}},
+    )
+    yield
+    ray.shutdown()
