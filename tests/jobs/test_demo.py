@@ -5,6 +5,7 @@ from pipelines.config import load_config
 from pipelines.sources import find_sources
 from pipelines.stages.find_clips import FindClips
 from pipelines.stages.track import MotionTracker, Track
+from pipelines.watch import Watch
 
 
 def test_the_demos_input_is_a_manifest_that_the_main_job_takes(tmp_path):
@@ -22,7 +23,7 @@ def test_the_demos_input_is_a_manifest_that_the_main_job_takes(tmp_path):
     assert rows[-1]["uri"] == "bigbuckbunny.mp4"
     given = {row["uri"]: "mask_uri" in row for row in rows}
     for source in find_sources(str(manifest), {}).to_pylist():
-        (clip,) = FindClips(load_config().clip, {})(source)
+        (clip,) = FindClips(load_config().clip, {}, Watch(60))(source)
         assert clip["status"] == "ok", clip["error_message"]
         columns = Track("motion", MotionTracker())(clip)
         masked_by = "manifest" if given[source["source_uri"]] else "motion"

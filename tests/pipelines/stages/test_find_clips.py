@@ -10,6 +10,7 @@ from pipelines.errors import RowError
 from pipelines.schema import SOURCES
 from pipelines.stages.find_clips import FindClips, find_spans, fit, frame_indices
 from pipelines.video import decode_video
+from pipelines.watch import Watch
 from tests.pipelines.videos import coded_frames, read_codes, write_video
 
 SMALL = ("clip.num_frames=8", "clip.height=64", "clip.width=128")
@@ -86,7 +87,7 @@ def test_fit_keeps_proportions(how, shape):
 
 def test_clips_hold_the_frames_of_their_span(tmp_path):
     path = write_video(tmp_path / "a.mp4", coded_frames(40), fps=8)
-    rows = FindClips(clip_config(), {})(source(path))
+    rows = FindClips(clip_config(), {}, Watch(60))(source(path))
     assert [row["start_seconds"] for row in rows] == [0, 1, 2, 3]
     assert {row["clips_in_source"] for row in rows} == {4}
     assert len({row["clip_id"] for row in rows}) == 4
@@ -122,7 +123,7 @@ def test_a_mask_goes_with_the_frames_of_the_whole_video(tmp_path, kind):
             ]
         location.write_text(json.dumps(rles))
     row = source(path, start_seconds=1.0, mask_location=str(location))
-    (clip,) = FindClips(clip_config(), {})(row)
+    (clip,) = FindClips(clip_config(), {}, Watch(60))(row)
     expected = fit(mask[8:16], 64, 128, "crop")
     assert clip["mask_source"] == "manifest"
     agreement = (masks.decode(clip["mask"]) == expected).mean()
@@ -157,7 +158,7 @@ def test_a_source_that_gives_no_clip_is_one_failed_row(tmp_path, columns, kind, 
     columns = {
         k: v.format(folder=tmp_path) if isinstance(v, str) else v for k, v in columns.items()
     }
-    (row,) = FindClips(clip_config(), {})(source(path, label=7, **columns))
+    (row,) = FindClips(clip_config(), {}, Watch(60))(source(path, label=7, **columns))
     assert (row["level"], row["status"], row["error_stage"]) == ("source", "failed", "decode")
     assert row["error_type"] == kind
     assert message in row["error_message"]
