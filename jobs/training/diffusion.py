@@ -21,7 +21,7 @@ from strmatch.miniature.world import render
 NO_CAPTION = 0.1
 UNSAID_ATTRIBUTE = 0.1
 SPREAD = 1.25
-FRAMES_CENTRE, CLIPS_CENTRE = -0.7, 0.7
+FRAMES_CENTRE, CLIPS_CENTRE, SHOWN_CENTRE = -0.7, 0.7, 1.5
 MAX_WEIGHT = 20.0
 
 
@@ -70,6 +70,11 @@ def denoising_loss(
     layout is: a sprite shows through sixteen noisy frames where one frame is noise alone. An error
     of v is divided by what is usual at its noise level, so that outlines count as much as layout
     (as in Karras et al. 2024); one of epsilon weighs min(1/ᾱ_t, 20).
+
+    Where a frame of a clip is shown without noise (as in Voleti et al. 2022), it has no loss, and
+    the caption's direction is all that tells where the figure is in the others. Without that,
+    direction is worth too little for the UNet to learn it: which way time runs matters for nothing
+    else, and its temporal attention knows frames only relative to each other.
     """
     alphas = scheduler.alphas_cumprod.to(device)
     predicts_v = scheduler.config.prediction_type == "v_prediction"
@@ -85,11 +90,16 @@ def denoising_loss(
         clean = clean.float().transpose(1, 2)  # (b, c, f, h, w)
         still = clean.shape[2] == 1
         captions = [_say(bank.scenes[row], still, generator) for row in rows.tolist()]
-        centre = FRAMES_CENTRE if still else CLIPS_CENTRE
-        timesteps = _timesteps(len(clean), len(alphas), centre, generator).to(device)
+        shown = _shown(clean, 0.0 if still else phase.shown, generator)
+        centre = torch.where(shown.any(dim=1), SHOWN_CENTRE, CLIPS_CENTRE)
+        if still:
+            centre = torch.full_like(centre, FRAMES_CENTRE)
+        timesteps = _timesteps(centre, len(alphas), generator).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
         alpha = alphas[timesteps].view(-1, 1, 1, 1, 1)
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
+        hidden = ~shown[:, None, :, None, None].to(device)
+        noisy = torch.where(hidden, noisy, clean)
         noisy = noisy.contiguous(memory_format=torch.channels_last_3d)
         target = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean if predicts_v else noise
         # The fused kernels' backward is slow on short sequences.
@@ -98,9 +108,17 @@ def denoising_loss(
             output = unet(noisy, timesteps, text)
         error = (output.float() - target).square()
         usual = _usual_error(alpha) if predicts_v else alpha.clamp(min=1 / MAX_WEIGHT)
-        return (error / usual).mean()
+        return (error / usual * hidden).sum() / hidden.expand_as(error).sum()
 
     return loss
+
+
+def _shown(clean: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """bool (b, f): for this share of the clips, one of the frames."""
+    clips, frames = clean.shape[0], clean.shape[2]
+    frame = torch.randint(frames, (clips, 1), generator=generator)
+    chosen = torch.rand((clips, 1), generator=generator) < share
+    return chosen & (frame == torch.arange(frames))
 
 
 def _say(scene: Scene, still: bool, generator: torch.Generator) -> str:
@@ -120,7 +138,8 @@ def _usual_error(alpha: Tensor) -> Tensor:
     return 0.04 + 0.55 * torch.sigmoid(-5 - torch.logit(alpha))
 
 
-def _timesteps(count: int, levels: int, centre: float, generator: torch.Generator) -> Tensor:
+def _timesteps(centre: Tensor, levels: int, generator: torch.Generator) -> Tensor:
+    count = len(centre)
     strata = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     strata = strata[torch.randperm(count, generator=generator)]
     share = torch.sigmoid(centre + SPREAD * torch.special.ndtri(strata.clamp(1e-6, 1 - 1e-6)))

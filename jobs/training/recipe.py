@@ -37,6 +37,8 @@ class DiffusionPhase(Phase):
     """Distinct clips, rendered and encoded when the phase starts."""
     images: Share = 0.0
     """Steps on single frames, as many as the clips of a step have, each of another clip."""
+    shown: Share = 0.0
+    """Clips of which one frame is given without noise, so that directions are worth learning."""
     harder: Share = 0.0
     """Clips of the harder kinds."""
 

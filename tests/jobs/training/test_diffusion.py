@@ -182,3 +182,25 @@ def test_two_hundred_steps_improve_the_loss(tmp_path, bank):
     before = measure()
     fit("tiny", model, lambda: loss, stage, Worker(), tmp_path, 0, lambda line: None)
     assert measure() < before / 2
+
+
+def test_a_shown_frame_is_clean_and_has_no_loss(bank):
+    scheduler = make_scheduler("v_prediction")
+    clean = bank.latents[:1].float().transpose(1, 2)
+    oracle = Oracle(clean, scheduler)
+    wrong = []
+
+    class OffWhereShown(nn.Module):
+        def forward(self, noisy, timesteps, text):
+            same = (noisy == clean).flatten(3).all(dim=3).all(dim=1)  # (b, f)
+            assert (same.sum(dim=1) == 1).all()
+            wrong.append(same.float().argmax(dim=1))
+            return oracle(noisy, timesteps, text) + 1e3 * same[:, None, :, None, None]
+
+    one_shown = phase(shown=1.0)
+    loss = denoising_loss(
+        OffWhereShown(), Listener(), TOKENIZER, scheduler, one_clip(bank), one_shown, 4, "cpu"
+    )
+    for step in range(8):
+        assert float(loss(step, torch.Generator().manual_seed(step))) < 1e-4
+    assert set(torch.cat(wrong).tolist()) == {0, 1, 2, 3}
