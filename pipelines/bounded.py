@@ -6,6 +6,7 @@ block to itself, then with nothing beside it, and then every attempt leaves a no
 alone in dying workers is given up.
 """
 
+import gc
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,7 @@ def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row
         if not len(left):
             return
         yield from _together(work, left, size, execution)
+        gc.collect()
         left = work.pending()
     for index in range(len(left)):
         yield from _alone(work, left.slice(index, 1), output, execution)
@@ -64,8 +66,9 @@ def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row
 def _together(work: Work, items: pa.Table, rows: int, execution: Execution) -> Iterator[Row]:
     """All items; blocks whose workers died are left out.
 
-    The dataset lives no longer than this function: as long as it does, an actor that died with the
-    last item is restarted, and holds resources that the next pass waits for.
+    The dataset lives no longer than this function, and what is left of it in reference cycles has
+    to be collected: as long as it lives, an actor that died with the last item is restarted, and
+    holds resources that the next pass waits for.
     """
     with _losing_blocks():
         chain = work.chain(items, rows, Watch(execution.deadline))
