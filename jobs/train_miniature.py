@@ -34,7 +34,7 @@ def train_miniature(
         raise RunError(str(error)) from error
     weights = folder / "weights"
     figures = evaluate("miniature", clips, 0, "test", str(weights), folder / "figures.json", None)
-    write_card(weights, recipe, chosen, folder, figures)
+    write_card(weights, Path(recipe).stem, chosen, folder, figures)
     print(f"  weights: {weights}")
 
 

@@ -45,12 +45,25 @@ def fill_bank(
     while len(scenes) < clips:
         generator = step_generator(seed, f"{name} clips", len(scenes), worker.index)
         batch = draw_scenes(min(16, clips - len(scenes)), generator, phase.harder)
-        frames = pixels(render(batch, num_frames=phase.frames, device=worker.device).frames)
+        frames = pixels(_frames(batch, phase, generator, worker.device))
         with fast(worker.device):
             means = vae.encode(frames.flatten(0, 1)).latent_dist.mean
         latents.append(means.half().unflatten(0, frames.shape[:2]))
         scenes += batch
     return Bank(torch.cat(latents), scenes)
+
+
+def _frames(
+    scenes: list[Scene], phase: DiffusionPhase, generator: torch.Generator, device: str
+) -> Tensor:
+    """uint8 (b, f, H, W, 3): spread over the clips, or a stretch of each."""
+    if phase.stride is None:
+        return render(scenes, num_frames=phase.frames, device=device).frames
+    whole = render(scenes, device=device).frames
+    last = whole.shape[1] - (phase.frames - 1) * phase.stride
+    first = torch.randint(last, (len(scenes), 1), generator=generator)
+    moments = first + torch.arange(phase.frames) * phase.stride
+    return whole[torch.arange(len(scenes))[:, None], moments]
 
 
 def denoising_loss(
@@ -90,7 +103,7 @@ def denoising_loss(
         clean = clean.float().transpose(1, 2)  # (b, c, f, h, w)
         still = clean.shape[2] == 1
         captions = [_say(bank.scenes[row], still, generator) for row in rows.tolist()]
-        shown = _shown(clean, 0.0 if still else phase.shown, generator)
+        shown = _shown(clean, phase, generator)
         centre = torch.where(shown.any(dim=1), SHOWN_CENTRE, CLIPS_CENTRE)
         if still:
             centre = torch.full_like(centre, FRAMES_CENTRE)
@@ -113,11 +126,12 @@ def denoising_loss(
     return loss
 
 
-def _shown(clean: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """bool (b, f): for this share of the clips, one of the frames."""
+def _shown(clean: Tensor, phase: DiffusionPhase, generator: torch.Generator) -> Tensor:
+    """bool (b, f): one of the frames of the phase's share of clips; none of single frames."""
     clips, frames = clean.shape[0], clean.shape[2]
-    frame = torch.randint(frames, (clips, 1), generator=generator)
-    chosen = torch.rand((clips, 1), generator=generator) < share
+    choice = frames if phase.shown_frame == "any" else 1
+    frame = torch.randint(choice, (clips, 1), generator=generator)
+    chosen = torch.rand((clips, 1), generator=generator) < (phase.shown if frames > 1 else 0.0)
     return chosen & (frame == torch.arange(frames))
 
 

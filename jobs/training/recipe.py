@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 RECIPES = ("cpu", "shipped")
+CLIP_FRAMES = 16
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -37,10 +38,20 @@ class DiffusionPhase(Phase):
     """Distinct clips, rendered and encoded when the phase starts."""
     images: Share = 0.0
     """Steps on single frames, as many as the clips of a step have, each of another clip."""
+    stride: int | None = Field(default=None, ge=1)
+    """Take every so many'th of a clip's 16 frames, from anywhere; default: from first to last."""
     shown: Share = 0.0
-    """Clips of which one frame is given without noise, so that directions are worth learning."""
+    """Clips of which one frame is given without noise."""
+    shown_frame: Literal["first", "any"] = "any"
+    """The first frame alone teaches what directions are; any frame, which way time runs, too."""
     harder: Share = 0.0
     """Clips of the harder kinds."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "DiffusionPhase":
+        if self.stride and (self.frames - 1) * self.stride >= CLIP_FRAMES:
+            raise ValueError(f"{self.frames} frames with stride {self.stride} are no clip's part")
+        return self
 
 
 class Recipe(BaseModel):
