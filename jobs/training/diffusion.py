@@ -87,7 +87,9 @@ def denoising_loss(
     Where a frame of a clip is shown without noise (as in Voleti et al. 2022), it has no loss, and
     the caption's direction is all that tells where the figure is in the others. Without that,
     direction is worth too little for the UNet to learn it: which way time runs matters for nothing
-    else, and its temporal attention knows frames only relative to each other.
+    else, and its temporal attention knows frames only relative to each other. And where frames
+    before and after the shown one weigh the same, neither word nor time is worth anything without
+    the other: so first frames come first.
     """
     alphas = scheduler.alphas_cumprod.to(device)
     predicts_v = scheduler.config.prediction_type == "v_prediction"
@@ -129,8 +131,8 @@ def denoising_loss(
 def _shown(clean: Tensor, phase: DiffusionPhase, generator: torch.Generator) -> Tensor:
     """bool (b, f): one of the frames of the phase's share of clips; none of single frames."""
     clips, frames = clean.shape[0], clean.shape[2]
-    choice = frames if phase.shown_frame == "any" else 1
-    frame = torch.randint(choice, (clips, 1), generator=generator)
+    anywhere = torch.rand((clips, 1), generator=generator) < phase.shown_anywhere
+    frame = torch.randint(frames, (clips, 1), generator=generator) * anywhere
     chosen = torch.rand((clips, 1), generator=generator) < (phase.shown if frames > 1 else 0.0)
     return chosen & (frame == torch.arange(frames))
 

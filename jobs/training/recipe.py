@@ -42,8 +42,8 @@ class DiffusionPhase(Phase):
     """Take every so many'th of a clip's 16 frames, from anywhere; default: from first to last."""
     shown: Share = 0.0
     """Clips of which one frame is given without noise."""
-    shown_frame: Literal["first", "any"] = "any"
-    """The first frame alone teaches what directions are; any frame, which way time runs, too."""
+    shown_anywhere: Share = 1.0
+    """Of these, clips of which it is any frame; of the others it is the first."""
     harder: Share = 0.0
     """Clips of the harder kinds."""
 
