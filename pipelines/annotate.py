@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray.data
 
 from pipelines import ids, plugins
 from pipelines.bounded import Work, carry_out
-from pipelines.cluster import rows_per_block
+from pipelines.cluster import MOST_ROWS, cpus, rows_per_block
 from pipelines.config import Config
 from pipelines.schema import CLIPS, OUTCOME, conform, extras_of, rows_table, with_extras
 from pipelines.stages.base import Row, Stage, outcome
@@ -72,7 +73,9 @@ def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row
         phase="annotate",
         key="source_row",
         pending=lambda: pending(sources, output),
-        block_rows=rows_per_block,
+        workers=cpus(),
+        first_rows=rows_per_block,
+        most_rows=MOST_ROWS,
         chain=chain,
         give_up=give_up,
     )
@@ -81,15 +84,15 @@ def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row
 
 def pending(sources: pa.Table, output: Storage) -> pa.Table:
     """The sources whose clips are not all committed."""
-    found: dict[str, set[str]] = {}
-    wanted: dict[str, int] = {}
-    for name in output.files("clips", ".parquet"):
-        columns = ["source_row", "row_id", "clips_in_source"]
-        for row in output.read_table(name, columns).to_pylist():
-            found.setdefault(row["source_row"], set()).add(row["row_id"])
-            wanted[row["source_row"]] = row["clips_in_source"]  # 0: given up
-    done = {key for key, rows in found.items() if len(rows) >= wanted[key]}
-    return sources.filter(pa.array([key not in done for key in sources["source_row"].to_pylist()]))
+    rows = output.read_folder("clips", ["source_row", "row_id", "clips_in_source"])
+    if rows is None:
+        return sources
+    found = rows.group_by("source_row").aggregate(
+        [("row_id", "count_distinct"), ("clips_in_source", "min")]  # 0: given up
+    )
+    whole = pc.greater_equal(found["row_id_count_distinct"], found["clips_in_source_min"])
+    done = found.filter(whole)["source_row"]
+    return sources.filter(pc.invert(pc.is_in(sources["source_row"], done)))
 
 
 def name_row(row: Row) -> Row:

@@ -25,6 +25,10 @@ from pipelines.storage import Storage
 from pipelines.watch import Watch
 
 NOTES = "attempts"
+BLOCK_SECONDS = 10.0
+"""Work of a block of short items. A block that is lost is done again item by item."""
+PROBE_BLOCKS_OF_WORKER = 8
+SHARD_BLOCKS, SHARD_BLOCKS_OF_WORKER = 2000, 100
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,12 @@ class Work:
     key: str
     pending: Callable[[], pa.Table]
     """Items without a committed result."""
-    block_rows: Callable[[int], int]
-    """How many of so many items make a block."""
+    workers: int
+    """How many blocks are worked on at once."""
+    first_rows: Callable[[int], int]
+    """How many of so many items make a block, as long as nobody knows how long one takes."""
+    most_rows: int
+    """How many items may make a block."""
     chain: Callable[[pa.Table, int, Watch], ray.data.Dataset]
     """Items, in blocks of so many, to one row a committed file: counts; or `problem`, why it could
     not be committed."""
@@ -51,16 +59,36 @@ def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row
         RunError: results cannot be committed.
         RayError: something that is not a row's failure.
     """
-    left = work.pending()
-    rows = work.block_rows(len(left))
-    for size in sorted({rows, 1}, reverse=True):
-        if not len(left):
-            return
-        yield from _together(work, left, size, execution)
-        gc.collect()
-        left = work.pending()
+    left, largest, together = work.pending(), work.most_rows, True
+    while together and len(left):
+        together = False
+        for items, rows in _shards(work, left, largest):
+            yield from _together(work, items, rows, execution)
+            gc.collect()
+            together = together or rows > 1
+        left, largest = work.pending(), 1
     for index in range(len(left)):
         yield from _alone(work, left.slice(index, 1), output, execution)
+
+
+def _shards(work: Work, items: pa.Table, largest: int) -> Iterator[tuple[pa.Table, int]]:
+    """Items in portions of a bounded number of blocks, each with how many of them make a block.
+
+    The scheduler's memory grows with the blocks, and its work with them, too. Much work starts with
+    a small portion that shows how long an item takes.
+    """
+    most_blocks = max(SHARD_BLOCKS, SHARD_BLOCKS_OF_WORKER * work.workers)
+    rows, done = min(work.first_rows(len(items)), largest), 0
+    while done < len(items):
+        left = len(items) - done
+        count = most_blocks * rows
+        if left > count and not done:
+            count = PROBE_BLOCKS_OF_WORKER * work.workers * rows
+        started = time.monotonic()
+        yield items.slice(done, count), rows
+        seconds = (time.monotonic() - started) * work.workers / min(count, left)
+        rows = max(1, min(largest, int(BLOCK_SECONDS / seconds)))
+        done += count
 
 
 def _together(work: Work, items: pa.Table, rows: int, execution: Execution) -> Iterator[Row]:

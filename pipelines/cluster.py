@@ -17,6 +17,8 @@ from pipelines.config import Execution
 from pipelines.errors import RunError, last_line
 from pipelines.version import PACKAGE_VERSION
 
+MOST_ROWS = 64
+"""Videos or clips of a block."""
 PACKAGES = Path(__file__).resolve().parents[1]
 
 
@@ -97,18 +99,21 @@ def share(execution: Execution, work: int) -> Share:
     With GPUs, one editor each. Without, one editor for every CPU but one: a pool that holds
     every CPU leaves none to feed it, and waits for ever.
     """
-    resources = ray.cluster_resources()
-    cpus, gpus = int(resources.get("CPU", 1)), resources.get("GPU", 0.0)
+    there, gpus = cpus(), ray.cluster_resources().get("GPU", 0.0)
     each = execution.gpus_per_editor
     if each is None:
         each = 1.0 if gpus else 0.0
-    editors = execution.editors or int(gpus / each if each else cpus - 1)
+    editors = execution.editors or int(gpus / each if each else there - 1)
     editors = max(1, min(editors, work))
-    threads = execution.torch_threads or max(1, cpus // editors)
-    return Share(editors, cpus=1 if cpus > editors else 0, gpus=each, threads=threads)
+    threads = execution.torch_threads or max(1, there // editors)
+    return Share(editors, cpus=1 if there > editors else 0, gpus=each, threads=threads)
+
+
+def cpus() -> int:
+    """CPUs of the cluster."""
+    return int(ray.cluster_resources().get("CPU", 1))
 
 
 def rows_per_block(rows: int) -> int:
     """Block size that gives every CPU several blocks, and never one block all rows."""
-    cpus = int(ray.cluster_resources().get("CPU", 1))
-    return max(1, min(64, rows // (8 * cpus)))
+    return max(1, min(MOST_ROWS, rows // (8 * cpus())))

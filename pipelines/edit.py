@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray.data
 from ray.data import ActorPoolStrategy
 
@@ -11,9 +12,12 @@ from pipelines.cluster import share
 from pipelines.config import Config
 from pipelines.plan import by_clip, read_plan
 from pipelines.stages.base import Row
-from pipelines.stages.edit import EditClip, Editor, commit_edits, made_by
+from pipelines.stages.edit import EditClip, Editor, commit_edits, edits_file, made_by
 from pipelines.storage import Storage
 from pipelines.watch import Watch
+
+MOST_CLIPS = 4096
+"""Of a block, where an editor takes next to no time."""
 
 
 def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -> Iterator[Row]:
@@ -48,8 +52,10 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
         phase="edit",
         key="clip_row",
         pending=lambda: pending(output),
-        # an editor takes the next clip when it is done with the last
-        block_rows=lambda clips: 1,
+        workers=share(config.execution, MOST_CLIPS).editors,
+        # An editor takes the next clip when it is done with the last.
+        first_rows=lambda clips: 1,
+        most_rows=MOST_CLIPS,
         chain=chain,
         give_up=give_up,
     )
@@ -58,25 +64,22 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
 
 def pending(output: Storage) -> pa.Table:
     """Work items, one a clip: the planned edits that edits/ does not hold."""
-    done = set(committed(output))
-    items = [
-        {
-            "clip_file": rows[0]["clip_file"],
-            "clip_row": rows[0]["clip_row"],
-            "source_prompt": rows[0]["source_prompt"],
-            "edit_ids": [row["edit_id"] for row in rows],
-            "target_prompts": [row["target_prompt"] for row in rows],
-            "seeds": [row["seed"] for row in rows],
-        }
-        for rows in by_clip(r for r in read_plan(output).to_pylist() if r["edit_id"] not in done)
-    ]
-    return pa.Table.from_pylist(items)
+    plan = read_plan(output)
+    done = pa.array(list(committed(output, plan)), pa.string())
+    return by_clip(plan.filter(pc.invert(pc.is_in(plan["edit_id"], done))))
 
 
-def committed(output: Storage) -> dict[str, str]:
+def committed(output: Storage, plan: pa.Table) -> dict[str, str]:
     """Every committed edit's id and the file that holds it."""
-    return {
-        edit_id: name
-        for name in output.files("edits", ".parquet")
-        for edit_id in output.read_table(name, ["edit_id"])["edit_id"].to_pylist()
-    }
+    files = set(output.files("edits", ".parquet"))
+    edits: dict[str, str] = {}
+    # Most files hold all edits of a clip, and their names say so. A hundred thousand are not read.
+    for ids in by_clip(plan)["edit_ids"].to_pylist():
+        name = edits_file(ids)
+        if name in files:
+            files.remove(name)
+            edits.update(dict.fromkeys(ids, name))
+    for name in sorted(files):
+        for edit_id in output.read_table(name, ["edit_id"])["edit_id"].to_pylist():
+            edits.setdefault(edit_id, name)
+    return edits

@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 
 from pipelines.bounded import NOTES
 from pipelines.plan import read_plan
-from pipelines.schema import OUTCOME, extras_of
+from pipelines.schema import OUTCOME, extras_of, unique
 from pipelines.stages.base import Row
+from pipelines.stages.edit import edits_file
 from pipelines.storage import Storage
 
 CLIP = [*OUTCOME, "row_id", "level", "source_uri", "source_row", "start_seconds"]
@@ -26,10 +27,8 @@ def failures(output: Storage, types: Collection[str] = ()) -> list[Row]:
         Rows with level, row_id, source_row, source_uri, start_seconds, the columns of
         `schema.OUTCOME` and, for edits, source_prompt and target_prompt.
     """
-    clips: dict[str, Row] = {}
-    for name in output.files("clips", ".parquet"):
-        for row in output.read_table(name, CLIP).to_pylist():
-            clips.setdefault(row["row_id"], row)
+    rows = output.read_folder("clips", CLIP)
+    clips = {row["row_id"]: row for row in unique(rows, "row_id").to_pylist()} if rows else {}
     planned = {row["edit_id"]: row for row in read_plan(output).to_pylist()}
     found = [row for row in clips.values() if _failed(row, types)]
     for name in output.files("edits", ".parquet"):
@@ -93,8 +92,9 @@ def forget(output: Storage, rows: list[Row]) -> None:
             if not pc.any(found).as_py():
                 continue
             kept = output.read_table(name).filter(pc.invert(found))
+            renamed = edits_file(kept[key].to_pylist()) if folder == "edits" else name
             if len(kept):
-                output.write_table(name, kept)
-            else:
+                output.write_table(renamed, kept)
+            if not len(kept) or renamed != name:
                 output.remove(name)
     output.remove(NOTES)

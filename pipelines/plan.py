@@ -15,7 +15,7 @@ from pipelines import ids
 from pipelines.cluster import rows_per_block
 from pipelines.config import Config
 from pipelines.errors import RunError
-from pipelines.schema import PLAN, conform, rows_table
+from pipelines.schema import PLAN, conform, unique
 from pipelines.stages.base import Row
 from pipelines.stages.edit import Editor
 from pipelines.storage import Storage
@@ -23,6 +23,10 @@ from pipelines.storage import Storage
 PLAN_FILE = "plan/plan.parquet"
 PLANNED = "plan/clips.txt"
 """The clips that were planned, so that one without a row is known to be unwanted."""
+ORDER = [
+    (name, "ascending")
+    for name in ("source_uri", "start_seconds", "clip_row", "clip_file", "target_prompt")
+]
 INPUTS = [
     *("row_id", "clip_id", "source_uri", "start_seconds", "source_prompt", "targets", "mask"),
     "status",
@@ -46,14 +50,15 @@ def plan(output: Storage, config: Config, editor: type[Editor], revision: str) -
         # a file of clips → one row a clip and target, with its id
         .flat_map(PlanEdits(output, config, editor, revision, kept), num_cpus=1)
     )
-    rows: dict[str, Row] = {}
-    clips, total = set(kept), 0
-    for row in planned.iter_rows():
-        clips.add(row["clip_row"])
-        total += 1
-        rows.setdefault(row["edit_id"], row)
-    write_plan(output, sorted(rows.values(), key=_order), clips)
-    return {"planned": len(rows), "duplicates": total - len(rows)}
+    tables = [
+        conform(table, PLAN)
+        for table in planned.iter_batches(batch_size=None, batch_format="pyarrow")
+        if len(table)
+    ]
+    every = pa.concat_tables([PLAN.empty_table(), *tables]).sort_by(ORDER)
+    rows = unique(every, "edit_id")
+    write_plan(output, rows, {*kept, *every["clip_row"].to_pylist()})
+    return {"planned": len(rows), "duplicates": len(every) - len(rows)}
 
 
 Prompts = tuple[str, str]
@@ -132,9 +137,9 @@ def _kept(output: Storage) -> dict[str, list[Prompts]]:
     return kept
 
 
-def write_plan(output: Storage, rows: list[Row], clips: Iterable[str]) -> None:
+def write_plan(output: Storage, rows: pa.Table, clips: Iterable[str]) -> None:
     """Replace the plan of these clips. Whenever this is interrupted, nothing is lost of it."""
-    output.write_table(PLAN_FILE, rows_table(rows, PLAN))
+    output.write_table(PLAN_FILE, rows)
     output.write(PLANNED, "\n".join(sorted(clips)).encode())
     for name in output.files("plan", ".parquet"):
         if name != PLAN_FILE:  # split or renamed by hand
@@ -156,13 +161,10 @@ def read_plan(output: Storage) -> pa.Table:
     return pa.concat_tables(tables) if tables else PLAN.empty_table()
 
 
-def _order(row: Row) -> tuple[Any, ...]:
-    return row["source_uri"], row["start_seconds"], row["clip_row"], row["target_prompt"]
-
-
-def by_clip(rows: Iterable[Row]) -> list[list[Row]]:
-    """Group the rows of a plan by clip, in order."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row["clip_row"], []).append(row)
-    return list(groups.values())
+def by_clip(plan: pa.Table) -> pa.Table:
+    """One row a clip, in order: its rows' edit_id, target_prompt and seed as lists."""
+    grouped = plan.group_by(["clip_row", "clip_file", "source_prompt"], use_threads=False)
+    lists = ("edit_id", "target_prompt", "seed")
+    return grouped.aggregate([(name, "list") for name in lists]).rename_columns(
+        {f"{name}_list": f"{name}s" for name in lists}
+    )

@@ -1,17 +1,18 @@
 """PUBLISH: clips, plan and edits in; the dataset out, with every row accounted for."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray.data
 
 from pipelines.config import Config
 from pipelines.edit import committed
 from pipelines.errors import RunError
 from pipelines.plan import by_clip, read_plan
-from pipelines.schema import DATASET, extras_of, rows_table, with_extras
+from pipelines.schema import DATASET, extras_of, rows_table, unique, with_extras
 from pipelines.stages.base import Row
 from pipelines.storage import Storage
 from pipelines.version import PACKAGE_VERSION
@@ -31,10 +32,9 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
     folders = config.publish.partition_by
     items, extras = account(output, folders)
     output.remove("dataset")
-    parts = divide(items, config.publish.file_mb * MEGABYTE)
     schema = pa.schema([field for field in extras if field.name not in folders])
     written = (
-        ray.data.from_arrow(pa.Table.from_pylist(parts, PARTS))
+        ray.data.from_arrow(divide(items, config.publish.file_mb * MEGABYTE))
         .repartition(target_num_rows_per_block=1)
         .map(WritePart(output, with_extras(DATASET, schema)), num_cpus=1)
     )
@@ -42,7 +42,7 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
     reconcile(output, items)
 
 
-ITEM = pa.struct(
+ITEMS = pa.schema(
     [
         ("clip_file", pa.string()),
         ("clip_row", pa.string()),
@@ -56,10 +56,10 @@ ITEM = pa.struct(
     ]
 )
 """A clip or source with its edits; without edits it is a row of the dataset itself."""
-PARTS = pa.schema([("name", pa.string()), ("items", pa.list_(ITEM))])
+LISTS = ("edit_ids", "target_prompts", "seeds")
 
 
-def account(output: Storage, folders: Collection[str] = ()) -> tuple[list[Row], pa.Schema]:
+def account(output: Storage, folders: Sequence[str] = ()) -> tuple[pa.Table, pa.Schema]:
     """Find the place of every row of the dataset.
 
     The dataset has a row for every planned edit, for every clip without an edit and for every
@@ -69,89 +69,100 @@ def account(output: Storage, folders: Collection[str] = ()) -> tuple[list[Row], 
         folders: the manifest's columns that name folders of the dataset.
 
     Returns:
-        Values of `ITEM`, in the order of the sources, and the manifest's own columns.
+        A table of `ITEMS`, in the order of the sources, and the manifest's own columns.
 
     Raises:
         RunError: an edit has no result, or belongs to a clip that is not there; the manifest has
             no such column.
     """
     clips, extras = _clips(output, folders)
-    plan = read_plan(output).to_pylist()
-    edits = committed(output)
-    missing = [row["edit_id"] for row in plan if row["edit_id"] not in edits]
+    plan = read_plan(output)
+    planned = by_clip(plan)
+    edits = committed(output, plan)
+    missing = sum(edit_id not in edits for edit_id in plan["edit_id"].to_pylist())
     if missing:
-        raise RunError(f"{len(missing)} planned edits have no result; the same command makes them")
-    planned = {rows[0]["clip_row"]: rows for rows in by_clip(plan)}
-    strangers = planned.keys() - clips.keys()
-    if strangers:
+        raise RunError(f"{missing} planned edits have no result; the same command makes them")
+    strangers = planned.filter(pc.invert(pc.is_in(planned["clip_row"], clips["row_id"])))
+    if len(strangers):
         raise RunError(f"the plan names {len(strangers)} clips that clips/ does not hold")
 
+    without = pc.invert(pc.is_in(clips["row_id"], planned["clip_row"]))
+    edited = pc.is_in(clips["clip_id"], plan["clip_id"])
+    # All edits of an exact duplicate are another row's.
+    duplicate = pc.and_(pc.and_(without, edited), pc.equal(clips["status"], "ok"))
+    clips = clips.filter(pc.invert(duplicate))
+    theirs = planned.take(pc.index_in(clips["row_id"], planned["clip_row"]))
+    lists = {name: [v or [] for v in theirs[name].to_pylist()] for name in LISTS}
+    files = [[edits[edit_id] for edit_id in ids] for ids in lists["edit_ids"]]
     sizes, together = output.sizes("edits", ".parquet"), Counter(edits.values())
-    with_edits = {row["clip_id"] for row in plan}
-    items = []
-    for row_id, clip in sorted(clips.items(), key=_order):
-        rows = planned.get(row_id, [])
-        if not rows and clip["status"] == "ok" and clip["clip_id"] in with_edits:
-            continue  # an exact duplicate: all its edits are another row's
-        files = [edits[row["edit_id"]] for row in rows]
-        items.append(
-            {
-                "clip_file": clip["file"],
-                "clip_row": row_id,
-                "edit_ids": [row["edit_id"] for row in rows],
-                "edit_files": files,
-                "source_prompt": rows[0]["source_prompt"] if rows else None,
-                "target_prompts": [row["target_prompt"] for row in rows],
-                "seeds": [row["seed"] for row in rows],
-                "folder": "".join(f"{quote(f)}={_folder(clip[f])}/" for f in folders),
-                "bytes": clip["bytes"] * max(len(rows), 1)
-                + sum(sizes[file] / together[file] for file in files),
-            }
-        )
-    return items, extras
+    size = [
+        own * max(len(names), 1) + sum(sizes[name] / together[name] for name in names)
+        for own, names in zip(clips["bytes"].to_pylist(), files, strict=True)
+    ]
+    columns = {"clip_file": clips["file"], "clip_row": clips["row_id"], "edit_files": files}
+    columns |= lists | {"source_prompt": theirs["source_prompt"]}
+    columns |= {"folder": _folders(clips, folders), "bytes": size}
+    return pa.table({name: columns[name] for name in ITEMS.names}, schema=ITEMS), extras
 
 
-def _clips(output: Storage, folders: Collection[str]) -> tuple[dict[str, Row], pa.Schema]:
-    """Every row of clips/ by its row_id, with its file and its share of the file's bytes."""
-    clips: dict[str, Row] = {}
-    schemas = []
-    for name, size in output.sizes("clips", ".parquet").items():
-        extras = extras_of(output.read_schema(name))
-        unknown = [folder for folder in folders if folder not in extras.names]
-        if unknown:
-            raise RunError(f"publish.partition_by: the manifest has no column {unknown[0]!r}")
-        schemas.append(extras)
-        rows = output.read_table(name, [*ACCOUNTED, *folders]).to_pylist()
-        for row in rows:
-            clips.setdefault(row["row_id"], row | {"file": name, "bytes": size / len(rows)})
-    return clips, pa.unify_schemas(schemas) if schemas else pa.schema([])
+def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema]:
+    """Every row of clips/ once, with its file and its share of the file's bytes, in order."""
+    sizes = output.sizes("clips", ".parquet")
+    schemas = [extras_of(output.read_schema(name)) for name in sizes]
+    unknown = [folder for folder in folders if any(folder not in s.names for s in schemas)]
+    if unknown:
+        raise RunError(f"publish.partition_by: the manifest has no column {unknown[0]!r}")
+    found = output.read_folder("clips", [*ACCOUNTED, *folders])
+    if found is None:
+        raise RunError(f"output {output} holds no clips: annotate first")
+    names = found["file"].to_pylist()
+    rows = Counter(names)
+    found = found.append_column("bytes", pa.array([sizes[n] / rows[n] for n in names]))
+    found = unique(found, "row_id")
+    keys = pa.table(
+        {
+            "source_uri": pc.fill_null(found["source_uri"], ""),
+            "start_seconds": pc.fill_null(found["start_seconds"], 0.0),
+            "row_id": found["row_id"],
+        }
+    )
+    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
+    return found.take(order), pa.unify_schemas(schemas)
 
 
-def _folder(value: object) -> str:
+def _folders(clips: pa.Table, names: Sequence[str]) -> list[str]:
+    """Hive's folders, below the dataset's."""
+    columns = [clips[name].to_pylist() for name in names]
+    return [
+        "".join(f"{quote(n)}={_value(v)}/" for n, v in zip(names, values, strict=True))
+        for values in (zip(*columns, strict=True) if columns else [()] * len(clips))
+    ]
+
+
+def _value(value: object) -> str:
     return NO_VALUE if value is None else quote(str(value), safe="")
 
 
-def _order(entry: tuple[str, Row]) -> tuple[str, float, str]:
-    row_id, clip = entry
-    return clip["source_uri"] or "", clip["start_seconds"] or 0.0, row_id
-
-
-def divide(items: list[Row], size: float) -> list[Row]:
-    """Items to files, values of `PARTS`, of about `size` bytes each."""
-    folders: dict[str, list[list[Row]]] = defaultdict(list)
+def divide(items: pa.Table, size: float) -> pa.Table:
+    """Items to files of about `size` bytes each: rows of `name` and `items`."""
+    parts: dict[str, list[list[int]]] = defaultdict(list)
     filled: dict[str, float] = {}
-    for item in items:
-        folder = item["folder"]
-        if folder not in filled or filled[folder] + item["bytes"] > size:
-            folders[folder].append([])
+    places = zip(items["folder"].to_pylist(), items["bytes"].to_pylist(), strict=True)
+    for row, (folder, more) in enumerate(places):
+        if folder not in filled or filled[folder] + more > size:
+            parts[folder].append([])
             filled[folder] = 0.0
-        folders[folder][-1].append(item)
-        filled[folder] += item["bytes"]
-    return [
-        {"name": f"dataset/{folder}part-{index:05d}.parquet", "items": part}
-        for folder, parts in sorted(folders.items())
-        for index, part in enumerate(parts)
-    ]
+        parts[folder][-1].append(row)
+        filled[folder] += more
+    names, rows, ends = [], [], [0]
+    for folder in sorted(parts):
+        for index, part in enumerate(parts[folder]):
+            names.append(f"dataset/{folder}part-{index:05d}.parquet")
+            rows += part
+            ends.append(len(rows))
+    ordered = items.take(pa.array(rows, pa.int64())).to_struct_array().combine_chunks()
+    lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), ordered)
+    return pa.table({"name": pa.array(names, pa.string()), "items": lists})
 
 
 class WritePart:
@@ -219,13 +230,14 @@ def _not_planned(clip: Row) -> Row:
     }
 
 
-def reconcile(output: Storage, items: list[Row]) -> None:
+def reconcile(output: Storage, items: pa.Table) -> None:
     """Check by id that the dataset holds exactly the rows accounted for.
 
     Raises:
         RunError: it does not; it is removed.
     """
-    expected = Counter(i for item in items for i in (item["edit_ids"] or [item["clip_row"]]))
+    ids = zip(items["edit_ids"].to_pylist(), items["clip_row"].to_pylist(), strict=True)
+    expected = Counter(name for edits, clip in ids for name in edits or [clip])
     found = Counter(
         row_id
         for name in output.find("dataset", ".parquet")

@@ -1,6 +1,7 @@
 """A page of before and after, for people who would rather look than read."""
 
 from collections import Counter
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -29,19 +30,38 @@ def write_report(output: Storage, most: int) -> None:
     """
     output.remove("report")
     counts: Counter[str] = Counter()
+    chosen: dict[str, set[str]] = {}
+    for name in output.find("dataset", ".parquet"):
+        rows = output.read_table(name, ["row_id", "status"])
+        for row_id, status in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+            before = counts["ok"] if status == "ok" else counts.total() - counts["ok"]
+            if before < most:
+                chosen.setdefault(name, set()).add(row_id)
+            counts[status] += 1
     edits: list[dict[str, Any]] = []
     others: list[Row] = []
-    for name in output.find("dataset", ".parquet"):
-        for row in output.read_table(name, COLUMNS).to_pylist():
-            counts[row["status"]] += 1
-            if row["status"] == "ok" and len(edits) < most:
+    for name, wanted in chosen.items():
+        for row in _rows(output, name, wanted):
+            if row["status"] == "ok":
                 edits.append(_write_clips(output, row))
-            elif row["status"] != "ok" and len(others) < most:
+            else:
                 others.append(row)
     template = files("pipelines").joinpath("report.html.j2").read_text(encoding="utf-8")
     page = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(template)
     html = page.render(counts=counts, edits=edits, others=others, total=counts.total())
     output.write("report/index.html", html.encode())
+
+
+def _rows(output: Storage, name: str, wanted: set[str]) -> Iterator[Row]:
+    """Some rows of a file of the dataset, which as a whole may be larger than the memory."""
+    left = len(wanted)
+    for batch in output.batches(name, COLUMNS, rows=16):
+        for row in batch.to_pylist():
+            if row["row_id"] in wanted:
+                yield row
+                left -= 1
+        if not left:
+            return
 
 
 def _write_clips(output: Storage, row: Row) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
@@ -151,3 +152,10 @@ def rows_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table
     """Rows as a table of `schema`; missing columns become null."""
     columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def unique(table: pa.Table, key: str) -> pa.Table:
+    """The first row of every value of `key`, in order."""
+    numbered = pa.table({"key": table[key], "row": np.arange(len(table))})
+    first = numbered.group_by("key", use_threads=False).aggregate([("row", "first")])
+    return table.take(first["row_first"])

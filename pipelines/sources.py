@@ -5,7 +5,8 @@ import logging
 import math
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import InputError
 from pipelines.ids import content_id, source_row_id
-from pipelines.schema import SOURCES, TAKEN, with_extras
+from pipelines.schema import SOURCES, TAKEN, rows_table, with_extras
 from pipelines.storage import Storage, filesystem
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ VIDEO = (
 # Audio files among videos are taken too: they end as failed rows instead of vanishing.
 AUDIO = (".aac", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav")
 MANIFEST = (".parquet", ".jsonl", ".ndjson", ".csv")
+AT_ONCE = 10_000  # rows; a long manifest is never Python objects as a whole
 KNOWN = ("uri", "id", "caption", "targets", "mask_uri", "start_seconds")
 
 
@@ -97,7 +99,7 @@ def _from_paths(
     if ignored:
         counts = ", ".join(f"{count} {suffix}" for suffix, count in ignored.most_common(5))
         log.warning("input %s: %d files are no videos (%s)", uri, ignored.total(), counts)
-    return pa.Table.from_pylist(_named(kept), schema=with_extras(SOURCES, pa.schema([])))
+    return _named(kept).cast(with_extras(SOURCES, pa.schema([])))
 
 
 def _from_manifest(fs: Any, uri: str, path: str) -> pa.Table:
@@ -107,9 +109,9 @@ def _from_manifest(fs: Any, uri: str, path: str) -> pa.Table:
             f"manifest {uri}: no column 'uri'; it has {', '.join(table.column_names) or 'none'}"
         )
     folder = posixpath.dirname(path)
-    known = table.select([name for name in KNOWN if name in table.column_names]).to_pylist()
-    rows = [_source(row, fs, folder) for row in known]
-    _check_ids(rows, uri)
+    known = table.select([name for name in KNOWN if name in table.column_names])
+    rows = (row for batch in known.to_batches(AT_ONCE) for row in batch.to_pylist())
+    base = _named(_with_ids(uri, (_source(row, fs, folder) for row in rows)))
 
     extras = {}
     for name in table.column_names:
@@ -122,7 +124,6 @@ def _from_manifest(fs: Any, uri: str, path: str) -> pa.Table:
         # A column of nothing but nulls has no type that other readers would accept.
         extras[kept] = column.cast(pa.string()) if pa.types.is_null(column.type) else column
     fields = pa.schema([(name, column.type) for name, column in extras.items()])
-    base = pa.Table.from_pylist(_named(rows), schema=SOURCES)
     return pa.Table.from_arrays(
         [*base.columns, *extras.values()], schema=with_extras(SOURCES, fields)
     )
@@ -261,18 +262,22 @@ def _targets(value: Any, problems: list[str]) -> list[str] | None:
     return value or None
 
 
-def _named(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _named(rows: Iterable[dict[str, Any]]) -> pa.Table:
     """Sets source_row: from the row alone, and from how many equal rows come before it."""
     before = Counter[str]()
-    named = []
-    for row in rows:
-        name = source_row_id(row)
-        named.append(row | {"source_row": content_id(row=name, before=before[name])})
-        before[name] += 1
-    return named
+    tables = [SOURCES.empty_table()]
+    left = iter(rows)
+    while some := list(islice(left, AT_ONCE)):
+        for row in some:
+            name = source_row_id(row)
+            row["source_row"] = content_id(row=name, before=before[name])
+            before[name] += 1
+        tables.append(rows_table(some, SOURCES))
+    return pa.concat_tables(tables)
 
 
-def _check_ids(rows: Iterable[Mapping[str, Any]], uri: str) -> None:
+def _with_ids(uri: str, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Pass rows on; an id that is used twice ends it."""
     named: dict[str, str] = {}
     for number, row in enumerate(rows, start=1):
         first = named.setdefault(row["source_id"], row["source_uri"])
@@ -281,3 +286,4 @@ def _check_ids(rows: Iterable[Mapping[str, Any]], uri: str) -> None:
                 f"manifest {uri}, row {number}: id {row['source_id']!r} already names {first!r}, "
                 f"not {row['source_uri']!r}; an id belongs to one video"
             )
+        yield row

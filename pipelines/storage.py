@@ -140,6 +140,24 @@ class Storage:
             self.path(name), columns=columns, filters=filters, filesystem=self.arrow
         )
 
+    def read_folder(self, folder: str, columns: list[str]) -> pa.Table | None:
+        """All Parquet files of a folder as one table, None if there are none.
+
+        Each row's file is in the column `file`.
+        """
+        tables = [
+            (table := self.read_table(name, columns)).append_column(
+                "file", pa.array([name]).take(pa.array([0] * len(table), pa.int32()))
+            )
+            for name in self.files(folder, ".parquet")
+        ]
+        return pa.concat_tables(tables) if tables else None
+
+    def batches(self, name: str, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+        """One Parquet file, so many rows at a time."""
+        with self.arrow.open_input_file(self.path(name)) as file:
+            yield from pq.ParquetFile(file).iter_batches(batch_size=rows, columns=columns)
+
     def read_schema(self, name: str) -> pa.Schema:
         """The columns of one Parquet file."""
         return pq.read_schema(self.path(name), filesystem=self.arrow)

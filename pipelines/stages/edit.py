@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from collections.abc import Collection
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -144,10 +145,13 @@ def made_by(config: Config, revision: str) -> Row:
 
 def commit_edits(output: Storage, edits: list[Row]) -> Row:
     """Write the edits of a clip as one file, named by them; returns what became of them."""
-    name = content_id(edits=sorted(edit["edit_id"] for edit in edits))
-    return outcome(edits) | {
-        "problem": output.commit_table(f"edits/{name}.parquet", rows_table(edits, EDITS))
-    }
+    name = edits_file([edit["edit_id"] for edit in edits])
+    return outcome(edits) | {"problem": output.commit_table(name, rows_table(edits, EDITS))}
+
+
+def edits_file(edit_ids: Collection[str]) -> str:
+    """The file that holds exactly these edits, below the output."""
+    return f"edits/{content_id(edits=sorted(edit_ids))}.parquet"
 
 
 def read_clip(output: Storage, file: str, row_id: str) -> Row:

@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from pipelines import bounded
+from pipelines.bounded import Work
 from pipelines.cluster import cluster
 from pipelines.config import load_config
 from pipelines.encode import encode_video
@@ -58,6 +61,36 @@ def reasons(rows):
         row["target_prompt"] or row["source_uri"]: (row["error_stage"], row["error_type"])
         for row in failed.to_dict("records")
     }
+
+
+def portions(items, first_rows, most_rows, seconds, monkeypatch):
+    """Sizes of portions and blocks when an item takes so many seconds of a worker's time."""
+    clock = [0.0]
+    monkeypatch.setattr(bounded.time, "monotonic", lambda: clock[0])
+    work = Work("edit", "clip_row", None, 2, lambda items: first_rows, most_rows, None, None)
+    found = []
+    for portion, rows in bounded._shards(work, pa.table({"item": range(items)}), most_rows):
+        found.append((len(portion), rows))
+        clock[0] += len(portion) * seconds / work.workers
+    assert sum(size for size, _ in found) == items
+    return found
+
+
+def test_little_work_is_one_portion(monkeypatch):
+    assert portions(2000, 1, 4096, 60.0, monkeypatch) == [(2000, 1)]
+    assert portions(100_000, 64, 64, 0.1, monkeypatch) == [(100_000, 64)]
+    assert portions(0, 1, 4096, 60.0, monkeypatch) == []
+
+
+def test_much_work_of_no_length_goes_in_large_blocks(monkeypatch):
+    # 16 clips to see that one takes 10 ms: 1,000 make ten seconds
+    assert portions(100_000, 1, 4096, 0.01, monkeypatch) == [(16, 1), (99_984, 1000)]
+    assert portions(100_000, 1, 4096, 0.001, monkeypatch) == [(16, 1), (99_984, 4096)]
+
+
+def test_much_long_work_goes_one_by_one_in_portions_of_bounded_size(monkeypatch):
+    found = portions(5000, 1, 4096, 60.0, monkeypatch)
+    assert found == [(16, 1), (2000, 1), (2000, 1), (984, 1)]
 
 
 def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):

@@ -8,6 +8,7 @@ from pipelines.schema import (
     conform,
     extras_of,
     rows_table,
+    unique,
     with_extras,
 )
 
@@ -30,3 +31,12 @@ def test_extras_follow_the_schema():
     extras = pa.schema([("label", pa.string()), ("n", pa.int8())])
     for schema in (SOURCES, CLIPS, DATASET):
         assert extras_of(with_extras(schema, extras)) == extras
+
+
+def test_unique_keeps_the_first_row_of_every_value_in_order():
+    table = pa.table({"key": ["b", "a", "b", None, "a", None], "row": range(6)})
+    assert unique(table, "key").to_pylist() == [
+        {"key": "b", "row": 0},
+        {"key": "a", "row": 1},
+        {"key": None, "row": 3},
+    ]

@@ -1,0 +1,71 @@
+"""Which edits are done already, told from names where names tell it."""
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.edit import committed, pending
+from pipelines.plan import by_clip, write_plan
+from pipelines.schema import EDITS, PLAN, rows_table
+from pipelines.stages.edit import commit_edits, edits_file
+from pipelines.storage import Storage
+
+
+def planned(clip, *targets):
+    common = {"clip_row": clip, "clip_file": "clips/a.parquet", "source_prompt": "a cat"}
+    return [common | {"edit_id": f"{clip}-{t}", "target_prompt": t, "seed": 0} for t in targets]
+
+
+def done(*edit_ids):
+    return [{"edit_id": edit_id, "status": "ok"} for edit_id in edit_ids]
+
+
+@pytest.fixture
+def output(tmp_path):
+    return Storage(str(tmp_path))
+
+
+def plan_of(output, *rows):
+    table = rows_table(list(rows), PLAN)
+    write_plan(output, table, {row["clip_row"] for row in rows})
+    return table
+
+
+def test_a_clip_is_one_item_with_all_that_is_left_of_its_edits(output):
+    rows = [*planned("1", "x", "y"), *planned("2", "x")]
+    plan_of(output, *rows)
+    assert pending(output)["edit_ids"].to_pylist() == [["1-x", "1-y"], ["2-x"]]
+    commit_edits(output, done("1-y"))
+    assert pending(output)["edit_ids"].to_pylist() == [["1-x"], ["2-x"]]
+    commit_edits(output, done("1-x"))
+    commit_edits(output, done("2-x"))
+    assert len(pending(output)) == 0
+
+
+def test_items_keep_the_plan_s_order_and_what_belongs_together(output):
+    plan = plan_of(output, *planned("b", "y", "x"), *planned("a", "z"))
+    first, second = by_clip(plan).to_pylist()
+    assert (first["clip_row"], first["target_prompts"]) == ("b", ["y", "x"])
+    assert first["edit_ids"] == ["b-y", "b-x"] and first["seeds"] == [0, 0]
+    assert (second["clip_row"], second["edit_ids"]) == ("a", ["a-z"])
+
+
+def test_files_that_hold_a_clip_s_edits_are_known_by_name(output, monkeypatch):
+    plan = plan_of(output, *planned("1", "x", "y"))
+    commit_edits(output, done("1-y", "1-x"))
+    monkeypatch.setattr(Storage, "read_table", None)
+    name = edits_file(["1-x", "1-y"])
+    assert committed(output, plan) == {"1-x": name, "1-y": name}
+
+
+def test_edits_that_are_committed_in_parts_are_found(output):
+    rows = planned("1", "x", "y", "z")
+    commit_edits(output, done("1-x", "1-y"))
+    plan = plan_of(output, *rows)
+    assert committed(output, plan).keys() == {"1-x", "1-y"}
+    commit_edits(output, done("1-z"))
+    assert committed(output, plan) == {
+        "1-x": edits_file(["1-x", "1-y"]),
+        "1-y": edits_file(["1-x", "1-y"]),
+        "1-z": edits_file(["1-z"]),
+    }
+    assert pq.read_schema(output.path(edits_file(["1-z"]))).names == EDITS.names
