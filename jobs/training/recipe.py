@@ -50,7 +50,9 @@ class DiffusionPhase(Phase):
     @model_validator(mode="after")
     def _fits(self) -> "DiffusionPhase":
         if self.stride and (self.frames - 1) * self.stride >= CLIP_FRAMES:
-            raise ValueError(f"{self.frames} frames with stride {self.stride} are no clip's part")
+            raise ValueError(
+                f"{self.frames} frames with stride {self.stride} are no part of {CLIP_FRAMES}"
+            )
         return self
 
 

@@ -2,13 +2,21 @@ import pytest
 import torch
 from torch import nn
 
-from jobs.training.diffusion import Bank, denoising_loss, fill_bank, silence_residuals
+from jobs.training.diffusion import (
+    Bank,
+    _frames,
+    _shown,
+    denoising_loss,
+    fill_bank,
+    silence_residuals,
+)
 from jobs.training.loop import fit
 from jobs.training.recipe import DiffusionPhase
 from jobs.training.workers import Worker
 from strmatch.miniature.model import make_clip, make_scheduler, make_unet, make_vae
-from strmatch.miniature.scenes import caption
+from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.tokenizer import make_tokenizer
+from strmatch.miniature.world import render
 
 TOKENIZER = make_tokenizer()
 
@@ -204,3 +212,26 @@ def test_a_shown_frame_is_clean_and_has_no_loss(bank):
     for step in range(8):
         assert float(loss(step, torch.Generator().manual_seed(step))) < 1e-4
     assert set(torch.cat(wrong).tolist()) == {0, 1, 2, 3}
+
+
+def test_shown_frames_are_the_first_unless_they_may_be_any(bank):
+    clean = torch.zeros(400, 4, 4, 2, 2)
+    generator = torch.Generator().manual_seed(0)
+    first = _shown(clean, phase(shown=0.5, shown_anywhere=0.0), generator)
+    assert 160 < first.sum() < 240 and not first[:, 1:].any()
+    mixed = _shown(clean, phase(shown=1.0, shown_anywhere=0.4), generator).float().mean(dim=0)
+    assert mixed.sum() == 1 and 0.6 < mixed[0] < 0.8  # 0.6 + 0.4 / 4
+    assert not _shown(clean[:, :, :1], phase(shown=1.0), generator).any()
+
+
+def test_a_stretch_of_a_clip_has_its_very_frames():
+    scenes = [sample_scene(seed) for seed in range(6)]
+    generator = torch.Generator().manual_seed(0)
+    stretches = _frames(scenes, phase(frames=3, stride=5), generator, "cpu")
+    whole = render(scenes).frames
+    firsts = set()
+    for stretch, clip in zip(stretches, whole, strict=True):
+        found = [i for i in range(6) if torch.equal(stretch, clip[i : i + 11 : 5])]
+        assert found
+        firsts.update(found)
+    assert len(firsts) > 1

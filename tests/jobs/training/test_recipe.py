@@ -35,6 +35,10 @@ def test_a_recipe_of_ones_own(tmp_path):
         ({"autoencoder": PHASE | {"steps": 0}}, "autoencoder.steps: .* greater than or equal to 1"),
         ({"image_tower": PHASE | {"lr": 1}}, "image_tower.lr: Extra inputs are not permitted"),
         ({"diffusion": [PHASE]}, "diffusion.0.frames: Field required"),
+        (
+            {"diffusion": [PHASE | {"frames": 4, "clips": 8, "stride": 6}]},
+            "diffusion.0: .*4 frames with stride 6 are no part of 16",
+        ),
         ({"prediction_type": "sample"}, "prediction_type: .*'v_prediction' or 'epsilon'"),
     ],
 )
