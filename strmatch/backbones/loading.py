@@ -96,23 +96,22 @@ def weights_revision(folder: Path) -> str:
 
 def _fetch(uri: str) -> Path:
     import fsspec
+    from filelock import FileLock
 
     cache = Path(os.environ.get("STRMATCH_CACHE", "~/.cache/strmatch")).expanduser()
     target = cache / hashlib.sha256(uri.encode()).hexdigest()[:16]
-    if target.is_dir():
-        return target
     cache.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=cache))
-    try:
-        filesystem, path = fsspec.url_to_fs(uri)
-        filesystem.get(path.rstrip("/") + "/", f"{partial}/", recursive=True)
-        partial.rename(target)
-    except Exception as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        if target.is_dir():  # another process was faster
+    with FileLock(f"{target}.lock"):  # the other editors of this machine wait
+        if target.is_dir():
             return target
-        raise WeightsError(f"cannot fetch weights from {uri}: {error}") from error
-    return target
+        partial = Path(tempfile.mkdtemp(dir=cache))
+        try:
+            filesystem, path = fsspec.url_to_fs(uri)
+            filesystem.get(path.rstrip("/") + "/", f"{partial}/", recursive=True)
+            return partial.rename(target)
+        except Exception as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise WeightsError(f"cannot fetch weights from {uri}: {error}") from error
 
 
 def _load_strictly(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
