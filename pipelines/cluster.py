@@ -4,14 +4,16 @@ import logging
 import os
 import signal
 import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import ray
 import ray.data
+from ray.autoscaler.sdk import request_resources
 
 from pipelines.config import Execution
 from pipelines.errors import RunError, last_line
@@ -59,11 +61,34 @@ def cluster(execution: Execution) -> Iterator[None]:
     state = logging.getLogger("ray.data._internal.execution.streaming_executor_state")
     state.setLevel(logging.CRITICAL)
     try:
+        _check_resources(execution)
         _check_workers()
         yield
     finally:
         if started:
             ray.shutdown()
+
+
+def _check_resources(execution: Execution) -> None:
+    """An editor has to fit on a machine that is there, or that an autoscaler brings in time."""
+    need = {"CPU": 1.0, "GPU": execution.gpus_per_editor or 0.0}
+    until = time.monotonic() + execution.wait_for_resources
+    while not any(_fits(need, node["Resources"]) for node in ray.nodes() if node["Alive"]):
+        if time.monotonic() >= until:
+            there = ", ".join(f"{ray.cluster_resources().get(name, 0):g} {name}" for name in need)
+            raise RunError(
+                f"no machine of the cluster ({there} in all) has the {need['GPU']:g} GPU and 1 CPU "
+                "of an editor: see execution.gpus_per_editor, and execution.wait_for_resources if "
+                "an autoscaler is to bring one"
+            )
+        request_resources(bundles=[need])
+        time.sleep(1.0)
+    if execution.wait_for_resources:
+        request_resources(bundles=[])
+
+
+def _fits(need: Mapping[str, float], there: Mapping[str, float]) -> bool:
+    return all(there.get(name, 0.0) >= amount for name, amount in need.items())
 
 
 def _check_workers() -> None:

@@ -89,6 +89,8 @@ class Execution(Section):
     """CPU threads of one editor. Null: the machine's cores shared among its editors."""
     ray_address: str | None = None
     """A Ray cluster to join. Null: $RAY_ADDRESS, else a cluster of this machine alone."""
+    wait_for_resources: float = Field(default=0.0, ge=0)
+    """Seconds to wait for an autoscaler to bring a machine that an editor fits on."""
     deadline: float = Field(default=3600.0, gt=0)
     """Seconds that a video's decoding, an annotation, or a clip with all its edits may take."""
     attempts: int = Field(default=3, ge=1)

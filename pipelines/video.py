@@ -33,7 +33,8 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf
 # Healthy files may end with a frame or two that no decoder delivers; the one before stands in.
 # Only frames that never come are excused: bytes that are not there, or do not decode, never are.
 TAIL_TOLERANCE = 2
-REMOTE_BLOCK = 2**20  # bytes a request; s3fs would fetch 50 MB each time the reading place jumps
+# Bytes a request. s3fs would fetch 50 MB each time the reading place jumps.
+SMALLEST_BLOCK, LARGEST_BLOCK, BLOCKS_OF_FILE = 2**16, 2**20, 32
 LONGEST_GAP = 86400.0  # seconds; damaged times beyond it make decord abort the whole process
 
 
@@ -260,7 +261,9 @@ def _open_file(uri: str, storage_options: dict[str, Any]) -> tuple[Any, str | No
 
             filesystem, path = url_to_fs(uri, **storage_options)
             if not isinstance(filesystem, LocalFileSystem):
-                return filesystem.open(path, "rb", block_size=REMOTE_BLOCK), None
+                share = (filesystem.size(path) or 0) // BLOCKS_OF_FILE
+                block = min(max(share, SMALLEST_BLOCK), LARGEST_BLOCK)
+                return filesystem.open(path, "rb", block_size=block), None
             uri = path
         if not stat.S_ISREG(os.stat(uri).st_mode):  # to open a pipe would wait for ever
             raise RowError("Unreadable", "is a folder or a device; list the files themselves")

@@ -1,8 +1,9 @@
 import pytest
 import ray
 
-from pipelines.cluster import Share, share
+from pipelines.cluster import Share, cluster, share
 from pipelines.config import load_config
+from pipelines.errors import RunError
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,11 @@ from pipelines.config import load_config
 def test_editors_never_hold_every_cpu(monkeypatch, resources, settings, work, expected):
     monkeypatch.setattr(ray, "cluster_resources", lambda: resources)
     assert share(load_config(assignments=settings).execution, work) == expected
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_an_editor_that_fits_on_no_machine_is_refused():
+    execution = load_config(assignments=["execution.gpus_per_editor=2"]).execution
+    reason = r"\(2 CPU, 1 GPU in all\) has the 2 GPU and 1 CPU of an editor"
+    with pytest.raises(RunError, match=reason), cluster(execution):
+        raise AssertionError("not reached")
