@@ -11,11 +11,15 @@ from pipelines.bounded import Work, carry_out
 from pipelines.cluster import share
 from pipelines.config import Config
 from pipelines.plan import by_clip, read_plan
+from pipelines.schema import rows_table, unique
 from pipelines.stages.base import Row
 from pipelines.stages.edit import EditClip, Editor, commit_edits, edits_file, made_by
 from pipelines.storage import Storage
 from pipelines.watch import Watch
 
+EDIT_FILES = pa.schema([("edit_id", pa.string()), ("file", pa.string()), ("bytes", pa.float64())])
+"""Which file below the output holds an edit, and the edit's share of its bytes."""
+CLIPS_AT_ONCE = 10_000
 MOST_CLIPS = 4096
 """Of a block, where an editor takes next to no time."""
 
@@ -65,21 +69,26 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
 def pending(output: Storage) -> pa.Table:
     """Work items, one a clip: the planned edits that edits/ does not hold."""
     plan = read_plan(output)
-    done = pa.array(list(committed(output, plan)), pa.string())
-    return by_clip(plan.filter(pc.invert(pc.is_in(plan["edit_id"], done))))
+    done = committed(output, plan)
+    return by_clip(plan.filter(pc.invert(pc.is_in(plan["edit_id"], done["edit_id"]))))
 
 
-def committed(output: Storage, plan: pa.Table) -> dict[str, str]:
-    """Every committed edit's id and the file that holds it."""
-    files = set(output.files("edits", ".parquet"))
-    edits: dict[str, str] = {}
-    # Most files hold all edits of a clip, and their names say so. A hundred thousand are not read.
-    for ids in by_clip(plan)["edit_ids"].to_pylist():
-        name = edits_file(ids)
-        if name in files:
-            files.remove(name)
-            edits.update(dict.fromkeys(ids, name))
-    for name in sorted(files):
-        for edit_id in output.read_table(name, ["edit_id"])["edit_id"].to_pylist():
-            edits.setdefault(edit_id, name)
-    return edits
+def committed(output: Storage, plan: pa.Table) -> pa.Table:
+    """Every committed edit once, as a table of `EDIT_FILES`."""
+    sizes = output.sizes("edits", ".parquet")
+    tables = [EDIT_FILES.empty_table()]
+    # Most files hold all edits of a clip, and their names say so: a hundred thousand are not read.
+    for clips in by_clip(plan).to_batches(CLIPS_AT_ONCE):
+        named = ((edits_file(ids), ids) for ids in clips["edit_ids"].to_pylist())
+        found = (_held(name, ids, sizes.pop(name)) for name, ids in named if name in sizes)
+        tables.append(rows_table([row for rows in found for row in rows], EDIT_FILES))
+    for name, size in sizes.items():
+        ids = output.read_table(name, ["edit_id"])["edit_id"].to_pylist()
+        tables.append(rows_table(_held(name, ids, size), EDIT_FILES))
+    return unique(pa.concat_tables(tables), "edit_id")
+
+
+def _held(name: str, edit_ids: list[str], size: int) -> list[Row]:
+    """The edits of a file as rows of `EDIT_FILES`."""
+    each = size / len(edit_ids)
+    return [{"edit_id": edit_id, "file": name, "bytes": each} for edit_id in edit_ids]

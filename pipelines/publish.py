@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
@@ -79,9 +80,9 @@ def account(output: Storage, folders: Sequence[str] = ()) -> tuple[pa.Table, pa.
     plan = read_plan(output)
     planned = by_clip(plan)
     edits = committed(output, plan)
-    missing = sum(edit_id not in edits for edit_id in plan["edit_id"].to_pylist())
-    if missing:
-        raise RunError(f"{missing} planned edits have no result; the same command makes them")
+    missing = plan.filter(pc.invert(pc.is_in(plan["edit_id"], edits["edit_id"])))
+    if len(missing):
+        raise RunError(f"{len(missing)} planned edits have no result; the same command makes them")
     strangers = planned.filter(pc.invert(pc.is_in(planned["clip_row"], clips["row_id"])))
     if len(strangers):
         raise RunError(f"the plan names {len(strangers)} clips that clips/ does not hold")
@@ -92,17 +93,21 @@ def account(output: Storage, folders: Sequence[str] = ()) -> tuple[pa.Table, pa.
     duplicate = pc.and_(pc.and_(without, edited), pc.equal(clips["status"], "ok"))
     clips = clips.filter(pc.invert(duplicate))
     theirs = planned.take(pc.index_in(clips["row_id"], planned["clip_row"]))
-    lists = {name: [v or [] for v in theirs[name].to_pylist()] for name in LISTS}
-    files = [[edits[edit_id] for edit_id in ids] for ids in lists["edit_ids"]]
-    sizes, together = output.sizes("edits", ".parquet"), Counter(edits.values())
-    size = [
-        own * max(len(names), 1) + sum(sizes[name] / together[name] for name in names)
-        for own, names in zip(clips["bytes"].to_pylist(), files, strict=True)
-    ]
-    columns = {"clip_file": clips["file"], "clip_row": clips["row_id"], "edit_files": files}
-    columns |= lists | {"source_prompt": theirs["source_prompt"]}
-    columns |= {"folder": _folders(clips, folders), "bytes": size}
+    lists = {name: _no_nulls(theirs[name].combine_chunks()) for name in LISTS}
+    ends = lists["edit_ids"].offsets
+    held = edits.take(pc.index_in(lists["edit_ids"].values, edits["edit_id"]))
+    summed = np.append(0.0, held["bytes"].to_numpy().cumsum())[ends.to_numpy()]
+    copies = np.diff(ends.to_numpy()).clip(min=1)
+    columns = {"clip_file": clips["file"], "clip_row": clips["row_id"]}
+    columns |= {"source_prompt": theirs["source_prompt"], "folder": _folders(clips, folders)}
+    columns |= lists
+    columns |= {"edit_files": pa.ListArray.from_arrays(ends, held["file"].combine_chunks())}
+    columns |= {"bytes": clips["bytes"].to_numpy() * copies + np.diff(summed)}
     return pa.table({name: columns[name] for name in ITEMS.names}, schema=ITEMS), extras
+
+
+def _no_nulls(lists: pa.ListArray) -> pa.ListArray:
+    return pa.ListArray.from_arrays(lists.offsets, lists.values)
 
 
 def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema]:
@@ -117,7 +122,7 @@ def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema
         raise RunError(f"output {output} holds no clips: annotate first")
     names = found["file"].to_pylist()
     rows = Counter(names)
-    found = found.append_column("bytes", pa.array([sizes[n] / rows[n] for n in names]))
+    found = found.append_column("bytes", pa.array([sizes[name] / rows[name] for name in names]))
     found = unique(found, "row_id")
     keys = pa.table(
         {

@@ -107,6 +107,7 @@ class Run:
             raise RunError(f"{name} stopped: {last_line(error)}") from error
         except OSError as error:
             raise RunError(f"{name} stopped: {error}") from error
+        pa.default_memory_pool().release_unused()
         seconds = round(time.perf_counter() - started, 3)
         self.record["phases"][name] = {"seconds": seconds, **counts}
         self._save()

@@ -19,6 +19,10 @@ def done(*edit_ids):
     return [{"edit_id": edit_id, "status": "ok"} for edit_id in edit_ids]
 
 
+def files_of(output, plan):
+    return {row["edit_id"]: row["file"] for row in committed(output, plan).to_pylist()}
+
+
 @pytest.fixture
 def output(tmp_path):
     return Storage(str(tmp_path))
@@ -54,16 +58,16 @@ def test_files_that_hold_a_clip_s_edits_are_known_by_name(output, monkeypatch):
     commit_edits(output, done("1-y", "1-x"))
     monkeypatch.setattr(Storage, "read_table", None)
     name = edits_file(["1-x", "1-y"])
-    assert committed(output, plan) == {"1-x": name, "1-y": name}
+    assert files_of(output, plan) == {"1-x": name, "1-y": name}
 
 
 def test_edits_that_are_committed_in_parts_are_found(output):
     rows = planned("1", "x", "y", "z")
     commit_edits(output, done("1-x", "1-y"))
     plan = plan_of(output, *rows)
-    assert committed(output, plan).keys() == {"1-x", "1-y"}
+    assert files_of(output, plan).keys() == {"1-x", "1-y"}
     commit_edits(output, done("1-z"))
-    assert committed(output, plan) == {
+    assert files_of(output, plan) == {
         "1-x": edits_file(["1-x", "1-y"]),
         "1-y": edits_file(["1-x", "1-y"]),
         "1-z": edits_file(["1-z"]),
