@@ -28,7 +28,8 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
     """Write the dataset anew; yields one row a file, with its rows by status.
 
     Raises:
-        RunError: rows are missing, doubled or unplanned. Nothing stays published then.
+        RunError: rows are missing, doubled or unplanned, and nothing stays published; or a file
+            cannot be written.
     """
     folders = config.publish.partition_by
     items, extras = account(output, folders)
@@ -39,7 +40,10 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
         .repartition(target_num_rows_per_block=1)
         .map(WritePart(output, with_extras(DATASET, schema)), num_cpus=1)
     )
-    yield from written.iter_rows()
+    for part in written.iter_rows():
+        if part["problem"] is not None:
+            raise RunError(part["problem"])
+        yield part
     reconcile(output, items)
 
 
@@ -191,9 +195,11 @@ class WritePart:
         rows = [row for item in items for row in _rows(item, clips[item["clip_row"]], edits)]
         each = sum(item["bytes"] for item in items) / len(rows)
         table = rows_table(rows, self.schema)
-        self.output.write_table(part["name"], table, max(1, int(ROW_GROUP / max(each, 1))))
+        row_group = max(1, int(ROW_GROUP / max(each, 1)))
+        problem = self.output.commit_table(part["name"], table, row_group)
         counts = Counter(row["status"] for row in rows)
-        return {"rows": len(rows), **{s: counts[s] for s in ("ok", "rejected", "failed")}}
+        statuses = {status: counts[status] for status in ("ok", "rejected", "failed")}
+        return {"rows": len(rows), **statuses, "problem": problem}
 
     def _read(self, key: str, places: list[tuple[str, str]]) -> dict[str, Row]:
         """Rows by their `key`, every file read once."""

@@ -1,0 +1,71 @@
+"""Runs on a disk that is too small, continued when it has grown. Needs root, for a tmpfs.
+
+`python -m tests.faults.full_disk --help`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.faults.harness import SETTINGS, rows_of, write_input
+
+
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[None]:
+    """A file system of `size` bytes at `folder`."""
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs"]
+    subprocess.run(["mount", *options, str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def run(manifest: Path, output: Path) -> tuple[int, str]:
+    """`strmatch run`: its exit code, and the last line that it printed."""
+    command = [sys.executable, "-m", "jobs.cli", "run"]
+    command += ["--input", str(manifest), "--output", str(output)]
+    for setting in SETTINGS:
+        command += ["--set", setting]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return ended.returncode, ended.stdout.strip().rsplit("\n", 1)[-1]
+
+
+def fill(shares: list[float], folder: Path) -> list[dict[str, Any]]:
+    """For each share of the space that a run takes: how it ended there, and when it had enough."""
+    manifest, whole = write_input(folder / "in"), folder / "whole"
+    run(manifest, whole)
+    expected = rows_of(whole)
+    space = sum(path.stat().st_blocks * 512 for path in whole.rglob("*"))
+    found = []
+    for share in shares:
+        disk = folder / f"disk{share}"
+        with small_disk(disk, int(share * space)):
+            code, line = run(manifest, disk / "out")
+            subprocess.run(["mount", "-o", f"remount,size={10 * space}", str(disk)], check=True)
+            again, _ = run(manifest, disk / "out")
+            same = rows_of(disk / "out") == expected
+        found.append({"share": share, "exit": code, "said": line, "then": again, "same": same})
+        print(json.dumps(found[-1]), flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.02, 0.2, 0.4, 0.6, 0.8, 0.95])
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = fill(options.shares, Path(folder))
+    if not all(row["exit"] and not row["then"] and row["same"] for row in found):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
