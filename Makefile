@@ -6,9 +6,12 @@ READY := .venv/.ready
 # of `make faults`
 FAULTS ?= 100
 SEED ?= 0
+# of `make scale`
+ROWS ?= 100000
+# where either writes its figures
 JSON ?=
 
-.PHONY: install demo test faults lint format
+.PHONY: install demo test faults scale lint format
 .DEFAULT_GOAL := install
 
 install: $(READY)
@@ -29,6 +32,9 @@ test: install
 
 faults: install
 	$(BIN)/python -m tests.faults.harness --faults $(FAULTS) --seed $(SEED) $(if $(JSON),--json $(JSON))
+
+scale: install
+	$(BIN)/python -m tests.scale.harness --rows $(ROWS) $(if $(JSON),--json $(JSON))
 
 lint: install
 	$(BIN)/ruff check .

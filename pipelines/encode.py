@@ -13,6 +13,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 # gives different pixels from run to run, and so does x264 with its macroblock tree.
 EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
+FASTEST = 1000.0  # frames a second
 CODECS = {"yuv420p": "libx264", "yuv444p": "libx264", "rgb24": "libx264rgb"}
 
 
@@ -29,8 +30,8 @@ def encode_video(
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size or frames.dtype != np.uint8:
         raise ValueError(f"frames: want uint8 (f, H, W, 3), got {frames.dtype} {frames.shape}")
-    if not 0 < fps < 1000:
-        raise ValueError(f"fps: want a number between 0 and 1000, got {fps}")
+    if not 0 < fps < FASTEST:
+        raise ValueError(f"fps: want a number between 0 and {FASTEST:g}, got {fps}")
     if not 0 <= crf <= 51:
         raise ValueError(f"crf: want 0 to 51, got {crf}")
     if pixel_format not in CODECS:

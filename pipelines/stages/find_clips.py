@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines import ids, masks
 from pipelines.config import Clip
-from pipelines.encode import encode_video
+from pipelines.encode import FASTEST, encode_video
 from pipelines.errors import RowError
 from pipelines.schema import CLIPS, SOURCES
 from pipelines.stages.base import Row, failure
@@ -96,7 +96,7 @@ def find_spans(video: Video, start: float | None, clip: Clip) -> list[tuple[floa
     not even one fits, the frames are taken closer together, down to every single one.
 
     Raises:
-        RowError: TooShort, fewer frames than a clip has.
+        RowError: TooShort, fewer frames than a clip has; DecodeFailed, no rate of frames.
     """
     first, n, last = start or 0.0, clip.num_frames, float(video.timestamps[-1])
     left = int(np.sum(video.timestamps >= first - ROUNDING))
@@ -106,6 +106,10 @@ def find_spans(video: Video, start: float | None, clip: Clip) -> list[tuple[floa
         )
     fps = video.fps / clip.stride if clip.stride else min(clip.fps, video.fps)
     fps = round(max(fps, (n - 1) / (last - first)), 6)
+    if fps >= FASTEST:
+        raise RowError(
+            "DecodeFailed", f"says that {fps:g} frames a second are shown; encode it again"
+        )
     if start is not None:
         return [(start, fps)]
     reach = (n - 1) / fps

@@ -57,6 +57,11 @@ def test_a_video_shorter_than_a_clip_says_how_short():
         find_spans(Times(8, 8), 0.5, clip_config())
 
 
+def test_a_damaged_rate_is_no_rate():
+    with pytest.raises(RowError, match="1.29056e.06 frames a second are shown"):
+        find_spans(Times(40, 1_290_557), None, clip_config("clip.stride=1"))
+
+
 def test_the_frame_on_the_screen_is_taken():
     steady = np.arange(50) / 25
     assert frame_indices(steady, 0.0, 8.0, 5).tolist() == [0, 3, 6, 9, 12]
