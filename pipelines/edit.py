@@ -20,6 +20,8 @@ from pipelines.watch import Watch
 EDIT_FILES = pa.schema([("edit_id", pa.string()), ("file", pa.string()), ("bytes", pa.float64())])
 """Which file below the output holds an edit, and the edit's share of its bytes."""
 CLIPS_AT_ONCE = 10_000
+MANY_CLIPS = 20
+"""An editor's, of which one more or less makes no difference."""
 MOST_CLIPS = 4096
 """Of a block, where an editor takes next to no time."""
 
@@ -31,13 +33,18 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
         part = share(config.execution, len(items))
         execution = config.execution.model_copy(update={"torch_threads": part.threads})
         placed = config.model_copy(update={"execution": execution})
+        # With a clip at hand no editor waits for the scheduler; with few clips it would rather be
+        # another editor's.
+        waiting = int(len(items) >= MANY_CLIPS * part.editors)
         return (
             ray.data.from_arrow(items)
             .repartition(target_num_rows_per_block=rows)
             .map(
                 EditClip,
                 fn_constructor_args=(placed, output, editor, revision, watch),
-                compute=ActorPoolStrategy(size=part.editors, max_tasks_in_flight_per_actor=1),
+                compute=ActorPoolStrategy(
+                    size=part.editors, max_tasks_in_flight_per_actor=waiting + 1
+                ),
                 num_gpus=part.gpus,
                 num_cpus=part.cpus,
                 # An editor that died is built again, but what it died with is not repeated here:
@@ -57,7 +64,6 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
         key="clip_row",
         pending=lambda: pending(output),
         workers=share(config.execution, MOST_CLIPS).editors,
-        # An editor takes the next clip when it is done with the last.
         first_rows=lambda clips: 1,
         most_rows=MOST_CLIPS,
         chain=chain,
