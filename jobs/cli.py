@@ -1,6 +1,5 @@
 """The command `strmatch`."""
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -9,9 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
 
+from jobs import logs
 from pipelines.config import load_config, to_yaml
 from pipelines.errors import RunError
 
@@ -75,18 +73,17 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @app.callback()
-def main() -> None:
+def main(
+    log_format: Annotated[
+        logs.LogFormat, typer.Option(help="For a person, or one JSON line an event.")
+    ] = "text",
+) -> None:
     """Edit videos at dataset scale with STR-Match.
 
     Example: strmatch run --input videos/ --output runs/first
     """
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of loading small local files
-    handler = RichHandler(
-        console=Console(stderr=True), show_path=False, show_level=False, log_time_format="%X"
-    )
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
-    for noisy in ("ray", "httpx", "filelock", "botocore", "s3fs", "fsspec"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logs.start(log_format)
 
 
 @app.command()

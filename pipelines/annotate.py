@@ -11,7 +11,7 @@ from pipelines.bounded import Work, carry_out
 from pipelines.cluster import MOST_ROWS, cpus, rows_per_block
 from pipelines.config import Config
 from pipelines.schema import CLIPS, OUTCOME, conform, extras_of, rows_table, with_extras
-from pipelines.stages.base import Row, Stage, outcome
+from pipelines.stages.base import FAILURES, Row, Stage, outcome
 from pipelines.stages.caption import Caption
 from pipelines.stages.find_clips import FindClips, failed_source
 from pipelines.stages.target import Target
@@ -25,11 +25,11 @@ COMMITTED = pa.schema(
         ("clips", pa.int64()),
         ("ok", pa.int64()),
         ("failed", pa.int64()),
-        ("errors", pa.list_(pa.string())),
+        ("failures", FAILURES),
         ("problem", pa.string()),
     ]
 )
-"""What became of a block: counts, and why it could not be written."""
+"""What became of a block: counts, what failed, and why it could not be written."""
 
 
 def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row]:
@@ -113,6 +113,6 @@ class CommitClips:
         sources = set(table["source_row"].to_pylist())
         name = ids.content_id(rows=sorted(table["row_id"].to_pylist()), sources=sorted(sources))
         problem = self.output.commit_table(f"clips/{name}.parquet", table, row_group_size=8)
-        rows = table.select([*OUTCOME, "level"]).to_pylist()
+        rows = table.select([*OUTCOME, "row_id", "level"]).to_pylist()
         counts = {"sources": len(sources), "clips": sum(r["level"] == "clip" for r in rows)}
         return pa.Table.from_pylist([counts | outcome(rows) | {"problem": problem}], COMMITTED)

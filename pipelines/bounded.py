@@ -18,6 +18,7 @@ import pyarrow as pa
 import ray.data
 from ray.exceptions import RayError, RayTaskError
 
+from pipelines import telemetry
 from pipelines.config import Execution
 from pipelines.errors import RowError, RunError
 from pipelines.stages.base import Row, failure
@@ -67,6 +68,7 @@ def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row
             gc.collect()
             together = together or rows > 1
         left, largest = work.pending(), 1
+        telemetry.retried(work.phase, left[work.key].to_pylist())
     for index in range(len(left)):
         yield from _alone(work, left.slice(index, 1), output, execution)
 

@@ -20,7 +20,9 @@ class Breaker:
         self.error = ""
 
     def see(self, row: Row) -> None:
-        """Look at what one committed file holds: counts `ok` and `failed`, and `errors`.
+        """Look at what one committed file holds: counts `ok` and `failed`, and `failures`.
+
+        What decoding finds wrong is the video's fault, and says nothing about the others.
 
         Raises:
             RunError: it is time to stop; names the cause.
@@ -29,7 +31,10 @@ class Breaker:
         self.failed += row["failed"]
         if row["ok"]:
             self.alike = 0
-        for error in row["errors"]:
+        for failure in row["failures"]:
+            if failure["error_stage"] == "decode":
+                continue
+            error = "{error_stage}: {error_type}: {error_message}".format(**failure)
             self.alike = self.alike + 1 if error == self.error else 1
             self.error = error
         if self.alike >= ALIKE:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import ray
 
-from pipelines import annotate, edit, plan, plugins, publish
+from pipelines import annotate, edit, plan, plugins, publish, telemetry
 from pipelines.breaker import Breaker
 from pipelines.busy import Busy
 from pipelines.cluster import share
@@ -66,13 +66,14 @@ class Run:
             counts.update(clips=0, ok=0, failed=0)
             editor = plugins.find_editor(self.config)
             total, busy = len(edit.pending(self.output)), Busy()
+            editors = share(self.config.execution, total).editors
             edits = edit.edit(self.output, self.config, editor, self.revision)
             for row in progress(self._watched("edit", edits), "edit", total):
                 counts["clips"] += 1
                 counts["ok"] += row["ok"]
                 counts["failed"] += row["failed"]
                 busy.see(row)
-            editors = share(self.config.execution, total).editors
+                telemetry.busy(busy.share(editors))
             counts["busy_percent"] = round(100 * busy.share(editors))
 
     def publish(self) -> None:
@@ -100,6 +101,7 @@ class Run:
     @contextmanager
     def _phase(self, name: str) -> Iterator[dict[str, int]]:
         started, counts = time.perf_counter(), {}  # type: float, dict[str, int]
+        telemetry.event("phase began", phase=name)
         self.output.remove(SUCCESS)
         try:
             yield counts
@@ -110,11 +112,13 @@ class Run:
         pa.default_memory_pool().release_unused()
         seconds = round(time.perf_counter() - started, 3)
         self.record["phases"][name] = {"seconds": seconds, **counts}
+        telemetry.event("phase ended", phase=name, seconds=seconds, **counts)
         self._save()
 
     def _watched(self, phase: str, rows: Iterable[Row]) -> Iterator[Row]:
         breaker = Breaker(phase, self.config.execution)
         for row in self._held(rows):
+            telemetry.saw(phase, row)
             breaker.see(row)
             yield row
         breaker.finish()
@@ -145,6 +149,7 @@ def open_run(
     """
     options = config.execution.storage_options
     storage = Storage(output, options)
+    telemetry.RUN.set(str(storage))
     sources = find_sources(input, options, limit, exclude=storage) if input else None
     for kind, name in (
         ("tracker", config.annotate.tracker),

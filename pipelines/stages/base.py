@@ -5,7 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pyarrow as pa
+
+from pipelines import telemetry
 from pipelines.errors import RowError
+from pipelines.schema import OUTCOME
 from pipelines.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -28,20 +32,17 @@ def failure(stage: str, error: Exception) -> Row:
     }
 
 
-def outcome(rows: Sequence[Row]) -> Row:
-    """What became of rows, for who watches over a run.
+FAILURES = pa.list_(pa.struct([(name, pa.string()) for name in ("row_id", *OUTCOME[1:])]))
 
-    Returns:
-        Counts of ok and failed, and errors: those that a good row could have met, too. What
-        decoding finds wrong is the video's fault.
-    """
+
+def outcome(rows: Sequence[Row], key: str = "row_id") -> Row:
+    """What became of rows, for who watches over a run: counts of ok and failed, and `FAILURES`."""
     failed = [row for row in rows if row["status"] != "ok"]
-    errors = [
-        f"{row['error_stage']}: {row['error_type']}: {row['error_message']}"
-        for row in failed
-        if row["error_stage"] != "decode"
-    ]
-    return {"ok": len(rows) - len(failed), "failed": len(failed), "errors": errors}
+    return {
+        "ok": len(rows) - len(failed),
+        "failed": len(failed),
+        "failures": [{"row_id": row[key], **{n: row[n] for n in OUTCOME[1:]}} for row in failed],
+    }
 
 
 class Stage:
@@ -65,4 +66,5 @@ class Stage:
         except Exception as error:
             columns = failure(self.name, error)
         elapsed = time.perf_counter() - started
+        telemetry.took(self.name, elapsed)
         return {**row, **columns, "seconds": row["seconds"] + elapsed}

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from pipelines import masks
+from pipelines import masks, telemetry
 from pipelines.config import Config
 from pipelines.encode import encode_video
 from pipelines.ids import content_id
@@ -129,6 +129,7 @@ class EditClip:
                 outcome = failure("edit", error)
             seconds = time.perf_counter() - started + shared / len(work["edit_ids"])
             outcome |= {"edit_id": edit_id, "seconds": seconds, "inversion_seconds": shared}
+            telemetry.took("edit", seconds)
             edits.append(outcome)
         return edits
 
@@ -146,7 +147,9 @@ def made_by(config: Config, revision: str) -> Row:
 def commit_edits(output: Storage, edits: list[Row]) -> Row:
     """Write the edits of a clip as one file, named by them; returns what became of them."""
     name = edits_file([edit["edit_id"] for edit in edits])
-    return outcome(edits) | {"problem": output.commit_table(name, rows_table(edits, EDITS))}
+    return outcome(edits, "edit_id") | {
+        "problem": output.commit_table(name, rows_table(edits, EDITS))
+    }
 
 
 def edits_file(edit_ids: Collection[str]) -> str:

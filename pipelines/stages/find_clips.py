@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipelines import ids, masks
+from pipelines import ids, masks, telemetry
 from pipelines.config import Clip
 from pipelines.encode import FASTEST, encode_video
 from pipelines.errors import RowError
@@ -45,6 +45,7 @@ class FindClips:
         except Exception as error:
             rows = [failed_source(source, failure("decode", error)) | given]
         seconds = (time.perf_counter() - started) / len(rows)
+        telemetry.took("decode", seconds)
         return [row | {"clips_in_source": len(rows), "seconds": seconds} for row in rows]
 
     def _clips(self, source: Row) -> Iterator[Row]:

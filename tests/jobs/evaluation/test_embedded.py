@@ -25,7 +25,7 @@ def test_clips_show_what_their_prompts_say(pool):
     generation = figures({"generation": made, "reconstruction": []} | {m: [] for m in METHODS})
     shown = {name: figure.value for name, figure in generation["generation"].items()}
     assert shown["colour"] >= 0.75 and shown["background"] >= 0.75
-    assert shown["shape"] >= 0.5
+    assert shown["shape"] >= 0.5 and shown["motion"] >= 0.6
 
 
 def test_clips_come_back_from_latents_and_from_noise_and_clip_knows_them(pool):

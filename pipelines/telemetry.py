@@ -1,0 +1,68 @@
+"""What a run tells those who watch over it: events for a log, metrics for Prometheus.
+
+Ray exports the metrics on every machine, as `ray_strmatch_…`; infra/grafana has a dashboard.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+
+import ray
+from ray.util.metrics import Counter, Gauge, Histogram
+
+log = logging.getLogger("strmatch.events")
+
+RUN: ContextVar[str] = ContextVar("run", default="")
+"""The run that events belong to: its output."""
+SECONDS = [0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0]
+
+
+def event(name: str, **facts: Any) -> None:
+    """Log what happened, for machines."""
+    log.info(name, extra={"facts": {"run": RUN.get(), **facts}})
+
+
+def saw(phase: str, row: Mapping[str, Any]) -> None:
+    """Count what a committed file holds, and log what failed in it."""
+    rows = _counter("strmatch_rows", "Rows that are done.", ("phase", "status"))
+    for status in ("ok", "failed"):
+        if row[status]:
+            rows.inc(row[status], {"phase": phase, "status": status})
+    for failure in row["failures"]:
+        event("row failed", phase=phase, **failure)
+
+
+def retried(phase: str, rows: Iterable[str]) -> None:
+    """Count and log rows that are done again since the worker that had them died."""
+    counter = _counter("strmatch_retries", "Rows that are done again.", ("phase",))
+    for row in rows:
+        counter.inc(1, {"phase": phase})
+        event("row again", phase=phase, row_id=row)
+
+
+def took(stage: str, seconds: float) -> None:
+    """Add to the seconds that rows take in a stage."""
+    if ray.is_initialized():  # a stage runs anywhere
+        _histogram().observe(seconds, {"stage": stage})
+
+
+def busy(share: float) -> None:
+    """Set the share of the time that editors worked."""
+    _gauge().set(share)
+
+
+@cache
+def _counter(name: str, description: str, tags: tuple[str, ...]) -> Counter:
+    return Counter(name, description, tags)
+
+
+@cache
+def _histogram() -> Histogram:
+    return Histogram("strmatch_seconds", "Of a row in a stage.", SECONDS, ("stage",))
+
+
+@cache
+def _gauge() -> Gauge:
+    return Gauge("strmatch_busy_share", "Of the time, in which editors worked.")
