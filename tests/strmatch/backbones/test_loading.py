@@ -1,6 +1,8 @@
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
@@ -9,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from strmatch import WeightsError, load_backbone
-from strmatch.backbones.loading import weights_revision
+from strmatch.backbones.loading import weights_folder, weights_revision
 from tests.strmatch.tiny import tiny_backbone
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -95,7 +97,24 @@ def test_a_uri_is_fetched_once(folder, tmp_path, monkeypatch):
     assert load_backbone("memory://models/tiny").revision == loaded.revision
     with pytest.raises(WeightsError, match="memory://models/none"):
         load_backbone("memory://models/none")
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert sum(path.is_dir() for path in (tmp_path / "cache").iterdir()) == 1
+
+
+def test_editors_that_start_together_fetch_once(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("STRMATCH_CACHE", str(tmp_path / "cache"))
+    memory = fsspec.filesystem("memory")
+    memory.put(str(folder), "/models/shared", recursive=True)
+    fetched, get = [], type(memory).get
+
+    def slow(self, *arguments, **options):
+        fetched.append(arguments[0])
+        time.sleep(0.3)
+        return get(self, *arguments, **options)
+
+    monkeypatch.setattr(type(memory), "get", slow)
+    with ThreadPoolExecutor(4) as editors:
+        folders = set(editors.map(weights_folder, ["memory://models/shared"] * 4))
+    assert len(fetched) == 1 and len(folders) == 1
 
 
 def test_what_is_not_there_is_named(tmp_path):
