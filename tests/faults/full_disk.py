@@ -6,14 +6,13 @@
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.faults.harness import SETTINGS, rows_of, write_input
+from tests.faults.harness import SETTINGS, rows_of, run_command, write_input
 
 
 @contextmanager
@@ -30,10 +29,7 @@ def small_disk(folder: Path, size: int) -> Iterator[None]:
 
 def run(manifest: Path, output: Path) -> tuple[int, str]:
     """`strmatch run`: its exit code, and the last line that it printed."""
-    command = [sys.executable, "-m", "jobs.cli", "run"]
-    command += ["--input", str(manifest), "--output", str(output)]
-    for setting in SETTINGS:
-        command += ["--set", setting]
+    command = run_command(manifest, output, SETTINGS)
     ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return ended.returncode, ended.stdout.strip().rsplit("\n", 1)[-1]
 

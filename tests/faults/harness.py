@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,16 @@ def small_cluster() -> Iterator[Cluster]:
         cluster.shutdown()
 
 
-def start(manifest: Path, output: Path, address: str) -> subprocess.Popen[bytes]:
-    """`strmatch run` as a process of its own."""
+def run_command(manifest: Path, output: Path, settings: Iterable[str]) -> list[str]:
+    """`strmatch run`, for a process of its own."""
     command = [sys.executable, "-m", "jobs.cli", "run"]
     command += ["--input", str(manifest), "--output", str(output)]
-    for setting in (*SETTINGS, f"execution.ray_address={address}"):
-        command += ["--set", setting]
+    return command + [part for setting in settings for part in ("--set", setting)]
+
+
+def start(manifest: Path, output: Path, address: str) -> subprocess.Popen[bytes]:
+    """The run, on the cluster at this address."""
+    command = run_command(manifest, output, (*SETTINGS, f"execution.ray_address={address}"))
     log = (output.parent / f"{output.name}.log").open("ab")
     with log:
         return subprocess.Popen(command, stdout=log, stderr=log)

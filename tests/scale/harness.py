@@ -6,7 +6,6 @@
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 from pipelines.encode import encode_video
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
+from tests.faults.harness import run_command
 
 VIDEOS = 8
 SETTINGS = (
@@ -56,11 +56,7 @@ def watch(command: list[str]) -> tuple[int, list[tuple[float, int]]]:
 def measure(rows: int, folder: Path) -> dict[str, Any]:
     """One run of `rows` rows below `folder`."""
     manifest, output = write_input(folder / "in", rows), folder / "out"
-    command = [sys.executable, "-m", "jobs.cli", "run"]
-    command += ["--input", str(manifest), "--output", str(output)]
-    for setting in SETTINGS:
-        command += ["--set", setting]
-    code, memory = watch(command)
+    code, memory = watch(run_command(manifest, output, SETTINGS))
     if code:
         raise SystemExit(code)
     phases = json.loads((output / "run.json").read_text())["phases"]
