@@ -28,6 +28,8 @@ class Inversion:
     schedule: Schedule
     label: str
     """The `inversion_label` it was made with."""
+    noised_levels: int
+    """Likewise."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class STRMatch:
         Args:
             frames: uint8 (f, H, W, 3), RGB.
             source_prompt: what the clip shows.
-            **overrides: `num_inference_steps`, `inversion_label` (see `EditSettings`).
+            **overrides: `num_inference_steps`, `inversion_label` and `noised_levels` of
+                `EditSettings`.
 
         Raises:
             ValueError: frames of another shape or dtype, or of a size the backbone cannot take.
@@ -80,7 +83,7 @@ class STRMatch:
         """Part 2 of Algorithm 1: denoise towards the target prompt, held by the STR score.
 
         Args:
-            inversion: from `invert`; its number of steps and label hold unless overridden, in
+            inversion: from `invert`; the settings it was made with hold unless overridden, in
                 which case the clip is inverted again.
             target_prompt: what the clip shall show.
             mask: bool (f, H, W), True where editing is wanted; None: everywhere.
@@ -95,6 +98,7 @@ class STRMatch:
         as_inverted: dict[str, Any] = {
             "num_inference_steps": inversion.schedule.num_steps,
             "inversion_label": inversion.label,
+            "noised_levels": inversion.noised_levels,
         }
         settings = replace(self.settings, **as_inverted | overrides)
         if any(getattr(settings, name) != value for name, value in as_inverted.items()):
@@ -146,8 +150,11 @@ class STRMatch:
             latents,
             schedule,
             settings.inversion_label,
+            settings.noised_levels,
         )
-        return Inversion(trajectory, source_prompt, schedule, settings.inversion_label)
+        return Inversion(
+            trajectory, source_prompt, schedule, settings.inversion_label, settings.noised_levels
+        )
 
     def _latent_mask(self, mask: np.ndarray, latents: Tensor, settings: EditSettings) -> Tensor:
         mask = np.asarray(mask)

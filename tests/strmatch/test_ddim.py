@@ -65,6 +65,29 @@ def test_the_label_of_the_next_level_reconstructs_better():
         assert by_current[0] > by_current[1] > by_current[2]
 
 
+@pytest.mark.parametrize("label", ["current", "next"])
+def test_noised_levels_hold_the_clip_and_the_same_noise_and_the_walk_goes_on_from_there(label):
+    generator = torch.Generator().manual_seed(0)
+    latents = 0.3 + 0.7 * torch.randn(1, 4, 8, 6, 6, generator=generator, dtype=torch.float64)
+    model, levels = Gaussian(0.3, 0.7), schedule(20)
+    trajectory = invert(model, latents, levels, label, noised_levels=3)
+    noises = [
+        (trajectory[k] - levels.alphas[k] ** 0.5 * latents) / (1 - levels.alphas[k]) ** 0.5
+        for k in (1, 2, 3)
+    ]
+    for noise in noises:
+        torch.testing.assert_close(noise, noises[0])
+    assert abs(noises[0].mean()) < 0.1
+    assert abs(noises[0].std() - 1) < 0.1
+    assert torch.equal(trajectory[0], latents)
+    z = trajectory[3]
+    for k in range(3, 20):
+        noise = model(z, levels.timesteps[k + (label == "next")])
+        z = ddim_step(z, noise, levels.alphas[k], levels.alphas[k + 1])
+        assert torch.equal(trajectory[k + 1], z)
+    assert torch.equal(invert(model, latents, levels, label, noised_levels=3), trajectory)
+
+
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
 def test_steps_equal_those_of_diffusers(prediction_type):
     scheduler = DDIMScheduler(**LAVIE, prediction_type=prediction_type)
