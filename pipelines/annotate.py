@@ -1,6 +1,7 @@
 """ANNOTATE: sources in; clips with mask, caption and targets out, as files of clips/."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,10 +46,12 @@ def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row
     caption = Caption(choice.captioner, plugins.make_captioner(config))
     target = Target(plugins.make_prompter(config), choice.targets_per_clip, config.seed)
     commit = CommitClips(output, with_extras(CLIPS, extras_of(sources.schema)))
-    # A task whose worker died is not repeated here: see `bounded`.
-    task = {"num_cpus": 1, "max_retries": 0}
 
-    def chain(todo: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
+    def chain(todo: pa.Table, rows: int, watch: Watch, alone: bool) -> ray.data.Dataset:
+        # A task whose worker died is not repeated here: see `bounded`.
+        task: dict[str, Any] = {"num_cpus": 1, "max_retries": 0}
+        if alone:
+            task["concurrency"] = 1
         return (
             ray.data.from_arrow(todo)
             .repartition(target_num_rows_per_block=rows)

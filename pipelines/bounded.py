@@ -3,29 +3,29 @@
 Ray's counters do not say which row killed a worker: tasks that waited for it lose a retry, too.
 So nothing is repeated in the main pass. What has no result after it is done again: first with a
 block to itself, then with nothing beside it, and then every attempt leaves a note. Only what was
-alone in dying workers is given up.
+alone in dying workers is given up, and what took so long that it was ended: see `watch`.
 """
 
 import gc
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray.data
-from ray.exceptions import RayError, RayTaskError
 
 from pipelines import telemetry
 from pipelines.config import Execution
 from pipelines.errors import RowError, RunError
 from pipelines.stages.base import Row, failure
 from pipelines.storage import Storage
-from pipelines.watch import Watch
+from pipelines.watch import NOTES, Watch, note_name
 
-NOTES = "attempts"
 BLOCK_SECONDS = 10.0
 """Work of a block of short items. A block that is lost is done again item by item."""
 PROBE_BLOCKS_OF_WORKER = 8
@@ -46,9 +46,9 @@ class Work:
     """How many of so many items make a block, as long as nobody knows how long one takes."""
     most_rows: int
     """How many items may make a block."""
-    chain: Callable[[pa.Table, int, Watch], ray.data.Dataset]
-    """Items, in blocks of so many, to one row a committed file: counts; or `problem`, why it could
-    not be committed."""
+    chain: Callable[[pa.Table, int, Watch, bool], ray.data.Dataset]
+    """Items, in blocks of so many, one after the other if so told, to one row a committed file:
+    counts; or `problem`, why it could not be committed."""
     give_up: Callable[[Row, Row], Row]
     """Commits an item with these outcome columns, and returns what the chain would."""
 
@@ -60,17 +60,36 @@ def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row
         RunError: results cannot be committed.
         RayError: something that is not a row's failure.
     """
-    left, largest, together = work.pending(), work.most_rows, True
-    while together and len(left):
-        together = False
-        for items, rows in _shards(work, left, largest):
-            yield from _together(work, items, rows, execution)
-            gc.collect()
-            together = together or rows > 1
-        left, largest = work.pending(), 1
+    left = yield from _left(work, output, execution)
+    largest, together = work.most_rows, True
+    while len(left):
+        attempt = str(time.time_ns())
+        if together:
+            together, watch = False, Watch(execution.deadline, output, attempt)
+            for items, rows in _shards(work, left, largest):
+                yield from _attempt(work, items, rows, watch, alone=False)
+                together = together or rows > 1
+            largest = 1
+        else:
+            watch = Watch(execution.deadline, output, attempt, marks=True)
+            yield from _attempt(work, left, 1, watch, alone=True)
+            _note_deaths(work, left, output, attempt)
+        left = yield from _left(work, output, execution)
         telemetry.retried(work.phase, left[work.key].to_pylist())
-    for index in range(len(left)):
-        yield from _alone(work, left.slice(index, 1), output, execution)
+
+
+def _left(work: Work, output: Storage, execution: Execution) -> Generator[Row, None, pa.Table]:
+    """What is pending, less what the notes give up."""
+    left = work.pending()
+    given_up = {
+        item: reason
+        for item, notes in _notes(output).items()
+        if (reason := _reason(notes, execution)) is not None
+    }
+    lost = pc.is_in(left[work.key], pa.array(given_up, pa.string()))
+    for row in left.filter(lost).to_pylist():
+        yield work.give_up(row, given_up[row[work.key]])
+    return left.filter(pc.invert(lost))
 
 
 def _shards(work: Work, items: pa.Table, largest: int) -> Iterator[tuple[pa.Table, int]]:
@@ -93,39 +112,38 @@ def _shards(work: Work, items: pa.Table, largest: int) -> Iterator[tuple[pa.Tabl
         done += count
 
 
-def _together(work: Work, items: pa.Table, rows: int, execution: Execution) -> Iterator[Row]:
-    """All items; blocks whose workers died are left out.
-
-    The dataset lives no longer than this function, and what is left of it in reference cycles has
-    to be collected: as long as it lives, an actor that died with the last item is restarted, and
-    holds resources that the next pass waits for.
-    """
+def _attempt(work: Work, items: pa.Table, rows: int, watch: Watch, alone: bool) -> Iterator[Row]:
+    """All items; blocks whose workers died are left out."""
     with _losing_blocks():
-        chain = work.chain(items, rows, Watch(execution.deadline))
+        chain = work.chain(items, rows, watch, alone)
     yield from _committed(chain)
+    # As long as the dataset lives, if only in a reference cycle, an actor that died with the last
+    # item is restarted, and holds resources that the next pass waits for.
+    del chain
+    gc.collect()
 
 
-def _alone(work: Work, item: pa.Table, output: Storage, execution: Execution) -> Iterator[Row]:
-    (row,) = item.to_pylist()
-    folder = f"{NOTES}/{row[work.key]}"
-    while True:
-        earlier = [json.loads(output.read(name)) for name in output.files(folder, ".json")]
-        deaths = [note for note in earlier if note.get("died")]
-        if len(deaths) >= execution.attempts or any(note["late"] for note in deaths):
-            yield work.give_up(row, _reason(deaths, work.phase, execution))
-            return
-        name = f"{folder}/{len(earlier):03d}.json"
-        try:
-            yield from _committed(work.chain(item, 1, Watch(execution.deadline, output, name)))
-            return
-        except RayTaskError:
-            raise
-        except RayError:  # the worker or its machine
-            note: dict[str, Any] = {"stage": work.phase, "began": time.time()}
-            if output.exists(name):
-                note = json.loads(output.read(name))
-            late = time.time() - note["began"] >= execution.deadline
-            output.write(name, json.dumps(note | {"died": True, "late": late}).encode())
+def _note_deaths(work: Work, items: pa.Table, output: Storage, attempt: str) -> None:
+    """Of those that went one after the other: what began and is not done died with its worker.
+
+    Raises:
+        RunError: none has begun.
+    """
+    left = work.pending()[work.key].to_pylist()
+    begun = [name for item in left if output.exists(name := note_name(item, attempt))]
+    if len(left) == len(items) and not begun:
+        raise RunError(f"{work.phase}: workers die before they begin: see the logs of Ray")
+    for name in begun:
+        note = json.loads(output.read(name))
+        output.write(name, json.dumps(note | {"died": True}).encode())
+
+
+def _notes(output: Storage) -> dict[str, list[dict[str, Any]]]:
+    """What passes have left about each item, in their order."""
+    notes = defaultdict(list)
+    for name in output.find(NOTES, ".json"):
+        notes[name.split("/")[-2]].append(json.loads(output.read(name)))
+    return notes
 
 
 def _committed(chain: ray.data.Dataset) -> Iterator[Row]:
@@ -135,19 +153,23 @@ def _committed(chain: ray.data.Dataset) -> Iterator[Row]:
         yield row
 
 
-def _reason(deaths: list[dict[str, Any]], phase: str, execution: Execution) -> Row:
-    stage = deaths[-1]["stage"]
-    if deaths[-1]["late"]:
+def _reason(notes: list[dict[str, Any]], execution: Execution) -> Row | None:
+    """Why an item with these notes is given up; None if it is not."""
+    late = [note for note in notes if note.get("late")]
+    deaths = [note for note in notes if note.get("died")]
+    if late:
         error = RowError(
             "Deadline",
             f"took longer than {execution.deadline:g} s, execution.deadline, and was ended",
         )
-    else:
+    elif len(deaths) >= execution.attempts:
         error = RowError(
             "WorkerDied",
             f"was alone in {len(deaths)} workers that died (a crash, or out of memory)",
         )
-    return failure(stage, error)
+    else:
+        return None
+    return failure((late or deaths)[-1]["stage"], error)
 
 
 @contextmanager

@@ -29,13 +29,13 @@ MOST_CLIPS = 4096
 def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -> Iterator[Row]:
     """Make the edits that are planned and not committed; yields one row a clip."""
 
-    def chain(items: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
-        part = share(config.execution, len(items))
+    def chain(items: pa.Table, rows: int, watch: Watch, alone: bool) -> ray.data.Dataset:
+        part = share(config.execution, 1 if alone else len(items))
         execution = config.execution.model_copy(update={"torch_threads": part.threads})
         placed = config.model_copy(update={"execution": execution})
         # With a clip at hand no editor waits for the scheduler; with few clips it would rather be
         # another editor's.
-        waiting = int(len(items) >= MANY_CLIPS * part.editors)
+        waiting = int(not alone and len(items) >= MANY_CLIPS * part.editors)
         return (
             ray.data.from_arrow(items)
             .repartition(target_num_rows_per_block=rows)

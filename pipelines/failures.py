@@ -6,12 +6,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.bounded import NOTES
 from pipelines.plan import read_plan
 from pipelines.schema import OUTCOME, extras_of, unique
 from pipelines.stages.base import Row
 from pipelines.stages.edit import edits_file
 from pipelines.storage import Storage
+from pipelines.watch import NOTES
 
 CLIP = [*OUTCOME, "row_id", "level", "source_uri", "source_row", "start_seconds"]
 

@@ -61,7 +61,7 @@ class Stage:
             return row
         started = time.perf_counter()
         try:
-            with self.watch(self.name):
+            with self.watch(self.name, row["source_row"]):
                 columns = self.function(row)
         except Exception as error:
             columns = failure(self.name, error)

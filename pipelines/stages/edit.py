@@ -101,7 +101,7 @@ class EditClip:
 
     def __call__(self, work: Row) -> Row:
         began = time.time()
-        with self.watch("edit"):
+        with self.watch("edit", work["clip_row"]):
             edits = self._edit_all(work)
         committed = commit_edits(self.output, [self.made_by | edit for edit in edits])
         return committed | {"began": began, "ended": time.time()}

@@ -40,7 +40,7 @@ class FindClips:
         # For the stages that follow.
         given = {"caption": source["caption"], "targets": source["targets"]}
         try:
-            with self.watch("decode"):
+            with self.watch("decode", source["source_row"]):
                 rows = [of_source(source) | given | columns for columns in self._clips(source)]
         except Exception as error:
             rows = [failed_source(source, failure("decode", error)) | given]
