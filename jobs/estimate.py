@@ -3,14 +3,13 @@
 import tempfile
 from dataclasses import dataclass
 
-import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.cluster import cluster, share
 from pipelines.config import Config
-from pipelines.run import Run, open_run, read_record
+from pipelines.run import open_run, read_record
 from pipelines.sources import find_sources
 from pipelines.storage import Storage
 
@@ -81,15 +80,8 @@ def _measured(input: str, config: Config, limit: int | None) -> Speed:
         assert sources is not None
         few = min(SAMPLE, len(sources))
         spread = [index * len(sources) // few for index in range(few)]
-        _run_all(run, sources.take(spread))
+        run.all_phases(sources.take(spread))
         return _speed(run.output, run.record["phases"], f"{few} sources, edited for this")
-
-
-def _run_all(run: Run, sources: pa.Table) -> None:
-    run.annotate(sources)
-    run.plan()
-    run.edit()
-    run.publish()
 
 
 def _speed(output: Storage, phases: dict[str, dict[str, float]], origin: str) -> Speed:

@@ -90,12 +90,20 @@ def account(output: Storage, folders: Sequence[str] = ()) -> tuple[pa.Table, pa.
     strangers = planned.filter(pc.invert(pc.is_in(planned["clip_row"], clips["row_id"])))
     if len(strangers):
         raise RunError(f"the plan names {len(strangers)} clips that clips/ does not hold")
+    items = _items(_distinct(clips, plan, planned), planned, edits, folders)
+    return items, extras
 
+
+def _distinct(clips: pa.Table, plan: pa.Table, planned: pa.Table) -> pa.Table:
+    """The clips less exact duplicates, all edits of which are another row's."""
     without = pc.invert(pc.is_in(clips["row_id"], planned["clip_row"]))
     edited = pc.is_in(clips["clip_id"], plan["clip_id"])
-    # All edits of an exact duplicate are another row's.
     duplicate = pc.and_(pc.and_(without, edited), pc.equal(clips["status"], "ok"))
-    clips = clips.filter(pc.invert(duplicate))
+    return clips.filter(pc.invert(duplicate))
+
+
+def _items(clips: pa.Table, planned: pa.Table, edits: pa.Table, folders: Sequence[str]) -> pa.Table:
+    """One of `ITEMS` a clip: its edits with their files, and the bytes of it all."""
     theirs = planned.take(pc.index_in(clips["row_id"], planned["clip_row"]))
     lists = {name: _no_nulls(theirs[name].combine_chunks()) for name in LISTS}
     ends = lists["edit_ids"].offsets
@@ -107,7 +115,7 @@ def account(output: Storage, folders: Sequence[str] = ()) -> tuple[pa.Table, pa.
     columns |= lists
     columns |= {"edit_files": pa.ListArray.from_arrays(ends, held["file"].combine_chunks())}
     columns |= {"bytes": clips["bytes"].to_numpy() * copies + np.diff(summed)}
-    return pa.table({name: columns[name] for name in ITEMS.names}, schema=ITEMS), extras
+    return pa.table({name: columns[name] for name in ITEMS.names}, schema=ITEMS)
 
 
 def _no_nulls(lists: pa.ListArray) -> pa.ListArray:

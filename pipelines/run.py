@@ -45,6 +45,12 @@ class Run:
     lease: Lease
     record: dict[str, Any] = field(default_factory=dict)
 
+    def all_phases(self, sources: pa.Table) -> None:
+        self.annotate(sources)
+        self.plan()
+        self.edit()
+        self.publish()
+
     def annotate(self, sources: pa.Table) -> None:
         with self._phase("annotate") as counts:
             counts.update(sources=0, clips=0, failed=0)

@@ -76,10 +76,7 @@ def survive(count: int, seed: int, folder: Path) -> dict[str, Any]:
     manifest, output = write_input(folder / "in", count, seed), folder / "out"
     config, began = load_config(assignments=SETTINGS), time.monotonic()
     with open_run(str(output), config, str(manifest)) as (run, sources), cluster(config.execution):
-        run.annotate(sources)
-        run.plan()
-        run.edit()
-        run.publish()
+        run.all_phases(sources)
     columns = ["source_uri", "status", "error_stage", "error_type"]
     rows = pq.read_table(output / "dataset", columns=columns).to_pylist()
     failed = Counter(

@@ -51,10 +51,7 @@ def timed(folder: Path, good: int, bad: bool) -> tuple[float, list[dict[str, Any
     manifest, config = write_input(folder / "in", good, bad), load_config(assignments=SETTINGS)
     began = time.monotonic()
     with open_run(str(folder / "out"), config, str(manifest)) as (run, sources):
-        run.annotate(sources)
-        run.plan()
-        run.edit()
-        run.publish()
+        run.all_phases(sources)
     columns = ["target_prompt", "status", "error_stage", "error_type"]
     rows = pq.read_table(folder / "out" / "dataset", columns=columns).to_pylist()
     return time.monotonic() - began, rows

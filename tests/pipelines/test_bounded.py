@@ -33,10 +33,7 @@ def run(folder, *assignments):
         cluster(config.execution),
     ):
         run, sources = opened
-        run.annotate(sources)
-        run.plan()
-        run.edit()
-        run.publish()
+        run.all_phases(sources)
     return pd.read_parquet(folder / "out" / "dataset")
 
 

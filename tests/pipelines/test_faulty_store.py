@@ -70,10 +70,7 @@ def store():
 def run(input, output, *assignments):
     config = load_config(assignments=[*SETTINGS, *assignments])
     with open_run(output, config, input) as (opened, sources), cluster(config.execution):
-        opened.annotate(sources)
-        opened.plan()
-        opened.edit()
-        opened.publish()
+        opened.all_phases(sources)
 
 
 def rows(tables):

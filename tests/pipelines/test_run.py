@@ -54,10 +54,7 @@ def run(input, output, *assignments, editor="Invert"):
         begin(input, output, *assignments, editor=editor) as (opened, sources),
         cluster(opened.config.execution),
     ):
-        opened.annotate(sources)
-        opened.plan()
-        opened.edit()
-        opened.publish()
+        opened.all_phases(sources)
     return opened.record
 
 
@@ -311,10 +308,7 @@ def test_what_failed_can_be_listed_and_done_again(mixed, tmp_path):
     try:
         with begin(source, output, editor="Picky") as (opened, sources):
             forget(storage, failures(storage, ["FileMissing"]))
-            opened.annotate(sources)
-            opened.plan()
-            opened.edit()
-            opened.publish()
+            opened.all_phases(sources)
     finally:
         (mixed / "missing.mp4").unlink()
     after = dataset(output).set_index("row_id")
@@ -387,10 +381,7 @@ def test_the_embedded_model_edits_as_the_library_does(tmp_path):
     config = load_config(assignments=["edit.num_inference_steps=2", "execution.torch_threads=1"])
     input, output = str(tmp_path / "in" / "m.jsonl"), str(tmp_path / "out")
     with open_run(output, config, input) as (opened, sources):
-        opened.annotate(sources)
-        opened.plan()
-        opened.edit()
-        opened.publish()
+        opened.all_phases(sources)
 
     editor = STRMatch(load_backbone("miniature"))
     for row in dataset(tmp_path / "out").to_dict("records"):
