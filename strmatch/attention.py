@@ -39,19 +39,31 @@ def attend(
     return probabilities @ value
 
 
+class _Enough(Exception):
+    """All maps are there: the rest of the pass is of no use."""
+
+
 @contextmanager
-def record_attention(modules: Mapping[str, Any]) -> Iterator[dict[str, Tensor]]:
+def record_attention(
+    modules: Mapping[str, Any], leave: bool = False
+) -> Iterator[dict[str, Tensor]]:
     """Collect the attention probabilities of `modules` during the forward passes inside the block.
 
     Each module hands its `probe` attribute to `attend`. Yields a dict that every forward pass
     fills: name → (batch, heads, queries, keys), attached to the graph. A second pass inside the
     block replaces the maps of the first.
+
+    Args:
+        modules: by name.
+        leave: leave the block, and the forward pass, as soon as the last map is there.
     """
     maps: dict[str, Tensor] = {}
 
     def keep_as(name: str) -> Probe:
         def keep(probabilities: Tensor) -> None:
             maps[name] = probabilities
+            if leave and len(maps) == len(modules):
+                raise _Enough
 
         return keep
 
@@ -59,6 +71,8 @@ def record_attention(modules: Mapping[str, Any]) -> Iterator[dict[str, Tensor]]:
         module.probe = keep_as(name)
     try:
         yield maps
+    except _Enough:
+        pass
     finally:
         for module in modules.values():
             module.probe = None

@@ -145,7 +145,7 @@ class VideoDiffusion:
             blocks |= found
         spatial = {name: block.attn1 for name, block in blocks.items()}
         temporal = {f"{name}.temporal": block.attn_temp for name, block in blocks.items()}
-        with record_attention(spatial | temporal) as maps:
+        with record_attention(spatial | temporal, leave=True) as maps:
             self.unet(latents.to(self.dtype), timestep, embedding)
         return [
             LayerMaps(

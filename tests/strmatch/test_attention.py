@@ -1,0 +1,78 @@
+import pytest
+import torch
+from torch import nn
+
+from strmatch.attention import attend, record_attention
+from strmatch.backbones.lavie import LaVieUNet
+
+
+class Layer(nn.Module):
+    """A linear map and attention of x (1, 1, n, d) to itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.probe, self.passes = nn.Linear(6, 6), None, 0
+
+    def forward(self, x):
+        self.passes += 1
+        x = self.linear(x)
+        return attend(x, x, x, scale=0.5, probe=self.probe)
+
+
+@pytest.fixture
+def chain():
+    torch.manual_seed(0)
+    return nn.Sequential(Layer(), Layer(), Layer()).double()
+
+
+def test_the_fused_kernel_and_the_probed_one_give_the_same():
+    query, key, value = torch.randn(3, 2, 4, 5, 6, dtype=torch.float64)
+    bias = torch.randn(5, 5, dtype=torch.float64)
+    seen = []
+    fused = attend(query, key, value, scale=0.3, bias=bias)
+    torch.testing.assert_close(
+        attend(query, key, value, scale=0.3, bias=bias, probe=seen.append), fused
+    )
+    expected = (query @ key.transpose(-1, -2) * 0.3 + bias).softmax(-1)
+    torch.testing.assert_close(seen[0], expected)
+
+
+def test_a_pass_that_is_left_gives_the_maps_and_gradients_of_the_whole(chain):
+    results = []
+    for leave in (False, True):
+        x = torch.linspace(-1, 1, 24, dtype=torch.float64).view(1, 1, 4, 6).requires_grad_()
+        with record_attention({"a": chain[0], "b": chain[1]}, leave=leave) as maps:
+            chain(x)
+        sum((maps[name] ** 2).sum() for name in "ab").backward()
+        results.append((maps["a"], maps["b"], x.grad))
+    for whole, left in zip(*results, strict=True):
+        assert torch.equal(whole, left)
+    assert chain[2].passes == 1  # of the whole one
+
+
+def test_other_errors_leave_the_block_and_no_probe_behind(chain):
+    with pytest.raises(RuntimeError), record_attention({"a": chain[0]}, leave=True):
+        chain[0](torch.zeros(1, 1, 4, 5, dtype=torch.float64))
+    assert chain[0].probe is None
+
+
+def test_nothing_finer_than_the_scored_levels_runs_on_the_way_up():
+    torch.manual_seed(0)
+    unet = LaVieUNet(
+        sample_size=8,
+        block_out_channels=(32, 64),
+        down_block_types=("CrossAttnDownBlock3D",) * 2,
+        up_block_types=("CrossAttnUpBlock3D",) * 2,
+        layers_per_block=1,
+        cross_attention_dim=16,
+        attention_head_dim=(1, 2),
+    )
+    ran = []
+    unet.up_blocks[1].resnets[0].register_forward_hook(lambda *_: ran.append(1))
+    blocks = unet.attention_blocks(1)
+    modules = {f"{n}.{k}": getattr(b, k) for n, b in blocks.items() for k in ("attn1", "attn_temp")}
+    for leave, runs in ((False, 1), (True, 1)):
+        with record_attention(modules, leave=leave) as maps:
+            unet(torch.randn(1, 4, 3, 8, 8), 5, torch.randn(1, 7, 16))
+        assert maps.keys() == modules.keys()
+        assert len(ran) == runs
