@@ -11,6 +11,7 @@ import numpy as np
 
 from jobs.evaluation.cases import EditCase
 from jobs.evaluation.suite import Pool, Task, edit_figures
+from strmatch.presets import load_preset
 
 Row = tuple[str, dict[str, Any]]
 """What was varied, and its figures."""
@@ -30,8 +31,9 @@ FACTORS: dict[str, dict[str, Any]] = {
     "4×4 only": {"scored_levels": (2,)},
     "concatenated maps": {"objective": "concatenated_maps"},
 }
-MULTIPLES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 PAPER_LAMBDAS = (0.0, 0.005, 0.01, 0.015, 0.05)
+PAPER_LAMBDA = 0.01
+"""The paper's own choice among them."""
 CALIBRATION_CLIPS = 6
 CALIBRATION_ROUNDS = 3
 
@@ -50,23 +52,25 @@ def study_factors(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Ro
         yield name, _at_step(pool, cases, changes, step)
 
 
-def study_steps(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
-    """The preset from no step to four times `step`: fidelity against preservation."""
-    for multiple in MULTIPLES:
-        yield f"{100 * multiple * step:g} %", _at_step(pool, cases, {}, multiple * step)
-
-
 def study_lambdas(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
     """The paper's values of λ as they stand."""
     for lam in PAPER_LAMBDAS:
         yield f"{lam:g}", _figures(pool, cases, {"lam": lam})
 
 
+def study_multiples(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
+    """The preset's λ times what the paper's values are of its own."""
+    for lam in PAPER_LAMBDAS:
+        multiple = lam / PAPER_LAMBDA
+        figures = _figures(pool, cases, {"lam": multiple * load_preset("miniature").edit.lam})
+        yield f"× {multiple:g}", figures
+
+
 STUDIES: dict[str, Callable[[Pool, list[EditCase], float], Iterator[Row]]] = {
     "guidance": study_guidance,
     "factors": study_factors,
-    "steps": study_steps,
     "lambdas": study_lambdas,
+    "multiples": study_multiples,
 }
 
 
