@@ -63,7 +63,7 @@ def invert(
     latents: Tensor,
     schedule: Schedule,
     label: str = "next",
-    noised_levels: int = 0,
+    noised_until: int = 0,
 ) -> Tensor:
     """Walk clean latents up to the noisiest level.
 
@@ -72,20 +72,20 @@ def invert(
         latents: (…) at level 0.
         label: the timestep given to the denoiser in the step from level k to k + 1: that of
             level k ("current") or of level k + 1 ("next").
-        noised_levels: the levels 1 … `noised_levels` are the clean latents with noise, always
-            the same; those above are walked to from there.
+        noised_until: levels up to this timestep are the clean latents with noise, always the
+            same; those above are walked to from there.
 
     Returns:
         (T + 1, …): the latents of every level.
     """
     trajectory = [latents]
-    if noised_levels:
-        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0))
-        noise = noise.to(latents)
-        for alpha in schedule.alphas[1 : noised_levels + 1]:
+    noised = sum(timestep <= noised_until for timestep in schedule.timesteps[1:])
+    if noised:
+        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(latents)
+        for alpha in schedule.alphas[1 : noised + 1]:
             trajectory.append(alpha**0.5 * latents + (1 - alpha) ** 0.5 * noise)
         latents = trajectory[-1]
-    for level in range(noised_levels, schedule.num_steps):
+    for level in range(noised, schedule.num_steps):
         timestep = schedule.timesteps[level + (label == "next")]
         noise = epsilon(latents, timestep)
         latents = ddim_step(latents, noise, schedule.alphas[level], schedule.alphas[level + 1])

@@ -28,7 +28,7 @@ class Inversion:
     schedule: Schedule
     label: str
     """The `inversion_label` it was made with."""
-    noised_levels: int
+    noised_until: int
     """Likewise."""
 
 
@@ -61,7 +61,7 @@ class STRMatch:
         Args:
             frames: uint8 (f, H, W, 3), RGB.
             source_prompt: what the clip shows.
-            **overrides: `num_inference_steps`, `inversion_label` and `noised_levels` of
+            **overrides: `num_inference_steps`, `inversion_label` and `noised_until` of
                 `EditSettings`.
 
         Raises:
@@ -98,7 +98,7 @@ class STRMatch:
         as_inverted: dict[str, Any] = {
             "num_inference_steps": inversion.schedule.num_steps,
             "inversion_label": inversion.label,
-            "noised_levels": inversion.noised_levels,
+            "noised_until": inversion.noised_until,
         }
         settings = replace(self.settings, **as_inverted | overrides)
         if any(getattr(settings, name) != value for name, value in as_inverted.items()):
@@ -150,10 +150,10 @@ class STRMatch:
             latents,
             schedule,
             settings.inversion_label,
-            settings.noised_levels,
+            settings.noised_until,
         )
         return Inversion(
-            trajectory, source_prompt, schedule, settings.inversion_label, settings.noised_levels
+            trajectory, source_prompt, schedule, settings.inversion_label, settings.noised_until
         )
 
     def _latent_mask(self, mask: np.ndarray, latents: Tensor, settings: EditSettings) -> Tensor:

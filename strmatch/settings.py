@@ -49,11 +49,11 @@ class EditSettings:
     enters. (Open. With an exact denoiser of Gaussian data and LaVie's 50 steps, "next" brings
     the latents back within 0.2–7 %, "current" within 6–11 %.)"""
 
-    noised_levels: int = 0
-    """How many of the first levels a clip is taken up by adding noise (the same for every clip)
-    instead of inverting it; at most the number of steps less one. Inverted flat regions stay flat
-    far into the noise and hold on to their colour there (Staniszewski et al. 2024); noise breaks
-    that, at a price in exactness. 0: Algorithm 1 as it is printed."""
+    noised_until: int = 0
+    """Timestep up to which levels are reached by adding noise, the same for every clip, instead of
+    inverting. Inverted flat regions stay flat far into the noise and hold on to their colour there
+    (Staniszewski et al. 2024); noise breaks that, at a price in exactness. 0: Algorithm 1 as it
+    is printed."""
 
     mask_dilation: int = 3
     """Side in latent pixels of the square that dilates the mask of Eq. 6, odd; 1: none."""
@@ -65,11 +65,8 @@ class EditSettings:
             raise ValueError(f"lam must be ≥ 0, got {self.lam}")
         if self.radius < 1:
             raise ValueError(f"radius must be ≥ 1, got {self.radius}")
-        if not 0 <= self.noised_levels < self.num_inference_steps:
-            raise ValueError(
-                f"noised_levels must be from 0 to {self.num_inference_steps - 1} with "
-                f"{self.num_inference_steps} steps, got {self.noised_levels}"
-            )
+        if self.noised_until < 0:
+            raise ValueError(f"noised_until must be ≥ 0, got {self.noised_until}")
         if self.mask_dilation < 1 or self.mask_dilation % 2 == 0:
             raise ValueError(f"mask_dilation must be odd and ≥ 1, got {self.mask_dilation}")
         if self.scored_levels is not None and not self.scored_levels:

@@ -26,7 +26,7 @@ FACTORS: dict[str, dict[str, Any]] = {
     "radius 15": {"radius": 15},
     "both halves": {"scored_halves": "both"},
     "label of the next level": {"inversion_label": "next"},
-    "no noised levels": {"noised_levels": 0},
+    "nothing noised": {"noised_until": 0},
     "8×8 only": {"scored_levels": (1,)},
     "4×4 only": {"scored_levels": (2,)},
     "concatenated maps": {"objective": "concatenated_maps"},

@@ -17,11 +17,11 @@ PRESET = Preset(
         # The world's flat colours survive an inversion of 20 steps that is labelled by the level
         # it enters: eight clips end with 0.38 of the deviation of noise, and the subject's mean is
         # 0.37 of the clip's own (correlation 0.99). Labelled by the level it leaves and noised up
-        # to the second, they end with 1.00 and 0.06, and reconstruct at 29 to 35 dB. Of ten edits
+        # to timestep 51, they end with 1.00 and 0.06, and reconstruct at 29 to 35 dB. Of ten edits
         # of the training list to far colours (yellow to green, blue to orange …) all take the
         # colour then, at guidance 3 and 5 alike; before, 5 at guidance 5 and 8 at 8.
         inversion_label="current",
-        noised_levels=2,
+        noised_until=51,
         # λ holds what guidance loosens. Guidance 3 and λ 0.2 leave the subject 3.6 pixels off
         # (ten edits to far colours); 4 and 0.4: 0.8 and 1.8 pixels (12 and 15 edits of all kinds,
         # 17 of 18 colours and all 18 shapes as asked); 3 and 1: 1.1 pixels and 7 of 10 colours.

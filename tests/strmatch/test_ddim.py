@@ -66,11 +66,11 @@ def test_the_label_of_the_next_level_reconstructs_better():
 
 
 @pytest.mark.parametrize("label", ["current", "next"])
-def test_noised_levels_hold_the_clip_and_the_same_noise_and_the_walk_goes_on_from_there(label):
+def test_noised_until_hold_the_clip_and_the_same_noise_and_the_walk_goes_on_from_there(label):
     generator = torch.Generator().manual_seed(0)
     latents = 0.3 + 0.7 * torch.randn(1, 4, 8, 6, 6, generator=generator, dtype=torch.float64)
     model, levels = Gaussian(0.3, 0.7), schedule(20)
-    trajectory = invert(model, latents, levels, label, noised_levels=3)
+    trajectory = invert(model, latents, levels, label, noised_until=140)
     noises = [
         (trajectory[k] - levels.alphas[k] ** 0.5 * latents) / (1 - levels.alphas[k]) ** 0.5
         for k in (1, 2, 3)
@@ -85,7 +85,7 @@ def test_noised_levels_hold_the_clip_and_the_same_noise_and_the_walk_goes_on_fro
         noise = model(z, levels.timesteps[k + (label == "next")])
         z = ddim_step(z, noise, levels.alphas[k], levels.alphas[k + 1])
         assert torch.equal(trajectory[k + 1], z)
-    assert torch.equal(invert(model, latents, levels, label, noised_levels=3), trajectory)
+    assert torch.equal(invert(model, latents, levels, label, noised_until=140), trajectory)
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])

@@ -174,7 +174,7 @@ def test_other_settings_of_the_inversion_invert_anew(editor, inversion, frames):
     for choice in (
         {"num_inference_steps": 3},
         {"inversion_label": "current"},
-        {"noised_levels": 1},
+        {"noised_until": 500},
     ):
         anew = editor.edit(inversion, TARGET, **choice)
         expected = editor.edit(editor.invert(frames, SOURCE, **choice), TARGET)
@@ -191,8 +191,8 @@ def test_wrong_arguments_are_named(editor, inversion, frames, mask):
         editor.edit(inversion, TARGET, mask=mask[:2])
     with pytest.raises(ValueError, match="lam must be ≥ 0"):
         editor.edit(inversion, TARGET, lam=-1.0)
-    with pytest.raises(ValueError, match="noised_levels must be from 0 to"):
-        editor.invert(frames, SOURCE, noised_levels=50)
+    with pytest.raises(ValueError, match="noised_until must be ≥ 0"):
+        editor.invert(frames, SOURCE, noised_until=-1)
     with pytest.raises(ValueError, match="no attention at level 5"):
         editor.edit(inversion, TARGET, scored_levels=(5,))
     with pytest.raises(TypeError, match="lamda"):
