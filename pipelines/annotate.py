@@ -47,10 +47,10 @@ def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row
     target = Target(plugins.make_prompter(config), choice.targets_per_clip, config.seed)
     commit = CommitClips(output, with_extras(CLIPS, extras_of(sources.schema)))
 
-    def chain(todo: pa.Table, rows: int, watch: Watch, alone: bool) -> ray.data.Dataset:
+    def chain(todo: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
         # A task whose worker died is not repeated here: see `bounded`.
         task: dict[str, Any] = {"num_cpus": 1, "max_retries": 0}
-        if alone:
+        if watch.marks:
             task["concurrency"] = 1
         return (
             ray.data.from_arrow(todo)

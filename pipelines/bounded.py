@@ -18,13 +18,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
+from ray.exceptions import RayError, RayTaskError
 
 from pipelines import telemetry
 from pipelines.config import Execution
 from pipelines.errors import RowError, RunError
 from pipelines.stages.base import Row, failure
 from pipelines.storage import Storage
-from pipelines.watch import NOTES, Watch, note_name
+from pipelines.watch import NOTES, Watch
 
 BLOCK_SECONDS = 10.0
 """Work of a block of short items. A block that is lost is done again item by item."""
@@ -46,9 +47,9 @@ class Work:
     """How many of so many items make a block, as long as nobody knows how long one takes."""
     most_rows: int
     """How many items may make a block."""
-    chain: Callable[[pa.Table, int, Watch, bool], ray.data.Dataset]
-    """Items, in blocks of so many, one after the other if so told, to one row a committed file:
-    counts; or `problem`, why it could not be committed."""
+    chain: Callable[[pa.Table, int, Watch], ray.data.Dataset]
+    """Items, in blocks of so many, to one row a committed file: counts; or `problem`, why it could
+    not be committed. One after the other where the watch leaves marks."""
     give_up: Callable[[Row, Row], Row]
     """Commits an item with these outcome columns, and returns what the chain would."""
 
@@ -61,19 +62,22 @@ def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row
         RayError: something that is not a row's failure.
     """
     left = yield from _left(work, output, execution)
-    largest, together = work.most_rows, True
+    largest, together, fruitless = work.most_rows, True, 0
     while len(left):
-        attempt = str(time.time_ns())
+        watch = Watch(execution.deadline, output, str(time.time_ns()), marks=not together)
         if together:
-            together, watch = False, Watch(execution.deadline, output, attempt)
+            together = False
             for items, rows in _shards(work, left, largest):
-                yield from _attempt(work, items, rows, watch, alone=False)
+                yield from _together(work, items, rows, watch)
+                gc.collect()
                 together = together or rows > 1
             largest = 1
         else:
-            watch = Watch(execution.deadline, output, attempt, marks=True)
-            yield from _attempt(work, left, 1, watch, alone=True)
-            _note_deaths(work, left, output, attempt)
+            begun = yield from _one_by_one(work, left, watch)
+            gc.collect()
+            fruitless = 0 if begun else fruitless + 1
+            if fruitless == execution.attempts:
+                raise RunError(f"{work.phase}: workers die before they begin; see the logs of Ray")
         left = yield from _left(work, output, execution)
         telemetry.retried(work.phase, left[work.key].to_pylist())
 
@@ -84,7 +88,7 @@ def _left(work: Work, output: Storage, execution: Execution) -> Generator[Row, N
     given_up = {
         item: reason
         for item, notes in _notes(output).items()
-        if (reason := _reason(notes, execution)) is not None
+        if (reason := _reason(list(notes.values()), execution)) is not None
     }
     lost = pc.is_in(left[work.key], pa.array(given_up, pa.string()))
     for row in left.filter(lost).to_pylist():
@@ -112,37 +116,44 @@ def _shards(work: Work, items: pa.Table, largest: int) -> Iterator[tuple[pa.Tabl
         done += count
 
 
-def _attempt(work: Work, items: pa.Table, rows: int, watch: Watch, alone: bool) -> Iterator[Row]:
+# Both make their dataset in a function of its own, after which all that is left of it is collected:
+# as long as it lives, if only in a reference cycle, an actor that died with the last item is
+# restarted, and holds resources that the next pass waits for.
+
+
+def _together(work: Work, items: pa.Table, rows: int, watch: Watch) -> Iterator[Row]:
     """All items; blocks whose workers died are left out."""
     with _losing_blocks():
-        chain = work.chain(items, rows, watch, alone)
+        chain = work.chain(items, rows, watch)
     yield from _committed(chain)
-    # As long as the dataset lives, if only in a reference cycle, an actor that died with the last
-    # item is restarted, and holds resources that the next pass waits for.
-    del chain
-    gc.collect()
 
 
-def _note_deaths(work: Work, items: pa.Table, output: Storage, attempt: str) -> None:
-    """Of those that went one after the other: what began and is not done died with its worker.
+def _one_by_one(work: Work, items: pa.Table, watch: Watch) -> Generator[Row, None, bool]:
+    """The items one after the other, up to the first whose worker dies; did any begin?"""
+    try:
+        yield from _committed(work.chain(items, 1, watch))
+    except RayTaskError:
+        raise
+    except RayError:  # the worker or its machine
+        assert watch.output
+        left = set(work.pending()[work.key].to_pylist())
+        notes = {item: n for item, n in _notes(watch.output).items() if item in left}
+        for item, of_item in notes.items():
+            for attempt, note in of_item.items():
+                if attempt.startswith(watch.attempt) and not note.keys() & {"late", "died"}:
+                    watch.note(item, attempt, **note, died=True)
+        return len(left) < len(items) or any(
+            attempt.startswith(watch.attempt) for of_item in notes.values() for attempt in of_item
+        )
+    return True
 
-    Raises:
-        RunError: none has begun.
-    """
-    left = work.pending()[work.key].to_pylist()
-    begun = [name for item in left if output.exists(name := note_name(item, attempt))]
-    if len(left) == len(items) and not begun:
-        raise RunError(f"{work.phase}: workers die before they begin: see the logs of Ray")
-    for name in begun:
-        note = json.loads(output.read(name))
-        output.write(name, json.dumps(note | {"died": True}).encode())
 
-
-def _notes(output: Storage) -> dict[str, list[dict[str, Any]]]:
-    """What passes have left about each item, in their order."""
-    notes = defaultdict(list)
+def _notes(output: Storage) -> dict[str, dict[str, dict[str, Any]]]:
+    """What is noted of each item, by attempt."""
+    notes: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for name in output.find(NOTES, ".json"):
-        notes[name.split("/")[-2]].append(json.loads(output.read(name)))
+        _, item, attempt = name.removesuffix(".json").split("/")
+        notes[item][attempt] = json.loads(output.read(name))
     return notes
 
 

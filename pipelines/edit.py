@@ -29,17 +29,17 @@ MOST_CLIPS = 4096
 def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -> Iterator[Row]:
     """Make the edits that are planned and not committed; yields one row a clip."""
 
-    def chain(items: pa.Table, rows: int, watch: Watch, alone: bool) -> ray.data.Dataset:
-        part = share(config.execution, 1 if alone else len(items))
+    def chain(items: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
+        part = share(config.execution, 1 if watch.marks else len(items))
         execution = config.execution.model_copy(update={"torch_threads": part.threads})
         placed = config.model_copy(update={"execution": execution})
         # With a clip at hand no editor waits for the scheduler; with few clips it would rather be
         # another editor's.
-        waiting = int(not alone and len(items) >= MANY_CLIPS * part.editors)
+        waiting = int(not watch.marks and len(items) >= MANY_CLIPS * part.editors)
         return (
             ray.data.from_arrow(items)
             .repartition(target_num_rows_per_block=rows)
-            .map(
+            .flat_map(
                 EditClip,
                 fn_constructor_args=(placed, output, editor, revision, watch),
                 compute=ActorPoolStrategy(
@@ -47,9 +47,9 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
                 ),
                 num_gpus=part.gpus,
                 num_cpus=part.cpus,
-                # An editor that died is built again, but what it died with is not repeated here:
-                # see `bounded`.
-                max_restarts=-1 if len(items) > 1 else 0,
+                # An editor whose worker died is built again, but what it died with is not
+                # repeated here: see `bounded`.
+                max_restarts=-1 if len(items) > 1 and not watch.marks else 0,
                 max_task_retries=0,
             )
         )

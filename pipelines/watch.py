@@ -36,11 +36,11 @@ class Watch:
         """Watch over one step of an item's."""
         order: dict[str, Any] = {"seconds": self.seconds}
         if self.output:
-            name, note = note_name(item, self.attempt), {"stage": stage}
             if self.marks:
-                self.output.write(name, json.dumps(note).encode())
-            order |= {"uri": self.output.uri, "options": self.output.options, "name": name}
-            order |= {"note": note | {"late": True}}
+                self.note(item, self.attempt, stage=stage)
+            order |= {"uri": self.output.uri, "options": self.output.options}
+            order |= {"name": note_name(item, self.attempt)}
+            order |= {"note": {"stage": stage, "late": True}}
         _tell_watchdog(order)
         faulthandler.dump_traceback_later(self.seconds)  # into the worker's log
         try:
@@ -48,6 +48,11 @@ class Watch:
         finally:
             faulthandler.cancel_dump_traceback_later()
             _tell_watchdog({"seconds": None})
+
+    def note(self, item: str, attempt: str, **facts: Any) -> None:
+        """Write or write again the note of an item: its `stage`, and if it was `late` or `died`."""
+        assert self.output
+        self.output.write(note_name(item, attempt), json.dumps(facts).encode())
 
 
 def note_name(item: str, attempt: str) -> str:
@@ -72,8 +77,12 @@ def _send(order: dict[str, Any]) -> None:
 @cache
 def _watchdog() -> IO[str]:
     """The pipe to this process's own watchdog; when it closes, the watchdog leaves, too."""
-    # -P: a folder called pipelines/ in the working directory is somebody else's.
-    command = [sys.executable, "-P", "-m", "pipelines.watchdog", str(os.getpid())]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        # -P: a folder called pipelines/ in the working directory is somebody else's.
+        [sys.executable, "-P", "-m", "pipelines.watchdog", str(os.getpid())],
+        stdin=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
     assert process.stdin
     return process.stdin

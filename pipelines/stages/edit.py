@@ -4,11 +4,13 @@ import dataclasses
 import json
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from pipelines import masks, telemetry
+from pipelines.child import Child, Died, Late
 from pipelines.config import Config
 from pipelines.encode import encode_video
 from pipelines.ids import content_id
@@ -76,11 +78,11 @@ class STRMatchEditor:
 
 
 class EditClip:
-    """Edits a clip to all its targets and commits the results as one file.
+    """Edits a clip to all its targets in a process of its own, and commits the results as one file.
 
     Reads a work item: clip_file, clip_row, source_prompt, edit_ids, target_prompts, seeds. Writes
-    rows of `schema.EDITS` to edits/. An exception of the editor fails the edit it came from, one of
-    the inversion all edits of the clip; the reason is the exception's class.
+    rows of `schema.EDITS` to edits/, see `ClipEditor`. What the process dies of is left for the
+    pass in which a watch leaves marks; there it has `execution.attempts`.
 
     Args:
         config: the run's.
@@ -93,18 +95,52 @@ class EditClip:
     def __init__(
         self, config: Config, output: Storage, editor: type[Editor], revision: str, watch: Watch
     ) -> None:
+        self.attempts = config.execution.attempts if watch.marks else 1
+        self.watch = watch
+        self.child = Child(ClipEditor, (config, output, editor, revision))
+
+    def __call__(self, work: Row) -> list[Row]:
+        """What became of the clip's edits; nothing where they are not done."""
+        for index in range(self.attempts):
+            note = partial(self.watch.note, work["clip_row"], f"{self.watch.attempt}-{index}")
+            if self.watch.marks:
+                note(stage="edit")
+            began = time.time()
+            try:
+                done, seconds = self.child(work, self.watch.seconds)
+            except Died:
+                if self.watch.marks:
+                    note(stage="edit", died=True)
+            except Late:
+                note(stage="edit", late=True)
+                break
+            else:
+                for each in seconds:
+                    telemetry.took("edit", each)
+                return [done | {"began": began, "ended": time.time()}]
+        return []
+
+
+class ClipEditor:
+    """What a process does that edits clips.
+
+    An exception of the editor fails the edit it came from, one of the inversion all edits of the
+    clip; the reason is the exception's class.
+    """
+
+    def __init__(
+        self, config: Config, output: Storage, editor: type[Editor], revision: str
+    ) -> None:
         self.config = config
         self.output = output
         self.editor = editor(config)
         self.made_by = made_by(config, revision)
-        self.watch = watch
 
-    def __call__(self, work: Row) -> Row:
-        began = time.time()
-        with self.watch("edit", work["clip_row"]):
-            edits = self._edit_all(work)
+    def __call__(self, work: Row) -> tuple[Row, list[float]]:
+        """Commits the edits; returns what became of them, and the seconds of each that was made."""
+        edits = self._edit_all(work)
         committed = commit_edits(self.output, [self.made_by | edit for edit in edits])
-        return committed | {"began": began, "ended": time.time()}
+        return committed, [edit["seconds"] for edit in edits if "seconds" in edit]
 
     def _edit_all(self, work: Row) -> list[Row]:
         started = time.perf_counter()
@@ -129,7 +165,6 @@ class EditClip:
                 outcome = failure("edit", error)
             seconds = time.perf_counter() - started + shared / len(work["edit_ids"])
             outcome |= {"edit_id": edit_id, "seconds": seconds, "inversion_seconds": shared}
-            telemetry.took("edit", seconds)
             edits.append(outcome)
         return edits
 
