@@ -12,6 +12,7 @@ from pipelines.prompts.tokens import (
     is_verb,
     words,
 )
+from pipelines.prompts.unknown_noun import branch_by_ending
 
 ANIMATE = ("person", "animal")
 
@@ -69,7 +70,7 @@ def read_phrase(tokens: Sequence[Token], start: int) -> tuple[Phrase | None, int
         elif noun := _noun(tokens, at):
             if _is_unknown_subject(tokens, begin, at, determiners):
                 return _unknown(tokens, determiners, begin, at)
-            if tokens[noun[0] - 1].possessive and _goes_on(tokens, noun[0]):
+            if _is_owner(tokens, noun[0]):
                 determiners, begin = ["his"], noun[0]
                 at = begin
             else:
@@ -114,6 +115,13 @@ def _goes_on(tokens: Sequence[Token], at: int) -> bool:
     return at < len(tokens)
 
 
+def _is_owner(tokens: Sequence[Token], end: int) -> bool:
+    """Whether the noun that ends at `end` says whose the phrase's thing is: "the cat's paws"."""
+    if not tokens[end - 1].possessive or not _goes_on(tokens, end):
+        return False
+    return tokens[end].word not in words("frames")
+
+
 def _is_frame(tokens: Sequence[Token], at: int, determiners: Sequence[str]) -> bool:
     """Whether a word speaks of the recording, or of no thing at all."""
     word = tokens[at].word
@@ -130,7 +138,9 @@ def _is_frame(tokens: Sequence[Token], at: int, determiners: Sequence[str]) -> b
 
 def _is_view(tokens: Sequence[Token], at: int) -> bool:
     """Whether the noun that ends at `at` says whose view it is: "drone footage"."""
-    return at < len(tokens) and tokens[at].word in words("frames") - words("verbs")
+    if at == len(tokens) or tokens[at - 1].possessive:  # a person's silhouette shows the person
+        return False
+    return tokens[at].word in words("frames") - words("verbs")
 
 
 def _joins_adjectives(tokens: Sequence[Token], begin: int, at: int) -> bool:
@@ -230,24 +240,3 @@ def _is_behind(word: str, singular: bool) -> bool:
     """Whether a word at a phrase's end may belong to what follows: "a zorb rolls"."""
     finite = singular and word.endswith("s")
     return _is_no_noun(word) or is_participle(word) or is_verb(word) or finite
-
-
-ENDINGS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
-    (("berry", "berries"), ("food", "fruit")),
-    (("fish",), ("animal", "fish and the like")),
-    (("bird", "birds"), ("animal", "bird")),
-    (("saurus", "sauruses"), ("animal", "reptile and frog")),
-    (
-        (
-            *("man", "men", "woman", "women", "person", "people", "er", "ers", "or", "ors"),
-            *("ist", "ists", "ian", "ians", "eer", "eers"),
-        ),
-        ("person", "work"),
-    ),
-)
-"""What a noun that is not in the table is, by how it ends."""
-
-
-def branch_by_ending(word: str) -> tuple[str, ...] | None:
-    """The branch that a word's ending gives away."""
-    return next((branch for ends, branch in ENDINGS if word.endswith(ends)), None)

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.prompts.grammar import Number, Pronoun, first_pronoun
-from pipelines.prompts.noun_phrase import Phrase, branch_by_ending, read_phrase
+from pipelines.prompts.noun_phrase import Phrase, read_phrase
 from pipelines.prompts.taxonomy import Concept, Gender, Sense, taxonomy
 from pipelines.prompts.tokens import (
     Token,
-    is_act,
     is_determiner,
     is_participle,
     is_verb,
     tokenise,
     words,
 )
+from pipelines.prompts.unknown_noun import guess
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,10 @@ def _subject(caption: str, tokens: Sequence[Token], phrase: Phrase) -> Subject:
     word = caption[first.start : end]
     gender: Gender = "n"
     if phrase.sense is None:
-        concept, number = _guess(word.lower(), rest), _guess_number(phrase, last)
+        concept, number = guess(word.lower(), rest), _guess_number(phrase, last)
     else:
-        concept, number = phrase.sense.concept, _number(phrase, rest)
+        many = phrase.begin > 0 and tokens[phrase.begin - 1].word == "of"  # a flock of sheep
+        concept, number = phrase.sense.concept, _number(phrase, rest, many)
         gender = phrase.sense.gender
     return Subject(caption, begin, first.start, end, concept, number, gender)
 
@@ -158,12 +159,12 @@ def _name_start(tokens: Sequence[Token], phrase: Phrase) -> int:
     return at
 
 
-def _number(phrase: Phrase, rest: Sequence[Token]) -> Number:
+def _number(phrase: Phrase, rest: Sequence[Token], many: bool) -> Number:
     assert phrase.sense is not None
     numbers = phrase.sense.numbers
     if numbers == ("mass",):  # "a coffee"
         return "singular" if {"a", "an", "one"} & {*phrase.determiners} else "mass"
-    if len(numbers) == 1 or phrase.plural:
+    if len(numbers) == 1 or phrase.plural or many:
         return numbers[-1]
     one = phrase.singular or (rest and _is_singular_verb(rest[0]))
     return "singular" if one or phrase.determiners == ("the",) else "plural"
@@ -171,18 +172,6 @@ def _number(phrase: Phrase, rest: Sequence[Token]) -> Number:
 
 def _is_singular_verb(token: Token) -> bool:
     return token.word in ("is", "was", "has") or (token.word.endswith("s") and is_verb(token.word))
-
-
-def _guess(word: str, rest: Sequence[Token]) -> Concept:
-    """A place in the tree for a noun that is not in it."""
-    branch = branch_by_ending(word) or (("animal",) if _acts(rest) else ("artifact",))
-    return Concept(word, (*branch, word), "singular", "n", hidden=True)
-
-
-def _acts(rest: Sequence[Token]) -> bool:
-    """Whether what follows is something that animals do."""
-    said = [token for token in rest[:3] if token.word not in words("auxiliaries")]
-    return bool(said) and is_act(said[0].word)
 
 
 def _guess_number(phrase: Phrase, last: Token) -> Number:
