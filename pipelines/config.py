@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.errors import ConfigError
+from pipelines.prompts.target_prompt import Kind
 from strmatch.presets import NAMES, load_preset
 from strmatch.settings import EditSettings
 
@@ -53,10 +54,12 @@ class Annotate(Section):
     """Says what a clip shows: template, an entry point or module:object."""
     caption_template: str = "a video of an object"
     """What the captioner `template` says of every clip."""
-    prompter: str = "nouns"
-    """Derives target prompts: nouns, an entry point or module:object."""
+    prompter: str = "noun_swap"
+    """Derives target prompts: noun_swap, an entry point or module:object."""
     targets_per_clip: int = Field(default=2, ge=1)
     """Target prompts derived for a clip."""
+    target_kinds: tuple[Kind, ...] = Field(default=("noun_near", "recolour"), min_length=1)
+    """What noun_swap changes, in turn: noun_near, noun_far, recolour, restyle, background."""
 
 
 class Backbone(Section):

@@ -41,7 +41,7 @@ def clip_row_id(row: Mapping[str, Any]) -> str:
         clip=row["clip_id"],
         prompt=row["source_prompt"],
         mask=mask_id(row["mask"]),
-        targets=row["targets"],
+        targets=[dict(target) for target in row["targets"] or ()],
     )
 
 

@@ -27,6 +27,10 @@ ORDER = [
     (name, "ascending")
     for name in ("source_uri", "start_seconds", "clip_row", "clip_file", "target_prompt")
 ]
+OF_AN_EDIT = (
+    *("edit_id", "target_prompt", "target_kind", "source_word", "target_word", "target_distance"),
+    "seed",
+)
 INPUTS = [
     *("row_id", "clip_id", "source_uri", "start_seconds", "source_prompt", "targets", "mask"),
     "status",
@@ -99,24 +103,30 @@ class PlanEdits:
             self._edit(clip | {"source_prompt": source}, target, row["file"])
             for clip in clips
             if clip["status"] == "ok"
-            for source, target in self._prompts(clip)
+            for source, target in self._targets(clip)
         ]
 
-    def _prompts(self, clip: Row) -> list[Prompts]:
-        derived = [(clip["source_prompt"], target) for target in clip["targets"]]
-        return self.kept.get(clip["row_id"], derived)
+    def _targets(self, clip: Row) -> list[tuple[str, Row]]:
+        """Source prompts and targets. Of prompts written by hand it is not known what differs."""
+        derived = {(clip["source_prompt"], t["prompt"]): t for t in clip["targets"]}
+        prompts = self.kept.get(clip["row_id"], list(derived))
+        return [(pair[0], derived.get(pair, {"prompt": pair[1]})) for pair in prompts]
 
-    def _edit(self, clip: Row, target: str, file: str) -> Row:
+    def _edit(self, clip: Row, target: Row, file: str) -> Row:
         seed = self.seed if self.stochastic else None
         return {
-            "edit_id": ids.edit_id(clip, target, self.editor, self.revision, seed),
+            "edit_id": ids.edit_id(clip, target["prompt"], self.editor, self.revision, seed),
             "clip_row": clip["row_id"],
             "clip_file": file,
             "clip_id": clip["clip_id"],
             "source_uri": clip["source_uri"],
             "start_seconds": clip["start_seconds"],
             "source_prompt": clip["source_prompt"],
-            "target_prompt": target,
+            "target_prompt": target["prompt"],
+            "target_kind": target.get("kind"),
+            "source_word": target.get("source_word"),
+            "target_word": target.get("target_word"),
+            "target_distance": target.get("distance"),
             "seed": self.seed,
         }
 
@@ -162,9 +172,8 @@ def read_plan(output: Storage) -> pa.Table:
 
 
 def by_clip(plan: pa.Table) -> pa.Table:
-    """One row a clip, in order: its rows' edit_id, target_prompt and seed as lists."""
+    """One row a clip, in order: what its rows say of their edits, as lists."""
     grouped = plan.group_by(["clip_row", "clip_file", "source_prompt"], use_threads=False)
-    lists = ("edit_id", "target_prompt", "seed")
-    return grouped.aggregate([(name, "list") for name in lists]).rename_columns(
-        {f"{name}_list": f"{name}s" for name in lists}
+    return grouped.aggregate([(name, "list") for name in OF_AN_EDIT]).rename_columns(
+        {f"{name}_list": f"{name}s" for name in OF_AN_EDIT}
     )

@@ -6,15 +6,16 @@ from typing import Any
 
 from pipelines.config import Config
 from pipelines.errors import ConfigError
+from pipelines.prompts.noun_swap import NounSwap
 from pipelines.stages.caption import Captioner, TemplateCaptioner
 from pipelines.stages.edit import Editor, STRMatchEditor
-from pipelines.stages.target import NounPrompter, Prompter
+from pipelines.stages.target import Prompter
 from pipelines.stages.track import MotionTracker, NoTracker, Tracker
 
 BUILT_IN: dict[str, dict[str, Any]] = {
     "tracker": {"motion": lambda config: MotionTracker(), "none": lambda config: NoTracker()},
     "captioner": {"template": lambda config: TemplateCaptioner(config.annotate.caption_template)},
-    "prompter": {"nouns": lambda config: NounPrompter()},
+    "prompter": {"noun_swap": lambda config: NounSwap(config.annotate.target_kinds)},
     "editor": {"str_match": STRMatchEditor},
 }
 

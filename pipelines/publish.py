@@ -12,8 +12,8 @@ import ray.data
 from pipelines.config import Config
 from pipelines.edit import committed
 from pipelines.errors import RunError
-from pipelines.plan import by_clip, read_plan
-from pipelines.schema import DATASET, extras_of, rows_table, unique, with_extras
+from pipelines.plan import OF_AN_EDIT, by_clip, read_plan
+from pipelines.schema import DATASET, PLAN, extras_of, rows_table, unique, with_extras
 from pipelines.stages.base import Row
 from pipelines.storage import Storage
 from pipelines.version import PACKAGE_VERSION
@@ -51,17 +51,14 @@ ITEMS = pa.schema(
     [
         ("clip_file", pa.string()),
         ("clip_row", pa.string()),
-        ("edit_ids", pa.list_(pa.string())),
-        ("edit_files", pa.list_(pa.string())),
         ("source_prompt", pa.string()),
-        ("target_prompts", pa.list_(pa.string())),
-        ("seeds", pa.list_(pa.int64())),
+        *((f"{name}s", pa.list_(PLAN.field(name).type)) for name in OF_AN_EDIT),
+        ("edit_files", pa.list_(pa.string())),
         ("folder", pa.string()),
         ("bytes", pa.float64()),
     ]
 )
 """A clip or source with its edits; without edits it is a row of the dataset itself."""
-LISTS = ("edit_ids", "target_prompts", "seeds")
 
 
 def account(output: Storage, folders: Sequence[str] = ()) -> tuple[pa.Table, pa.Schema]:
@@ -105,7 +102,7 @@ def _distinct(clips: pa.Table, plan: pa.Table, planned: pa.Table) -> pa.Table:
 def _items(clips: pa.Table, planned: pa.Table, edits: pa.Table, folders: Sequence[str]) -> pa.Table:
     """One of `ITEMS` a clip: its edits with their files, and the bytes of it all."""
     theirs = planned.take(pc.index_in(clips["row_id"], planned["clip_row"]))
-    lists = {name: _no_nulls(theirs[name].combine_chunks()) for name in LISTS}
+    lists = {f"{name}s": _no_nulls(theirs[f"{name}s"].combine_chunks()) for name in OF_AN_EDIT}
     ends = lists["edit_ids"].offsets
     held = edits.take(pc.index_in(lists["edit_ids"].values, edits["edit_id"]))
     summed = np.append(0.0, held["bytes"].to_numpy().cumsum())[ends.to_numpy()]
@@ -225,17 +222,11 @@ def _rows(item: Row, clip: Row, edits: Mapping[str, Row]) -> Iterator[Row]:
     """The dataset's rows of a clip or source."""
     if not item["edit_ids"]:
         yield clip | {"package_version": PACKAGE_VERSION} | _not_planned(clip)
-    for edit_id, target, seed in zip(
-        item["edit_ids"], item["target_prompts"], item["seeds"], strict=True
-    ):
-        planned = {
-            "row_id": edit_id,
-            "level": "edit",
-            "source_prompt": item["source_prompt"],
-            "target_prompt": target,
-            "seed": seed,
-        }
-        yield clip | edits[edit_id] | planned
+    for values in zip(*(item[f"{name}s"] for name in OF_AN_EDIT), strict=True):
+        planned = dict(zip(OF_AN_EDIT, values, strict=True))
+        named = {"row_id": planned["edit_id"], "level": "edit"}
+        prompt = {"source_prompt": item["source_prompt"]}
+        yield clip | edits[planned["edit_id"]] | named | prompt | planned
 
 
 def _not_planned(clip: Row) -> Row:

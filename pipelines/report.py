@@ -16,7 +16,7 @@ from pipelines.video import decode_video
 
 COLUMNS = [
     *("row_id", "level", "status", "error_stage", "error_type", "error_message"),
-    *("source_uri", "start_seconds", "fps", "source_prompt", "target_prompt"),
+    *("source_uri", "start_seconds", "fps", "source_prompt", "target_prompt", "target_kind"),
     *("source_video", "edited_video", "mask", "seconds"),
 ]
 

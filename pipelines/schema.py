@@ -6,12 +6,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 OUTCOME = ("status", "error_stage", "error_type", "error_message")
 
 RLE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.string())])
 """COCO run-length encoding of one frame's mask: size [height, width] and compressed counts."""
+
+TARGET = pa.struct(
+    [
+        ("prompt", pa.string()),
+        ("kind", pa.string()),  # noun_near | noun_far | recolour | restyle | background
+        ("source_word", pa.string()),  # replaced by target_word in the source prompt
+        ("target_word", pa.string()),
+        ("distance", pa.int32()),  # of the two nouns in the taxonomy; 0: the noun stays
+    ]
+)
+"""A target prompt and how it was derived; of a given one all but the prompt is null."""
 
 _OUTCOME = [
     ("status", pa.string()),  # ok | rejected | failed
@@ -32,6 +43,13 @@ _CLIP = [
     ("decoder", pa.string()),
     ("source_prompt", pa.string()),
     ("caption_source", pa.string()),  # manifest, or the captioner's name
+]
+_TARGET = [
+    ("target_prompt", pa.string()),
+    ("target_kind", pa.string()),  # null, like the next three, of a target that was given
+    ("source_word", pa.string()),
+    ("target_word", pa.string()),
+    ("target_distance", pa.int32()),
 ]
 _MEDIA = [
     ("source_video", pa.binary()),  # MP4
@@ -63,7 +81,7 @@ CLIPS = pa.schema(
         ("source_row", pa.string()),
         ("clips_in_source", pa.int32()),
         *_CLIP,
-        ("targets", pa.list_(pa.string())),
+        ("targets", pa.list_(TARGET)),
         *_MEDIA,
         ("seconds", pa.float64()),
     ]
@@ -79,7 +97,7 @@ PLAN = pa.schema(
         ("source_uri", pa.string()),
         ("start_seconds", pa.float64()),
         ("source_prompt", pa.string()),
-        ("target_prompt", pa.string()),
+        *_TARGET,
         ("seed", pa.int64()),
     ]
 )
@@ -109,7 +127,7 @@ DATASET = pa.schema(
         *_OUTCOME,
         *_SOURCE,
         *_CLIP,
-        ("target_prompt", pa.string()),
+        *_TARGET,
         ("seed", pa.int64()),
         *_MEDIA,
         ("edited_video", pa.binary()),

@@ -11,6 +11,7 @@ from pipelines import ids, masks, telemetry
 from pipelines.config import Clip
 from pipelines.encode import FASTEST, encode_video
 from pipelines.errors import RowError
+from pipelines.prompts.target_prompt import TargetPrompt
 from pipelines.schema import CLIPS, SOURCES
 from pipelines.stages.base import Row, failure
 from pipelines.storage import filesystem
@@ -38,7 +39,8 @@ class FindClips:
     def __call__(self, source: Row) -> list[Row]:
         started = time.perf_counter()
         # For the stages that follow.
-        given = {"caption": source["caption"], "targets": source["targets"]}
+        targets = [TargetPrompt(target.strip()).as_row() for target in source["targets"] or ()]
+        given = {"caption": source["caption"], "targets": targets or None}
         try:
             with self.watch("decode", source["source_row"]):
                 rows = [of_source(source) | given | columns for columns in self._clips(source)]

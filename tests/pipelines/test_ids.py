@@ -1,6 +1,6 @@
 from pipelines import ids
 
-CLIP = {"clip_id": "c", "source_prompt": "a cat", "mask": None, "targets": ["a dog"]}
+CLIP = {"clip_id": "c", "source_prompt": "a cat", "mask": None, "targets": [{"prompt": "a dog"}]}
 MASK = [{"size": [2, 2], "counts": "04"}]
 
 
@@ -27,11 +27,12 @@ def test_whatever_makes_an_edit_changes_its_id():
         edit_id(seed=1),
     ]
     assert len(set(variants)) == len(variants)
-    assert edit_id(CLIP | {"targets": ["a fox"]}) == edit_id()
+    assert edit_id(CLIP | {"targets": [{"prompt": "a fox"}]}) == edit_id()
 
 
 def test_a_clip_row_is_named_by_what_annotation_found():
-    assert ids.clip_row_id(CLIP) != ids.clip_row_id(CLIP | {"targets": ["a fox"]})
+    assert ids.clip_row_id(CLIP) != ids.clip_row_id(CLIP | {"targets": [{"prompt": "a fox"}]})
+    assert ids.clip_row_id(CLIP) != ids.clip_row_id(CLIP | {"targets": None})  # failed
     assert ids.clip_row_id(CLIP) != ids.clip_row_id(CLIP | {"mask": MASK})
 
 

@@ -131,6 +131,20 @@ def test_every_failure_names_its_cause(published):
     assert "5 frames from 0 s on" in failed.loc["short.mp4", "error_message"]
 
 
+def test_edits_say_how_their_targets_came_about(published):
+    rows = dataset(published[0])
+    edits = rows[rows["level"] == "edit"]
+    given = edits[edits["source_uri"] == "a good one.mp4"]
+    columns = ["target_kind", "source_word", "target_word", "target_distance"]
+    assert len(given) and given[columns].isna().all(axis=None)
+    derived = edits[edits["source_uri"] != "a good one.mp4"]
+    assert set(derived["target_kind"]) == {"noun_near", "recolour"}
+    for row in derived.to_dict("records"):
+        swapped = row["source_prompt"].replace(row["source_word"], row["target_word"])
+        assert swapped.removeprefix("a ") == row["target_prompt"].split(" ", 1)[1]
+        assert (row["target_distance"] == 0) == (row["target_kind"] == "recolour")
+
+
 def test_ok_rows_hold_what_they_say(published):
     rows = dataset(published[0])
     for row in rows[rows["status"] == "ok"].to_dict("records"):

@@ -1,0 +1,93 @@
+"""What English asks of the words around a noun: articles, numbers, pronouns."""
+
+import re
+from functools import cache
+from typing import Any, Literal
+
+Number = Literal["singular", "plural", "mass"]
+"""Of a noun as it is used: a dog, dogs, water."""
+Pronoun = Literal["f", "m", "n", "p"]
+"""She, he, it, they."""
+
+PRONOUNS: dict[Pronoun, dict[str, str]] = {
+    "f": {"subject": "she", "object": "her", "possessive": "her", "self": "herself"},
+    "m": {"subject": "he", "object": "him", "possessive": "his", "self": "himself"},
+    "n": {"subject": "it", "object": "it", "possessive": "its", "self": "itself"},
+    "p": {"subject": "they", "object": "them", "possessive": "their", "self": "themselves"},
+}
+# What follows "her" where it means "him", not "his".
+_BEHIND_OBJECT = re.compile(
+    r"\s*($|[^\w\s]|(?:and|as|in|on|at|to|from|with|by|while|for|of|over|under|through|into|across|"
+    r"along|around|behind|near|up|down|away|off|out|the|a|an|is|are|was|were)\b)",
+    re.IGNORECASE,
+)
+_BEFORE_SUBJECT = re.compile(
+    r"(^|[^\w\s]|\b(?:as|while|when|where|and|before|after|that|because|until|if))\s*$",
+    re.IGNORECASE,
+)
+# inflect's guesses that everyday English does not share.
+_PLURALS = {"bison": "bison", "DJ": "DJs", "UFO": "UFOs", "TV": "TVs"}
+
+
+@cache
+def _engine() -> Any:
+    import inflect
+
+    return inflect.engine()
+
+
+@cache
+def plural(noun: str) -> str:
+    """The plural of a singular noun, compounds included."""
+    return _PLURALS.get(noun) or _engine().plural_noun(noun)
+
+
+def replace(text: str, start: int, end: int, new: str) -> str:
+    """`text` with `new` from `start` to `end`.
+
+    An article right before it becomes the one that `new` asks for, and what begins the text begins
+    with a capital letter.
+    """
+    before, after = text[:start], text[end:]
+    article = re.search(r"\b(an?)(\s+)$", before, re.IGNORECASE)
+    if article:
+        right = _engine().a(new).split()[0]
+        right = right.capitalize() if article[1][0].isupper() else right
+        before = before[: article.start()] + right + article[2]
+    if not before.strip() and text[start].isupper():
+        new = new[0].upper() + new[1:]
+    return before + new + after
+
+
+def first_pronoun(text: str) -> Pronoun | None:
+    """Whom the first of a text's pronouns speaks of."""
+    for word in re.findall(r"[a-z]+", text.lower()):
+        for who, forms in PRONOUNS.items():
+            if word in forms.values():
+                return who
+    return None
+
+
+def change_pronouns(text: str, before: Pronoun, after: Pronoun, until: int) -> str | None:
+    """`text` with every pronoun of `before` up to `until` as one of `after`, its capital kept.
+
+    None where verbs would have to change with them: from "it is" to "they are".
+    """
+    changed, at = "", 0
+    cases = {word: case for case, word in PRONOUNS[before].items()}
+    for match in re.finditer(rf"\b(?:{'|'.join(cases)})\b", text, re.IGNORECASE):
+        if match.start() >= until:
+            break
+        word = match[0].lower()
+        case = cases[word]
+        if (before, word) == ("f", "her"):
+            case = "object" if _BEHIND_OBJECT.match(text, match.end()) else "possessive"
+        if (before, word) == ("n", "it"):
+            begins = _BEFORE_SUBJECT.search(text[: match.start()])
+            case = "subject" if begins and text[match.end() :].strip(" .,;!?") else "object"
+        if case == "subject" and "p" in (before, after):
+            return None
+        new = PRONOUNS[after][case]
+        changed += text[at : match.start()] + (new.capitalize() if match[0][0].isupper() else new)
+        at = match.end()
+    return changed + text[at:]
