@@ -176,7 +176,7 @@ def _reason(notes: list[dict[str, Any]], execution: Execution) -> Row | None:
     elif len(deaths) >= execution.attempts:
         error = RowError(
             "WorkerDied",
-            f"was alone in {len(deaths)} workers that died (a crash, or out of memory)",
+            f"was alone in {len(deaths)} processes that died (a crash, or out of memory)",
         )
     else:
         return None

@@ -27,8 +27,9 @@ from pipelines.encode import encode_video
 from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
 
-KINDS = {"actor": 4, "worker": 3, "driver": 2, "node": 1}
-"""What is killed, and how often for each other."""
+KINDS = {"actor": 3, "editor": 2, "worker": 3, "driver": 2, "node": 1}
+"""What is killed, and how often for each other. An editor is the process beside an actor that makes
+the edits, or the one that watches over it."""
 PAUSE = (1.0, 6.0)
 """Seconds between two faults."""
 CLIPS, TARGETS = 24, ("a square", "a star")
@@ -110,14 +111,17 @@ class Sniper:
         self.killed[kind] += 1
 
     def _processes(self, kind: str) -> list[psutil.Process]:
-        """Editors, or workers with a task of another kind."""
+        """Actors that edit, what edits for them, or workers with a task of another kind."""
         found = []
         for process in psutil.Process().children(recursive=True):
             try:
                 title = " ".join(process.cmdline())
             except psutil.Error:
                 continue
-            if title.startswith("ray::") and not title.startswith("ray::IDLE"):
+            if kind == "editor":
+                if "pipelines.supervisor" in title:
+                    found.append(process)
+            elif title.startswith("ray::") and not title.startswith("ray::IDLE"):
                 edits = "EditClip" in title
                 if edits == (kind == "actor") and "Map" in title:
                     found.append(process)

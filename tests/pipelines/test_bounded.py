@@ -103,7 +103,7 @@ def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):
         "rotten.mp4": ("decode", "NotAVideo"),
     }
     messages = rows.set_index("target_prompt")["error_message"]
-    assert messages["kill"] == "was alone in 2 workers that died (a crash, or out of memory)"
+    assert messages["kill"] == "was alone in 2 processes that died (a crash, or out of memory)"
     assert messages["hang"] == "took longer than 4 s, execution.deadline, and was ended"
 
 
