@@ -3,7 +3,9 @@
 Ray's counters do not say which row killed a worker: tasks that waited for it lose a retry, too.
 So nothing is repeated in the main pass. What has no result after it is done again: first with a
 block to itself, then with nothing beside it, and then every attempt leaves a note. Only what was
-alone in dying workers is given up, and what took so long that it was ended: see `watch`.
+alone in dying workers is given up, and what took so long that it was ended: see `watch`. What an
+edit's process dies of is known at once, see `child`, but comes here all the same: a machine that is
+short of memory kills neighbours, too.
 """
 
 import gc
@@ -137,14 +139,16 @@ def _one_by_one(work: Work, items: pa.Table, watch: Watch) -> Generator[Row, Non
     except RayError:  # the worker or its machine
         assert watch.output
         left = set(work.pending()[work.key].to_pylist())
-        notes = {item: n for item, n in _notes(watch.output).items() if item in left}
-        for item, of_item in notes.items():
-            for attempt, note in of_item.items():
-                if attempt.startswith(watch.attempt) and not note.keys() & {"late", "died"}:
-                    watch.note(item, attempt, **note, died=True)
-        return len(left) < len(items) or any(
-            attempt.startswith(watch.attempt) for of_item in notes.values() for attempt in of_item
-        )
+        begun = {
+            (item, attempt): note
+            for item, notes in _notes(watch.output).items()
+            for attempt, note in notes.items()
+            if item in left and attempt.startswith(watch.attempt)
+        }
+        for (item, attempt), note in begun.items():
+            if not note.keys() & {"late", "died"}:
+                watch.note(item, attempt, **note, died=True)
+        return bool(begun) or len(left) < len(items)
     return True
 
 
