@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -21,6 +22,13 @@ class Worker:
             raise ValueError("no offset")
         if offset == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
+        if isinstance(offset, Path):
+            built = offset.exists()
+            offset.touch()
+            if not built:
+                os.kill(os.getppid(), signal.SIGKILL)
+                time.sleep(60)
+            offset = 10
         self.offset, self.calls = offset, 0
 
     def __call__(self, item):
@@ -87,8 +95,12 @@ def test_exceptions_come_back_and_the_process_goes_on(child):
 def test_what_cannot_be_built_says_why():
     with pytest.raises(ValueError, match="no offset"):
         Child(Worker, (None,))
-    with pytest.raises(Died):
+    with pytest.raises(Died, match="while it was built, 3 times"):
         Child(Worker, ("crash",))
+
+
+def test_a_supervisor_killed_while_the_process_is_built_is_replaced(tmp_path):
+    assert Child(Worker, (tmp_path / "built",))(1, 30)[:2] == (11, 1)
 
 
 def test_a_killed_supervisor_is_replaced_and_takes_its_process_along(child):
