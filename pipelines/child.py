@@ -5,13 +5,12 @@ the work needs, and forks for it a process that does the work: see `supervisor`.
 takes a few hundredths of a second, and what it builds.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
 from typing import Any
+
+from pipelines.process import start_module
 
 BUILD = None
 """The item that asks for no more than a process that is ready."""
@@ -70,12 +69,8 @@ class Child:
 
     def _start(self) -> None:
         self.pipe, theirs = Pipe()
-        # -P: a folder called pipelines/ in the working directory is somebody else's.
-        self.supervisor = subprocess.Popen(
-            [sys.executable, "-P", "-m", "pipelines.supervisor", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
+        handle = theirs.fileno()
+        self.supervisor = start_module("supervisor", str(handle), pass_fds=[handle])
         theirs.close()
         with suppress(OSError):  # killed already: the first item will find out
             self.pipe.send(self.work)

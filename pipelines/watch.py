@@ -4,13 +4,13 @@ import faulthandler
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import IO, Any
 
+from pipelines.process import start_module
 from pipelines.storage import Storage
 
 NOTES = "attempts"
@@ -77,12 +77,6 @@ def _send(order: dict[str, Any]) -> None:
 @cache
 def _watchdog() -> IO[str]:
     """The pipe to this process's own watchdog; when it closes, the watchdog leaves, too."""
-    process = subprocess.Popen(
-        # -P: a folder called pipelines/ in the working directory is somebody else's.
-        [sys.executable, "-P", "-m", "pipelines.watchdog", str(os.getpid())],
-        stdin=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
+    process = start_module("watchdog", str(os.getpid()), stdin=subprocess.PIPE, text=True)
     assert process.stdin
     return process.stdin

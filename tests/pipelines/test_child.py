@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from pipelines.child import Child, Died, Late
+from tests.pipelines.processes import gone
 
 
 class Worker:
@@ -117,13 +118,6 @@ def test_processes_end_with_their_user(child):
     child.pipe.close()
     assert gone(pid)
     assert child.supervisor.wait(30) == 0
-
-
-def gone(pid):
-    until = time.monotonic() + 30
-    while psutil.pid_exists(pid) and time.monotonic() < until:
-        time.sleep(0.05)
-    return not psutil.pid_exists(pid)
 
 
 def run(tmp_path, *lines):
