@@ -76,7 +76,8 @@ def pending(output: Storage) -> pa.Table:
     """Work items, one a clip: the planned edits that edits/ does not hold."""
     plan = read_plan(output)
     done = committed(output, plan)
-    return by_clip(plan.filter(pc.invert(pc.is_in(plan["edit_id"], done["edit_id"]))))
+    left = plan.filter(pc.invert(pc.is_in(plan["edit_id"], done["edit_id"])))
+    return by_clip(left, ("edit_id", "target_prompt", "seed"))
 
 
 def committed(output: Storage, plan: pa.Table) -> pa.Table:
@@ -84,7 +85,7 @@ def committed(output: Storage, plan: pa.Table) -> pa.Table:
     sizes = output.sizes("edits", ".parquet")
     tables = [EDIT_FILES.empty_table()]
     # Most files hold all edits of a clip, and their names say so: a hundred thousand are not read.
-    for clips in by_clip(plan).to_batches(CLIPS_AT_ONCE):
+    for clips in by_clip(plan, ["edit_id"]).to_batches(CLIPS_AT_ONCE):
         named = ((edits_file(ids), ids) for ids in clips["edit_ids"].to_pylist())
         found = (_held(name, ids, sizes.pop(name)) for name, ids in named if name in sizes)
         tables.append(rows_table([row for rows in found for row in rows], EDIT_FILES))

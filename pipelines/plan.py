@@ -5,7 +5,7 @@ under ids that fit; planned anew is only what is not.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -171,9 +171,13 @@ def read_plan(output: Storage) -> pa.Table:
     return pa.concat_tables(tables) if tables else PLAN.empty_table()
 
 
-def by_clip(plan: pa.Table) -> pa.Table:
-    """One row a clip, in order: what its rows say of their edits, as lists."""
+def by_clip(plan: pa.Table, said: Sequence[str] = OF_AN_EDIT) -> pa.Table:
+    """One row a clip, in order: what its rows say of their edits, as lists.
+
+    Args:
+        said: the columns wanted of `OF_AN_EDIT`; "edit_id" becomes "edit_ids".
+    """
     grouped = plan.group_by(["clip_row", "clip_file", "source_prompt"], use_threads=False)
-    return grouped.aggregate([(name, "list") for name in OF_AN_EDIT]).rename_columns(
-        {f"{name}_list": f"{name}s" for name in OF_AN_EDIT}
+    return grouped.aggregate([(name, "list") for name in said]).rename_columns(
+        {f"{name}_list": f"{name}s" for name in said}
     )
