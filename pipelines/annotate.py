@@ -7,14 +7,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
 
-from pipelines import ids, plugins
+from pipelines import ids
 from pipelines.bounded import Work, carry_out
 from pipelines.cluster import MOST_ROWS, cpus, rows_per_block
 from pipelines.config import Config
+from pipelines.plugins import InWorker
 from pipelines.schema import CLIPS, OUTCOME, conform, extras_of, rows_table, with_extras
 from pipelines.stages.base import FAILURES, Row, Stage, outcome
 from pipelines.stages.caption import Caption
 from pipelines.stages.find_clips import FindClips, failed_source
+from pipelines.stages.subject import name_subject
 from pipelines.stages.target import Target
 from pipelines.stages.track import Track
 from pipelines.storage import Storage
@@ -25,6 +27,7 @@ COMMITTED = pa.schema(
         ("sources", pa.int64()),
         ("clips", pa.int64()),
         ("ok", pa.int64()),
+        ("rejected", pa.int64()),
         ("failed", pa.int64()),
         ("failures", FAILURES),
         ("problem", pa.string()),
@@ -42,9 +45,9 @@ def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row
         config: the run's.
     """
     choice, options = config.annotate, config.execution.storage_options
-    track = Track(choice.tracker, plugins.make_tracker(config))
-    caption = Caption(choice.captioner, plugins.make_captioner(config))
-    target = Target(plugins.make_prompter(config), choice.targets_per_clip, config.seed)
+    track = Track(choice.tracker, InWorker("tracker", config))
+    caption = Caption(choice.captioner, InWorker("captioner", config))
+    target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
     commit = CommitClips(output, with_extras(CLIPS, extras_of(sources.schema)))
 
     def chain(todo: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
@@ -57,10 +60,11 @@ def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row
             .repartition(target_num_rows_per_block=rows)
             # 1. source → clips: decode, resize, encode
             .flat_map(FindClips(config.clip, options, watch), **task)
-            # 2. mask
-            .map(Stage("track", track, watch), **task)
-            # 3. source prompt
+            # 2. source prompt
             .map(Stage("caption", caption, watch), **task)
+            # 3. what is to be edited, and its mask
+            .map(Stage("subject", name_subject, watch), **task)
+            .map(Stage("track", track, watch), **task)
             # 4. target prompts
             .map(Stage("target", target, watch), **task)
             .map(name_row, **task)

@@ -20,16 +20,16 @@ class Breaker:
         self.error = ""
 
     def see(self, row: Row) -> None:
-        """Look at what one committed file holds: counts `ok` and `failed`, and `failures`.
+        """Look at what one committed file holds: counts, and `failures`.
 
         What decoding finds wrong is the video's fault, and says nothing about the others.
 
         Raises:
             RunError: it is time to stop; names the cause.
         """
-        self.done += row["ok"] + row["failed"]
+        self.done += row["ok"] + row["rejected"] + row["failed"]
         self.failed += row["failed"]
-        if row["ok"]:
+        if row["ok"] or row["rejected"]:
             self.alike = 0
         for failure in row["failures"]:
             if failure["error_stage"] == "decode":

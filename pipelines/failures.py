@@ -70,6 +70,7 @@ def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
                 "start_seconds": start,
                 "mask_uri": source["mask_location"],
                 "caption": row["source_prompt"] if edit else source["caption"],
+                "subject": source["subject"],
                 "targets": [] if edit else source["targets"],
                 **_own_columns(source, sources.schema),
             },

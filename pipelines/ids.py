@@ -31,7 +31,15 @@ def mask_id(mask: Sequence[Mapping[str, Any]] | None) -> str | None:
 
 def source_row_id(source: Mapping[str, Any]) -> str:
     """Names a row of the input by what was given, wherever it is read."""
-    given = ("source_id", "source_uri", "start_seconds", "caption", "targets", "mask_uri")
+    given = (
+        "source_id",
+        "source_uri",
+        "start_seconds",
+        "caption",
+        "subject",
+        "targets",
+        "mask_uri",
+    )
     return content_id(**{name: source.get(name) for name in given})
 
 

@@ -1,16 +1,16 @@
 """Finding what a configuration names: built in, from another package, or `module:object`."""
 
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Literal
 
 from pipelines.config import Config
 from pipelines.errors import ConfigError
 from pipelines.prompts.noun_swap import NounSwap
-from pipelines.stages.caption import Captioner, TemplateCaptioner
+from pipelines.stages.caption import TemplateCaptioner
 from pipelines.stages.edit import Editor, STRMatchEditor
-from pipelines.stages.target import Prompter
-from pipelines.stages.track import MotionTracker, NoTracker, Tracker
+from pipelines.stages.track import MotionTracker, NoTracker
 
 BUILT_IN: dict[str, dict[str, Any]] = {
     "tracker": {"motion": lambda config: MotionTracker(), "none": lambda config: NoTracker()},
@@ -44,16 +44,24 @@ def find(kind: str, name: str) -> Any:
     )
 
 
-def make_tracker(config: Config) -> Tracker:
-    return find("tracker", config.annotate.tracker)(config)
+class InWorker:
+    """The annotator that a configuration names, made in the process that first calls it.
+
+    What it loads does not travel from the driver to workers, and stays for their other tasks.
+    """
+
+    def __init__(self, kind: Literal["tracker", "captioner", "prompter"], config: Config) -> None:
+        self.kind = kind
+        self.config = config.model_dump_json()
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return _made(self.kind, self.config)(*arguments, **named)
 
 
-def make_captioner(config: Config) -> Captioner:
-    return find("captioner", config.annotate.captioner)(config)
-
-
-def make_prompter(config: Config) -> Prompter:
-    return find("prompter", config.annotate.prompter)(config)
+@cache
+def _made(kind: str, config: str) -> Any:
+    read = Config.model_validate_json(config)
+    return find(kind, getattr(read.annotate, kind))(read)
 
 
 def find_editor(config: Config) -> type[Editor]:

@@ -13,7 +13,7 @@ from pipelines.config import Config
 from pipelines.edit import committed
 from pipelines.errors import RunError
 from pipelines.plan import OF_AN_EDIT, by_clip, read_plan
-from pipelines.schema import DATASET, PLAN, extras_of, rows_table, unique, with_extras
+from pipelines.schema import DATASET, PLAN, STATUSES, extras_of, rows_table, unique, with_extras
 from pipelines.stages.base import Row
 from pipelines.storage import Storage
 from pipelines.version import PACKAGE_VERSION
@@ -203,7 +203,7 @@ class WritePart:
         row_group = max(1, int(ROW_GROUP / max(each, 1)))
         problem = self.output.commit_table(part["name"], table, row_group)
         counts = Counter(row["status"] for row in rows)
-        statuses = {status: counts[status] for status in ("ok", "rejected", "failed")}
+        statuses = {status: counts[status] for status in STATUSES}
         return {"rows": len(rows), **statuses, "problem": problem}
 
     def _read(self, key: str, places: list[tuple[str, str]]) -> dict[str, Row]:

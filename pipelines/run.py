@@ -53,7 +53,7 @@ class Run:
 
     def annotate(self, sources: pa.Table) -> None:
         with self._phase("annotate") as counts:
-            counts.update(sources=0, clips=0, failed=0)
+            counts.update(sources=0, clips=0, rejected=0, failed=0)
             rows = self._watched("annotate", annotate.annotate(sources, self.output, self.config))
             for row in progress(rows, "annotate", len(sources), done="sources"):
                 for name in counts:

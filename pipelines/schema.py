@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
+STATUSES = ("ok", "rejected", "failed")
 OUTCOME = ("status", "error_stage", "error_type", "error_message")
 
 RLE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.string())])
@@ -43,6 +44,7 @@ _CLIP = [
     ("decoder", pa.string()),
     ("source_prompt", pa.string()),
     ("caption_source", pa.string()),  # manifest, or the captioner's name
+    ("subject", pa.string()),  # words of the source prompt, or the manifest's
 ]
 _TARGET = [
     ("target_prompt", pa.string()),
@@ -63,6 +65,7 @@ SOURCES = pa.schema(
         *_SOURCE,
         ("mask_uri", pa.string()),  # as given
         ("caption", pa.string()),
+        ("subject", pa.string()),
         ("targets", pa.list_(pa.string())),
         ("location", pa.string()),  # where the video is read
         ("mask_location", pa.string()),

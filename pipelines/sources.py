@@ -29,7 +29,7 @@ VIDEO = (
 AUDIO = (".aac", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav")
 MANIFEST = (".parquet", ".jsonl", ".ndjson", ".csv")
 AT_ONCE = 10_000  # rows; a long manifest is never Python objects as a whole
-KNOWN = ("uri", "id", "caption", "targets", "mask_uri", "start_seconds")
+KNOWN = ("uri", "id", "caption", "subject", "targets", "mask_uri", "start_seconds")
 
 
 def find_sources(
@@ -201,12 +201,13 @@ def _typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _source(row: Mapping[str, Any], fs: Any, folder: str) -> dict[str, Any]:
     """One manifest row as a row of SOURCES, with what is wrong with it in `problem`."""
-    uri, mask_uri, caption = row.get("uri"), row.get("mask_uri"), row.get("caption")
+    uri, mask_uri = row.get("uri"), row.get("mask_uri")
     problems: list[str] = []
     source: dict[str, Any] = {
         "source_id": None if row.get("id") is None else str(row["id"]),
         "source_uri": uri if isinstance(uri, str) else None,
-        "caption": caption if isinstance(caption, str) else None,
+        "caption": _words("caption", row, problems),
+        "subject": _words("subject", row, problems),
         "start_seconds": _seconds(row.get("start_seconds"), problems),
         "targets": _targets(row.get("targets"), problems),
         "mask_uri": None if mask_uri is None else str(mask_uri),
@@ -217,8 +218,6 @@ def _source(row: Mapping[str, Any], fs: Any, folder: str) -> dict[str, Any]:
         problems.append("uri is missing")
     else:
         source["location"] = _resolve(uri, fs, folder, "uri", problems)
-    if caption is not None and (not isinstance(caption, str) or not caption.strip()):
-        problems.append("caption must be a text that is not empty")
     if mask_uri is not None:
         source["mask_location"] = _resolve(str(mask_uri), fs, folder, "mask_uri", problems)
     return source | {"problem": "; ".join(problems) or None}
@@ -232,6 +231,16 @@ def _resolve(uri: str, fs: Any, folder: str, name: str, problems: list[str]) -> 
         problems.append(f"{name} {uri} leaves the manifest's folder")
         return None
     return fs.unstrip_protocol(path)
+
+
+def _words(name: str, row: Mapping[str, Any], problems: list[str]) -> str | None:
+    value = row.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip():
+        problems.append(f"{name} must be a text that is not empty")
+        return None
+    return value
 
 
 def _seconds(value: Any, problems: list[str]) -> float | None:

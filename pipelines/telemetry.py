@@ -12,6 +12,8 @@ from typing import Any
 import ray
 from ray.util.metrics import Counter, Gauge, Histogram
 
+from pipelines.schema import STATUSES
+
 log = logging.getLogger("strmatch.events")
 
 RUN: ContextVar[str] = ContextVar("run", default="")
@@ -27,7 +29,7 @@ def event(name: str, **facts: Any) -> None:
 def saw(phase: str, row: Mapping[str, Any]) -> None:
     """Count what a committed file holds, and log what failed in it."""
     rows = _counter("strmatch_rows", "Rows that are done.", ("phase", "status"))
-    for status in ("ok", "failed"):
+    for status in STATUSES:
         if row[status]:
             rows.inc(row[status], {"phase": phase, "status": status})
     for failure in row["failures"]:

@@ -27,12 +27,14 @@ class NounSwap:
     def __init__(self, kinds: Sequence[Kind]) -> None:
         self.kinds = kinds
 
-    def __call__(self, prompt: str, count: int, seed: int) -> list[TargetPrompt]:
+    def __call__(
+        self, prompt: str, subject: str | None, count: int, seed: int
+    ) -> list[TargetPrompt]:
         """None where the caption cannot be understood, or no kind can be made of it."""
-        subject = find_subject(prompt)
-        if subject is None:
+        found = find_subject(prompt, subject)
+        if found is None:
             return []
-        left = {kind: KINDS[kind](subject, random.Random(f"{kind} {seed}")) for kind in self.kinds}
+        left = {kind: KINDS[kind](found, random.Random(f"{kind} {seed}")) for kind in self.kinds}
         targets: list[TargetPrompt] = []
         while left and len(targets) < count:
             for kind in self.kinds:

@@ -1,4 +1,4 @@
-"""What a caption is about: the head noun of its first noun phrase that is a thing."""
+"""What a caption is about: its first noun phrase that is a thing, or the one that is named."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +37,11 @@ class Subject:
         return self.caption[self.start : self.end]
 
     @property
+    def phrase(self) -> str:
+        """The noun with the words before it: "big brown dog"."""
+        return self.caption[self.begin : self.end]
+
+    @property
     def says_sex(self) -> bool:
         """Whether a word that stays says it: "a female dancer"."""
         modifiers = self.caption[self.begin : self.start].lower().split()
@@ -61,13 +66,20 @@ class Subject:
         return next(others, len(rest))
 
 
-def find_subject(caption: str) -> Subject | None:
-    """What the caption is about; None where it cannot be understood."""
+def find_subject(caption: str, named: str | None = None) -> Subject | None:
+    """What the caption is about; None where it cannot be understood.
+
+    Args:
+        named: a noun phrase of the caption, if something else than the first thing is meant.
+    """
     tokens = tokenise(caption)
-    opening = _opening(tokens)
-    phrase = _first_thing(tokens, opening)
-    if phrase is None and opening:
-        phrase = _first_thing(tokens, 0)
+    if named is not None:
+        phrase = _named(tokens, tokenise(named))
+    else:
+        opening = _opening(tokens)
+        phrase = _first_thing(tokens, opening)
+        if phrase is None and opening:
+            phrase = _first_thing(tokens, 0)
     return None if phrase is None else _subject(caption, tokens, phrase)
 
 
@@ -116,14 +128,30 @@ def _leads_in(tokens: Sequence[Token]) -> bool:
     return is_participle(first) and followed
 
 
-def _first_thing(tokens: Sequence[Token], start: int) -> Phrase | None:
-    """The first phrase that names a thing: not "a group", nor the unknown of a known thing."""
-    at, unknown = start, None
+def _named(tokens: Sequence[Token], name: Sequence[Token]) -> Phrase | None:
+    """The first phrase with all the words of `name`, else the first with its last one."""
+    wanted = {token.word for token in name if not is_determiner(token)}
+    phrases = list(_phrases(tokens))
+    for words_of in (wanted, {name[-1].word} if name else set()):
+        for phrase in phrases:
+            if words_of and words_of <= {t.word for t in tokens[phrase.begin : phrase.end]}:
+                return phrase
+    return None
+
+
+def _phrases(tokens: Sequence[Token], start: int = 0) -> Iterator[Phrase]:
+    at = start
     while at < len(tokens):
         phrase, behind = read_phrase(tokens, at)
         at = max(behind, at + 1)
-        if phrase is None:
-            continue
+        if phrase is not None:
+            yield phrase
+
+
+def _first_thing(tokens: Sequence[Token], start: int) -> Phrase | None:
+    """The first phrase that names a thing: not "a group", nor the unknown of a known thing."""
+    unknown = None
+    for phrase in _phrases(tokens, start):
         of = phrase.end < len(tokens) and tokens[phrase.end].word == "of"
         if phrase.sense is None and of and unknown is None:
             unknown = phrase  # "the beauty of a rose"

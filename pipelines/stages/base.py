@@ -2,14 +2,15 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from pipelines import telemetry
-from pipelines.errors import RowError
-from pipelines.schema import OUTCOME
+from pipelines.errors import Rejected, RowError
+from pipelines.schema import OUTCOME, STATUSES
 from pipelines.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ def failure(stage: str, error: Exception) -> Row:
         kind, message = type(error).__name__, str(error) or "no message"
         log.warning("%s: unexpected %s", stage, kind, exc_info=error)
     return {
-        "status": "failed",
+        "status": "rejected" if isinstance(error, Rejected) else "failed",
         "error_stage": stage,
         "error_type": kind,
         "error_message": " ".join(message.split())[:500],
@@ -36,11 +37,11 @@ FAILURES = pa.list_(pa.struct([(name, pa.string()) for name in ("row_id", *OUTCO
 
 
 def outcome(rows: Sequence[Row], key: str = "row_id") -> Row:
-    """What became of rows, for who watches over a run: counts of ok and failed, and `FAILURES`."""
-    failed = [row for row in rows if row["status"] != "ok"]
+    """What became of rows, for who watches over a run: how many are what, and `FAILURES`."""
+    counts = Counter(row["status"] for row in rows)
+    failed = [row for row in rows if row["status"] == "failed"]
     return {
-        "ok": len(rows) - len(failed),
-        "failed": len(failed),
+        **{status: counts[status] for status in STATUSES},
         "failures": [{"row_id": row[key], **{n: row[n] for n in OUTCOME[1:]}} for row in failed],
     }
 

@@ -40,7 +40,8 @@ class FindClips:
         started = time.perf_counter()
         # For the stages that follow.
         targets = [TargetPrompt(target.strip()).as_row() for target in source["targets"] or ()]
-        given = {"caption": source["caption"], "targets": targets or None}
+        given = {name: source[name] for name in ("caption", "subject")}
+        given["targets"] = targets or None
         try:
             with self.watch("decode", source["source_row"]):
                 rows = [of_source(source) | given | columns for columns in self._clips(source)]

@@ -10,13 +10,21 @@ from pipelines.stages.base import Row
 
 
 class Prompter(Protocol):
-    def __call__(self, prompt: str, count: int, seed: int) -> Sequence[TargetPrompt]:
-        """Up to `count` target prompts for a source prompt; the same for the same seed."""
+    def __call__(
+        self, prompt: str, subject: str | None, count: int, seed: int
+    ) -> Sequence[TargetPrompt]:
+        """Up to `count` target prompts for a source prompt; the same for the same seed.
+
+        Args:
+            subject: the noun phrase to be edited, if one is known.
+        """
         ...
 
 
 class Target:
-    """Sets targets, where none are given, from source_prompt and clip_id; rows of `schema.TARGET`.
+    """Sets targets where none are given: rows of `schema.TARGET`.
+
+    Reads source_prompt, subject and clip_id.
 
     Fails with `NoTarget` where the prompter cannot tell what the caption is about.
     """
@@ -30,11 +38,11 @@ class Target:
         if row["targets"]:
             return {}
         seed = int(content_id(clip=row["clip_id"], seed=self.seed)[:16], 16)
-        targets = self.prompter(row["source_prompt"], self.count, seed)
+        targets = self.prompter(row["source_prompt"], row["subject"], self.count, seed)
         if not targets:
             raise RowError(
                 "NoTarget",
-                f"no subject that could be another in {row['source_prompt']!r}: "
-                "give targets in the manifest",
+                f"no {row['subject'] or 'subject'} that could be another in "
+                f"{row['source_prompt']!r}: give targets in the manifest",
             )
         return {"targets": [target.as_row() for target in targets]}

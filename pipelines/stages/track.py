@@ -13,13 +13,17 @@ from pipelines.video import decode_video
 class Tracker(Protocol):
     """Finds the subject of a clip."""
 
-    def __call__(self, frames: np.ndarray) -> np.ndarray | None:
-        """Frames uint8 (f, H, W, 3) to a mask bool (f, H, W), or None if there is no subject."""
+    def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
+        """Frames uint8 (f, H, W, 3) to a mask bool (f, H, W), or None if there is no subject.
+
+        Args:
+            subject: the noun phrase to be edited, if one is known.
+        """
         ...
 
 
 class Track:
-    """Sets mask and mask_source where the manifest gave no mask. Reads source_video."""
+    """Sets mask and mask_source where the manifest gave no mask. Reads source_video and subject."""
 
     def __init__(self, name: str, tracker: Tracker) -> None:
         self.name = name
@@ -28,7 +32,7 @@ class Track:
     def __call__(self, row: Row) -> Row:
         if row["mask"] is not None:
             return {}
-        mask = self.tracker(decode_video(row["source_video"]))
+        mask = self.tracker(decode_video(row["source_video"]), row["subject"])
         if mask is None:
             return {"mask": None, "mask_source": "none"}
         return {"mask": masks.encode(mask), "mask_source": self.name}
@@ -37,7 +41,7 @@ class Track:
 class NoTracker:
     """Edits run unmasked."""
 
-    def __call__(self, frames: np.ndarray) -> None:
+    def __call__(self, frames: np.ndarray, subject: str | None) -> None:
         return None
 
 
@@ -55,14 +59,14 @@ class MotionTracker:
     smallest, largest = 0.002, 0.5
     """Shares of the frame between which a subject lies."""
 
-    def __call__(self, frames: np.ndarray) -> np.ndarray | None:
+    def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
         hulls = self._hulls(frames.astype(np.int16))
         outside = np.ma.masked_array(frames, np.repeat(hulls[..., None], 3, axis=-1))
         background = np.ma.median(outside, axis=0)
         seen = ~np.ma.getmaskarray(background)[..., 0]
         differs = np.abs(frames - background.filled(0)).max(axis=-1) > self.threshold
-        subject = hulls & (differs | ~seen)
-        mask = np.stack([_largest_region(frame) for frame in subject])
+        changed = hulls & (differs | ~seen)
+        mask = np.stack([_largest_region(frame) for frame in changed])
         areas = mask.mean(axis=(1, 2))
         plausible = np.median(areas) >= self.smallest and areas.max() <= self.largest
         return mask if plausible else None

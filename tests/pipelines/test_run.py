@@ -100,7 +100,7 @@ def test_every_planned_edit_clip_and_source_has_its_row(published):
     plan = read_plan(Storage(str(output))).to_pylist()
     # Clips: 2 of the cat, twice in the manifest; 4 of the car; 2 without a noun. 5 bad sources.
     assert record["phases"]["annotate"] | {"seconds": 0} == {
-        "seconds": 0, "sources": 9, "clips": 10, "failed": 7,
+        "seconds": 0, "sources": 9, "clips": 10, "rejected": 0, "failed": 7,
     }  # fmt: skip
     assert record["phases"]["plan"] | {"seconds": 0} == {
         "seconds": 0, "planned": 12, "duplicates": 4,

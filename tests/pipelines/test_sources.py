@@ -61,7 +61,8 @@ ROWS = [
     {
         "uri": "clips/a.mp4",
         "id": 7,
-        "caption": "a cat",
+        "caption": "a cat on a mat",
+        "subject": "mat",
         "targets": ["a dog", "a fox"],
         "mask_uri": "masks/a",
         "start_seconds": 1.5,
@@ -78,9 +79,9 @@ def write(folder, kind):
         path.write_text("\n".join(json.dumps(row) for row in ROWS) + "\n\n")
     elif kind == "csv":
         path.write_text(
-            "uri,id,caption,targets,mask_uri,start_seconds,label,weight\n"
-            'clips/a.mp4,7,a cat,"[""a dog"", ""a fox""]",masks/a,1.5,pet,3\n'
-            "s3://bucket/b.mp4,x,,,,,other,4\n"
+            "uri,id,caption,subject,targets,mask_uri,start_seconds,label,weight\n"
+            'clips/a.mp4,7,a cat on a mat,mat,"[""a dog"", ""a fox""]",masks/a,1.5,pet,3\n'
+            "s3://bucket/b.mp4,x,,,,,,other,4\n"
         )
     else:
         rows = [{**row, "id": str(row["id"])} for row in ROWS]
@@ -98,7 +99,8 @@ def test_a_manifest_means_the_same_in_every_format(tmp_path, kind):
         "source_uri": "clips/a.mp4",
         "start_seconds": 1.5,
         "location": f"file://{tmp_path}/clips/a.mp4",
-        "caption": "a cat",
+        "caption": "a cat on a mat",
+        "subject": "mat",
         "targets": ["a dog", "a fox"],
         "mask_uri": "masks/a",
         "mask_location": f"file://{tmp_path}/masks/a",
@@ -163,6 +165,7 @@ def test_columns_of_any_type_are_carried(tmp_path):
         ({"uri": "a.mp4", "targets": "a dog"}, "targets must be a JSON list of texts"),
         ({"uri": "a.mp4", "targets": [3]}, "targets must be a list of texts"),
         ({"uri": "a.mp4", "caption": " "}, "caption must be a text that is not empty"),
+        ({"uri": "a.mp4", "subject": ["cat"]}, "subject must be a text that is not empty"),
     ],
 )
 def test_a_wrong_row_keeps_its_reason_and_costs_no_other(tmp_path, row, problem):

@@ -16,7 +16,7 @@ FAILURE = {"row_id": "b", "error_stage": "edit", "error_type": "E", "error_messa
 def test_events_name_run_and_row(caplog):
     telemetry.RUN.set("s3://bucket/run")
     with caplog.at_level(logging.INFO, "strmatch.events"):
-        telemetry.saw("edit", {"ok": 1, "failed": 1, "failures": [FAILURE]})
+        telemetry.saw("edit", {"ok": 1, "rejected": 0, "failed": 1, "failures": [FAILURE]})
         telemetry.retried("edit", ["c"])
     (failed, again) = caplog.records
     assert failed.message == "row failed"
@@ -41,11 +41,12 @@ def exported():
 
 @pytest.mark.usefixtures("ray_cluster")
 def test_metrics_reach_prometheus():
-    telemetry.saw("annotate", {"ok": 3, "failed": 1, "failures": [FAILURE]})
+    telemetry.saw("annotate", {"ok": 3, "rejected": 2, "failed": 1, "failures": [FAILURE]})
     telemetry.retried("annotate", ["c", "d"])
     telemetry.took("mask", 2.5)
     expected = {
         ("strmatch_rows_total", "annotate", "ok"): 3,
+        ("strmatch_rows_total", "annotate", "rejected"): 2,
         ("strmatch_rows_total", "annotate", "failed"): 1,
         ("strmatch_retries_total", "annotate"): 2,
         ("strmatch_seconds_count", "mask"): 1,

@@ -11,7 +11,7 @@ class Poisoned:
     def __init__(self, config):
         pass
 
-    def __call__(self, frames):
+    def __call__(self, frames, subject):
         red, green, blue = frames[0, 0, 0].tolist()
         if red > max(green, blue) + 50:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -7,7 +7,7 @@ from pipelines.prompts.tokens import words
 
 
 def targets(kind, caption, count=50):
-    return NounSwap((kind,))(caption, count, seed=0)
+    return NounSwap((kind,))(caption, None, count, seed=0)
 
 
 def prompts(kind, caption):

@@ -5,13 +5,19 @@ from pipelines.prompts.noun_swap import NounSwap
 from pipelines.prompts.target_prompt import TargetPrompt
 from pipelines.schema import TARGET
 from pipelines.stages.caption import Caption, TemplateCaptioner
+from pipelines.stages.subject import name_subject
 from pipelines.stages.target import Target
 
 PROMPTER = NounSwap(("noun_near", "recolour"))
 
 
 def test_targets_say_how_they_came_about():
-    row = {"targets": None, "clip_id": "x", "source_prompt": "a red square over dots"}
+    row = {
+        "targets": None,
+        "clip_id": "x",
+        "subject": None,
+        "source_prompt": "a red square over dots",
+    }
     near, coloured = Target(PROMPTER, 2, 0)(row)["targets"]
     assert list(near) == [field.name for field in TARGET]
     assert (near["kind"], near["source_word"], near["distance"]) == ("noun_near", "square", 2)
@@ -25,7 +31,7 @@ def test_targets_say_how_they_came_about():
 
 
 def test_targets_depend_on_clip_and_seed():
-    row = {"targets": None, "clip_id": "x", "source_prompt": "a cat"}
+    row = {"targets": None, "clip_id": "x", "subject": None, "source_prompt": "a cat"}
     chosen = {
         (clip, seed): str(Target(PROMPTER, 2, seed)(row | {"clip_id": clip})["targets"])
         for clip in "abcdef"
@@ -37,12 +43,12 @@ def test_targets_depend_on_clip_and_seed():
 
 def test_the_manifests_targets_are_kept():
     given = [TargetPrompt("a dog").as_row()]
-    row = {"targets": given, "clip_id": "x", "source_prompt": "a cat"}
+    row = {"targets": given, "clip_id": "x", "subject": None, "source_prompt": "a cat"}
     assert row | Target(PROMPTER, 2, 0)(row) == row
 
 
 def test_a_caption_that_cannot_be_understood_is_refused_with_the_way_out():
-    row = {"targets": None, "clip_id": "x", "source_prompt": "the sublime"}
+    row = {"targets": None, "clip_id": "x", "subject": None, "source_prompt": "the sublime"}
     with pytest.raises(RowError, match="'the sublime': give targets in the manifest"):
         Target(PROMPTER, 2, 0)(row)
 
@@ -51,3 +57,14 @@ def test_the_manifests_caption_comes_first():
     stage = Caption("template", TemplateCaptioner("a video of an object"))
     row = {"caption": " a cat ", "source_video": b""}
     assert stage(row) == {"source_prompt": "a cat", "caption_source": "manifest"}
+
+
+def test_the_subject_is_what_the_caption_is_about_or_what_the_manifest_names():
+    row = {"subject": None, "source_prompt": "A small brown dog chases a cat"}
+    assert name_subject(row) == {"subject": "small brown dog"}
+    assert name_subject(row | {"subject": " cat "}) == {"subject": "cat"}
+    assert name_subject(row | {"source_prompt": "the sublime"}) == {"subject": None}
+    prompts = Target(PROMPTER, 2, 0)(row | {"subject": "cat", "targets": None, "clip_id": "x"})
+    assert {target["source_word"] for target in prompts["targets"]} == {"cat"}
+    with pytest.raises(RowError, match="no horse that could be another in 'A small brown dog"):
+        Target(PROMPTER, 2, 0)(row | {"subject": "horse", "targets": None, "clip_id": "x"})

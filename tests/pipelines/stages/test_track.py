@@ -16,7 +16,7 @@ def test_a_moving_subject_before_a_still_background_is_found():
     """Against the exact masks of rendered clips."""
     scenes = [s for s in map(sample_scene, range(40)) if s.sprites[0].motion != "still"]
     rendered = render(scenes)
-    found = [MotionTracker()(frames.numpy()) for frames in rendered.frames]
+    found = [MotionTracker()(frames.numpy(), None) for frames in rendered.frames]
     overlaps = [
         0.0 if mask is None else overlap(mask, exact[0].numpy())
         for mask, exact in zip(found, rendered.masks, strict=True)
@@ -31,15 +31,18 @@ def test_without_a_moving_subject_there_is_no_mask(camera_moves):
     scene = np.random.default_rng(0).integers(0, 256, (64, 128, 3), dtype=np.uint8)
     step = 3 if camera_moves else 0
     frames = np.stack([np.roll(scene, step * i, axis=1)[:, :64] for i in range(16)])
-    assert MotionTracker()(frames) is None
+    assert MotionTracker()(frames, None) is None
 
 
 def test_the_manifests_mask_is_kept_and_else_the_tracker_asked():
     frames = np.zeros((4, 32, 32, 3), np.uint8)
-    row = {"mask": [{"size": [1, 1], "counts": "1"}], "source_video": encode_video(frames, 8.0)}
-    stage = Track("stub", lambda frames: np.ones(frames.shape[:3], bool))
+    row = {"mask": [{"size": [1, 1], "counts": "1"}], "subject": None}
+    row["source_video"] = encode_video(frames, 8.0)
+    stage = Track("stub", lambda frames, subject: np.ones(frames.shape[:3], bool))
     assert stage(row) == {}
     columns = stage(row | {"mask": None})
     assert columns["mask_source"] == "stub"
     assert masks.decode(columns["mask"]).all()
-    assert Track("stub", lambda frames: None)(row | {"mask": None})["mask_source"] == "none"
+    assert (
+        Track("stub", lambda frames, subject: None)(row | {"mask": None})["mask_source"] == "none"
+    )
