@@ -18,6 +18,10 @@ class RowError(Exception):
         return f"{self.type}: {self.message}"
 
 
+class Rejected(RowError):
+    """A row that nothing failed at, but that is not worth an edit: its status is `rejected`."""
+
+
 def last_line(error: BaseException) -> str:
     """The last line of what went wrong in a worker, which names the cause."""
     cause = getattr(error, "cause", None) or error
