@@ -17,11 +17,14 @@ JSON ?=
 install: $(READY)
 
 # pip may be told of local wheels; uv, which does the work, has to be told the same.
+# sam2 is built with the torch that is there by then, and must not bring torchvision.
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	UV_FIND_LINKS="$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)" \
 		$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	SAM2_BUILD_CUDA=0 $(BIN)/uv pip install --quiet --python $(BIN)/python \
+		--no-build-isolation --no-deps sam2==1.1.0
 	touch $@
 
 demo: install

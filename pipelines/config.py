@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
@@ -26,6 +26,15 @@ pydantic.with_config(STRICT)(EditSettings)
 
 class Section(BaseModel):
     model_config = STRICT
+
+
+def _absolute(weights: str) -> str:
+    # Workers do not share the folder that a command is given in.
+    return os.path.abspath(weights) if os.path.isdir(weights) else weights
+
+
+Weights = Annotated[str, pydantic.AfterValidator(_absolute)]
+"""A hub id, or a folder or fsspec URI."""
 
 
 class Clip(Section):
@@ -47,9 +56,46 @@ class Clip(Section):
     """H.264 quality of stored clips and edits; lower is better and larger."""
 
 
+class Sam2(Section):
+    weights: Weights = "facebook/sam2.1-hiera-tiny"
+    """A hub id, or a folder or fsspec URI: with safetensors for sam2_hf, with one .pt for sam2."""
+    revision: str | None = None
+    """The commit to take from the hub. A hub id without one is refused."""
+
+
+class Detector(Section):
+    weights: Weights = "google/owlv2-base-patch16-ensemble"
+    """An open-vocabulary detector (OWLv2, Grounding DINO): a hub id, or a folder or fsspec URI."""
+    revision: str | None = None
+    """The commit to take from the hub. A hub id without one is refused."""
+    threshold: float = Field(default=0.2, ge=0, le=1)
+    """Score below which nothing counts as found."""
+    frames: int = Field(default=4, ge=1)
+    """Frames of a clip that are searched, evenly spaced."""
+
+
+class MaskCheck(Section):
+    min_area: float = Field(default=0.002, ge=0, le=1)
+    """Share of the frame that a mask must cover, in the median of its frames."""
+    max_area: float = Field(default=0.6, ge=0, le=1)
+    """Share of the frame that a mask may cover, in the median of its frames."""
+    max_empty: float = Field(default=0.25, ge=0, le=1)
+    """Share of a clip's frames in which the mask may be empty."""
+    max_shift: float = Field(default=0.2, ge=0)
+    """How far the mask's centre may move from a frame to the next, in frame diagonals."""
+    max_growth: float = Field(default=0.75, ge=0)
+    """How much the mask's area may change from a frame to the next, in median areas."""
+
+
 class Annotate(Section):
     tracker: str = "motion"
-    """Finds the subject's mask: motion, none, an entry point or module:object."""
+    """Finds the subject's mask: motion, sam2_hf, sam2, none, an entry point or module:object."""
+    sam2: Sam2 = Sam2()
+    """The model of the trackers sam2_hf and sam2."""
+    detector: Detector = Detector()
+    """Finds in some frames what the trackers sam2_hf and sam2 follow through the others."""
+    mask_check: MaskCheck = MaskCheck()
+    """Which masks are not worth an edit."""
     captioner: str = "template"
     """Says what a clip shows: template, an entry point or module:object."""
     caption_template: str = "a video of an object"

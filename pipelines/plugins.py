@@ -13,7 +13,13 @@ from pipelines.stages.edit import Editor, STRMatchEditor
 from pipelines.stages.track import MotionTracker, NoTracker
 
 BUILT_IN: dict[str, dict[str, Any]] = {
-    "tracker": {"motion": lambda config: MotionTracker(), "none": lambda config: NoTracker()},
+    "tracker": {
+        "motion": lambda config: MotionTracker(),
+        "none": lambda config: NoTracker(),
+        # Imported by who uses them: they take their time.
+        "sam2": lambda config: import_module("pipelines.tracking.tracker").Sam2(config),
+        "sam2_hf": lambda config: import_module("pipelines.tracking.tracker").Sam2HF(config),
+    },
     "captioner": {"template": lambda config: TemplateCaptioner(config.annotate.caption_template)},
     "prompter": {"noun_swap": lambda config: NounSwap(config.annotate.target_kinds)},
     "editor": {"str_match": STRMatchEditor},

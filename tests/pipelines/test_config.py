@@ -74,6 +74,18 @@ def test_what_is_shown_can_be_read_back(preset):
     assert all(lines[n - 1].startswith("# ") for n in fields)
 
 
+def test_weights_are_a_hub_id_or_found_from_every_worker(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine" / "sam2").mkdir(parents=True)
+    for given, kept in (
+        ("mine/sam2", str(tmp_path / "mine" / "sam2")),
+        ("facebook/sam2.1-hiera-small", "facebook/sam2.1-hiera-small"),
+        ("s3://bucket/sam2", "s3://bucket/sam2"),
+    ):
+        config = load_config(assignments=[f"annotate.sam2.weights={given}"])
+        assert config.annotate.sam2.weights == kept
+
+
 def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
     base = fingerprints(load_config())
     for assignment, first in (

@@ -1,0 +1,71 @@
+"""From a hub id, a folder or a URI to a model of transformers, pinned and without pickles."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from strmatch.backbones.loading import WeightsError, fetch_folder
+
+TRANSFORMERS = ("*.json", "*.safetensors", "*.txt", "*.model")
+"""The files of a model in transformers layout."""
+
+
+def find_folder(weights: str, revision: str | None, files: tuple[str, ...]) -> Path:
+    """The local folder that holds a model's weights, fetched first if they are remote.
+
+    Args:
+        weights: a folder, an fsspec URI of one, or a hub id.
+        revision: the commit to take from the hub.
+        files: patterns of the files to take from the hub.
+
+    Raises:
+        WeightsError: there is no such folder, or it cannot be fetched, or what the hub gives
+            would depend on the day.
+    """
+    if "://" in weights:
+        return fetch_folder(weights)
+    if Path(weights).is_dir():
+        return Path(weights)
+    if Path(weights).is_absolute() or weights.count("/") != 1:
+        raise WeightsError(f"there is no folder {weights}, and it is no hub id either")
+    if revision is None:
+        raise WeightsError(
+            f"there is no folder {weights}; to take it from the hub, name the commit as revision"
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(weights, revision=revision, allow_patterns=list(files)))
+    except Exception as error:
+        raise WeightsError(f"cannot fetch {weights} at {revision} from the hub: {error}") from error
+
+
+def load_model(cls: Any, folder: Path) -> Any:
+    """A model of transformers from safetensors, in float32, for inference on the GPU if any.
+
+    Raises:
+        WeightsError: it cannot be loaded, or tensors are missing or of another shape.
+    """
+    try:
+        model, report = cls.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except Exception as error:
+        raise WeightsError(f"cannot load {cls.__name__} from {folder}: {error}") from error
+    wrong = {
+        kind: sorted(str(key) for key in report[kind])
+        for kind in ("missing_keys", "mismatched_keys")
+        if report[kind]
+    }
+    if wrong:
+        raise WeightsError(f"{folder} does not fit {cls.__name__}: {wrong}")
+    return model.eval().to(device())
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,61 @@
+import pytest
+import torch
+
+from pipelines.tracking.sam2_hf import HFSegmenter
+from pipelines.tracking.sam2_package import PackageSegmenter
+from tests.pipelines.tracking.components import (
+    PACKAGE_OVERRIDES,
+    package_checkpoint,
+    save_grounding_dino,
+    save_owlv2,
+    small_sam2,
+)
+
+
+@pytest.fixture(scope="session")
+def sam2_hf_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sam2_hf")
+    small_sam2().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sam2_folder(tmp_path_factory):
+    """The same weights as in `sam2_hf_folder`, as SAM2's authors publish theirs."""
+    build_sam = pytest.importorskip("sam2.build_sam")
+    predictor = build_sam.build_sam2_video_predictor(
+        "configs/sam2.1/sam2.1_hiera_t.yaml", device="cpu", hydra_overrides_extra=PACKAGE_OVERRIDES
+    )
+    folder = tmp_path_factory.mktemp("sam2")
+    tensors = package_checkpoint(small_sam2(), list(predictor.state_dict()))
+    torch.save({"model": tensors}, folder / "sam2.1_hiera_tiny.pt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def owlv2_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("owlv2")
+    save_owlv2(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def grounding_dino_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("grounding_dino")
+    save_grounding_dino(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hf_segmenter(sam2_hf_folder):
+    return HFSegmenter.load(str(sam2_hf_folder), None)
+
+
+@pytest.fixture(scope="session")
+def package_segmenter(sam2_folder):
+    return PackageSegmenter.load(str(sam2_folder), None, PACKAGE_OVERRIDES)
+
+
+@pytest.fixture(params=["hf_segmenter", "package_segmenter"])
+def segmenter(request):
+    return request.getfixturevalue(request.param)

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from pipelines.config import MaskCheck
+from pipelines.errors import Rejected
+from pipelines.tracking.check import check_mask
+from strmatch.miniature.scenes import sample_scene
+from strmatch.miniature.world import render
+
+LIMITS = MaskCheck(min_area=0.01, max_area=0.25, max_empty=0.25, max_shift=0.1, max_growth=0.5)
+
+
+def squares(*squares, side=100):
+    """bool (f, side, side) with one square (top, left, side) a frame, or None for none."""
+    mask = np.zeros((len(squares), side, side), bool)
+    for frame, square in zip(mask, squares, strict=True):
+        if square is not None:
+            top, left, size = square
+            frame[top : top + size, left : left + size] = True
+    return mask
+
+
+STEADY = [(40, 40, 20)] * 8
+
+
+@pytest.mark.parametrize(
+    ("mask", "refused"),
+    [
+        (squares(*STEADY), None),
+        # 1 % and 25 % of the frame are in, a little less and more are out.
+        (squares(*[(0, 0, 10)] * 8), None),
+        (squares(*[(0, 0, 9)] * 8), "MaskTooSmall"),
+        (squares(*[(0, 0, 50)] * 8), None),
+        (squares(*[(0, 0, 51)] * 8), "MaskTooLarge"),
+        # Two of eight frames may be empty, three may not.
+        (squares(*STEADY[:6], None, None), None),
+        (squares(*STEADY[:5], None, None, None), "MaskEmpty"),
+        (squares(*[None] * 8), "MaskEmpty"),
+        # The diagonal is 141.4 pixels: 14 pixels are a shift of 0.099, 15 of 0.106.
+        (squares((40, 40, 20), (40, 54, 20)), None),
+        (squares((40, 40, 20), (40, 55, 20)), "MaskJumps"),
+        (squares((40, 40, 20), (50, 50, 20)), None),
+        (squares((40, 40, 20), (51, 51, 20)), "MaskJumps"),
+        # From 400 to 576 pixels is 0.44 of the median, to 625 0.56; shrinking is as bad.
+        (squares(*STEADY, (38, 38, 24)), None),
+        (squares(*STEADY, (38, 38, 25)), "MaskJumps"),
+        (squares(*STEADY, (44, 44, 15)), None),
+        (squares(*STEADY, (44, 44, 14)), "MaskJumps"),
+        # Where it is empty nothing jumps: away, and back on the other side.
+        (squares(*[(40, 0, 20)] * 4, None, *[(40, 80, 20)] * 4), None),
+    ],
+)
+def test_thresholds(mask, refused):
+    if refused is None:
+        check_mask(mask, LIMITS)
+        return
+    with pytest.raises(Rejected, match="annotate.mask_check.m") as raised:
+        check_mask(mask, LIMITS)
+    assert raised.value.type == refused
+
+
+def test_a_frame_is_as_long_as_its_diagonal():
+    """300 × 400 pixels: 50 are a shift of 0.1."""
+    mask = np.zeros((2, 300, 400), bool)
+    mask[0, 100:200, 100:200] = mask[1, 100:200, 150:250] = True
+    check_mask(mask, LIMITS)
+    with pytest.raises(Rejected, match=r"moves 0\.10 diagonals after frame 0"):
+        check_mask(mask, LIMITS.model_copy(update={"max_shift": 0.099}))
+
+
+def test_a_mask_without_a_pixel_is_refused_whatever_the_limits():
+    with pytest.raises(Rejected, match="empty in 100%"):
+        check_mask(np.zeros((4, 8, 8), bool), MaskCheck(min_area=0, max_empty=1))
+
+
+def test_the_defaults_pass_exact_masks_of_things_that_move():
+    masks = render([sample_scene(seed) for seed in range(40)]).masks
+    for mask in masks:
+        check_mask(mask[0].numpy(), MaskCheck())
