@@ -45,13 +45,23 @@ class Clip(Section):
     width: int = Field(ge=8, multiple_of=2)
     """Width of a clip in pixels."""
     fps: float = Field(gt=0)
-    """Frames a second. A video too short for one clip at this rate is sampled faster."""
+    """Frames a second. A shot too short for one clip at this rate is sampled faster."""
     stride: int | None = Field(default=None, ge=1)
     """Take every n-th frame of the video instead of sampling at `fps`."""
     fit: Literal["crop", "pad"] = "crop"
     """Bring a video to the clip's shape by cropping its centre, or by adding black borders."""
     max_clips_per_video: int | None = Field(default=4, ge=1)
-    """Consecutive clips taken from one video. Null: all."""
+    """Clips taken from one video, the first ones. Null: all."""
+    split_shots: bool = True
+    """No clip crosses a cut. False: a video is one shot, and is not looked through for cuts."""
+    skip_black: int | None = Field(default=24, ge=0, le=255)
+    """Reject a clip that shows, mostly, nothing brighter than this, of 255. Null: take it."""
+    skip_static: int | None = Field(default=None, ge=0, le=255)
+    """Reject a clip no place of which ever changes by more than this, of 255. Null: take it. In a
+    still scene it is noise that changes, by 8 or less."""
+    skip_duplicates: int | None = Field(default=12, ge=0, le=255)
+    """Reject a clip that shows nothing but what another of the same video showed: frames no place
+    of which differs by more than this, of 255. Null: take it."""
     crf: int = Field(default=12, ge=0, le=51)
     """H.264 quality of stored clips and edits; lower is better and larger."""
 

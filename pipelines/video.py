@@ -68,11 +68,15 @@ class Video:
             raise RowError("DecodeFailed", "is damaged: it has frames days apart; copy it again")
         self.fps = _average_rate(self.timestamps, rate, tick)
 
+        # Where PyAV decodes on: the last frame's time, the frame, and those that follow it.
+        self._position: tuple[int | None, Any, Iterator[tuple[int, Any]]] | None = None
         self._reader = self._open_decord(path) if path is not None else None
         self.decoder = "pyav" if self._reader is None else "decord"
 
     def frames(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Decode the frames at indices (any order, repeats too): uint8 (k, height, width, 3) RGB.
+
+        Frames behind those of the last call are decoded on from there.
 
         Raises IndexError for an index outside 0 … n-1, RowError DecodeFailed or Unreadable.
         """
@@ -135,12 +139,16 @@ class Video:
     def _pyav_frames(self, wanted: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the pictures (height, width, 3) at wanted, ascending."""
         ticks, keys, total = self._index.ticks, self._index.keys, len(self.timestamps)
-        decoded: Iterator[tuple[int, Any]] = iter(())
-        tick, frame = None, None
+        tick, frame, decoded = self._position or (None, None, iter(()))
+        self._position = None
         for number in wanted.tolist():
             target = int(ticks[number])
             with _row_errors(f"frame {number} of {total} cannot be decoded"):
-                if tick is None or bisect_right(keys, tick) < bisect_right(keys, target):
+                if (
+                    tick is None
+                    or tick >= target
+                    or bisect_right(keys, tick) < bisect_right(keys, target)
+                ):
                     decoded, frame = self._decode_from_key(target), None
                 for tick, frame in decoded:  # noqa: B007
                     if tick >= target:
@@ -150,6 +158,7 @@ class Video:
                 height, width = self._coded_size  # the first frame's: it may change midway
                 picture = frame.to_ndarray(format="rgb24", height=height, width=width, threads=1)
             yield _as_shown(picture, self._matrix)
+        self._position = tick, frame, decoded
 
     def _decode_from_key(self, target: int) -> Iterator[tuple[int, Any]]:
         """Decode from the last keyframe at or before target: (tick, frame), in shown order."""

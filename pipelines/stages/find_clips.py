@@ -1,8 +1,9 @@
 """From a source to its clips: which frames, brought to the model's size, encoded once."""
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -10,9 +11,11 @@ import numpy as np
 from pipelines import ids, masks, telemetry
 from pipelines.config import Clip
 from pipelines.encode import FASTEST, encode_video
-from pipelines.errors import RowError
+from pipelines.errors import Rejected, RowError
 from pipelines.prompts.target_prompt import TargetPrompt
 from pipelines.schema import CLIPS, SOURCES
+from pipelines.shots import Shots
+from pipelines.skip import Skip
 from pipelines.stages.base import Row, failure
 from pipelines.storage import filesystem
 from pipelines.video import Video, open_video
@@ -20,15 +23,18 @@ from pipelines.watch import Watch
 
 ROUNDING = 1e-3
 """Seconds by which containers round timestamps."""
+LOOKED_AT = 4
+"""For each clip that a video may give, so many are looked at: the others are skipped."""
 
 
 class FindClips:
     """Cuts a source into clips.
 
     Reads a row of `schema.SOURCES`; yields rows of `schema.CLIPS` with span, frames, size,
-    decoder, source_video and, where the source names one, mask. A source that gives no clip is
-    one failed row of level source: with the reasons of `pipelines.video`, `BadManifestRow`,
-    `TooShort`, or `BadMask`.
+    decoder, source_video and, where the source names one, mask. A clip that is skipped is a
+    rejected row without source_video and mask: with the reasons of `pipelines.skip`. A source
+    in which no clip is found is one failed row of level source: with the reasons of
+    `pipelines.video`, `BadManifestRow`, `TooShort`, or `BadMask`.
     """
 
     def __init__(self, clip: Clip, storage_options: Mapping[str, Any], watch: Watch) -> None:
@@ -57,28 +63,42 @@ class FindClips:
         key = ids.source_key(source, _content(source["location"], self.options))
         size = (self.clip.height, self.clip.width)
         decode = self.clip.model_dump(include={"num_frames", "height", "width", "fit", "crf"})
+        given, most = source["start_seconds"], self.clip.max_clips_per_video
+        skip, taken = Skip(self.clip), 0
         with open_video(source["location"], self.options) as video:
-            for start, fps in find_spans(video, source["start_seconds"], self.clip):
-                indices = frame_indices(video.timestamps, start, fps, self.clip.num_frames)
-                frames = fit(video.frames(indices), *size, self.clip.fit)
-                mask = None
-                if source["mask_location"]:
-                    pixels = masks.load(source["mask_location"], indices.tolist(), self.options)
-                    mask = masks.encode(fit(pixels, *size, self.clip.fit))
-                yield {
+            spans = find_spans(video, given, self.clip)
+            for span in islice(spans, most and LOOKED_AT * most):
+                frames = fit(video.frames(span.frames), *size, self.clip.fit)
+                row: Row = {
                     "level": "clip",
-                    "status": "ok",
-                    "clip_id": ids.clip_id(key, start, fps, decode),
-                    "start_seconds": start,
-                    "fps": fps,
+                    "clip_id": ids.clip_id(key, span.start, span.fps, decode),
+                    "start_seconds": span.start,
+                    "fps": span.fps,
                     "num_frames": self.clip.num_frames,
                     "height": self.clip.height,
                     "width": self.clip.width,
                     "decoder": video.decoder,
-                    "source_video": encode_video(frames, fps, self.clip.crf),
-                    "mask": mask,
-                    "mask_source": "manifest" if mask else None,
                 }
+                try:
+                    if given is None:  # a span that a person has chosen is wanted as it is
+                        skip(frames, span.start, span.fps)
+                    mask = None
+                    if source["mask_location"]:
+                        numbers = span.frames.tolist()
+                        pixels = masks.load(source["mask_location"], numbers, self.options)
+                        mask = masks.encode(fit(pixels, *size, self.clip.fit))
+                    row |= {
+                        "status": "ok",
+                        "source_video": encode_video(frames, span.fps, self.clip.crf),
+                        "mask": mask,
+                        "mask_source": "manifest" if mask else None,
+                    }
+                    taken += 1
+                except Rejected as reason:
+                    row |= failure("decode", reason)
+                yield row
+                if taken == most:
+                    return
 
 
 def of_source(source: Row) -> Row:
@@ -93,32 +113,84 @@ def failed_source(source: Row, outcome: Row) -> Row:
     return of_source(source) | outcome | {"level": "source", "row_id": ids.source_row_id(source)}
 
 
-def find_spans(video: Video, start: float | None, clip: Clip) -> list[tuple[float, float]]:
-    """Where the clips of a video start, in seconds, and their frames a second.
+class Span(NamedTuple):
+    """Where a clip lies in its video."""
 
-    A start that is given makes one clip. Else clips follow each other from the beginning. Where
-    not even one fits, the frames are taken closer together, down to every single one.
+    start: float
+    """Seconds after the video's first frame."""
+    fps: float
+    """Frames a second."""
+    frames: np.ndarray
+    """Numbers of its frames, int (num_frames,)."""
+
+
+def find_spans(video: Video, start: float | None, clip: Clip) -> Iterator[Span]:
+    """Find the clips of a video, in order.
+
+    A start that is given makes one clip, whatever it shows. Else clips follow each other from the
+    beginning of every shot. In a shot where not even one fits, the frames are taken closer
+    together, down to every single one. The video is looked through no further than it takes to
+    know that no cut is in the clips that were asked for.
 
     Raises:
-        RowError: TooShort, fewer frames than a clip has; DecodeFailed, no rate of frames.
+        RowError: TooShort, the video or each of its shots has fewer frames than a clip;
+            DecodeFailed, no rate of frames; and what `Video.frames` raises.
     """
-    first, n, last = start or 0.0, clip.num_frames, float(video.timestamps[-1])
-    left = int(np.sum(video.timestamps >= first - ROUNDING))
-    if left < n:
+    times, n = video.timestamps, clip.num_frames
+    first = int(np.searchsorted(times, (start or 0.0) - ROUNDING))
+    if len(times) - first < n:
         raise RowError(
-            "TooShort", f"{left} frames from {first:g} s on, a clip needs {n} (clip.num_frames)"
+            "TooShort",
+            f"{len(times) - first} frames from {start or 0:g} s on, a clip needs {n} "
+            "(clip.num_frames)",
         )
-    fps = video.fps / clip.stride if clip.stride else min(clip.fps, video.fps)
-    fps = round(max(fps, (n - 1) / (last - first)), 6)
+    usual = video.fps / clip.stride if clip.stride else min(clip.fps, video.fps)
+    if start is not None:
+        fps = _rate(usual, n, float(times[-1]) - start)
+        yield Span(start, fps, frame_indices(times, start, fps, n))
+        return
+    fps = _rate(usual, n, np.inf)
+    end_of = Shots(video).end if clip.split_shots else lambda first, until: until
+    longest, found = 0, 0
+    while first < len(times):
+        end, count = yield from _spans_of_shot(times, first, end_of, fps, n)
+        longest, found, first = max(longest, end - first), found + count, end
+    if not found:
+        raise RowError(
+            "TooShort",
+            f"the longest shot has {longest} frames, a clip needs {n} (clip.num_frames)",
+        )
+
+
+def _spans_of_shot(
+    times: np.ndarray, first: int, end_of: Callable[[int, int], int], fps: float, n: int
+) -> Generator[Span, None, tuple[int, int]]:
+    """Yields the clips of the shot that begins at frame `first`; returns its end, and how many."""
+    begin, count = float(times[first]), 0
+    while True:
+        start = begin + count * n / fps
+        # The first frame that is late enough to be the last one of a clip.
+        last = int(np.searchsorted(times, start + (n - 1) / fps - ROUNDING))
+        end = end_of(first, min(last + 1, len(times)))
+        if end <= last:
+            break
+        yield Span(start, fps, first + frame_indices(times[first:end], start, fps, n))
+        count += 1
+    if not count and end - first >= n:
+        fps = _rate(fps, n, float(times[end - 1]) - begin)
+        yield Span(begin, fps, first + frame_indices(times[first:end], begin, fps, n))
+        count = 1
+    return end, count
+
+
+def _rate(usual: float, num_frames: int, seconds: float) -> float:
+    """Frames a second: as usual, or as many as let a clip end within so many seconds."""
+    fps = round(max(usual, (num_frames - 1) / seconds), 6)
     if fps >= FASTEST:
         raise RowError(
             "DecodeFailed", f"says that {fps:g} frames a second are shown; encode it again"
         )
-    if start is not None:
-        return [(start, fps)]
-    reach = (n - 1) / fps
-    count = 1 + int((last + ROUNDING - reach) // (n / fps))
-    return [(k * n / fps, fps) for k in range(count)][: clip.max_clips_per_video]
+    return fps
 
 
 def frame_indices(timestamps: np.ndarray, start: float, fps: float, count: int) -> np.ndarray:

@@ -121,6 +121,26 @@ def test_the_frames_asked_for_come_at_their_times(opened: Any, name: str) -> Non
                 video.frames(outside)
 
 
+@pytest.mark.parametrize(("name", "expected"), [("faststart.mp4", 3), ("b_frames.avi", 1)])
+def test_pyav_decodes_on_from_where_it_was(
+    folder: Path, name: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    decode, seeks = Video._decode_from_key, []
+
+    def counting(video: Video, target: int) -> Any:
+        seeks.append(target)
+        return decode(video, target)
+
+    monkeypatch.setattr(Video, "_decode_from_key", counting)
+    with open_video(str(folder / name)) as video:
+        for first in range(0, N, 4):
+            assert read_codes(video.frames(range(first, first + 4))) == [*range(first, first + 4)]
+        assert len(seeks) == expected  # a keyframe every 20 frames; AVI is decoded from its start
+        for first in (16, 20, 4, 8, 8):
+            assert read_codes(video.frames(range(first, first + 4))) == [*range(first, first + 4)]
+
+
 @pytest.mark.skipif(not HAS_DECORD, reason="decord has no wheel here")
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
 def test_both_decoders_turn_the_picture_alike(

