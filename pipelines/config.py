@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pydantic
 import yaml
@@ -47,19 +48,78 @@ class Clip(Section):
     """H.264 quality of stored clips and edits; lower is better and larger."""
 
 
+class Captions(Section):
+    frames: int = Field(default=8, ge=1)
+    """Frames of a clip that a model is shown, evenly spaced."""
+    max_new_tokens: int = Field(default=96, ge=1)
+    """Tokens of an answer. One that is cut off is no caption."""
+    min_words: int = Field(default=4, ge=1)
+    """Words that a caption has at least."""
+    max_words: int = Field(default=40, ge=1)
+    """Words that a caption has at most. CLIP's text encoder reads 75 tokens."""
+
+    @pydantic.model_validator(mode="after")
+    def _in_order(self) -> "Captions":
+        if self.min_words > self.max_words:
+            raise ValueError(f"min_words {self.min_words} is over max_words {self.max_words}")
+        return self
+
+
+class VisionLanguageModel(Section):
+    weights: str = "Qwen/Qwen3-VL-4B-Instruct"
+    """A hub id, or a folder or fsspec URI with safetensors and the files of the processor."""
+    revision: str | None = "ebb281ec70b05090aa6165b016eac8ec08e71b17"
+    """The commit to take from the hub. A hub id without one is refused."""
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """Precision of the weights. auto: bfloat16 on a GPU, float32 on a CPU."""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _own_revision(cls, values: Any) -> Any:
+        # Other weights have no commit in common with the default ones.
+        chosen = isinstance(values, Mapping) and "weights" in values
+        return {"revision": None, **values} if chosen else values
+
+    @pydantic.field_validator("weights")
+    @classmethod
+    def _absolute(cls, weights: str) -> str:
+        # Workers do not share the folder that a command is given in.
+        return os.path.abspath(weights) if os.path.exists(weights) else weights
+
+    @pydantic.model_validator(mode="after")
+    def _pinned(self) -> "VisionLanguageModel":
+        of_hub = "://" not in self.weights and not os.path.isabs(self.weights)
+        if of_hub and self.revision is None:
+            raise ValueError(f"{self.weights} is no folder; of a hub id, set the revision, too")
+        return self
+
+
+class ServedModel(Section):
+    model: str | None = None
+    """What the server calls the model."""
+    extra: dict[str, Any] = {}
+    """Further fields of a request, and null for one that the server does not take."""
+
+
 class Annotate(Section):
     tracker: str = "motion"
     """Finds the subject's mask: motion, none, an entry point or module:object."""
     captioner: str = "template"
-    """Says what a clip shows: template, an entry point or module:object."""
+    """Says what a clip shows: template, transformers_vlm, openai, an entry point, module:object."""
     caption_template: str = "a video of an object"
     """What the captioner `template` says of every clip."""
+    captions: Captions = Captions()
+    """What the captioners transformers_vlm and openai show a model, and take for a caption."""
+    vlm: VisionLanguageModel = VisionLanguageModel()
+    """The model of the captioner transformers_vlm."""
+    endpoint: ServedModel = ServedModel()
+    """The model of the captioner openai and the prompter llm. See execution.endpoint."""
     prompter: str = "noun_swap"
-    """Derives target prompts: noun_swap, an entry point or module:object."""
+    """Derives target prompts: noun_swap, llm, an entry point or module:object."""
     targets_per_clip: int = Field(default=2, ge=1)
     """Target prompts derived for a clip."""
     target_kinds: tuple[Kind, ...] = Field(default=("noun_near", "recolour"), min_length=1)
-    """What noun_swap changes, in turn: noun_near, noun_far, recolour, restyle, background."""
+    """What prompters change, in turn: noun_near, noun_far, recolour, restyle, background."""
 
 
 class Backbone(Section):
@@ -83,6 +143,31 @@ class Publish(Section):
     """Columns of the manifest that become folders: dataset/split=train/…"""
 
 
+class Server(Section):
+    base_url: str | None = None
+    """An OpenAI-compatible server, as http://host:8000/v1."""
+    api_key_env: str | None = None
+    """The environment variable that holds the server's key, on every machine. Null: no key."""
+    timeout: float = Field(default=60.0, gt=0)
+    """Seconds that one request may take as a whole."""
+    attempts: int = Field(default=4, ge=1)
+    """Requests for one answer. Refused, failed and unreadable ones are repeated, ever later."""
+    total_timeout: float = Field(default=300.0, gt=0)
+    """Seconds that one answer may take with all its attempts. A caption takes up to two answers."""
+
+    @pydantic.field_validator("base_url")
+    @classmethod
+    def _plain(cls, base_url: str | None) -> str | None:
+        if base_url is None:
+            return None
+        url = urlsplit(base_url)
+        if url.scheme not in ("http", "https") or not url.hostname or "@" in url.netloc:
+            raise ValueError(
+                "write it as http://host:8000/v1, and a key into api_key_env's variable"
+            )
+        return base_url.rstrip("/")
+
+
 class Execution(Section):
     editors: int | None = Field(default=None, ge=1)
     """Editors at work at once. Null: one a GPU, or one a machine's CPUs but one."""
@@ -104,6 +189,8 @@ class Execution(Section):
     """Options for fsspec (endpoints, profiles). Take secrets from the environment instead."""
     report_rows: int = Field(default=100, ge=0)
     """Edits shown on the report page."""
+    endpoint: Server = Server()
+    """Where a model is served, for the captioner openai and the prompter llm."""
 
 
 class Config(Section):
@@ -125,6 +212,27 @@ class Config(Section):
     """How the dataset is laid out."""
     execution: Execution = Execution()
     """Where and how fast. Changes no result and is never part of an id."""
+
+    @pydantic.model_validator(mode="after")
+    def _is_served(self) -> "Config":
+        if self.annotate.captioner == "openai" or self.annotate.prompter == "llm":
+            served(self)
+        return self
+
+
+def served(config: Config) -> tuple[str, str]:
+    """Where a model is served, and what it is called there.
+
+    Raises:
+        ConfigError: either is not set.
+    """
+    base_url, model = config.execution.endpoint.base_url, config.annotate.endpoint.model
+    if base_url is None or model is None:
+        raise ConfigError(
+            "openai and llm ask a server: set execution.endpoint.base_url (http://host:8000/v1) "
+            "and annotate.endpoint.model"
+        )
+    return base_url, model
 
 
 PHASES = ("annotate", "plan", "edit", "publish")
@@ -280,8 +388,12 @@ def _explain(error: Any) -> str:
 
 def _all_fields() -> Iterable[str]:
     schema = Config.model_json_schema()
+    return _fields_of(schema, schema["$defs"], "")
+
+
+def _fields_of(schema: Mapping[str, Any], sections: Mapping[str, Any], path: str) -> Iterable[str]:
     for name, field in schema["properties"].items():
-        yield name
+        yield f"{path}{name}"
         if "$ref" in field:
-            section = schema["$defs"][field["$ref"].rsplit("/", 1)[-1]]
-            yield from (f"{name}.{key}" for key in section["properties"])
+            section = sections[field["$ref"].rsplit("/", 1)[-1]]
+            yield from _fields_of(section, sections, f"{path}{name}.")
