@@ -20,7 +20,10 @@ BUILT_IN: dict[str, dict[str, Any]] = {
         "transformers_vlm": "pipelines.captions.transformers_vlm:TransformersVLM",
         "openai": "pipelines.captions.openai:OpenAI",
     },
-    "prompter": {"noun_swap": lambda config: NounSwap(config.annotate.target_kinds)},
+    "prompter": {
+        "noun_swap": lambda config: NounSwap(config.annotate.target_kinds),
+        "llm": "pipelines.prompts.llm:LLM",
+    },
     "editor": {"str_match": STRMatchEditor},
 }
 
