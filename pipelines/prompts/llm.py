@@ -119,8 +119,12 @@ def _concept(subject: Subject, noun: str, kind: Kind) -> Concept | None:
 
 
 def _unknown(subject: Subject, noun: str, kind: Kind) -> Concept | None:
-    """A noun that the table does not hold is near if nothing speaks against it."""
-    if noun.endswith("s") and not noun.endswith(("ss", "us")):
+    """A noun that the table does not hold is taken at the model's word.
+
+    None where its form speaks against it: many, a kind of the subject ("wolfdog"), another branch.
+    """
+    many = noun.endswith("s") and not noun.endswith(("ss", "us"))
+    if many or noun.endswith(subject.word.lower()):
         return None
     guessed = guess(noun, ())
     if kind == "noun_far":

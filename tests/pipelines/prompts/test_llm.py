@@ -132,6 +132,7 @@ def test_a_noun_that_the_table_does_not_hold_has_no_distance():
     [
         (["teapot"], []),  # far
         (["blacksmither"], []),  # by its ending a person
+        (["wolfdog"], []),  # by its ending a dog
         ([], ["cat"]),  # near
         ([], ["blorgs"]),  # perhaps many
         (["running", "very", "quickly", "of", "is"], []),  # no nouns
