@@ -23,8 +23,8 @@ import ray.data
 from ray.exceptions import RayError, RayTaskError
 
 from pipelines import telemetry
-from pipelines.config import Execution
 from pipelines.errors import RowError, RunError
+from pipelines.sections import Execution
 from pipelines.stages.base import Row, failure
 from pipelines.storage import Storage
 from pipelines.watch import NOTES, Watch

@@ -1,7 +1,7 @@
 """When to stop early: everything fails alike, or too much fails."""
 
-from pipelines.config import Execution
 from pipelines.errors import RunError
+from pipelines.sections import Execution
 from pipelines.stages.base import Row
 
 ALIKE = 20

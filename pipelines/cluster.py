@@ -15,8 +15,8 @@ import ray
 import ray.data
 from ray.autoscaler.sdk import request_resources
 
-from pipelines.config import Execution
 from pipelines.errors import RunError, last_line
+from pipelines.sections import Execution
 from pipelines.version import PACKAGE_VERSION
 
 MOST_ROWS = 64

@@ -5,161 +5,29 @@ import dataclasses
 import difflib
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pydantic
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.errors import ConfigError
-from pipelines.prompts.target_prompt import Kind
-from strmatch.presets import NAMES, load_preset
+from pipelines.sections import (
+    STRICT,
+    Annotate,
+    Backbone,
+    Clip,
+    Execution,
+    Pretrained,
+    Publish,
+    Section,
+)
+from strmatch.presets import load_preset
 from strmatch.settings import EditSettings
 
-STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 # The editor's settings know nothing of pydantic; here they are read as strictly as the rest.
 pydantic.with_config(STRICT)(EditSettings)
-
-
-class Section(BaseModel):
-    model_config = STRICT
-
-
-def _absolute(weights: str) -> str:
-    # Workers do not share the folder that a command is given in.
-    return os.path.abspath(weights) if os.path.isdir(weights) else weights
-
-
-Weights = Annotated[str, pydantic.AfterValidator(_absolute)]
-"""A hub id, or a folder or fsspec URI."""
-
-
-class Clip(Section):
-    num_frames: int = Field(ge=2)
-    """Frames of a clip."""
-    height: int = Field(ge=8, multiple_of=2)
-    """Height of a clip in pixels."""
-    width: int = Field(ge=8, multiple_of=2)
-    """Width of a clip in pixels."""
-    fps: float = Field(gt=0)
-    """Frames a second. A shot too short for one clip at this rate is sampled faster."""
-    stride: int | None = Field(default=None, ge=1)
-    """Take every n-th frame of the video instead of sampling at `fps`."""
-    fit: Literal["crop", "pad"] = "crop"
-    """Bring a video to the clip's shape by cropping its centre, or by adding black borders."""
-    max_clips_per_video: int | None = Field(default=4, ge=1)
-    """Clips taken from one video, the first ones. Null: all."""
-    split_shots: bool = True
-    """No clip crosses a cut. False: a video is one shot, and is not looked through for cuts."""
-    skip_black: int | None = Field(default=24, ge=0, le=255)
-    """Reject a clip that shows, mostly, nothing brighter than this, of 255. Null: take it."""
-    skip_static: int | None = Field(default=None, ge=0, le=255)
-    """Reject a clip no place of which ever changes by more than this, of 255. Null: take it. In a
-    still scene it is noise that changes, by 8 or less."""
-    skip_duplicates: int | None = Field(default=12, ge=0, le=255)
-    """Reject a clip that shows nothing but what another of the same video showed: frames no place
-    of which differs by more than this, of 255. Null: take it."""
-    crf: int = Field(default=12, ge=0, le=51)
-    """H.264 quality of stored clips and edits; lower is better and larger."""
-
-
-class Sam2(Section):
-    weights: Weights = "facebook/sam2.1-hiera-tiny"
-    """A hub id, or a folder or fsspec URI: with safetensors for sam2_hf, with one .pt for sam2."""
-    revision: str | None = None
-    """The commit to take from the hub. A hub id without one is refused."""
-
-
-class Detector(Section):
-    weights: Weights = "google/owlv2-base-patch16-ensemble"
-    """An open-vocabulary detector (OWLv2, Grounding DINO): a hub id, or a folder or fsspec URI."""
-    revision: str | None = None
-    """The commit to take from the hub. A hub id without one is refused."""
-    threshold: float = Field(default=0.2, ge=0, le=1)
-    """Score below which nothing counts as found."""
-    frames: int = Field(default=4, ge=1)
-    """Frames of a clip that are searched, evenly spaced."""
-
-
-class MaskCheck(Section):
-    min_area: float = Field(default=0.002, ge=0, le=1)
-    """Share of the frame that a mask must cover, in the median of its frames."""
-    max_area: float = Field(default=0.6, ge=0, le=1)
-    """Share of the frame that a mask may cover, in the median of its frames."""
-    max_empty: float = Field(default=0.25, ge=0, le=1)
-    """Share of a clip's frames in which the mask may be empty."""
-    max_shift: float = Field(default=0.2, ge=0)
-    """How far the mask's centre may move from a frame to the next, in frame diagonals."""
-    max_growth: float = Field(default=0.75, ge=0)
-    """How much the mask's area may change from a frame to the next, in median areas."""
-
-
-class Annotate(Section):
-    tracker: str = "motion"
-    """Finds the subject's mask: motion, sam2_hf, sam2, none, an entry point or module:object."""
-    sam2: Sam2 = Sam2()
-    """The model of the trackers sam2_hf and sam2."""
-    detector: Detector = Detector()
-    """Finds in some frames what the trackers sam2_hf and sam2 follow through the others."""
-    mask_check: MaskCheck = MaskCheck()
-    """Which masks are not worth an edit."""
-    captioner: str = "template"
-    """Says what a clip shows: template, an entry point or module:object."""
-    caption_template: str = "a video of an object"
-    """What the captioner `template` says of every clip."""
-    prompter: str = "noun_swap"
-    """Derives target prompts: noun_swap, an entry point or module:object."""
-    targets_per_clip: int = Field(default=2, ge=1)
-    """Target prompts derived for a clip."""
-    target_kinds: tuple[Kind, ...] = Field(default=("noun_near", "recolour"), min_length=1)
-    """What noun_swap changes, in turn: noun_near, noun_far, recolour, restyle, background."""
-
-
-class Backbone(Section):
-    weights: str
-    """A preset's name, or a folder or fsspec URI with a model in diffusers layout."""
-
-    @pydantic.field_validator("weights")
-    @classmethod
-    def _absolute(cls, weights: str) -> str:
-        # Workers do not share the folder that a command is given in.
-        return weights if weights in NAMES or "://" in weights else os.path.abspath(weights)
-
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    """Precision of the weights. auto: float16 on a GPU, float32 on a CPU."""
-
-
-class Publish(Section):
-    file_mb: float = Field(default=128.0, gt=0)
-    """Megabytes of a Parquet file of the dataset, about. A clip's edits are never split."""
-    partition_by: tuple[str, ...] = ()
-    """Columns of the manifest that become folders: dataset/split=train/…"""
-
-
-class Execution(Section):
-    editors: int | None = Field(default=None, ge=1)
-    """Editors at work at once. Null: one a GPU, or one a machine's CPUs but one."""
-    gpus_per_editor: float | None = Field(default=None, ge=0)
-    """GPUs of one editor. Null: 1 where the cluster has GPUs, else 0."""
-    torch_threads: int | None = Field(default=None, ge=1)
-    """CPU threads of one editor. Null: the machine's cores shared among its editors."""
-    ray_address: str | None = None
-    """A Ray cluster to join. Null: $RAY_ADDRESS, else a cluster of this machine alone."""
-    wait_for_resources: float = Field(default=0.0, ge=0)
-    """Seconds to wait for an autoscaler to bring a machine that an editor fits on."""
-    deadline: float = Field(default=3600.0, gt=0)
-    """Seconds that a video's decoding, an annotation, or a clip with all its edits may take."""
-    attempts: int = Field(default=3, ge=1)
-    """Workers in which a video or clip may die alone before it is given up."""
-    max_failed_share: float = Field(default=1.0, ge=0, le=1)
-    """Stop a phase in which a larger share of rows fails."""
-    storage_options: dict[str, Any] = {}
-    """Options for fsspec (endpoints, profiles). Take secrets from the environment instead."""
-    report_rows: int = Field(default=100, ge=0)
-    """Edits shown on the report page."""
 
 
 class Config(Section):
@@ -181,6 +49,37 @@ class Config(Section):
     """How the dataset is laid out."""
     execution: Execution = Execution()
     """Where and how fast. Changes no result and is never part of an id."""
+
+    @pydantic.model_validator(mode="after")
+    def _has_models(self) -> "Config":
+        chosen = self.annotate
+        if chosen.captioner == "openai" or chosen.prompter == "llm":
+            served(self)
+        used = ["vlm"] if chosen.captioner == "transformers_vlm" else []
+        used += ["sam2", "detector"] if chosen.tracker in ("sam2", "sam2_hf") else []
+        for name in used:
+            model: Pretrained = getattr(chosen, name)
+            if not model.is_pinned:
+                raise ConfigError(
+                    f"annotate.{name}: {model.weights} is no folder; of a hub id, set "
+                    f"annotate.{name}.revision to a commit, too"
+                )
+        return self
+
+
+def served(config: Config) -> tuple[str, str]:
+    """Where a model is served, and what it is called there.
+
+    Raises:
+        ConfigError: either is not set.
+    """
+    base_url, model = config.execution.endpoint.base_url, config.annotate.endpoint.model
+    if base_url is None or model is None:
+        raise ConfigError(
+            "openai and llm ask a server: set execution.endpoint.base_url (http://host:8000/v1) "
+            "and annotate.endpoint.model"
+        )
+    return base_url, model
 
 
 PHASES = ("annotate", "plan", "edit", "publish")
@@ -336,8 +235,12 @@ def _explain(error: Any) -> str:
 
 def _all_fields() -> Iterable[str]:
     schema = Config.model_json_schema()
+    return _fields_of(schema, schema["$defs"], "")
+
+
+def _fields_of(schema: Mapping[str, Any], sections: Mapping[str, Any], path: str) -> Iterable[str]:
     for name, field in schema["properties"].items():
-        yield name
+        yield f"{path}{name}"
         if "$ref" in field:
-            section = schema["$defs"][field["$ref"].rsplit("/", 1)[-1]]
-            yield from (f"{name}.{key}" for key in section["properties"])
+            section = sections[field["$ref"].rsplit("/", 1)[-1]]
+            yield from _fields_of(section, sections, f"{path}{name}.")

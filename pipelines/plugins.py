@@ -12,16 +12,23 @@ from pipelines.stages.caption import TemplateCaptioner
 from pipelines.stages.edit import Editor, STRMatchEditor
 from pipelines.stages.track import MotionTracker, NoTracker
 
+# What is written as module:object is imported where it is used.
 BUILT_IN: dict[str, dict[str, Any]] = {
     "tracker": {
         "motion": lambda config: MotionTracker(),
         "none": lambda config: NoTracker(),
-        # Imported by who uses them: they take their time.
-        "sam2": lambda config: import_module("pipelines.tracking.tracker").Sam2(config),
-        "sam2_hf": lambda config: import_module("pipelines.tracking.tracker").Sam2HF(config),
+        "sam2": "pipelines.tracking.tracker:Sam2",
+        "sam2_hf": "pipelines.tracking.tracker:Sam2HF",
     },
-    "captioner": {"template": lambda config: TemplateCaptioner(config.annotate.caption_template)},
-    "prompter": {"noun_swap": lambda config: NounSwap(config.annotate.target_kinds)},
+    "captioner": {
+        "template": lambda config: TemplateCaptioner(config.annotate.caption_template),
+        "transformers_vlm": "pipelines.captions.transformers_vlm:TransformersVLM",
+        "openai": "pipelines.captions.openai:OpenAI",
+    },
+    "prompter": {
+        "noun_swap": lambda config: NounSwap(config.annotate.target_kinds),
+        "llm": "pipelines.prompts.llm:LLM",
+    },
     "editor": {"str_match": STRMatchEditor},
 }
 
@@ -34,13 +41,14 @@ def find(kind: str, name: str) -> Any:
     Raises:
         ConfigError: there is none, or it cannot be imported.
     """
-    if name in BUILT_IN[kind]:
-        return BUILT_IN[kind][name]
+    maker = BUILT_IN[kind].get(name, name)
+    if not isinstance(maker, str):
+        return maker
     try:
-        for entry in entry_points(group=f"strmatch.{kind}", name=name):
+        for entry in entry_points(group=f"strmatch.{kind}", name=maker):
             return entry.load()
-        if ":" in name:
-            module, _, attribute = name.partition(":")
+        if ":" in maker:
+            module, _, attribute = maker.partition(":")
             return getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{kind} {name}: {error}") from error

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from pipelines.config import Clip
 from pipelines.errors import Rejected
+from pipelines.sections import Clip
 from pipelines.shots import is_black
 
 PLACES = 16

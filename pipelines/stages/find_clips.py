@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from pipelines import ids, masks, telemetry
-from pipelines.config import Clip
 from pipelines.encode import FASTEST, encode_video
 from pipelines.errors import Rejected, RowError
 from pipelines.prompts.target_prompt import TargetPrompt
 from pipelines.schema import CLIPS, SOURCES
+from pipelines.sections import Clip
 from pipelines.shots import Shots
 from pipelines.skip import Skip
 from pipelines.stages.base import Row, failure

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipelines.config import MaskCheck
 from pipelines.errors import Rejected
+from pipelines.sections import MaskCheck
 
 
 def check_mask(mask: np.ndarray, limits: MaskCheck) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipelines.config import Detector
 from pipelines.errors import Rejected
+from pipelines.pretrained import TRANSFORMERS, find_folder, load_model
+from pipelines.sections import Detector
 from pipelines.tracking.segmenter import Box
-from pipelines.tracking.weights import TRANSFORMERS, find_folder, load_model
 
 
 @dataclass(frozen=True)

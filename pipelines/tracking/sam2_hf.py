@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from pipelines.pretrained import TRANSFORMERS, find_folder, load_model
 from pipelines.tracking.segmenter import Box, Prompt, Tracks, empty_tracks
-from pipelines.tracking.weights import TRANSFORMERS, find_folder, load_model
 
 # As SAM2 was trained.
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)

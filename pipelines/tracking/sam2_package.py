@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from pipelines.errors import ConfigError
+from pipelines.pretrained import device, find_folder
 from pipelines.tracking.segmenter import Box, Prompt, Tracks, empty_tracks
-from pipelines.tracking.weights import device, find_folder
 from strmatch.backbones.loading import WeightsError
 
 

@@ -77,7 +77,7 @@ def weights_folder(source: str | os.PathLike[str]) -> Path:
             f"the preset {source!r} ships no weights: name a folder or URI that holds them in "
             "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/)"
         )
-    folder = fetch_folder(weights) if "://" in weights else Path(weights)
+    folder = fetch(weights) if "://" in weights else Path(weights)
     for part in PARTS:
         if not (folder / part).is_dir():
             raise WeightsError(f"{weights} is no model folder: it has no {part}/")
@@ -94,8 +94,8 @@ def weights_revision(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def fetch_folder(uri: str) -> Path:
-    """The local copy of the folder at an fsspec URI, fetched once a machine.
+def fetch(uri: str) -> Path:
+    """The local copy of a remote folder, fetched into `$STRMATCH_CACHE` by the first who asks.
 
     Raises:
         WeightsError: it cannot be fetched.

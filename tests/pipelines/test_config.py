@@ -3,11 +3,13 @@ import yaml
 
 from pipelines.config import (
     PHASES,
+    Config,
     differences,
     dump,
     fingerprints,
     load_config,
     resolve,
+    served,
     to_yaml,
 )
 from pipelines.errors import ConfigError
@@ -41,6 +43,14 @@ def test_file_over_preset_and_assignments_over_file(tmp_path):
         ("clip.height=63", "clip.height: Input should be a multiple of 2, got 63"),
         ("clip.fps=fast", "clip.fps: .*got 'fast'"),
         ("preset=lavi", "preset: no preset 'lavi'; there are miniature, lavie"),
+        (
+            "annotate.vlm.weigths=a",
+            "annotate.vlm.weigths: no such key; did you mean annotate.vlm.we",
+        ),
+        ("execution.endpoint.url=a", "execution.endpoint.url: no such key; did you mean execution"),
+        ("annotate.vlm=a", "annotate.vlm: Input should be a valid dictionary"),
+        ("annotate.captions.min_words=50", "annotate.captions: min_words 50 is over max_words 40"),
+        ("execution.endpoint.base_url=host:8000", "base_url: write it as http://host:8000/v1"),
         ("edit.lam", "write it as section.key=value"),
         ("edit.lam=[", "is not a YAML value"),
     ],
@@ -64,10 +74,65 @@ def test_a_wrong_file_is_one_line_too(tmp_path, text, message):
         load_config(file=str(tmp_path / "none.yaml"))
 
 
+def test_other_weights_have_no_commit_of_the_default_ones(tmp_path):
+    default = load_config().annotate.vlm
+    assert default.revision and len(default.revision) == 40
+    values = {"annotate.vlm.weights": "org/model", "annotate.vlm.revision": "v1"}
+    pinned = load_config(assignments=[f"{k}={v}" for k, v in values.items()]).annotate.vlm
+    assert (pinned.weights, pinned.revision) == ("org/model", "v1")
+    for weights in (str(tmp_path), "s3://bucket/model"):
+        config = load_config(assignments=[f"annotate.vlm.weights={weights}"])
+        assert (config.annotate.vlm.weights, config.annotate.vlm.revision) == (weights, None)
+        assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+def test_a_folder_of_weights_is_found_from_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    config = load_config(assignments=["annotate.vlm.weights=model"])
+    assert config.annotate.vlm.weights == str(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("section", "choice"),
+    [
+        ("vlm", "captioner=transformers_vlm"),
+        ("sam2", "tracker=sam2"),
+        ("detector", "tracker=sam2_hf"),
+    ],
+)
+def test_a_model_of_the_hub_that_is_used_has_a_commit(section, choice):
+    set_all = [f"annotate.{name}.revision=abc" for name in ("vlm", "sam2", "detector")]
+    asked = [*set_all, f"annotate.{section}.weights=org/model", f"annotate.{section}.revision=null"]
+    load_config(assignments=asked)
+    with pytest.raises(ConfigError, match=f"annotate.{section}: org/model .*{section}.revision"):
+        load_config(assignments=[*asked, f"annotate.{choice}"])
+
+
+@pytest.mark.parametrize("choice", ["annotate.captioner=openai", "annotate.prompter=llm"])
+def test_who_asks_a_server_needs_one(choice):
+    base_url, model = (
+        "execution.endpoint.base_url=http://host:8000/v1/",
+        "annotate.endpoint.model=m",
+    )
+    for given in ([], [base_url], [model]):
+        with pytest.raises(ConfigError, match="set execution.endpoint.base_url .* and annotate."):
+            load_config(assignments=[choice, *given])
+    config = load_config(assignments=[choice, base_url, model])
+    assert served(config) == ("http://host:8000/v1", "m")
+
+
+def test_a_password_in_the_server_s_address_is_refused_and_not_repeated():
+    with pytest.raises(ConfigError, match="a key into api_key_env's variable") as raised:
+        load_config(assignments=["execution.endpoint.base_url=http://me:s3cret@host/v1"])
+    assert "s3cret" not in str(raised.value)
+
+
 @pytest.mark.parametrize("preset", ["miniature", "lavie"])
 def test_what_is_shown_can_be_read_back(preset):
     config = load_config(preset, assignments=["annotate.caption_template='a: b # c'"])
     text = to_yaml(config)
+    assert "  vlm:\n    # A hub id, or" in text and "\n    weights: Qwen/" in text
     assert resolve(yaml.safe_load(text)) == config
     lines = [line.strip() for line in text.splitlines()]
     fields = [n for n, line in enumerate(lines) if not line.startswith("#")]
@@ -90,11 +155,14 @@ def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
     base = fingerprints(load_config())
     for assignment, first in (
         ("clip.fps=4", "annotate"),
+        ("annotate.captions.frames=3", "annotate"),
+        ("annotate.endpoint.extra={top_k: 1}", "annotate"),
         ("seed=1", "annotate"),
         ("edit.lam=0.5", "plan"),
         ("backbone.dtype=float16", "plan"),
         ("publish.file_mb=3", "publish"),
         ("execution.editors=3", None),
+        ("execution.endpoint.base_url=http://other:8000/v1", None),
     ):
         changed = fingerprints(load_config(assignments=[assignment]))
         differs = [phase for phase in PHASES if changed[phase] != base[phase]]

@@ -1,4 +1,7 @@
+import os
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -47,3 +50,22 @@ def test_an_annotator_is_made_once_in_the_process_that_calls_it():
     assert Counting.made == 0
     sent = pickle.loads(pickle.dumps(captioner))
     assert [sent([1]), captioner([1, 2])] == ["1 made, 1 frames", "1 made, 2 frames"]
+
+
+def test_captioners_and_prompters_are_imported_when_they_are_named():
+    program = (
+        "import sys\n"
+        "from pipelines import plugins\n"
+        "names = {'pipelines.endpoint', 'pipelines.prompts.llm', 'pipelines.captions', 'torch'}\n"
+        "assert not names & set(sys.modules), names & set(sys.modules)\n"
+        "vlm = plugins.find('captioner', 'transformers_vlm')\n"
+        "made = [vlm, plugins.find('captioner', 'openai'), plugins.find('prompter', 'llm')]\n"
+        "print(*(maker.__name__ for maker in made), 'transformers' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "TransformersVLM OpenAI LLM False\n", done.stderr

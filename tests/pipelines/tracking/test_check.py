@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipelines.config import MaskCheck
 from pipelines.errors import Rejected
+from pipelines.sections import MaskCheck
 from pipelines.tracking.check import check_mask
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipelines.config import Detector
 from pipelines.errors import Rejected
+from pipelines.sections import Detector
 from pipelines.tracking.detect import Detection, SubjectDetector, choose, sample
 from pipelines.tracking.segmenter import Box
 from tests.pipelines.tracking.components import PATCHES

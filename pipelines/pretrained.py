@@ -1,14 +1,14 @@
-"""From a hub id, a folder or a URI to a model of transformers, pinned and without pickles."""
+"""Published models: from a hub id, a folder or a URI, pinned, and without executing pickles."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from strmatch.backbones.loading import WeightsError, fetch_folder
+from strmatch.backbones.loading import WeightsError, fetch
 
-TRANSFORMERS = ("*.json", "*.safetensors", "*.txt", "*.model")
-"""The files of a model in transformers layout."""
+TRANSFORMERS = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
+"""The files of a model in transformers layout: neither pickles nor code."""
 
 
 def find_folder(weights: str, revision: str | None, files: tuple[str, ...]) -> Path:
@@ -24,7 +24,7 @@ def find_folder(weights: str, revision: str | None, files: tuple[str, ...]) -> P
             would depend on the day.
     """
     if "://" in weights:
-        return fetch_folder(weights)
+        return fetch(weights)
     if Path(weights).is_dir():
         return Path(weights)
     if Path(weights).is_absolute() or weights.count("/") != 1:
@@ -41,8 +41,8 @@ def find_folder(weights: str, revision: str | None, files: tuple[str, ...]) -> P
         raise WeightsError(f"cannot fetch {weights} at {revision} from the hub: {error}") from error
 
 
-def load_model(cls: Any, folder: Path) -> Any:
-    """A model of transformers from safetensors, in float32, for inference on the GPU if any.
+def load_model(cls: Any, folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+    """A model of transformers from safetensors, for inference on the GPU if there is one.
 
     Raises:
         WeightsError: it cannot be loaded, or tensors are missing or of another shape.
@@ -50,20 +50,19 @@ def load_model(cls: Any, folder: Path) -> Any:
     try:
         model, report = cls.from_pretrained(
             folder,
-            dtype=torch.float32,
+            dtype=dtype,
             use_safetensors=True,
             local_files_only=True,
             output_loading_info=True,
         )
     except Exception as error:
         raise WeightsError(f"cannot load {cls.__name__} from {folder}: {error}") from error
-    wrong = {
-        kind: sorted(str(key) for key in report[kind])
-        for kind in ("missing_keys", "mismatched_keys")
-        if report[kind]
-    }
+    wrong = sorted(str(key) for key in [*report["missing_keys"], *report["mismatched_keys"]])
     if wrong:
-        raise WeightsError(f"{folder} does not fit {cls.__name__}: {wrong}")
+        raise WeightsError(
+            f"{folder} does not fit {cls.__name__}: {len(wrong)} tensors are missing or of another "
+            f"shape, first {wrong[0]}"
+        )
     return model.eval().to(device())
 
 

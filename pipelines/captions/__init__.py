@@ -1,0 +1,1 @@
+"""Captions by vision-language models: how they are asked, and what counts as an answer."""
