@@ -266,7 +266,10 @@ def generate(
 @app.command()
 @one_line_errors
 def evaluate(
-    suite: Annotated[str, typer.Option(help="miniature: rendered clips with exact truth.")],
+    suite: Annotated[
+        str,
+        typer.Option(help="miniature: the embedded model. annotators: masks, captions, targets."),
+    ],
     clips: Annotated[int, typer.Option(min=1, help="Clips of each part.")] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Which clips.")] = 0,
     split: Annotated[
@@ -278,7 +281,7 @@ def evaluate(
         Path | None, typer.Option(help="Write every judged clip and its truth to this folder.")
     ] = None,
 ) -> None:
-    """Measure generation, reconstruction and editing against exact truth.
+    """Measure generation, reconstruction and editing, or annotation, against exact truth.
 
     Example: strmatch evaluate --suite miniature --clips 60 --seed 1 --json figures.json
     """

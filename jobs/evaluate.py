@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from jobs.evaluation import annotators
 from jobs.evaluation.report import Results, as_json, tables
 from jobs.evaluation.suite import Pool, Suite, default_processes, figures, projected_seconds
 from jobs.evaluation.work import Clip
@@ -19,6 +20,7 @@ from strmatch import WeightsError
 from strmatch.backbones.loading import weights_folder, weights_revision
 from strmatch.miniature.splits import Split
 
+SUITES = ("miniature", "annotators")
 console = Console()
 
 
@@ -38,8 +40,12 @@ def evaluate(
         output: folder for every judged clip beside its truth, NAME.npz with `frames` and `truth`,
             uint8 (f, H, W, 3), lossless; clips.jsonl says what was asked and measured.
     """
-    if suite != "miniature":
-        raise RunError(f"--suite {suite}: the only one is miniature")
+    if suite not in SUITES:
+        raise RunError(f"--suite {suite}: there is {', '.join(SUITES)}")
+    if suite == "annotators":
+        if weights or output:
+            raise RunError("--suite annotators takes neither --weights nor --output")
+        return evaluate_annotators(clips, seed, split, json_file)
     weights, revision = check(weights)
     asked = Suite(weights, clips, seed, split)
     began = time.perf_counter()
@@ -55,10 +61,42 @@ def evaluate(
     results |= {"seconds": round(time.perf_counter() - began)} | figures(rows)
     for table in tables(results):
         console.print(table, "")
+    _keep(results, json_file)
+    return results
+
+
+def evaluate_annotators(
+    clips: int, seed: int, split: Split, json_file: Path | None, processes: int | None = None
+) -> Results:
+    """Run the suite `annotators`: no metadata in; masks, captions and target prompts judged.
+
+    Args:
+        processes: single-threaded; default: one a core.
+    """
+    cases = annotators.draw_cases(clips, split, seed)
+    began = time.perf_counter()
+    results: Results = {
+        "suite": "annotators",
+        "split": split,
+        "clips": clips,
+        "seed": seed,
+        "package_version": PACKAGE_VERSION,
+    }
+    console.print(f"{len(cases)} clips, {clips} of them of the core", highlight=False)
+    with annotators.Pool(processes or default_processes()) as pool:
+        done = track(pool.run(cases), "annotating", len(cases), console=console)
+        figures = annotators.figures(list(done))
+    results |= {"seconds": round(time.perf_counter() - began)} | figures
+    for table in annotators.tables(results):
+        console.print(table, "")
+    _keep(results, json_file)
+    return results
+
+
+def _keep(results: Results, json_file: Path | None) -> None:
     if json_file:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(as_json(results), "utf-8")
-    return results
 
 
 def check(weights: str | None) -> tuple[str, str]:

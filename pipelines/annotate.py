@@ -45,7 +45,7 @@ def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row
         config: the run's.
     """
     choice, options = config.annotate, config.execution.storage_options
-    track = Track(choice.tracker, InWorker("tracker", config))
+    track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
     caption = Caption(choice.captioner, InWorker("captioner", config))
     target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
     commit = CommitClips(output, with_extras(CLIPS, extras_of(sources.schema)))

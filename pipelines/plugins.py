@@ -11,16 +11,19 @@ from pipelines.prompts.noun_swap import NounSwap
 from pipelines.stages.caption import TemplateCaptioner
 from pipelines.stages.edit import Editor, STRMatchEditor
 from pipelines.stages.track import MotionTracker, NoTracker
+from pipelines.tracking.contrast import ContrastTracker
 
 # What is written as module:object is imported where it is used.
 BUILT_IN: dict[str, dict[str, Any]] = {
     "tracker": {
+        "contrast": lambda config: ContrastTracker(),
         "motion": lambda config: MotionTracker(),
         "none": lambda config: NoTracker(),
         "sam2": "pipelines.tracking.tracker:Sam2",
         "sam2_hf": "pipelines.tracking.tracker:Sam2HF",
     },
     "captioner": {
+        "miniature": "pipelines.captions.miniature:MiniatureCaptioner",
         "template": lambda config: TemplateCaptioner(config.annotate.caption_template),
         "transformers_vlm": "pipelines.captions.transformers_vlm:TransformersVLM",
         "openai": "pipelines.captions.openai:OpenAI",

@@ -138,16 +138,16 @@ class ServedModel(Section):
 
 
 class Annotate(Section):
-    tracker: str = "motion"
-    """Finds the subject's mask: motion, sam2_hf, sam2, none, an entry point or module:object."""
+    tracker: str = "contrast"
+    """Finds the subject's mask: contrast, motion, sam2_hf, sam2, none, or module:object."""
     sam2: Sam2 = Sam2()
     """The model of the trackers sam2_hf and sam2."""
     detector: Detector = Detector()
     """Finds in some frames what the trackers sam2_hf and sam2 follow through the others."""
     mask_check: MaskCheck = MaskCheck()
     """Which masks are not worth an edit."""
-    captioner: str = "template"
-    """Says what a clip shows: template, transformers_vlm, openai, an entry point, module:object."""
+    captioner: str = "miniature"
+    """Says what a clip shows: miniature, transformers_vlm, openai, template, or module:object."""
     caption_template: str = "a video of an object"
     """What the captioner `template` says of every clip."""
     captions: Captions = Captions()

@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 
 from pipelines import masks
+from pipelines.sections import MaskCheck
 from pipelines.stages.base import Row
+from pipelines.tracking.check import check_mask
 from pipelines.video import decode_video
 
 
@@ -23,11 +25,15 @@ class Tracker(Protocol):
 
 
 class Track:
-    """Sets mask and mask_source where the manifest gave no mask. Reads source_video and subject."""
+    """Sets mask and mask_source where the manifest gave no mask. Reads source_video and subject.
 
-    def __init__(self, name: str, tracker: Tracker) -> None:
+    A mask that the tracker finds is checked: see `check_mask` for why a clip may be rejected.
+    """
+
+    def __init__(self, name: str, tracker: Tracker, limits: MaskCheck) -> None:
         self.name = name
         self.tracker = tracker
+        self.limits = limits
 
     def __call__(self, row: Row) -> Row:
         if row["mask"] is not None:
@@ -35,6 +41,7 @@ class Track:
         mask = self.tracker(decode_video(row["source_video"]), row["subject"])
         if mask is None:
             return {"mask": None, "mask_source": "none"}
+        check_mask(mask, self.limits)
         return {"mask": masks.encode(mask), "mask_source": self.name}
 
 

@@ -4,7 +4,6 @@ import numpy as np
 
 from pipelines.config import Config
 from pipelines.errors import Rejected
-from pipelines.tracking.check import check_mask
 from pipelines.tracking.detect import SubjectDetector
 from pipelines.tracking.sam2_hf import HFSegmenter
 from pipelines.tracking.sam2_package import PackageSegmenter
@@ -16,7 +15,7 @@ class SubjectTracker:
 
     Args:
         segmenter: follows the subject from the frame in which the detector sees it best.
-        config: for its sections annotate.detector and annotate.mask_check.
+        config: for its section annotate.detector.
 
     Raises:
         WeightsError: the detector's weights cannot be found, or do not fit.
@@ -25,13 +24,12 @@ class SubjectTracker:
     def __init__(self, segmenter: Segmenter, config: Config) -> None:
         self.segmenter = segmenter
         self.detector = SubjectDetector(config.annotate.detector)
-        self.limits = config.annotate.mask_check
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray:
         """Frames uint8 (f, H, W, 3) to a mask bool (f, H, W).
 
         Raises:
-            Rejected: NoSubject, SubjectNotFound, or what `check_mask` says.
+            Rejected: NoSubject or SubjectNotFound.
         """
         if subject is None:
             raise Rejected(
@@ -40,9 +38,7 @@ class SubjectTracker:
                 "that needs none (annotate.tracker=motion)",
             )
         seen = self.detector.find(frames, subject)
-        mask = self.segmenter.track(frames, [seen.box], seen.frame).masks[0]
-        check_mask(mask, self.limits)
-        return mask
+        return self.segmenter.track(frames, [seen.box], seen.frame).masks[0]
 
 
 class Sam2HF(SubjectTracker):

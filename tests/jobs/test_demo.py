@@ -4,7 +4,8 @@ from jobs.demo import EXAMPLES, write_input
 from pipelines.config import load_config
 from pipelines.sources import find_sources
 from pipelines.stages.find_clips import FindClips
-from pipelines.stages.track import MotionTracker, Track
+from pipelines.stages.track import Track
+from pipelines.tracking.contrast import ContrastTracker
 from pipelines.watch import Watch
 
 
@@ -22,10 +23,11 @@ def test_the_demos_input_is_a_manifest_that_the_main_job_takes(tmp_path):
     ]
     assert rows[-1]["uri"] == "bigbuckbunny.mp4"
     given = {row["uri"]: "mask_uri" in row for row in rows}
+    config = load_config()
     for source in find_sources(str(manifest), {}).to_pylist():
-        (clip,) = FindClips(load_config().clip, {}, Watch(60))(source)
+        (clip,) = FindClips(config.clip, {}, Watch(60))(source)
         assert clip["status"] == "ok", clip["error_message"]
-        columns = Track("motion", MotionTracker())(clip)
-        masked_by = "manifest" if given[source["source_uri"]] else "motion"
+        columns = Track("contrast", ContrastTracker(), config.annotate.mask_check)(clip)
+        masked_by = "manifest" if given[source["source_uri"]] else "contrast"
         assert (clip | columns)["mask_source"] == masked_by
     assert len(rows) == len(EXAMPLES) + 1

@@ -3,9 +3,17 @@ import pytest
 
 from pipelines import masks
 from pipelines.encode import encode_video
+from pipelines.errors import Rejected
+from pipelines.sections import MaskCheck
 from pipelines.stages.track import MotionTracker, Track
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
+
+LIMITS = MaskCheck(max_area=1)
+
+
+def whole(frames):
+    return np.ones(frames.shape[:3], bool)
 
 
 def overlap(a, b):
@@ -38,11 +46,20 @@ def test_the_manifests_mask_is_kept_and_else_the_tracker_asked():
     frames = np.zeros((4, 32, 32, 3), np.uint8)
     row = {"mask": [{"size": [1, 1], "counts": "1"}], "subject": None}
     row["source_video"] = encode_video(frames, 8.0)
-    stage = Track("stub", lambda frames, subject: np.ones(frames.shape[:3], bool))
+    stage = Track("stub", lambda frames, subject: whole(frames), LIMITS)
     assert stage(row) == {}
     columns = stage(row | {"mask": None})
     assert columns["mask_source"] == "stub"
     assert masks.decode(columns["mask"]).all()
     assert (
-        Track("stub", lambda frames, subject: None)(row | {"mask": None})["mask_source"] == "none"
+        Track("stub", lambda frames, subject: None, LIMITS)(row | {"mask": None})["mask_source"]
+        == "none"
     )
+
+
+def test_a_mask_that_is_not_worth_an_edit_is_rejected():
+    frames = np.zeros((4, 32, 32, 3), np.uint8)
+    row = {"mask": None, "subject": None, "source_video": encode_video(frames, 8.0)}
+    with pytest.raises(Rejected) as raised:
+        Track("stub", lambda frames, subject: whole(frames), MaskCheck())(row)
+    assert raised.value.type == "MaskTooLarge"

@@ -17,7 +17,6 @@ def configured(folder, detector, *assignments):
             f"annotate.detector.weights={detector}",
             "annotate.detector.threshold=0",
             "annotate.detector.frames=2",
-            "annotate.mask_check={max_empty: 1, min_area: 0, max_area: 1, max_growth: 100}",
             *assignments,
         ]
     )
@@ -58,9 +57,3 @@ def test_without_words_or_without_the_subject_the_row_is_rejected(make):
     with pytest.raises(Rejected) as raised:
         make("annotate.detector.threshold=1")(FRAMES, "red circle")
     assert raised.value.type == "SubjectNotFound"
-
-
-def test_a_mask_that_fails_the_check_is_rejected(make):
-    with pytest.raises(Rejected) as raised:
-        make("annotate.mask_check.max_area=0.0001")(FRAMES, "red circle")
-    assert raised.value.type == "MaskTooLarge"

