@@ -10,8 +10,9 @@ from pipelines.errors import ConfigError
 from pipelines.prompts.noun_swap import NounSwap
 from pipelines.stages.caption import TemplateCaptioner
 from pipelines.stages.edit import Editor, STRMatchEditor
-from pipelines.stages.track import MotionTracker, NoTracker
+from pipelines.stages.track import NoTracker
 from pipelines.tracking.contrast import ContrastTracker
+from pipelines.tracking.motion import MotionTracker
 
 # What is written as module:object is imported where it is used.
 BUILT_IN: dict[str, dict[str, Any]] = {

@@ -97,6 +97,7 @@ def test_a_folder_of_good_and_bad_videos_phase_by_phase(hostile, tmp_path):
         (tmp_path / package / "__init__.py").write_text("raise RuntimeError('not ours')")
     output = tmp_path / "out put"
     settings = ["edit.num_inference_steps=1", "annotate.targets_per_clip=1"]
+    settings += ["annotate.captioner=template"]
     options = [part for setting in settings for part in ("--set", setting)]
     begun = strmatch("annotate", "--input", hostile, "--output", output, *options, cwd=tmp_path)
     assert begun.returncode == 0, begun.stderr
@@ -150,6 +151,7 @@ def test_a_terminated_run_stops_at_once_and_loses_nothing(tmp_path):
     root = str(Path(__file__).parents[2])
     begin = ["run", "--input", tmp_path / "in", "--output", tmp_path / "out"]
     begin += ["--set", "editor=tests.pipelines.editors:Slow", "--set", "annotate.tracker=none"]
+    begin += ["--set", "annotate.captioner=template"]
     command = [str(Path(sys.executable).parent / "strmatch"), *map(str, begin)]
     environment = os.environ | {"PYTHONPATH": root, "COLUMNS": "100"}
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
@@ -171,6 +173,7 @@ def test_a_terminated_run_stops_at_once_and_loses_nothing(tmp_path):
 
 def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(hostile, tmp_path):
     settings = ["edit.num_inference_steps=1", "annotate.targets_per_clip=1"]
+    settings += ["annotate.captioner=template"]
     begin = ["run", "--input", hostile, "--output", tmp_path / "out"]
     begin += [part for setting in settings for part in ("--set", setting)]
     said = strmatch(*begin, "--dry-run", "--gpu-hour", 2)

@@ -18,7 +18,7 @@ from pipelines.run import open_run
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 GOOD = 6
 SMALL = ["clip.num_frames=2", "clip.height=32", "clip.width=32"]
-SMALL += ["execution.deadline=4", "execution.attempts=2"]
+SMALL += ["execution.deadline=4", "execution.attempts=2", "annotate.captioner=template"]
 
 
 def write_video(path, colour):

@@ -9,7 +9,7 @@ from pipelines import plugins
 from pipelines.config import load_config
 from pipelines.errors import ConfigError
 from pipelines.stages.edit import STRMatchEditor
-from pipelines.stages.track import MotionTracker
+from pipelines.tracking.motion import MotionTracker
 from tests.pipelines.editors import Invert
 
 

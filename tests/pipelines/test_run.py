@@ -29,6 +29,7 @@ from strmatch.presets import load_preset
 
 EDITORS = "tests.pipelines.editors"
 SMALL = ["clip.num_frames=8", "clip.height=32", "clip.width=32"]
+SMALL += ["annotate.captioner=template"]
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 PRESET_LAM = load_preset("miniature").edit.lam
 
@@ -158,7 +159,7 @@ def test_ok_rows_hold_what_they_say(published):
         assert np.abs(expected.astype(int) - edited).mean() < 8
     # The car drives out of the picture.
     car = rows[rows["source_uri"] == "naïve 'quote'.mp4"]
-    assert set(car["mask_source"]) == {"motion", "none"}
+    assert set(car["mask_source"]) == {"contrast", "none"}
     assert sorted(car["start_seconds"].unique()) == [0, 1, 2, 3]
 
 
