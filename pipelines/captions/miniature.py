@@ -23,6 +23,8 @@ from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 PATIENCE = "name another annotate.captioner (transformers_vlm, openai), or give captions"
 FAITHFUL = 20.0
 """dB of the autoencoder's round trip: clips of the small world have 22 and more, others 16."""
+SHIFT = 3
+"""Pixels."""
 HALO = np.ones((5, 5), np.uint8)
 
 
@@ -84,10 +86,9 @@ class MiniatureCaptioner:
         return caption_of(things)
 
     def _look(self, frames: np.ndarray) -> Look:
-        """What CLIP sees in frames and their mirror images: shapes do not know left from right."""
+        """What CLIP sees in frames, mirrored and shifted: none of it changes what they show."""
         with torch.no_grad():
-            both = np.concatenate([frames, frames[:, :, ::-1]])
-            seen = self.clip.get_image_features(_pixels(both)).pooler_output
+            seen = self.clip.get_image_features(_pixels(views(frames))).pooler_output
             seen = F.normalize(seen, dim=-1)
         return self.looks[int((seen @ self.said.T).mean(dim=0).argmax())]
 
@@ -132,6 +133,17 @@ def name_motion_of(mask: np.ndarray) -> str | None:
             middle[:] = np.argwhere(frame).mean(axis=0)[::-1]
     sizes = np.where(areas > 0, np.sqrt(areas), np.nan).astype(np.float32)
     return name_motion(torch.from_numpy(middles), torch.from_numpy(sizes))
+
+
+def views(frames: np.ndarray) -> np.ndarray:
+    """Frames uint8 (f, H, W, 3), their mirror images, and both shifted: (6 f, H, W, 3)."""
+    mirrored = frames[:, :, ::-1]
+    shifted = [
+        np.roll(one, way, axis)
+        for one, way in ((frames, SHIFT), (mirrored, -SHIFT))
+        for axis in (1, 2)
+    ]
+    return np.concatenate([frames, mirrored, *shifted])
 
 
 def without(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
