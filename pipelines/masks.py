@@ -63,6 +63,14 @@ def load(location: str, indices: Sequence[int], options: Mapping[str, Any]) -> n
         raise RowError("BadMask", f"mask {posixpath.basename(location)}: {error}") from error
 
 
+def largest_region(frame: np.ndarray) -> np.ndarray:
+    """The largest connected region of a frame's mask, bool or uint8 (H, W), as bool."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(frame.astype(np.uint8))
+    if count == 1:
+        return np.zeros(frame.shape, bool)
+    return labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
+
+
 def _choose(frames: Sequence[Any], indices: Sequence[int], location: str) -> list[Any]:
     if not isinstance(frames, Sequence) or len(frames) <= max(indices):
         raise RowError(

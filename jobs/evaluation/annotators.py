@@ -25,13 +25,19 @@ from pipelines.stages.subject import name_subject
 from pipelines.stages.target import Target
 from pipelines.stages.track import Track
 from pipelines.video import decode_video
-from strmatch.miniature.scenes import Kind, Scene, attributes, caption, sample_scene
+from strmatch.miniature.scenes import (
+    HARDER_KINDS,
+    Kind,
+    Scene,
+    attributes,
+    caption,
+    sample_scene,
+)
 from strmatch.miniature.splits import Split
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, MOTIONS, SHAPES
 from strmatch.miniature.world import render
 
 TRACKERS = ("contrast", "motion")
-HARDER: tuple[Kind, ...] = ("two_sprites", "textured", "harder_motion", "moving_background")
 HARDER_SHARE = 10
 """One in so many clips as there are core ones, of each harder kind, for the trackers alone."""
 
@@ -51,7 +57,7 @@ class Case:
 def draw_cases(clips: int, split: Split, seed: int) -> list[Case]:
     """`clips` of the core, and some of every harder kind."""
     kinds: list[Kind] = ["core"] * clips
-    for kind in HARDER:
+    for kind in HARDER_KINDS:
         kinds += [kind] * (1 + clips // HARDER_SHARE)
     return [Case(kind, seed * 1_000_000 + i, split) for i, kind in enumerate(kinds)]
 

@@ -1,9 +1,15 @@
 """The tracker `contrast`: what differs in colour from all that lies along the frame's border."""
 
 import re
+from collections.abc import Callable
 
 import cv2
 import numpy as np
+
+from pipelines.masks import largest_region
+
+Operation = Callable[..., np.ndarray]
+"""Of OpenCV, on a picture with a kernel."""
 
 BORDER = 2
 """Pixels."""
@@ -58,7 +64,7 @@ def find_objects(frames: np.ndarray) -> np.ndarray:
     nearest = to_part.argmin(axis=0)
     grown = _each(cv2.dilate, seed, OUTER) & (core | (to_part.min(axis=0) < to_border))
     masks = [
-        np.stack([_largest_region(frame) for frame in grown & (nearest == index)])
+        np.stack([largest_region(frame) for frame in grown & (nearest == index)])
         for index in range(len(parts))
     ]
     found = [mask for mask in masks if mask.any()]
@@ -127,13 +133,5 @@ def _named(frames: np.ndarray, objects: np.ndarray, subject: str | None) -> int:
     return int(np.linalg.norm(means - colour, axis=1).argmin())
 
 
-def _each(operation: object, masks: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    return np.stack([operation(m.astype(np.uint8), kernel) for m in masks]).astype(bool)  # type: ignore[operator]
-
-
-def _largest_region(frame: np.ndarray) -> np.ndarray:
-    """The largest connected region of bool (H, W)."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(frame.astype(np.uint8))
-    if count == 1:
-        return np.zeros_like(frame)
-    return labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
+def _each(operation: Operation, masks: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    return np.stack([operation(m.astype(np.uint8), kernel) for m in masks]).astype(bool)

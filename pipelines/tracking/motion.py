@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from pipelines.masks import largest_region
+
 
 class MotionTracker:
     """What moves before a still background, without any weights.
@@ -25,7 +27,7 @@ class MotionTracker:
         seen = ~np.ma.getmaskarray(background)[..., 0]
         differs = np.abs(frames - background.filled(0)).max(axis=-1) > self.threshold
         changed = hulls & (differs | ~seen)
-        mask = np.stack([_largest_region(frame) for frame in changed])
+        mask = np.stack([largest_region(_tidy(frame)) for frame in changed])
         areas = mask.mean(axis=(1, 2))
         plausible = np.median(areas) >= self.smallest and areas.max() <= self.largest
         return mask if plausible else None
@@ -43,12 +45,8 @@ class MotionTracker:
         return hulls.astype(bool)
 
 
-def _largest_region(frame: np.ndarray) -> np.ndarray:
-    """The largest connected region of bool (H, W), without holes and whiskers."""
+def _tidy(frame: np.ndarray) -> np.ndarray:
+    """bool (H, W) without holes and whiskers, as uint8."""
     kernel = np.ones((3, 3), np.uint8)
     closed = cv2.morphologyEx(frame.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
-    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
-    if count == 1:
-        return np.zeros_like(frame)
-    return labels == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])
+    return cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel)
