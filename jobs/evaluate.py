@@ -3,6 +3,7 @@
 import json
 import time
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from rich.progress import track
 
 from jobs.evaluation import annotators
 from jobs.evaluation.report import Results, as_json, tables
-from jobs.evaluation.suite import Pool, Suite, default_processes, figures, projected_seconds
-from jobs.evaluation.work import Clip
+from jobs.evaluation.suite import Pool, Suite, Task, default_processes, figures, projected_seconds
+from jobs.evaluation.work import Clip, Examiner
 from pipelines.errors import RunError
 from pipelines.version import PACKAGE_VERSION
 from strmatch import WeightsError
@@ -83,8 +84,9 @@ def evaluate_annotators(
         "package_version": PACKAGE_VERSION,
     }
     console.print(f"{len(cases)} clips, {clips} of them of the core", highlight=False)
-    with annotators.Pool(processes or default_processes()) as pool:
-        done = track(pool.run(cases), "annotating", len(cases), console=console)
+    tasks: list[Task] = [("annotate", (case,)) for case in cases]
+    with Pool(annotators.Annotators, processes or default_processes()) as pool:
+        done = track(pool.run(tasks), "annotating", len(cases), console=console)
         figures = annotators.figures(list(done))
     results |= {"seconds": round(time.perf_counter() - began)} | figures
     for table in annotators.tables(results):
@@ -122,7 +124,7 @@ def _run(suite: Suite, output: Path | None) -> dict[str, list[dict[str, Any]]]:
     console.print(f"{suite.clips} clips: about {max(minutes, 1):.0f} min", highlight=False)
     tasks = suite.tasks()
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    with Pool(suite.weights, processes) as pool:
+    with Pool(partial(Examiner, suite.weights), processes) as pool:
         for clips in track(pool.run(tasks), "evaluating", len(tasks), console=console):
             for clip in clips:
                 part, _ = clip.name.split("/")

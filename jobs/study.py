@@ -1,5 +1,6 @@
 """The job behind `strmatch study`: the tables behind a preset's choices."""
 
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +12,7 @@ from jobs.evaluation.choices import STUDIES, Row
 from jobs.evaluation.figures import Figure
 from jobs.evaluation.report import as_json, show
 from jobs.evaluation.suite import Pool, default_processes
+from jobs.evaluation.work import Examiner
 from pipelines.errors import RunError
 from strmatch.miniature.splits import Split
 
@@ -32,7 +34,7 @@ def study(
     cases = draw_edits(clips, split, seed)
     output.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
-    with Pool(weights, default_processes()) as pool:
+    with Pool(partial(Examiner, weights), default_processes()) as pool:
         for label, figures in STUDIES[name](pool, cases, step):
             rows.append((label, figures))
             console.print(label, *_cells(figures), sep="  ", highlight=False)

@@ -1,15 +1,11 @@
 """The suite `annotators`: what the embedded chain makes of rendered clips without any metadata."""
 
-import multiprocessing
 import re
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import torch
 from rich.table import Table
 
 from jobs.evaluation.figures import Figure, mean, share
@@ -73,7 +69,7 @@ class Annotators:
         self.target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
         self.trackers = {name: find("tracker", name)(config) for name in TRACKERS}
 
-    def __call__(self, case: Case) -> Row:
+    def annotate(self, case: Case) -> Row:
         """What is right about one clip: `overlap` by tracker, and of core clips all the rest."""
         scene = case.scene()
         rendered = render([scene])
@@ -112,37 +108,6 @@ class Annotators:
             "targets": [is_exact(row["source_prompt"], target) for target in targets],
             "said": row["source_prompt"],
         }
-
-
-class Pool:
-    """Processes with the stages each, single-threaded. A context manager."""
-
-    def __init__(self, processes: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.executor = ProcessPoolExecutor(processes, context, initializer=_start)
-
-    def __enter__(self) -> "Pool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.executor.shutdown(cancel_futures=True)
-
-    def run(self, cases: list[Case]) -> Iterator[Row]:
-        """What is right about each case, in their order."""
-        yield from self.executor.map(_annotate, cases)
-
-
-_annotators: Annotators  # of a process of the pool
-
-
-def _start() -> None:
-    global _annotators
-    torch.set_num_threads(1)
-    _annotators = Annotators()
-
-
-def _annotate(case: Case) -> Row:
-    return _annotators(case)
 
 
 def kind_of(case: Case, scene: Scene) -> str:

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from strmatch.miniature.splits import Split
 
 BATCH = 4  # clips generated together
 Task = tuple[str, tuple[Any, ...]]
-"""A method of `Examiner` and its arguments."""
+"""A method of what a process holds, and its arguments."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ def default_processes() -> int:
 
 
 class Pool:
-    """Processes with an `Examiner` each. A context manager.
+    """Processes that each hold what `make` makes, such as an `Examiner`. A context manager.
 
     They are single-threaded, so that outcomes do not depend on how many there are.
     """
 
-    def __init__(self, weights: str, processes: int) -> None:
+    def __init__(self, make: Callable[[], Any], processes: int) -> None:
         self.executor = ProcessPoolExecutor(
             processes,
             multiprocessing.get_context("spawn"),
             initializer=_start,
-            initargs=(weights,),
+            initargs=(make,),
         )
 
     def __enter__(self) -> "Pool":
@@ -72,17 +72,17 @@ class Pool:
             yield future.result()
 
 
-_examiner: Examiner  # of a process of the pool
+_made: Any  # of a process of the pool
 
 
-def _start(weights: str) -> None:
-    global _examiner
+def _start(make: Callable[[], Any]) -> None:
+    global _made
     torch.set_num_threads(1)
-    _examiner = Examiner(weights)
+    _made = make()
 
 
 def _call(name: str, arguments: tuple[Any, ...]) -> Any:
-    return getattr(_examiner, name)(*arguments)
+    return getattr(_made, name)(*arguments)
 
 
 def projected_seconds(suite: Suite, processes: int) -> float:

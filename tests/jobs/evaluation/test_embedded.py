@@ -1,17 +1,19 @@
 """The shipped weights on a small sample, far enough from the edge to hold on any machine."""
 
+from functools import partial
+
 import pytest
 
 from jobs.evaluation.cases import draw_edits, draw_scenes
 from jobs.evaluation.suite import Pool, edit_figures, figures
-from jobs.evaluation.work import METHODS
+from jobs.evaluation.work import METHODS, Examiner
 
 SEED = 0
 
 
 @pytest.fixture(scope="module")
 def pool():
-    with Pool("miniature", processes=2) as pool:
+    with Pool(partial(Examiner, "miniature"), processes=2) as pool:
         yield pool
 
 
