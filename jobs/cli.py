@@ -300,9 +300,6 @@ def study(
     split: Annotated[
         Literal["dev", "test"], typer.Option(help="dev is what choices are made on.")
     ] = "dev",
-    step: Annotated[
-        float, typer.Option(help="Relative step λ‖∇L‖/‖z‖ at which forms of the loss compare.")
-    ] = 0.01,
     weights: Weights = None,
 ) -> None:
     """Measure one of the choices that the paper leaves open, on the embedded model.
@@ -311,7 +308,7 @@ def study(
     """
     from jobs import study as job
 
-    job.study(name, clips, seed, split, step, weights, output)
+    job.study(name, clips, seed, split, weights, output)
 
 
 @app.command("train-miniature")

@@ -25,7 +25,7 @@ AXES = {"background_psnr": "background PSNR, dB", "centroid_px": "centroid error
 
 
 def study(
-    name: str, clips: int, seed: int, split: Split, step: float, weights: str | None, output: Path
+    name: str, clips: int, seed: int, split: Split, weights: str | None, output: Path
 ) -> None:
     """Run one study and write OUTPUT/NAME.md, .json and .svg, a row at a time."""
     if name not in STUDIES:
@@ -35,7 +35,7 @@ def study(
     output.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     with Pool(partial(Examiner, weights), default_processes()) as pool:
-        for label, figures in STUDIES[name](pool, cases, step):
+        for label, figures in STUDIES[name](pool, cases):
             rows.append((label, figures))
             console.print(label, *_cells(figures), sep="  ", highlight=False)
             (output / f"{name}.md").write_text(_markdown(name, rows), "utf-8")

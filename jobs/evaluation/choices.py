@@ -1,7 +1,7 @@
 """The paper's open choices, measured one at a time.
 
 A λ means another step for every form of the loss. Forms are compared at the λ at which an edit's
-step, λ‖∇L‖/‖z_t‖ averaged over the timesteps, is the same share of the latent's norm.
+step, λ‖∇L‖/‖z_t‖ averaged over the timesteps, is the same share of the latent's norm: the preset's.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,11 +34,12 @@ FACTORS: dict[str, dict[str, Any]] = {
 PAPER_LAMBDAS = (0.0, 0.005, 0.01, 0.015, 0.05)
 PAPER_LAMBDA = 0.01
 """The paper's own choice among them."""
+PRESET_LAMBDA = load_preset("miniature").edit.lam
 CALIBRATION_CLIPS = 6
 CALIBRATION_ROUNDS = 3
 
 
-def study_guidance(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
+def study_guidance(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
     """λ = 0 at several guidance scales: how far do the latents' sizes part from the source's?"""
     for scale in GUIDANCE:
         changes = {"lam": 0.0, "guidance_scale": scale}
@@ -46,27 +47,28 @@ def study_guidance(pool: Pool, cases: list[EditCase], step: float) -> Iterator[R
         yield f"{scale:g}", {"rms_ratio": watched} | _figures(pool, cases, changes)
 
 
-def study_factors(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
+def study_factors(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
     """Each factor alone differs from the preset."""
+    step = _watch(pool, cases, {}, "relative_step")
     for name, changes in FACTORS.items():
-        yield name, _at_step(pool, cases, changes, step)
+        lam = matched_lambda(pool, cases, changes, step) if changes else PRESET_LAMBDA
+        yield name, {"lam": lam} | _figures(pool, cases, changes | {"lam": lam})
 
 
-def study_lambdas(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
+def study_lambdas(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
     """The paper's values of λ as they stand."""
     for lam in PAPER_LAMBDAS:
         yield f"{lam:g}", _figures(pool, cases, {"lam": lam})
 
 
-def study_multiples(pool: Pool, cases: list[EditCase], step: float) -> Iterator[Row]:
+def study_multiples(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
     """The preset's λ times what the paper's values are of its own."""
     for lam in PAPER_LAMBDAS:
         multiple = lam / PAPER_LAMBDA
-        figures = _figures(pool, cases, {"lam": multiple * load_preset("miniature").edit.lam})
-        yield f"× {multiple:g}", figures
+        yield f"× {multiple:g}", _figures(pool, cases, {"lam": multiple * PRESET_LAMBDA})
 
 
-STUDIES: dict[str, Callable[[Pool, list[EditCase], float], Iterator[Row]]] = {
+STUDIES: dict[str, Callable[[Pool, list[EditCase]], Iterator[Row]]] = {
     "guidance": study_guidance,
     "factors": study_factors,
     "lambdas": study_lambdas,
@@ -78,7 +80,7 @@ def matched_lambda(
     pool: Pool, cases: list[EditCase], changes: dict[str, Any], step: float
 ) -> float:
     """The λ whose mean relative step is `step`: a fixed point, since the path depends on λ."""
-    lam = 0.1
+    lam = PRESET_LAMBDA
     for _ in range(CALIBRATION_ROUNDS):
         lam *= step / _watch(pool, cases, changes | {"lam": lam}, "relative_step")
     return lam
@@ -87,13 +89,6 @@ def matched_lambda(
 def _watch(pool: Pool, cases: list[EditCase], changes: dict[str, Any], what: str) -> float:
     tasks: list[Task] = [("watch", (case, changes)) for case in cases[:CALIBRATION_CLIPS]]
     return float(np.mean([watched[what] for watched in pool.run(tasks)]))
-
-
-def _at_step(
-    pool: Pool, cases: list[EditCase], changes: dict[str, Any], step: float
-) -> dict[str, Any]:
-    lam = matched_lambda(pool, cases, changes, step) if step else 0.0
-    return {"lam": lam} | _figures(pool, cases, changes | {"lam": lam})
 
 
 def _figures(pool: Pool, cases: list[EditCase], changes: dict[str, Any]) -> dict[str, Any]:

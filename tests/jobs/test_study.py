@@ -18,13 +18,13 @@ def figures(colour, shape, psnr):
 
 
 def run(tmp_path, name):
-    job.study(name, 2, 0, "dev", 0.01, None, tmp_path / "study")
+    job.study(name, 2, 0, "dev", None, tmp_path / "study")
 
 
 def test_a_study_leaves_a_table_its_numbers_and_a_plot(tmp_path, monkeypatch):
     rows = [("weak", figures(0.9, 0.8, 22.0)), ("strong", figures(0.5, 0.4, 31.0))]
     monkeypatch.setattr(job, "check", lambda weights: ("miniature", "1"))
-    monkeypatch.setitem(job.STUDIES, "own", lambda pool, cases, step: iter(rows))
+    monkeypatch.setitem(job.STUDIES, "own", lambda pool, cases: iter(rows))
     run(tmp_path, "own")
     lines = (tmp_path / "study" / "own.md").read_text().splitlines()
     assert lines[0].startswith("| own | lam | subject_colour |")

@@ -63,7 +63,11 @@ def measure(rows: int, folder: Path) -> dict[str, Any]:
     seconds = {name: phase["seconds"] for name, phase in phases.items()}
     wall = sum(seconds.values())
     began = (output / "run.json").stat().st_mtime - wall
-    idle = [rss for when, rss in memory if when <= began] or [memory[0][1]]
+    idle = ([rss for when, rss in memory if when <= began] or [memory[0][1]])[-1]
+    growth, ended = {}, began
+    for name, spent in seconds.items():
+        ended += spent
+        growth[name] = round((max(rss for when, rss in memory if when <= ended) - idle) / 1e6, 1)
     columns = pq.read_table(output / "dataset", columns=["status", "seconds"])
     worked = sum(columns["seconds"].to_pylist())
     cpus = psutil.cpu_count() or 1
@@ -73,7 +77,8 @@ def measure(rows: int, folder: Path) -> dict[str, Any]:
         "seconds": seconds,
         "rows_per_second": round(rows / wall, 1),
         "orchestration_share": round(1 - worked / (wall * cpus), 3),
-        "driver_rss_growth_mb": round((max(rss for _, rss in memory) - idle[-1]) / 1e6, 1),
+        "driver_rss_growth_mb": round((max(rss for _, rss in memory) - idle) / 1e6, 1),
+        "driver_rss_growth_mb_by_end_of": growth,
     }
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from jobs.evaluation import choices
 from jobs.evaluation.cases import draw_edits
-from jobs.evaluation.choices import FACTORS, STUDIES, matched_lambda
+from jobs.evaluation.choices import FACTORS, PRESET_LAMBDA, STUDIES, matched_lambda
 from strmatch.settings import EditSettings
 
 CASES = draw_edits(8, "dev", 0)
@@ -20,7 +20,8 @@ class Laboratory:
             if name == "watch":
                 _, changes = arguments
                 self.watched.append(changes)
-                step = self.gain * changes["lam"] ** self.power
+                gain = self.gain / (3 if "reduction" in changes else 1)
+                step = gain * changes.get("lam", PRESET_LAMBDA) ** self.power
                 yield {"relative_step": step, "rms_ratio": 1 + changes.get("guidance_scale", 0)}
             else:
                 _, _, methods = arguments
@@ -47,7 +48,7 @@ def test_and_nearly_where_they_are_not_quite():
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_row_of_a_study_is_made_on_all_edits(name):
     laboratory = Laboratory(1.0)
-    rows = list(STUDIES[name](laboratory, CASES, 0.01))
+    rows = list(STUDIES[name](laboratory, CASES))
     assert len(laboratory.edited) == len(rows) * len(CASES)
     labels = [label for label, _ in rows]
     assert len(set(labels)) == len(labels)
@@ -55,17 +56,19 @@ def test_every_row_of_a_study_is_made_on_all_edits(name):
         EditSettings(**changes)
 
 
-def test_factors_differ_from_the_preset_in_one_field_at_the_same_step():
+def test_factors_differ_from_the_preset_in_one_field_at_the_presets_step():
     laboratory = Laboratory(0.5)
-    rows = dict(choices.study_factors(laboratory, CASES, 0.02))
+    rows = dict(choices.study_factors(laboratory, CASES))
     assert rows.keys() == FACTORS.keys()
-    assert all(figures["lam"] == pytest.approx(0.04) for figures in rows.values())
+    lams = {name: figures["lam"] for name, figures in rows.items()}
+    assert lams.pop("mean, not sum") == pytest.approx(3 * PRESET_LAMBDA)
+    assert all(lam == pytest.approx(PRESET_LAMBDA) for lam in lams.values())
     fields = [set(changes) - {"lam"} for changes in laboratory.edited]
     assert max(map(len, fields)) == 1
 
 
 def test_guidance_is_looked_at_without_a_step():
     laboratory = Laboratory(1.0)
-    rows = dict(choices.study_guidance(laboratory, CASES, 0.01))
+    rows = dict(choices.study_guidance(laboratory, CASES))
     assert rows["3"]["rms_ratio"] == 4.0
     assert {changes["lam"] for changes in laboratory.edited} == {0.0}
