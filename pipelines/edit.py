@@ -10,13 +10,15 @@ from ray.data import ActorPoolStrategy
 from pipelines.bounded import Work, carry_out
 from pipelines.cluster import share
 from pipelines.config import Config
-from pipelines.plan import by_clip, read_plan
+from pipelines.plan import OF_A_CLIP, by_clip, read_plan
 from pipelines.schema import rows_table, unique
 from pipelines.stages.base import Row
 from pipelines.stages.edit import EditClip, Editor, commit_edits, edits_file, made_by
 from pipelines.storage import Storage
 from pipelines.watch import Watch
 
+OF_AN_ITEM = ("edit_id", "target_prompt", "seed")
+"""What an editor is told of an edit."""
 EDIT_FILES = pa.schema([("edit_id", pa.string()), ("file", pa.string()), ("bytes", pa.float64())])
 """Which file below the output holds an edit, and the edit's share of its bytes."""
 CLIPS_AT_ONCE = 10_000
@@ -74,10 +76,10 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
 
 def pending(output: Storage) -> pa.Table:
     """Work items, one a clip: the planned edits that edits/ does not hold."""
-    plan = read_plan(output)
+    plan = read_plan(output, [*OF_A_CLIP, *OF_AN_ITEM])
     done = committed(output, plan)
     left = plan.filter(pc.invert(pc.is_in(plan["edit_id"], done["edit_id"])))
-    return by_clip(left, ("edit_id", "target_prompt", "seed"))
+    return by_clip(left, OF_AN_ITEM)
 
 
 def committed(output: Storage, plan: pa.Table) -> pa.Table:

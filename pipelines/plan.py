@@ -23,10 +23,12 @@ from pipelines.storage import Storage
 PLAN_FILE = "plan/plan.parquet"
 PLANNED = "plan/clips.txt"
 """The clips that were planned, so that one without a row is known to be unwanted."""
+AT_ONCE = 10_000  # rows; a long plan is never Python objects as a whole
 ORDER = [
     (name, "ascending")
     for name in ("source_uri", "start_seconds", "clip_row", "clip_file", "target_prompt")
 ]
+OF_A_CLIP = ("clip_row", "clip_file", "source_prompt")
 OF_AN_EDIT = (
     *("edit_id", "target_prompt", "target_kind", "source_word", "target_word", "target_distance"),
     "seed",
@@ -60,9 +62,12 @@ def plan(output: Storage, config: Config, editor: type[Editor], revision: str) -
         if len(table)
     ]
     every = pa.concat_tables([PLAN.empty_table(), *tables]).sort_by(ORDER)
+    count, clips = len(every), {*kept, *every["clip_row"].to_pylist()}
+    tables.clear()
     rows = unique(every, "edit_id")
-    write_plan(output, rows, {*kept, *every["clip_row"].to_pylist()})
-    return {"planned": len(rows), "duplicates": len(every) - len(rows)}
+    del every  # as large as the plan itself
+    write_plan(output, rows, clips)
+    return {"planned": len(rows), "duplicates": count - len(rows)}
 
 
 Prompts = tuple[str, str]
@@ -136,7 +141,9 @@ def _kept(output: Storage) -> dict[str, list[Prompts]]:
     kept: dict[str, list[Prompts]] = {}
     if output.exists(PLANNED):
         kept = {clip_row: [] for clip_row in output.read(PLANNED).decode().split()}
-    for number, row in enumerate(read_plan(output).to_pylist(), start=1):
+    prompts_of = read_plan(output, ["clip_row", "source_prompt", "target_prompt"])
+    every = (row for some in prompts_of.to_batches(AT_ONCE) for row in some.to_pylist())
+    for number, row in enumerate(every, start=1):
         prompts = row["source_prompt"], row["target_prompt"]
         rows = kept.setdefault(row["clip_row"], [])
         if not all(prompts):
@@ -156,19 +163,20 @@ def write_plan(output: Storage, rows: pa.Table, clips: Iterable[str]) -> None:
             output.remove(name)
 
 
-def read_plan(output: Storage) -> pa.Table:
-    """The whole plan, in order.
+def read_plan(output: Storage, columns: Sequence[str] = PLAN.names) -> pa.Table:
+    """The whole plan, in order; or some of its columns.
 
     Raises:
         RunError: a file of it is none.
     """
     try:
         tables = [
-            conform(output.read_table(name), PLAN) for name in output.files("plan", ".parquet")
+            conform(output.read_table(name), PLAN).select(columns)
+            for name in output.files("plan", ".parquet")
         ]
     except pa.ArrowException as error:
         raise RunError(f"plan in {output}: {error}") from error
-    return pa.concat_tables(tables) if tables else PLAN.empty_table()
+    return pa.concat_tables(tables) if tables else PLAN.empty_table().select(columns)
 
 
 def by_clip(plan: pa.Table, said: Sequence[str] = OF_AN_EDIT) -> pa.Table:
@@ -177,7 +185,7 @@ def by_clip(plan: pa.Table, said: Sequence[str] = OF_AN_EDIT) -> pa.Table:
     Args:
         said: the columns wanted of `OF_AN_EDIT`; "edit_id" becomes "edit_ids".
     """
-    grouped = plan.group_by(["clip_row", "clip_file", "source_prompt"], use_threads=False)
+    grouped = plan.group_by(list(OF_A_CLIP), use_threads=False)
     return grouped.aggregate([(name, "list") for name in said]).rename_columns(
         {f"{name}_list": f"{name}s" for name in said}
     )
