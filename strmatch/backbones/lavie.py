@@ -99,9 +99,13 @@ class Attention(nn.Module):
         self.probe: Probe | None = None
 
     def forward(self, x: Tensor, text: Tensor | None = None) -> Tensor:
-        """Attend to `text` (batch, tokens, text_width), or to x itself."""
+        """Attend to `text` (batch, tokens, text_width), or to x itself.
+
+        x (1, queries, c) is shared by all texts.
+        """
         keys = x if text is None else text
-        query, key, value = self.to_q(x), self.to_k(keys), self.to_v(keys)
+        query = self.to_q(x).expand(len(keys), -1, -1)
+        key, value = self.to_k(keys), self.to_v(keys)
         return self._attend(self._split(query), self._split(key), self._split(value))
 
     def _attend(
@@ -167,7 +171,7 @@ class TransformerBlock(nn.Module):
         x = x + self.attn1(self.norm1(x).flatten(0, 1)).unflatten(0, (b, f))
         x = x + self.attn2(self.norm2(x).flatten(1, 2), text).unflatten(1, (f, n))
         by_position = self.norm_temp(x).transpose(1, 2).flatten(0, 1)  # (b·n, f, c)
-        x = x + self.attn_temp(by_position).unflatten(0, (b, n)).transpose(1, 2)
+        x = x + self.attn_temp(by_position).unflatten(0, (-1, n)).transpose(1, 2)
         return x + self.ff(self.norm3(x))
 
 
@@ -189,7 +193,7 @@ class Transformer(nn.Module):
         for block in self.transformer_blocks:
             tokens = block(tokens, text)
         frames = self.proj_out(tokens.flatten(0, 1).transpose(1, 2).unflatten(2, (h, w)))
-        return x + frames.unflatten(0, (b, f)).transpose(1, 2)
+        return x + frames.unflatten(0, (-1, f)).transpose(1, 2)
 
 
 class FrameConv2d(nn.Conv2d):
@@ -343,8 +347,9 @@ class LaVieUNet(ModelMixin, ConfigMixin):
         """The model's output (b, c, f, h, w).
 
         Args:
-            sample: (b, c, f, h, w), with any number of frames.
-            timestep: one, or one a clip: (b,).
+            sample: (b, c, f, h, w), with any number of frames. A sample (1, …) is shared by all
+                texts: what comes before the first of them is computed once.
+            timestep: one, or one a sample: (b,).
             encoder_hidden_states: the text condition (b, tokens, d).
         """
         precise = torch.promote_types(sample.dtype, torch.float32)
@@ -366,7 +371,8 @@ class LaVieUNet(ModelMixin, ConfigMixin):
             x = attention(resnet(x, time), text)
         for block in self.up_blocks:
             for resnet, attention in block.layers():
-                x = attention(resnet(torch.cat((x, skips.pop()), dim=1), time), text)
+                skip = skips.pop().expand(len(x), -1, -1, -1, -1)
+                x = attention(resnet(torch.cat((x, skip), dim=1), time), text)
             for upsampler in block.upsamplers:
                 # The skip's size, not twice the own: odd sizes were rounded up on the way down.
                 x = upsampler(x, skips[-1].shape[-2:])
