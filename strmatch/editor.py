@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -51,9 +51,11 @@ class STRMatch:
     Args:
         backbone: see `strmatch.load_backbone`.
         settings: the defaults of every edit; those of the backbone's preset if not given.
-        feature_bytes: of an inversion's Ω^src that are kept for its edits, where the latents are.
-            What is beyond is computed again in every edit. At LaVie's 16×320×512 and 50 steps all
-            of it has 7 GB.
+        memory: "lean" keeps little for the gradient, and no Ω^src, and computes them again: the
+            same edits, with less memory and in more time.
+        feature_bytes: of an inversion's Ω^src that are kept for its edits, where the latents are;
+            those beyond are computed again in every edit. At LaVie's 16×320×512 and 50 steps all
+            have 7 GB. Default: 8 GB, or none if lean.
     """
 
     def __init__(
@@ -61,10 +63,14 @@ class STRMatch:
         backbone: Backbone,
         settings: EditSettings | None = None,
         *,
-        feature_bytes: int = 8 << 30,
+        memory: Literal["normal", "lean"] = "normal",
+        feature_bytes: int | None = None,
     ) -> None:
         self.backbone = backbone
         self.settings = settings or backbone.settings
+        self.lean = memory == "lean"
+        if feature_bytes is None:
+            feature_bytes = 0 if self.lean else 8 << 30
         self.feature_bytes = feature_bytes
 
     @torch.no_grad()
@@ -125,7 +131,7 @@ class STRMatch:
         if settings.negative_prompt is not None:
             unconditional = self.backbone.embed(settings.negative_prompt)
         scored = [unconditional, target] if settings.scored_halves == "both" else [target]
-        matcher = Matcher(self.backbone, settings)
+        matcher = Matcher(self.backbone, settings, self.lean)
 
         z = z_source[-1]
         for step, level in enumerate(range(inversion.schedule.num_steps, 0, -1)):

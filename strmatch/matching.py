@@ -13,8 +13,9 @@ from strmatch.settings import EditSettings
 class Matcher:
     """Compares a target's attention with the source's at one noise level."""
 
-    def __init__(self, backbone: Backbone, settings: EditSettings) -> None:
+    def __init__(self, backbone: Backbone, settings: EditSettings, lean: bool = False) -> None:
         self.backbone = backbone
+        self.lean = lean
         self.levels = settings.scored_levels
         self.mean_heads = settings.heads == "mean"
         self.objective = make_objective(settings)
@@ -67,7 +68,7 @@ class Matcher:
         for embedding in embeddings:
             with torch.enable_grad():
                 maps = self.backbone.attention_maps(
-                    latents, timestep, embedding, self.levels, self.mean_heads
+                    latents, timestep, embedding, self.levels, self.mean_heads, self.lean
                 )
             value, at_maps = self._loss_at_maps(maps, source_features)
             flat = [tensor for block in maps for tensor in block]

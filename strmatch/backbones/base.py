@@ -53,6 +53,7 @@ class Backbone(Protocol):
         embedding: Tensor,
         levels: Sequence[int] | None,
         mean_heads: bool = False,
+        lean: bool = False,
     ) -> list[LayerMaps]:
         """Maps of every block at `levels` (0 the finest; None: all but the finest), level by level.
 
@@ -62,6 +63,7 @@ class Backbone(Protocol):
             latents: (1, c, f, h, w). Gradients flow back to them.
             embedding: (1, tokens, d).
             mean_heads: average the heads into one.
+            lean: keep little for the gradient and compute it again: less memory, more time.
         """
         ...
 

@@ -19,7 +19,7 @@ class VideoDiffusion:
     Args:
         unet: called as unet(sample (b, c, f, h, w), timestep, text (b, tokens, d)) and offering
             `attention_blocks(level)` and `num_levels`, as `LaVieUNet` does. A sample (1, …) is
-            shared by all texts.
+            shared by all texts, and lean=True keeps little for a gradient.
         vae: an AutoencoderKL.
         text_encoder: a CLIPTextModel.
         tokenizer: a CLIPTokenizer.
@@ -131,6 +131,7 @@ class VideoDiffusion:
         embedding: Tensor,
         levels: Sequence[int] | None,
         mean_heads: bool = False,
+        lean: bool = False,
     ) -> list[LayerMaps]:
         """See `Backbone.attention_maps`.
 
@@ -139,7 +140,7 @@ class VideoDiffusion:
         """
         blocks = self._blocks(levels)
         with record_attention(_probed(blocks), leave=True, mean_heads=mean_heads) as maps:
-            self.unet(latents.to(self.dtype), timestep, embedding)
+            self.unet(latents.to(self.dtype), timestep, embedding, lean=lean)
         return _by_layer(maps, blocks, latents.dtype)
 
     def epsilon_and_maps(

@@ -211,6 +211,15 @@ def test_the_source_s_scores_come_with_the_inversion_and_serve_all_edits(
     torch.testing.assert_close(again.latents, one.latents, rtol=0, atol=1e-10)
 
 
+def test_a_lean_edit_is_the_same_and_keeps_no_scores(editor, frames):
+    lean = STRMatch(editor.backbone, memory="lean")
+    inversion = lean.invert(frames, SOURCE, inversion_label="current")
+    actual = lean.edit(inversion, TARGET, lam=1.0).latents
+    assert not inversion.features
+    expected = editor.edit(inversion, TARGET, lam=1.0).latents
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10)
+
+
 def test_no_more_scores_are_kept_than_there_is_room_for(editor, frames):
     one_level = next(
         iter(editor.invert(frames, SOURCE, inversion_label="current").features.values())
