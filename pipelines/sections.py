@@ -217,6 +217,9 @@ class Execution(Section):
     """GPUs of one editor. Null: 1 where the cluster has GPUs, else 0."""
     torch_threads: int | None = Field(default=None, ge=1)
     """CPU threads of one editor. Null: the machine's cores shared among its editors."""
+    memory: Literal["normal", "lean"] = "normal"
+    """lean: the same edits with less GPU memory, in more time. An editor that runs out of memory
+    goes on like that by itself."""
     ray_address: str | None = None
     """A Ray cluster to join. Null: $RAY_ADDRESS, else a cluster of this machine alone."""
     wait_for_resources: float = Field(default=0.0, ge=0)

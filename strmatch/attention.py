@@ -45,7 +45,7 @@ class _Enough(Exception):
 
 @contextmanager
 def record_attention(
-    modules: Mapping[str, Any], leave: bool = False
+    modules: Mapping[str, Any], leave: bool = False, mean_heads: bool = False
 ) -> Iterator[dict[str, Tensor]]:
     """Collect the attention probabilities of `modules` during the forward passes inside the block.
 
@@ -56,12 +56,13 @@ def record_attention(
     Args:
         modules: by name.
         leave: leave the block, and the forward pass, as soon as the last map is there.
+        mean_heads: average the heads of each map as it is made: (batch, 1, queries, keys).
     """
     maps: dict[str, Tensor] = {}
 
     def keep_as(name: str) -> Probe:
         def keep(probabilities: Tensor) -> None:
-            maps[name] = probabilities
+            maps[name] = probabilities.mean(dim=1, keepdim=True) if mean_heads else probabilities
             if leave and len(maps) == len(modules):
                 raise _Enough
 

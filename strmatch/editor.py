@@ -1,8 +1,8 @@
 """STR-Match, Algorithm 1 of arXiv 2506.22868: invert a clip, then edit it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -30,6 +30,9 @@ class Inversion:
     """The `inversion_label` it was made with."""
     noised_until: int
     """Likewise."""
+    features: dict[Hashable, list[Tensor]] = field(default_factory=dict, repr=False)
+    """Ω^src by what it depends on, its noise level first: recorded on the way, or added by the
+    first edit that needs it, up to the editor's `feature_bytes`."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,27 @@ class STRMatch:
     Args:
         backbone: see `strmatch.load_backbone`.
         settings: the defaults of every edit; those of the backbone's preset if not given.
+        memory: "lean" keeps little for the gradient, and no Ω^src, and computes them again: the
+            same edits, with less memory and in more time.
+        feature_bytes: of an inversion's Ω^src that are kept for its edits, where the latents are;
+            those beyond are computed again in every edit. At LaVie's 16×320×512 and 50 steps all
+            have 7 GB. Default: 8 GB, or none if lean.
     """
 
-    def __init__(self, backbone: Backbone, settings: EditSettings | None = None) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        settings: EditSettings | None = None,
+        *,
+        memory: Literal["normal", "lean"] = "normal",
+        feature_bytes: int | None = None,
+    ) -> None:
         self.backbone = backbone
         self.settings = settings or backbone.settings
+        self.lean = memory == "lean"
+        if feature_bytes is None:
+            feature_bytes = 0 if self.lean else 8 << 30
+        self.feature_bytes = feature_bytes
 
     @torch.no_grad()
     def invert(self, frames: np.ndarray, source_prompt: str, **overrides: Any) -> Inversion:
@@ -61,8 +80,7 @@ class STRMatch:
         Args:
             frames: uint8 (f, H, W, 3), RGB.
             source_prompt: what the clip shows.
-            **overrides: `num_inference_steps`, `inversion_label` and `noised_until` of
-                `EditSettings`.
+            **overrides: fields of `EditSettings`. Those of the scores say which are recorded.
 
         Raises:
             ValueError: frames of another shape or dtype, or of a size the backbone cannot take.
@@ -113,14 +131,14 @@ class STRMatch:
         if settings.negative_prompt is not None:
             unconditional = self.backbone.embed(settings.negative_prompt)
         scored = [unconditional, target] if settings.scored_halves == "both" else [target]
-        matcher = Matcher(self.backbone, settings)
+        matcher = Matcher(self.backbone, settings, self.lean)
 
         z = z_source[-1]
         for step, level in enumerate(range(inversion.schedule.num_steps, 0, -1)):
             t = timesteps[level]
             loss = grad_norm = float("nan")
             if settings.lam > 0 or callback:
-                source_features = matcher.features(z_source[level], t, source)
+                source_features = self._source_features(matcher, inversion, level, source)
                 value, gradient = matcher.loss_and_gradient(z, t, scored, source_features)
                 loss, grad_norm = value.item(), gradient.norm().item()
                 z = z - settings.lam * gradient
@@ -145,16 +163,49 @@ class STRMatch:
     def _invert(self, latents: Tensor, source_prompt: str, settings: EditSettings) -> Inversion:
         embedding = self.backbone.embed(source_prompt)
         schedule = Schedule.from_scheduler(self.backbone.scheduler, settings.num_inference_steps)
+        matcher = Matcher(self.backbone, settings)
+        features: dict[Hashable, list[Tensor]] = {}
+
+        def epsilon(z: Tensor, t: int) -> Tensor:
+            # Labelled by the level that it leaves, a step passes the UNet as Ω^src asks. Ω^src of
+            # the clean level, the first label, is never asked for.
+            free = settings.inversion_label == "current" and t != schedule.timesteps[0]
+            if not (free and settings.lam > 0 and self._has_room(features)):
+                return self.backbone.epsilon(z, t, embedding)
+            noise, features[t, matcher.kind] = matcher.epsilon_and_features(z, t, embedding)
+            return noise
+
         trajectory = invert(
-            lambda z, t: self.backbone.epsilon(z, t, embedding),
+            epsilon,
             latents,
             schedule,
             settings.inversion_label,
             settings.noised_until,
         )
         return Inversion(
-            trajectory, source_prompt, schedule, settings.inversion_label, settings.noised_until
+            trajectory,
+            source_prompt,
+            schedule,
+            settings.inversion_label,
+            settings.noised_until,
+            features,
         )
+
+    def _source_features(
+        self, matcher: Matcher, inversion: Inversion, level: int, embedding: Tensor
+    ) -> list[Tensor]:
+        t, kept = inversion.schedule.timesteps[level], inversion.features
+        features = kept.get((t, matcher.kind))
+        if features is None:
+            features = matcher.features(inversion.latents[level], t, embedding)
+            if self._has_room(kept):
+                kept[t, matcher.kind] = features
+        return features
+
+    def _has_room(self, features: dict[Hashable, list[Tensor]]) -> bool:
+        kept = [tensor.nbytes for level in features.values() for tensor in level]
+        one_more = sum(kept) * (len(features) + 1) / max(len(features), 1)
+        return one_more < self.feature_bytes
 
     def _latent_mask(self, mask: np.ndarray, latents: Tensor, settings: EditSettings) -> Tensor:
         mask = np.asarray(mask)

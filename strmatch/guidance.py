@@ -23,5 +23,7 @@ def guided_epsilon(
     if scale == 1 or torch.equal(unconditional, target):
         return backbone.epsilon(latents, timestep, target)
     both = torch.cat([unconditional, target])
-    epsilon_u, epsilon_c = backbone.epsilon(torch.cat([latents] * 2), timestep, both).chunk(2)
+    if len(latents) > 1:
+        latents = torch.cat([latents] * 2)
+    epsilon_u, epsilon_c = backbone.epsilon(latents, timestep, both).chunk(2)
     return epsilon_u + scale * (epsilon_c - epsilon_u)

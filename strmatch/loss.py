@@ -1,6 +1,6 @@
 """What the edit descends: the distance between the source's and the target's attention."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -20,73 +20,47 @@ class LayerMaps(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """A feature of the attention maps and a distance between two clips' features."""
+    """What is compared of a block's attention maps, and how."""
 
-    features: Callable[[Sequence[LayerMaps]], list[Tensor]]
-    distance: Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
+    feature: Callable[[LayerMaps], Tensor]
+    """Of one block. The maps of all its heads, or their mean alone."""
+    terms: Callable[[Tensor, Tensor], Tensor]
+    """(source's feature, target's) → (terms,): the loss reduces those of all blocks together."""
+    reduction: str
+    """"sum" or "mean"."""
 
 
 def make_objective(settings: EditSettings) -> Objective:
     """The objective that `settings` names: Eq. 5 on the STR score, or the paper's ablation."""
-
-    def reduce_heads(maps: LayerMaps) -> LayerMaps:
-        if settings.heads == "paired":
-            return maps
-        return LayerMaps(maps.spatial.mean(1, keepdim=True), maps.temporal.mean(1, keepdim=True))
-
-    def scores(layers: Sequence[LayerMaps]) -> list[Tensor]:
-        return [str_score(*reduce_heads(maps), radius=settings.radius) for maps in layers]
-
-    def cosine(source: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
-        return negative_cosine(source, target, settings.cosine, settings.reduction)
-
-    def concatenated(layers: Sequence[LayerMaps]) -> list[Tensor]:
-        return [concatenate_maps(reduce_heads(maps)) for maps in layers]
-
-    def squared(source: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
-        return squared_l2(source, target, settings.reduction)
-
     if settings.objective == "concatenated_maps":
-        return Objective(concatenated, squared)
-    return Objective(scores, cosine)
+        return Objective(concatenate_maps, squared_differences, settings.reduction)
+    return Objective(
+        lambda maps: str_score(*maps, radius=settings.radius),
+        lambda source, target: negative_cosines(source, target, settings.cosine),
+        settings.reduction,
+    )
 
 
-def negative_cosine(
-    source: Sequence[Tensor],
-    target: Sequence[Tensor],
-    cosine: str = "row",
-    reduction: str = "sum",
-) -> Tensor:
-    """Eq. 5's L: the negative cosine similarity of two lists of scores, one (f, h, n, n) a layer.
+def negative_cosines(source: Tensor, target: Tensor, cosine: str = "row") -> Tensor:
+    """Eq. 5's L before it is reduced: negative cosine similarities of two scores (f, h, n, n).
 
     Args:
-        source, target: Ω_src and Ω_tgt, layer by layer.
-        cosine: "row" takes one cosine a row (i, p) over q; "layer" one over a whole layer.
-        reduction: "sum" or "mean" over all cosines of all layers.
+        source, target: Ω_src and Ω_tgt of one block.
+        cosine: "row" takes one cosine a row (i, p) over q; "layer" one over the whole block.
 
     Returns:
-        Scalar; −(number of cosines) at best with "sum", −1 with "mean".
+        (f·h·n,) or (1,); −1 at best.
     """
-    cosines = []
-    for a, b in zip(source, target, strict=True):
-        if cosine == "layer":
-            a, b = a.flatten(), b.flatten()
-        cosines.append(torch.cosine_similarity(a, b, dim=-1).flatten())
-    return -_reduce(torch.cat(cosines), reduction)
+    if cosine == "layer":
+        source, target = source.flatten(), target.flatten()
+    return -torch.cosine_similarity(source, target, dim=-1).flatten()
 
 
 def concatenate_maps(maps: LayerMaps) -> Tensor:
-    """Both maps of a layer as one vector: the feature of the paper's ablation."""
+    """Both maps of a block as one vector: the feature of the paper's ablation."""
     return torch.cat([maps.spatial.flatten(), maps.temporal.flatten()])
 
 
-def squared_l2(
-    source: Sequence[Tensor], target: Sequence[Tensor], reduction: str = "sum"
-) -> Tensor:
-    """The ablation's L2 loss: squared differences over all entries of all layers; scalar."""
-    differences = [(a - b).flatten() for a, b in zip(source, target, strict=True)]
-    return _reduce(torch.cat(differences).square(), reduction)
-
-
-def _reduce(values: Tensor, reduction: str) -> Tensor:
-    return values.sum() if reduction == "sum" else values.mean()
+def squared_differences(source: Tensor, target: Tensor) -> Tensor:
+    """The ablation's L2 loss before it is reduced: (entries,)."""
+    return (source - target).flatten().square()

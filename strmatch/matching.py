@@ -1,33 +1,55 @@
 """The quantity that one step of Algorithm 1 descends, on a given backbone."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor
 
 from strmatch.backbones.base import Backbone
-from strmatch.loss import make_objective
+from strmatch.loss import LayerMaps, make_objective
 from strmatch.settings import EditSettings
 
 
 class Matcher:
     """Compares a target's attention with the source's at one noise level."""
 
-    def __init__(self, backbone: Backbone, settings: EditSettings) -> None:
+    def __init__(self, backbone: Backbone, settings: EditSettings, lean: bool = False) -> None:
         self.backbone = backbone
+        self.lean = lean
         self.levels = settings.scored_levels
+        self.mean_heads = settings.heads == "mean"
         self.objective = make_objective(settings)
+        self.kind: Hashable = (
+            settings.objective,
+            settings.radius,
+            settings.heads,
+            settings.scored_levels,
+        )
+        """Matchers of one kind look at the same features."""
 
+    @torch.no_grad()
     def features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
-        """What the objective looks at, layer by layer (Ω for the STR score).
+        """What the objective looks at, block by block (Ω for the STR score).
 
         Args:
             latents: (1, c, f, h, w).
             timestep: the noise level's label.
             embedding: (1, tokens, d) of the prompt.
         """
-        maps = self.backbone.attention_maps(latents, timestep, embedding, self.levels)
-        return self.objective.features(maps)
+        maps = self.backbone.attention_maps(
+            latents, timestep, embedding, self.levels, self.mean_heads
+        )
+        return [self.objective.feature(block) for block in maps]
+
+    @torch.no_grad()
+    def epsilon_and_features(
+        self, latents: Tensor, timestep: int, embedding: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        """ε and `features` of one pass."""
+        epsilon, maps = self.backbone.epsilon_and_maps(
+            latents, timestep, embedding, self.levels, self.mean_heads
+        )
+        return epsilon, [self.objective.feature(block) for block in maps]
 
     def loss_and_gradient(
         self,
@@ -41,12 +63,37 @@ class Matcher:
         Returns:
             The scalar loss and ∇_{z_t} L of the latents' shape, both detached.
         """
-        with torch.enable_grad():
-            latents = latents.detach().requires_grad_()
-            losses = [
-                self.objective.distance(source_features, self.features(latents, timestep, e))
-                for e in embeddings
-            ]
-            loss = torch.stack(losses).sum()
-            (gradient,) = torch.autograd.grad(loss, latents)
-        return loss.detach(), gradient
+        latents = latents.detach().requires_grad_()
+        loss, gradient = latents.new_zeros(()), torch.zeros_like(latents)
+        for embedding in embeddings:
+            with torch.enable_grad():
+                maps = self.backbone.attention_maps(
+                    latents, timestep, embedding, self.levels, self.mean_heads, self.lean
+                )
+            value, at_maps = self._loss_at_maps(maps, source_features)
+            flat = [tensor for block in maps for tensor in block]
+            loss = loss + value
+            gradient = gradient + torch.autograd.grad(flat, latents, at_maps)[0]
+        return loss, gradient.detach()
+
+    def _loss_at_maps(
+        self, maps: Sequence[LayerMaps], source_features: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The loss and its gradients at all maps, one block after the other.
+
+        The scores are the largest tensors of an edit. Like this, those of one block live at a time.
+        """
+        losses: list[Tensor] = []
+        gradients: list[Tensor] = []
+        count = 0
+        for block, source in zip(maps, source_features, strict=True):
+            leaves = LayerMaps(*(tensor.detach().requires_grad_() for tensor in block))
+            with torch.enable_grad():
+                terms = self.objective.terms(source, self.objective.feature(leaves))
+                gradients += torch.autograd.grad(terms.sum(), leaves)
+            losses.append(terms.detach().sum())
+            count += len(terms)
+        loss = torch.stack(losses).sum()
+        if self.objective.reduction == "mean":
+            return loss / count, [gradient / count for gradient in gradients]
+        return loss, gradients

@@ -1,7 +1,9 @@
 """A clip's edits, made by one editor that stays loaded."""
 
 import dataclasses
+import gc
 import json
+import logging
 import time
 from collections.abc import Collection
 from functools import partial
@@ -13,6 +15,7 @@ from pipelines import masks, telemetry
 from pipelines.child import Child, Died, Late
 from pipelines.config import Config
 from pipelines.encode import encode_video
+from pipelines.errors import RowError
 from pipelines.ids import content_id
 from pipelines.schema import EDITS, rows_table
 from pipelines.stages.base import Row, failure, outcome
@@ -21,9 +24,12 @@ from pipelines.version import PACKAGE_VERSION
 from pipelines.video import decode_video
 from pipelines.watch import Watch
 
+log = logging.getLogger(__name__)
+
 
 class Editor(Protocol):
-    """Edits clips. Built once in each worker."""
+    """Edits clips. Built once in each worker, and once more with `execution.memory` lean where it
+    raised torch's OutOfMemoryError."""
 
     stochastic: ClassVar[bool]
     """Whether a seed changes the result."""
@@ -60,7 +66,8 @@ class STRMatchEditor:
             torch.set_num_threads(config.execution.torch_threads)
         dtype = None if config.backbone.dtype == "auto" else getattr(torch, config.backbone.dtype)
         backbone = load_backbone(config.backbone.weights, dtype=dtype)
-        self.editor = STRMatch(backbone, EditSettings(**dataclasses.asdict(config.edit)))
+        settings = EditSettings(**dataclasses.asdict(config.edit))
+        self.editor = STRMatch(backbone, settings, memory=config.execution.memory)
 
     @classmethod
     def revision(cls, config: Config) -> str:
@@ -125,7 +132,8 @@ class ClipEditor:
     """What a process does that edits clips.
 
     An exception of the editor fails the edit it came from, one of the inversion all edits of the
-    clip; the reason is the exception's class.
+    clip; the reason is the exception's class. A clip that the GPU's memory does not hold is edited
+    anew by a lean editor, which serves those after it as well.
     """
 
     def __init__(
@@ -133,12 +141,19 @@ class ClipEditor:
     ) -> None:
         self.config = config
         self.output = output
+        self.make_editor = editor
         self.editor = editor(config)
         self.made_by = made_by(config, revision)
 
     def __call__(self, work: Row) -> tuple[Row, list[float]]:
         """Commits the edits; returns what became of them, and the seconds of each that was made."""
-        edits = self._edit_all(work)
+        try:
+            edits = self._edit_all(work)
+        except _TooLarge:
+            edits = None  # the exception still holds the memory
+        if edits is None:
+            self._go_lean()
+            edits = self._edit_all(work)
         committed = commit_edits(self.output, [self.made_by | edit for edit in edits])
         return committed, [edit["seconds"] for edit in edits if "seconds" in edit]
 
@@ -150,7 +165,8 @@ class ClipEditor:
             frames = decode_video(clip["source_video"])
             inversion = self.editor.invert(frames, work["source_prompt"])
         except Exception as error:
-            return [{"edit_id": e, **failure("edit", error)} for e in work["edit_ids"]]
+            failed = self._failure(error)
+            return [{"edit_id": e, **failed} for e in work["edit_ids"]]
         shared = time.perf_counter() - started
         edits = []
         for edit_id, target, seed in zip(
@@ -162,11 +178,37 @@ class ClipEditor:
                 video = encode_video(edited, clip["fps"], self.config.clip.crf)
                 outcome: Row = {"status": "ok", "edited_video": video}
             except Exception as error:
-                outcome = failure("edit", error)
+                outcome = self._failure(error)
             seconds = time.perf_counter() - started + shared / len(work["edit_ids"])
             outcome |= {"edit_id": edit_id, "seconds": seconds, "inversion_seconds": shared}
             edits.append(outcome)
         return edits
+
+    def _failure(self, error: Exception) -> Row:
+        """What failed, unless a lean editor may still do it."""
+        from torch import OutOfMemoryError
+
+        if not isinstance(error, OutOfMemoryError):
+            return failure("edit", error)
+        if self.config.execution.memory == "normal":
+            raise _TooLarge from error
+        message = (
+            "the GPU's memory does not hold the clip, even with execution.memory=lean: take a "
+            "larger GPU, one editor a GPU, or smaller clips"
+        )
+        return failure("edit", RowError("OutOfMemory", message))
+
+    def _go_lean(self) -> None:
+        log.warning("out of memory: editing with execution.memory=lean from here on")
+        execution = self.config.execution.model_copy(update={"memory": "lean"})
+        self.config = self.config.model_copy(update={"execution": execution})
+        del self.editor
+        gc.collect()
+        self.editor = self.make_editor(self.config)
+
+
+class _TooLarge(Exception):
+    """A clip that needs a lean editor."""
 
 
 def made_by(config: Config, revision: str) -> Row:

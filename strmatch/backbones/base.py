@@ -40,7 +40,10 @@ class Backbone(Protocol):
         ...
 
     def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
-        """ε (b, c, f, h, w) for latents (b, c, f, h, w) and embeddings (b, tokens, d)."""
+        """ε (b, c, f, h, w) for latents (b, c, f, h, w) and embeddings (b, tokens, d).
+
+        Latents (1, c, f, h, w) are shared by all embeddings.
+        """
         ...
 
     def attention_maps(
@@ -49,11 +52,28 @@ class Backbone(Protocol):
         timestep: int,
         embedding: Tensor,
         levels: Sequence[int] | None,
+        mean_heads: bool = False,
+        lean: bool = False,
     ) -> list[LayerMaps]:
         """Maps of every block at `levels` (0 the finest; None: all but the finest), level by level.
+
+        The pass ends with the last of them.
 
         Args:
             latents: (1, c, f, h, w). Gradients flow back to them.
             embedding: (1, tokens, d).
+            mean_heads: average the heads into one.
+            lean: keep little for the gradient and compute it again: less memory, more time.
         """
+        ...
+
+    def epsilon_and_maps(
+        self,
+        latents: Tensor,
+        timestep: int,
+        embedding: Tensor,
+        levels: Sequence[int] | None,
+        mean_heads: bool = False,
+    ) -> tuple[Tensor, list[LayerMaps]]:
+        """What `epsilon` and `attention_maps` give, of one whole pass."""
         ...

@@ -1,6 +1,6 @@
 """A backbone made of a diffusers-format text-to-video model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ class VideoDiffusion:
 
     Args:
         unet: called as unet(sample (b, c, f, h, w), timestep, text (b, tokens, d)) and offering
-            `attention_blocks(level)` and `num_levels`, as `LaVieUNet` does.
+            `attention_blocks(level)` and `num_levels`, as `LaVieUNet` does. A sample (1, …) is
+            shared by all texts, and lean=True keeps little for a gradient.
         vae: an AutoencoderKL.
         text_encoder: a CLIPTextModel.
         tokenizer: a CLIPTokenizer.
@@ -129,12 +130,34 @@ class VideoDiffusion:
         timestep: int,
         embedding: Tensor,
         levels: Sequence[int] | None,
+        mean_heads: bool = False,
+        lean: bool = False,
     ) -> list[LayerMaps]:
         """See `Backbone.attention_maps`.
 
         Raises:
             ValueError: the UNet has no attention at one of `levels`.
         """
+        blocks = self._blocks(levels)
+        with record_attention(_probed(blocks), leave=True, mean_heads=mean_heads) as maps:
+            self.unet(latents.to(self.dtype), timestep, embedding, lean=lean)
+        return _by_layer(maps, blocks, latents.dtype)
+
+    def epsilon_and_maps(
+        self,
+        latents: Tensor,
+        timestep: int,
+        embedding: Tensor,
+        levels: Sequence[int] | None,
+        mean_heads: bool = False,
+    ) -> tuple[Tensor, list[LayerMaps]]:
+        """See `Backbone.epsilon_and_maps`; errors as of `attention_maps`."""
+        blocks = self._blocks(levels)
+        with record_attention(_probed(blocks), mean_heads=mean_heads) as maps:
+            epsilon = self.epsilon(latents, timestep, embedding)
+        return epsilon, _by_layer(maps, blocks, latents.dtype)
+
+    def _blocks(self, levels: Sequence[int] | None) -> dict[str, Any]:
         if levels is None:
             levels = [n for n in range(1, self.unet.num_levels) if self.unet.attention_blocks(n)]
         blocks: dict[str, Any] = {}
@@ -143,18 +166,20 @@ class VideoDiffusion:
             if not found:
                 raise ValueError(f"scored_levels: the UNet has no attention at level {level}")
             blocks |= found
-        spatial = {name: block.attn1 for name, block in blocks.items()}
-        temporal = {f"{name}.temporal": block.attn_temp for name, block in blocks.items()}
-        with record_attention(spatial | temporal, leave=True) as maps:
-            self.unet(latents.to(self.dtype), timestep, embedding)
-        return [
-            LayerMaps(
-                maps[name].to(latents.dtype),
-                maps[f"{name}.temporal"].to(latents.dtype),
-            )
-            for name in blocks
-        ]
+        return blocks
 
     @property
     def _latents_dtype(self) -> torch.dtype:
         return torch.promote_types(self.dtype, torch.float32)
+
+
+def _probed(blocks: Mapping[str, Any]) -> dict[str, Any]:
+    """The attentions of transformer blocks that show their maps, by name."""
+    spatial = {name: block.attn1 for name, block in blocks.items()}
+    return spatial | {f"{name}.temporal": block.attn_temp for name, block in blocks.items()}
+
+
+def _by_layer(
+    maps: Mapping[str, Tensor], blocks: Iterable[str], dtype: torch.dtype
+) -> list[LayerMaps]:
+    return [LayerMaps(maps[name].to(dtype), maps[f"{name}.temporal"].to(dtype)) for name in blocks]

@@ -6,7 +6,7 @@ f frames, h×w positions, n = h·w of one frame, d channels of one head.
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import zip_longest
 from typing import Any
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from strmatch.attention import Probe, attend
 
@@ -99,9 +100,13 @@ class Attention(nn.Module):
         self.probe: Probe | None = None
 
     def forward(self, x: Tensor, text: Tensor | None = None) -> Tensor:
-        """Attend to `text` (batch, tokens, text_width), or to x itself."""
+        """Attend to `text` (batch, tokens, text_width), or to x itself.
+
+        x (1, queries, c) is shared by all texts.
+        """
         keys = x if text is None else text
-        query, key, value = self.to_q(x), self.to_k(keys), self.to_v(keys)
+        query = self.to_q(x).expand(len(keys), -1, -1)
+        key, value = self.to_k(keys), self.to_v(keys)
         return self._attend(self._split(query), self._split(key), self._split(value))
 
     def _attend(
@@ -162,13 +167,17 @@ class TransformerBlock(nn.Module):
             net=nn.Sequential(GEGLU(width, 4 * width), nn.Identity(), nn.Linear(4 * width, width))
         )
 
-    def forward(self, x: Tensor, text: Tensor) -> Tensor:
+    @property
+    def is_probed(self) -> bool:
+        return any(a.probe for a in (self.attn1, self.attn2, self.attn_temp))
+
+    def forward(self, x: Tensor, text: Tensor, lean: bool = False) -> Tensor:
         b, f, n, _ = x.shape
         x = x + self.attn1(self.norm1(x).flatten(0, 1)).unflatten(0, (b, f))
         x = x + self.attn2(self.norm2(x).flatten(1, 2), text).unflatten(1, (f, n))
         by_position = self.norm_temp(x).transpose(1, 2).flatten(0, 1)  # (b·n, f, c)
-        x = x + self.attn_temp(by_position).unflatten(0, (b, n)).transpose(1, 2)
-        return x + self.ff(self.norm3(x))
+        x = x + self.attn_temp(by_position).unflatten(0, (-1, n)).transpose(1, 2)
+        return x + _caller(lean)(self.ff, self.norm3(x))
 
 
 class Transformer(nn.Module):
@@ -181,15 +190,15 @@ class Transformer(nn.Module):
         self.transformer_blocks = nn.ModuleList([TransformerBlock(width, heads, text_width)])
         self.proj_out = nn.Conv2d(width, width, 1)
 
-    def forward(self, x: Tensor, text: Tensor) -> Tensor:
+    def forward(self, x: Tensor, text: Tensor, lean: bool = False) -> Tensor:
         b, _, f, h, w = x.shape
         # Normalised frame by frame, unlike the resnets.
         frames = self.proj_in(self.norm(x.transpose(1, 2).flatten(0, 1)))
         tokens = frames.flatten(2).transpose(1, 2).unflatten(0, (b, f))
         for block in self.transformer_blocks:
-            tokens = block(tokens, text)
+            tokens = block(tokens, text, lean)
         frames = self.proj_out(tokens.flatten(0, 1).transpose(1, 2).unflatten(2, (h, w)))
-        return x + frames.unflatten(0, (b, f)).transpose(1, 2)
+        return x + frames.unflatten(0, (-1, f)).transpose(1, 2)
 
 
 class FrameConv2d(nn.Conv2d):
@@ -242,9 +251,24 @@ class Block(nn.Module):
         self.downsamplers = nn.ModuleList()
         self.upsamplers = nn.ModuleList()
 
-    def layers(self) -> Iterator[tuple[Any, Any]]:
-        """Each resnet with the transformer after it, or with what leaves x as it is."""
-        return zip_longest(self.resnets, self.attentions, fillvalue=lambda x, text: x)
+    def layers(self, time: Tensor, text: Tensor, lean: bool) -> Iterator[Callable[..., Tensor]]:
+        """Each resnet and the transformer after it, if there is one, as one function of x.
+
+        Lean, a gradient keeps their inputs alone, and they run once more on its way back. A probe
+        would be called once more as well, so that what is probed keeps more.
+        """
+        call = _caller(lean)
+        for resnet, attention in zip_longest(self.resnets, self.attentions):
+
+            def layer(x: Tensor, resnet: Any = resnet, attention: Any = attention) -> Tensor:
+                x = call(resnet, x, time)
+                if attention is None:
+                    return x
+                if any(block.is_probed for block in attention.transformer_blocks):
+                    return attention(x, text, lean)
+                return call(attention, x, text)
+
+            yield layer
 
 
 class LaVieUNet(ModelMixin, ConfigMixin):
@@ -338,14 +362,20 @@ class LaVieUNet(ModelMixin, ConfigMixin):
         self.conv_out = FrameConv2d(widths[0], out_channels, 3, padding=1)
 
     def forward(
-        self, sample: Tensor, timestep: Tensor | float, encoder_hidden_states: Tensor
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        encoder_hidden_states: Tensor,
+        lean: bool = False,
     ) -> Tensor:
         """The model's output (b, c, f, h, w).
 
         Args:
-            sample: (b, c, f, h, w), with any number of frames.
-            timestep: one, or one a clip: (b,).
+            sample: (b, c, f, h, w), with any number of frames. A sample (1, …) is shared by all
+                texts: what comes before the first of them is computed once.
+            timestep: one, or one a sample: (b,).
             encoder_hidden_states: the text condition (b, tokens, d).
+            lean: keep little for a gradient and compute it again: less memory, more time.
         """
         precise = torch.promote_types(sample.dtype, torch.float32)
         timesteps = torch.as_tensor(timestep, device=sample.device).to(precise)
@@ -356,20 +386,21 @@ class LaVieUNet(ModelMixin, ConfigMixin):
         x = self.conv_in(sample)
         skips = [x]
         for block in self.down_blocks:
-            for resnet, attention in block.layers():
-                x = attention(resnet(x, time), text)
+            for layer in block.layers(time, text, lean):
+                x = layer(x)
                 skips.append(x)
             for downsampler in block.downsamplers:
                 x = downsampler(x)
                 skips.append(x)
-        for resnet, attention in self.mid_block.layers():
-            x = attention(resnet(x, time), text)
+        for layer in self.mid_block.layers(time, text, lean):
+            x = layer(x)
         for block in self.up_blocks:
-            for resnet, attention in block.layers():
-                x = attention(resnet(torch.cat((x, skips.pop()), dim=1), time), text)
+            for layer in block.layers(time, text, lean):
+                skip = skips.pop().expand(len(x), -1, -1, -1, -1)
+                x = layer(torch.cat((x, skip), dim=1))
             for upsampler in block.upsamplers:
                 # The skip's size, not twice the own: odd sizes were rounded up on the way down.
-                x = upsampler(x, skips[-1].shape[-2:])
+                x = _caller(lean)(upsampler, x, skips[-1].shape[-2:])
         # As in the resnets, the norm's statistics run over all frames.
         return self.conv_out(F.silu(self.conv_norm_out(x)))
 
@@ -404,6 +435,13 @@ class LaVieUNet(ModelMixin, ConfigMixin):
         if wrong:
             raise ValueError(f"the weights in {folder} do not fit {cls.__name__}: {wrong}")
         return (model, report) if with_report else model
+
+
+def _caller(lean: bool) -> Callable[..., Tensor]:
+    """What calls a module; lean, a gradient keeps its inputs alone."""
+    if lean:
+        return partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
+    return lambda module, *inputs: module(*inputs)
 
 
 def _named(**modules: nn.Module) -> nn.Sequential:

@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import time
+from typing import ClassVar
 
 import numpy as np
 
@@ -80,3 +81,20 @@ class Broken(Invert):
 
     def __init__(self, config):
         raise RuntimeError("the weights are rotten")
+
+
+class Large(Invert):
+    """Needs the lean mode, which a target "huge" needs more than."""
+
+    made: ClassVar[list[str]] = []
+
+    def __init__(self, config):
+        self.memory = config.execution.memory
+        self.made.append(self.memory)
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        import torch
+
+        if self.memory == "normal" or target_prompt == "huge":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 7.00 GiB.")
+        return super().edit(inversion, target_prompt, mask, seed)

@@ -182,6 +182,65 @@ def test_other_settings_of_the_inversion_invert_anew(editor, inversion, frames):
         assert anew.settings == expected.settings
 
 
+@pytest.mark.parametrize(("label", "own_passes"), [("current", 1), ("next", 4)])
+def test_the_source_s_scores_come_with_the_inversion_and_serve_all_edits(
+    editor, frames, label, own_passes
+):
+    """Of four levels the noisiest alone needs a pass of its own, if labels allow; and only once."""
+    backbone = editor.backbone
+
+    def passes(work):
+        seen = []
+        handle = backbone.unet.register_forward_pre_hook(lambda *_: seen.append(1))
+        result = work()
+        handle.remove()
+        return len(seen), result
+
+    count, inversion = passes(lambda: editor.invert(frames, SOURCE, inversion_label=label))
+    assert count == 4
+    first, one = passes(lambda: editor.edit(inversion, TARGET))
+    second, another = passes(lambda: editor.edit(inversion, TARGET))
+    assert (first, second) == (4 * 2 + own_passes, 4 * 2)
+    assert torch.equal(one.latents, another.latents)
+
+    frugal = STRMatch(backbone, editor.settings, feature_bytes=0)
+    count, bare = passes(lambda: frugal.invert(frames, SOURCE, inversion_label=label))
+    assert count == 4 and not bare.features
+    count, again = passes(lambda: frugal.edit(bare, TARGET))
+    assert count == 4 * 3 and not bare.features
+    torch.testing.assert_close(again.latents, one.latents, rtol=0, atol=1e-10)
+
+
+def test_a_lean_edit_is_the_same_and_keeps_no_scores(editor, frames):
+    lean = STRMatch(editor.backbone, memory="lean")
+    inversion = lean.invert(frames, SOURCE, inversion_label="current")
+    actual = lean.edit(inversion, TARGET, lam=1.0).latents
+    assert not inversion.features
+    expected = editor.edit(inversion, TARGET, lam=1.0).latents
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10)
+
+
+def test_no_more_scores_are_kept_than_there_is_room_for(editor, frames):
+    one_level = next(
+        iter(editor.invert(frames, SOURCE, inversion_label="current").features.values())
+    )
+    room = int(2.5 * sum(tensor.nbytes for tensor in one_level))
+    inversion = STRMatch(editor.backbone, feature_bytes=room).invert(
+        frames, SOURCE, inversion_label="current"
+    )
+    assert len(inversion.features) == 2
+
+
+def test_edits_that_look_at_other_features_do_not_take_those_at_hand(editor, frames):
+    settings = {"inversion_label": "current", "lam": 1.0}
+    inversion = editor.invert(frames, SOURCE, **settings)
+    for choice in ({"radius": 2}, {"heads": "paired"}, {"scored_levels": (1,)}):
+        fresh = editor.invert(frames, SOURCE, **settings | choice)
+        expected = editor.edit(fresh, TARGET, lam=1.0, **choice)
+        actual = editor.edit(inversion, TARGET, lam=1.0, **choice)
+        torch.testing.assert_close(actual.latents, expected.latents, rtol=0, atol=1e-10)
+
+
 def test_wrong_arguments_are_named(editor, inversion, frames, mask):
     with pytest.raises(ValueError, match=r"frames must be uint8 \(f, H, W, 3\), got float64"):
         editor.invert(frames / 255, SOURCE)

@@ -1,9 +1,10 @@
+import itertools
 import math
 
 import pytest
 import torch
 
-from strmatch.loss import LayerMaps, make_objective, negative_cosine, squared_l2
+from strmatch.loss import LayerMaps, make_objective, negative_cosines
 from strmatch.score import str_score
 from strmatch.settings import EditSettings
 
@@ -25,59 +26,50 @@ def dot_over_norms(a, b):
     return dot / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
 
 
-@pytest.mark.parametrize("reduction", ["sum", "mean"])
-def test_row_cosine_is_one_cosine_per_frame_and_position(reduction):
-    source = [torch.rand(2, 1, 3, 3), torch.rand(2, 1, 4, 4)]
-    target = [torch.rand_like(score) for score in source]
-    cosines = [
-        dot_over_norms(a[i, 0, p], b[i, 0, p])
-        for a, b in zip(source, target, strict=True)
-        for i in range(2)
-        for p in range(a.shape[2])
+def scores(seed):
+    return [maps.spatial for maps in layers(seed)]
+
+
+def test_row_cosine_is_one_cosine_per_frame_head_and_position():
+    source, target = scores(0)[0], scores(1)[0]
+    f, h, n = source.shape[:3]
+    expected = [
+        -dot_over_norms(source[i, k, p], target[i, k, p])
+        for i, k, p in itertools.product(range(f), range(h), range(n))
     ]
-    expected = sum(cosines) if reduction == "sum" else sum(cosines) / len(cosines)
-    loss = negative_cosine(source, target, "row", reduction)
-    assert loss.item() == pytest.approx(-expected, rel=1e-5)
+    terms = make_objective(EditSettings()).terms(source, target)
+    torch.testing.assert_close(terms, torch.tensor(expected, dtype=terms.dtype))
 
 
 def test_layer_cosine_is_one_cosine_a_layer():
-    source = [torch.rand(2, 1, 3, 3), torch.rand(2, 1, 4, 4)]
-    target = [torch.rand_like(score) for score in source]
-    expected = sum(dot_over_norms(a, b) for a, b in zip(source, target, strict=True))
-    assert negative_cosine(source, target, "layer").item() == pytest.approx(-expected, rel=1e-5)
+    source, target = scores(0)[0], scores(1)[0]
+    terms = make_objective(EditSettings(cosine="layer")).terms(source, target)
+    assert terms.tolist() == pytest.approx([-dot_over_norms(source, target)])
 
 
 def test_equal_scores_are_the_minimum():
-    scores = [torch.rand(2, 1, 3, 3)]
-    assert negative_cosine(scores, scores).item() == pytest.approx(-6)
-    assert negative_cosine(scores, scores, reduction="mean").item() == pytest.approx(-1)
+    score = torch.rand(2, 1, 3, 3)
+    torch.testing.assert_close(negative_cosines(score, score), -torch.ones(6))
 
 
-def test_heads_are_averaged_before_the_score_or_paired():
+def test_the_feature_is_the_score():
     maps = layers(0)[0]
-    averaged = str_score(maps.spatial.mean(1, keepdim=True), maps.temporal.mean(1, keepdim=True))
-    (feature,) = make_objective(EditSettings(heads="mean")).features([maps])
-    torch.testing.assert_close(feature, averaged)
-    (feature,) = make_objective(EditSettings(heads="paired")).features([maps])
-    torch.testing.assert_close(feature, str_score(*maps))
+    feature = make_objective(EditSettings(radius=2)).feature(maps)
+    torch.testing.assert_close(feature, str_score(*maps, radius=2))
 
 
 def test_the_ablation_compares_all_entries_of_both_maps():
-    source, target = layers(0), layers(1)
-    objective = make_objective(EditSettings(objective="concatenated_maps", heads="paired"))
-    expected = sum(
-        ((a.spatial - b.spatial) ** 2).sum() + ((a.temporal - b.temporal) ** 2).sum()
-        for a, b in zip(source, target, strict=True)
-    )
-    distance = objective.distance(objective.features(source), objective.features(target))
-    torch.testing.assert_close(distance, expected)
-    assert squared_l2([torch.zeros(4)], [torch.full((4,), 2.0)], "mean").item() == 4
+    source, target = layers(0)[0], layers(1)[0]
+    objective = make_objective(EditSettings(objective="concatenated_maps"))
+    expected = sum(((a - b) ** 2).sum() for a, b in zip(source, target, strict=True))
+    terms = objective.terms(objective.feature(source), objective.feature(target))
+    torch.testing.assert_close(terms.sum(), expected)
+    assert terms.shape == (sum(tensor.numel() for tensor in source),)
 
 
 def test_losses_pass_gradients_to_the_maps():
-    source = [maps.spatial for maps in layers(0)]
-    target = [maps.spatial.requires_grad_() for maps in layers(1)]
+    source, target = scores(0)[0], scores(1)[0].requires_grad_()
     for cosine in ("row", "layer"):
         assert torch.autograd.gradcheck(
-            lambda *scores, cosine=cosine: negative_cosine(source, scores, cosine), target
+            lambda score, cosine=cosine: negative_cosines(source, score, cosine), [target]
         )

@@ -110,6 +110,18 @@ def test_golden_maps(golden: dict[str, Any]) -> None:
         torch.testing.assert_close(actual, probabilities, rtol=0, atol=1e-5)
 
 
+def test_golden_maps_of_a_pass_that_is_left(golden: dict[str, Any]) -> None:
+    unet, expected = golden["unet"].requires_grad_(False), golden["maps"]
+    modules = {name: unet.get_submodule(name) for name in expected}
+    inputs = (golden["x"], golden["t"], golden["c"])
+    with torch.no_grad(), record_attention(modules, leave=True) as maps:
+        unet(*inputs)
+    for name, probabilities in expected.items():
+        actual = maps[name].reshape(probabilities.shape)
+        torch.testing.assert_close(actual, probabilities, rtol=0, atol=1e-5)
+    assert_leaving_changes_nothing(unet, modules, *inputs)
+
+
 def test_full_size_keys_and_shapes(full_size: LaVieUNet) -> None:
     lines = sorted(f"{name} {tuple(t.shape)}" for name, t in full_size.state_dict().items())
     assert len(lines) == OFFICIAL_KEYS
@@ -242,6 +254,76 @@ def test_batch_axes_of_the_maps() -> None:
         unet(sample[1:], timestep, text[1:])
     for name, probabilities in second.items():
         torch.testing.assert_close(both[name].chunk(2)[1], probabilities, rtol=0, atol=1e-5)
+
+
+def test_maps_and_gradients_of_a_pass_that_is_left_equal_those_of_the_whole() -> None:
+    unet, (sample, timestep, text) = make_unet().requires_grad_(False), make_inputs()
+    modules = {
+        f"{name}.{kind}": getattr(block, kind)
+        for name, block in unet.attention_blocks(1).items()
+        for kind in ("attn1", "attn_temp")
+    }
+    assert_leaving_changes_nothing(unet, modules, sample, timestep, text)
+
+
+def assert_leaving_changes_nothing(
+    unet: LaVieUNet, modules: dict[str, nn.Module], sample: Tensor, timestep: Any, text: Tensor
+) -> None:
+    results = []
+    for leave in (False, True):
+        x = sample.clone().requires_grad_()
+        with record_attention(modules, leave=leave) as maps:
+            unet(x, timestep, text)
+        (gradient,) = torch.autograd.grad(sum(m.square().sum() for m in maps.values()), x)
+        results.append({**maps, "gradient": gradient})
+    whole, left = results
+    assert whole.keys() == left.keys() and whole["gradient"].abs().max() > 0
+    for name, tensor in whole.items():
+        torch.testing.assert_close(left[name], tensor, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_lean_pass_keeps_less_for_the_same_gradient(level: int) -> None:
+    unet, (sample, timestep, text) = make_unet().requires_grad_(False), make_inputs()
+    modules = {
+        f"{name}.{kind}": getattr(block, kind)
+        for name, block in unet.attention_blocks(level).items()
+        for kind in ("attn1", "attn_temp")
+    }
+    maps, gradients, kept = [], [], []
+    for lean in (False, True):
+        sizes: list[int] = []
+
+        def keep(tensor: Tensor, sizes: list[int] = sizes) -> Tensor:
+            sizes.append(tensor.nbytes)
+            return tensor
+
+        x = sample.clone().requires_grad_()
+        with (
+            torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+            record_attention(modules, leave=True) as recorded,
+        ):
+            unet(x, timestep, text, lean=lean)
+        loss = sum(m.square().sum() for m in recorded.values())
+        gradients.append(torch.autograd.grad(loss, x)[0])
+        maps.append(recorded)
+        kept.append(sum(sizes))
+    assert maps[0].keys() == maps[1].keys() == modules.keys()
+    assert gradients[0].abs().max() > 0
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=0, atol=1e-6)
+    assert kept[1] < 0.6 * kept[0]
+
+
+@torch.no_grad()
+def test_a_sample_is_shared_by_texts_as_if_it_were_repeated() -> None:
+    unet, (sample, timestep, text) = make_unet(), make_inputs()
+    ran = []
+    unet.down_blocks[0].resnets[0].register_forward_hook(lambda *call: ran.append(len(call[2])))
+    shared = unet(sample[:1], timestep, text)
+    repeated = unet(sample[:1].repeat(2, 1, 1, 1, 1), timestep, text)
+    torch.testing.assert_close(shared, repeated, rtol=0, atol=1e-5)
+    assert (shared[0] - shared[1]).abs().max() > 1e-4
+    assert ran == [1, 2]
 
 
 def test_attention_blocks_of_lavie(full_size: LaVieUNet) -> None:
