@@ -16,6 +16,7 @@ class Matcher:
     def __init__(self, backbone: Backbone, settings: EditSettings) -> None:
         self.backbone = backbone
         self.levels = settings.scored_levels
+        self.temporal = settings.temporal_attention
         self.objective = make_objective(settings)
 
     def features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
@@ -26,7 +27,9 @@ class Matcher:
             timestep: the noise level's label.
             embedding: (1, tokens, d) of the prompt.
         """
-        maps = self.backbone.attention_maps(latents, timestep, embedding, self.levels)
+        maps = self.backbone.attention_maps(
+            latents, timestep, embedding, self.levels, self.temporal
+        )
         return self.objective.features(maps)
 
     def loss_and_gradient(

@@ -49,11 +49,13 @@ class Backbone(Protocol):
         timestep: int,
         embedding: Tensor,
         levels: Sequence[int] | None,
+        temporal: str = "first",
     ) -> list[LayerMaps]:
         """Maps of every block at `levels` (0 the finest; None: all but the finest), level by level.
 
         Args:
             latents: (1, c, f, h, w). Gradients flow back to them.
             embedding: (1, tokens, d).
+            temporal: "first", "second" or "mean": of two temporal attentions of a block.
         """
         ...

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from strmatch.attention import record_attention
+from strmatch.backbones.factorised import temporal_attention
 from strmatch.ddim import to_epsilon
 from strmatch.loss import LayerMaps
 from strmatch.settings import EditSettings
@@ -129,11 +130,12 @@ class VideoDiffusion:
         timestep: int,
         embedding: Tensor,
         levels: Sequence[int] | None,
+        temporal: str = "first",
     ) -> list[LayerMaps]:
         """See `Backbone.attention_maps`.
 
         Raises:
-            ValueError: the UNet has no attention at one of `levels`.
+            ValueError: the UNet has no attention at one of `levels`, or not the `temporal` one.
         """
         if levels is None:
             levels = [n for n in range(1, self.unet.num_levels) if self.unet.attention_blocks(n)]
@@ -143,9 +145,10 @@ class VideoDiffusion:
             if not found:
                 raise ValueError(f"scored_levels: the UNet has no attention at level {level}")
             blocks |= found
-        spatial = {name: block.attn1 for name, block in blocks.items()}
-        temporal = {f"{name}.temporal": block.attn_temp for name, block in blocks.items()}
-        with record_attention(spatial | temporal, leave=True) as maps:
+        probed = {name: block.attn1 for name, block in blocks.items()}
+        for name, block in blocks.items():
+            probed[f"{name}.temporal"] = temporal_attention(block, temporal)
+        with record_attention(probed, leave=True) as maps:
             self.unet(latents.to(self.dtype), timestep, embedding)
         return [
             LayerMaps(

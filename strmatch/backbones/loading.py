@@ -1,6 +1,7 @@
 """From a preset's name, a folder or a URI to a backbone, strictly and without pickles."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -30,8 +31,9 @@ def load_backbone(
     """Load a text-to-video model for editing.
 
     Args:
-        source: a preset ("miniature", "lavie"), or a folder or any fsspec URI (`s3://…`,
-            `hf://…@revision`) in diffusers layout: unet/, vae/, text_encoder/, tokenizer/,
+        source: a preset ("miniature", "lavie" …), or a folder or any fsspec URI (`s3://…`,
+            `hf://…@revision`) in diffusers layout: unet/ (a `LaVieUNet`, `UNet3DConditionModel` or
+            `UNetMotionModel`, as its config.json says), vae/, text_encoder/, tokenizer/,
             scheduler/. A remote folder is fetched once into `$STRMATCH_CACHE`
             (default ~/.cache/strmatch).
         device: default: the GPU if there is one, else the CPU.
@@ -45,17 +47,15 @@ def load_backbone(
     from diffusers import AutoencoderKL, DDIMScheduler
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    from strmatch.backbones.lavie import LaVieUNet
-
     if settings is None:
         settings = load_preset(str(source)).edit if source in NAMES else EditSettings()
     folder = weights_folder(source)
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
     return VideoDiffusion(
-        unet=_load_strictly(LaVieUNet, folder / "unet", dtype).to(device),
-        vae=_load_strictly(AutoencoderKL, folder / "vae", dtype).to(device),
-        text_encoder=_load_strictly(CLIPTextModel, folder / "text_encoder", dtype).to(device),
+        unet=_load_unet(folder / "unet", dtype).to(device),
+        vae=load_strictly(AutoencoderKL, folder / "vae", dtype).to(device),
+        text_encoder=load_strictly(CLIPTextModel, folder / "text_encoder", dtype).to(device),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
         scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
         settings=settings,
@@ -119,8 +119,35 @@ def fetch(uri: str) -> Path:
             raise WeightsError(f"cannot fetch weights from {uri}: {error}") from error
 
 
-def _load_strictly(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
-    """Load a model from safetensors, refusing missing, unexpected and misshapen tensors."""
+def _load_unet(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
+    """The UNet of the class that its config.json names."""
+    from diffusers import UNet3DConditionModel, UNetMotionModel
+
+    from strmatch.backbones.factorised import FactorisedUNet
+    from strmatch.backbones.lavie import LaVieUNet
+
+    classes = {cls.__name__: cls for cls in (LaVieUNet, UNet3DConditionModel, UNetMotionModel)}
+    try:
+        name = json.loads((folder / "config.json").read_text("utf-8")).get("_class_name")
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"cannot read {folder}/config.json: {error}") from error
+    if name not in classes:
+        raise WeightsError(
+            f"{folder}/config.json: _class_name must be one of {', '.join(classes)}, got {name!r}"
+        )
+    unet = load_strictly(classes[name], folder, dtype)
+    try:
+        return unet if name == "LaVieUNet" else FactorisedUNet(unet)
+    except ValueError as error:
+        raise WeightsError(f"{folder}: {error}") from error
+
+
+def load_strictly(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """Load a model from safetensors, refusing missing, unexpected and misshapen tensors.
+
+    Raises:
+        WeightsError: names the folder and what is wrong with it.
+    """
     try:
         model, report = cls.from_pretrained(
             folder,
