@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.presets import NAMES, load_preset
 from strmatch.settings import EditSettings
 
+MANIFEST = "weights.json"
+"""Names the files of a folder that `strmatch weights fetch` wrote, with their hashes."""
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
@@ -67,7 +70,7 @@ def weights_folder(source: str | os.PathLike[str]) -> Path:
     """The local folder that holds the weights of `source`, fetched first if they are remote.
 
     Raises:
-        WeightsError: there is no such folder, or it is not a model's.
+        WeightsError: there is no such folder, or it is not a model's, or not the whole of it.
     """
     weights: str | None = os.fspath(source)
     if source in NAMES:
@@ -75,13 +78,45 @@ def weights_folder(source: str | os.PathLike[str]) -> Path:
     if weights is None:
         raise WeightsError(
             f"the preset {source!r} ships no weights: name a folder or URI that holds them in "
-            "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/)"
+            "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/), such as "
+            f"`strmatch weights fetch {source}` writes"
         )
-    folder = fetch(weights) if "://" in weights else Path(weights)
+    folder = fetch(weights, _check_hashes) if "://" in weights else Path(weights)
     for part in PARTS:
         if not (folder / part).is_dir():
             raise WeightsError(f"{weights} is no model folder: it has no {part}/")
+    if (folder / MANIFEST).is_file():
+        read_manifest(folder)
     return folder
+
+
+def read_manifest(folder: Path) -> dict[str, str]:
+    """The sha256 of each file of a folder that `strmatch weights fetch` has finished.
+
+    Raises:
+        WeightsError: it has not, or the manifest is none.
+    """
+    try:
+        files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise WeightsError(f"cannot read {folder / MANIFEST}: {error}") from error
+    if not files:
+        raise WeightsError(
+            f"{folder} is not whole: give the `strmatch weights fetch` that began it again"
+        )
+    return files
+
+
+def _check_hashes(folder: Path) -> None:
+    """Refuse a copy whose files are not those of its manifest, if it has one."""
+    if not (folder / MANIFEST).is_file():
+        return
+    for name, expected in read_manifest(folder).items():
+        if not (folder / name).is_file():
+            raise WeightsError(f"{name} is missing")
+        with (folder / name).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise WeightsError(f"{name} is not the file that {MANIFEST} names")
 
 
 def weights_revision(folder: Path) -> str:
@@ -94,8 +129,11 @@ def weights_revision(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def fetch(uri: str) -> Path:
+def fetch(uri: str, check: Callable[[Path], None] | None = None) -> Path:
     """The local copy of a remote folder, fetched into `$STRMATCH_CACHE` by the first who asks.
+
+    Args:
+        check: raises for a copy that shall not be kept.
 
     Raises:
         WeightsError: it cannot be fetched.
@@ -113,6 +151,8 @@ def fetch(uri: str) -> Path:
         try:
             filesystem, path = fsspec.url_to_fs(uri)
             filesystem.get(path.rstrip("/") + "/", f"{partial}/", recursive=True)
+            if check:
+                check(partial)
             return partial.rename(target)
         except Exception as error:
             shutil.rmtree(partial, ignore_errors=True)
