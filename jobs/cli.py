@@ -24,6 +24,12 @@ config_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(config_app, name="config")
+weights_app = typer.Typer(
+    help="Get published weights.\n\n"
+    "Example: strmatch weights fetch lavie --to s3://bucket/models/lavie",
+    no_args_is_help=True,
+)
+app.add_typer(weights_app, name="weights")
 
 Input = Annotated[
     str,
@@ -33,7 +39,9 @@ Input = Annotated[
     ),
 ]
 Output = Annotated[str, typer.Option(help="Folder or fsspec URI of the run.")]
-Preset = Annotated[str, typer.Option(help="miniature (embedded, for a CPU) or lavie.")]
+Preset = Annotated[
+    str, typer.Option(help="miniature (embedded, for a CPU), lavie, zeroscope or animatediff.")
+]
 Weights = Annotated[
     str | None, typer.Option(help="Folder or fsspec URI of a model; default: the preset's.")
 ]
@@ -345,6 +353,38 @@ def show(preset: Preset = "miniature", config: ConfigFile = None, set: Assign = 
     Example: strmatch config show --preset lavie --set edit.lam=0.005 > lavie.yaml
     """
     typer.echo(to_yaml(load_config(preset, config, set or [])), nl=False)
+
+
+@weights_app.command("fetch")
+@one_line_errors
+def fetch_weights(
+    model: Annotated[str, typer.Argument(help="lavie, zeroscope or animatediff.")],
+    to: Annotated[str, typer.Option(help="Folder or fsspec URI, empty.")],
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="Its published file or folder: a path, an fsspec URI or a hub id, id@commit. "
+            "Default: from the hub."
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Likewise, the Stable Diffusion that it builds on: 1.4 for lavie, 1.5 for "
+            "animatediff. Default: from the hub."
+        ),
+    ] = None,
+) -> None:
+    """Convert published weights once to a folder of safetensors that --weights takes.
+
+    No pickle is executed, and a file that lacks a tensor or has another is refused. Give the same
+    command again if it was interrupted: a folder left half-written is taken by nobody else.
+
+    Example: strmatch weights fetch lavie --to s3://bucket/models/lavie
+    """
+    from jobs import weights as job
+
+    job.fetch(model, to, checkpoint, base)
 
 
 if __name__ == "__main__":

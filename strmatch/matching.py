@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from strmatch.backbones.base import Backbone
-from strmatch.loss import LayerMaps, make_objective
+from strmatch.loss import LayerMaps, MapChoice, make_objective
 from strmatch.settings import EditSettings
 
 
@@ -16,15 +16,11 @@ class Matcher:
     def __init__(self, backbone: Backbone, settings: EditSettings, lean: bool = False) -> None:
         self.backbone = backbone
         self.lean = lean
-        self.levels = settings.scored_levels
-        self.mean_heads = settings.heads == "mean"
-        self.objective = make_objective(settings)
-        self.kind: Hashable = (
-            settings.objective,
-            settings.radius,
-            settings.heads,
-            settings.scored_levels,
+        self.choice = MapChoice(
+            settings.scored_levels, settings.temporal_attention, settings.heads == "mean"
         )
+        self.objective = make_objective(settings)
+        self.kind: Hashable = (self.choice, settings.objective, settings.radius)
         """Matchers of one kind look at the same features."""
 
     @torch.no_grad()
@@ -36,9 +32,7 @@ class Matcher:
             timestep: the noise level's label.
             embedding: (1, tokens, d) of the prompt.
         """
-        maps = self.backbone.attention_maps(
-            latents, timestep, embedding, self.levels, self.mean_heads
-        )
+        maps = self.backbone.attention_maps(latents, timestep, embedding, self.choice)
         return [self.objective.feature(block) for block in maps]
 
     @torch.no_grad()
@@ -46,9 +40,7 @@ class Matcher:
         self, latents: Tensor, timestep: int, embedding: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
         """ε and `features` of one pass."""
-        epsilon, maps = self.backbone.epsilon_and_maps(
-            latents, timestep, embedding, self.levels, self.mean_heads
-        )
+        epsilon, maps = self.backbone.epsilon_and_maps(latents, timestep, embedding, self.choice)
         return epsilon, [self.objective.feature(block) for block in maps]
 
     def loss_and_gradient(
@@ -68,7 +60,7 @@ class Matcher:
         for embedding in embeddings:
             with torch.enable_grad():
                 maps = self.backbone.attention_maps(
-                    latents, timestep, embedding, self.levels, self.mean_heads, self.lean
+                    latents, timestep, embedding, self.choice, self.lean
                 )
             value, at_maps = self._loss_at_maps(maps, source_features)
             flat = [tensor for block in maps for tensor in block]

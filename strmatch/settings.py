@@ -32,6 +32,11 @@ class EditSettings:
     heads: Literal["mean", "paired"] = "mean"
     """Average the attention heads before the score, or score head by head. (Open.)"""
 
+    temporal_attention: Literal["first", "second", "mean"] = "first"
+    """Which attention over the frames is T, in backbones that have two in a block (Zeroscope,
+    AnimateDiff; LaVie has the first alone). The first, like LaVie's, compares frames before any has
+    been mixed with others in its block. (Open.)"""
+
     cosine: Literal["row", "layer"] = "row"
     """One cosine for each row (frame, position) of the score, or one a layer. (Open.)"""
 

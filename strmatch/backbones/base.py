@@ -1,12 +1,11 @@
 """What STR-Match asks of a text-to-video model."""
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
 
-from strmatch.loss import LayerMaps
+from strmatch.loss import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
 
 
@@ -51,18 +50,16 @@ class Backbone(Protocol):
         latents: Tensor,
         timestep: int,
         embedding: Tensor,
-        levels: Sequence[int] | None,
-        mean_heads: bool = False,
+        choice: MapChoice,
         lean: bool = False,
     ) -> list[LayerMaps]:
-        """Maps of every block at `levels` (0 the finest; None: all but the finest), level by level.
+        """Maps of every block at the chosen levels, level by level.
 
         The pass ends with the last of them.
 
         Args:
             latents: (1, c, f, h, w). Gradients flow back to them.
             embedding: (1, tokens, d).
-            mean_heads: average the heads into one.
             lean: keep little for the gradient and compute it again: less memory, more time.
         """
         ...
@@ -72,8 +69,7 @@ class Backbone(Protocol):
         latents: Tensor,
         timestep: int,
         embedding: Tensor,
-        levels: Sequence[int] | None,
-        mean_heads: bool = False,
+        choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
         """What `epsilon` and `attention_maps` give, of one whole pass."""
         ...

@@ -1,6 +1,6 @@
 """A backbone made of a diffusers-format text-to-video model."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from strmatch.attention import record_attention
+from strmatch.backbones.factorised import temporal_attention
 from strmatch.ddim import to_epsilon
-from strmatch.loss import LayerMaps
+from strmatch.loss import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
 
 
@@ -129,17 +130,17 @@ class VideoDiffusion:
         latents: Tensor,
         timestep: int,
         embedding: Tensor,
-        levels: Sequence[int] | None,
-        mean_heads: bool = False,
+        choice: MapChoice,
         lean: bool = False,
     ) -> list[LayerMaps]:
         """See `Backbone.attention_maps`.
 
         Raises:
-            ValueError: the UNet has no attention at one of `levels`.
+            ValueError: the UNet has no attention at one of the levels, or not that temporal one.
         """
-        blocks = self._blocks(levels)
-        with record_attention(_probed(blocks), leave=True, mean_heads=mean_heads) as maps:
+        blocks = self._blocks(choice.levels)
+        probed = _probed(blocks, choice.temporal)
+        with record_attention(probed, leave=True, mean_heads=choice.mean_heads) as maps:
             self.unet(latents.to(self.dtype), timestep, embedding, lean=lean)
         return _by_layer(maps, blocks, latents.dtype)
 
@@ -148,18 +149,19 @@ class VideoDiffusion:
         latents: Tensor,
         timestep: int,
         embedding: Tensor,
-        levels: Sequence[int] | None,
-        mean_heads: bool = False,
+        choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
         """See `Backbone.epsilon_and_maps`; errors as of `attention_maps`."""
-        blocks = self._blocks(levels)
-        with record_attention(_probed(blocks), mean_heads=mean_heads) as maps:
+        blocks = self._blocks(choice.levels)
+        probed = _probed(blocks, choice.temporal)
+        with record_attention(probed, mean_heads=choice.mean_heads) as maps:
             epsilon = self.epsilon(latents, timestep, embedding)
         return epsilon, _by_layer(maps, blocks, latents.dtype)
 
-    def _blocks(self, levels: Sequence[int] | None) -> dict[str, Any]:
+    def _blocks(self, levels: tuple[int, ...] | None) -> dict[str, Any]:
         if levels is None:
-            levels = [n for n in range(1, self.unet.num_levels) if self.unet.attention_blocks(n)]
+            coarser = range(1, self.unet.num_levels)
+            levels = tuple(level for level in coarser if self.unet.attention_blocks(level))
         blocks: dict[str, Any] = {}
         for level in levels:
             found = self.unet.attention_blocks(level)
@@ -173,10 +175,12 @@ class VideoDiffusion:
         return torch.promote_types(self.dtype, torch.float32)
 
 
-def _probed(blocks: Mapping[str, Any]) -> dict[str, Any]:
+def _probed(blocks: Mapping[str, Any], temporal: str) -> dict[str, Any]:
     """The attentions of transformer blocks that show their maps, by name."""
-    spatial = {name: block.attn1 for name, block in blocks.items()}
-    return spatial | {f"{name}.temporal": block.attn_temp for name, block in blocks.items()}
+    probed = {name: block.attn1 for name, block in blocks.items()}
+    for name, block in blocks.items():
+        probed[f"{name}.temporal"] = temporal_attention(block, temporal)
+    return probed
 
 
 def _by_layer(

@@ -1,9 +1,11 @@
 """From a preset's name, a folder or a URI to a backbone, strictly and without pickles."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.presets import NAMES, load_preset
 from strmatch.settings import EditSettings
 
+MANIFEST = "weights.json"
+"""Names the files of a folder that `strmatch weights fetch` wrote, with their hashes."""
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 
@@ -30,8 +34,9 @@ def load_backbone(
     """Load a text-to-video model for editing.
 
     Args:
-        source: a preset ("miniature", "lavie"), or a folder or any fsspec URI (`s3://…`,
-            `hf://…@revision`) in diffusers layout: unet/, vae/, text_encoder/, tokenizer/,
+        source: a preset ("miniature", "lavie" …), or a folder or any fsspec URI (`s3://…`,
+            `hf://…@revision`) in diffusers layout: unet/ (a `LaVieUNet`, `UNet3DConditionModel` or
+            `UNetMotionModel`, as its config.json says), vae/, text_encoder/, tokenizer/,
             scheduler/. A remote folder is fetched once into `$STRMATCH_CACHE`
             (default ~/.cache/strmatch).
         device: default: the GPU if there is one, else the CPU.
@@ -45,17 +50,15 @@ def load_backbone(
     from diffusers import AutoencoderKL, DDIMScheduler
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    from strmatch.backbones.lavie import LaVieUNet
-
     if settings is None:
         settings = load_preset(str(source)).edit if source in NAMES else EditSettings()
     folder = weights_folder(source)
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
     return VideoDiffusion(
-        unet=_load_strictly(LaVieUNet, folder / "unet", dtype).to(device),
-        vae=_load_strictly(AutoencoderKL, folder / "vae", dtype).to(device),
-        text_encoder=_load_strictly(CLIPTextModel, folder / "text_encoder", dtype).to(device),
+        unet=_load_unet(folder / "unet", dtype).to(device),
+        vae=load_strictly(AutoencoderKL, folder / "vae", dtype).to(device),
+        text_encoder=load_strictly(CLIPTextModel, folder / "text_encoder", dtype).to(device),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
         scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
         settings=settings,
@@ -67,7 +70,7 @@ def weights_folder(source: str | os.PathLike[str]) -> Path:
     """The local folder that holds the weights of `source`, fetched first if they are remote.
 
     Raises:
-        WeightsError: there is no such folder, or it is not a model's.
+        WeightsError: there is no such folder, or it is not a model's, or not the whole of it.
     """
     weights: str | None = os.fspath(source)
     if source in NAMES:
@@ -75,13 +78,45 @@ def weights_folder(source: str | os.PathLike[str]) -> Path:
     if weights is None:
         raise WeightsError(
             f"the preset {source!r} ships no weights: name a folder or URI that holds them in "
-            "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/)"
+            "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/), such as "
+            f"`strmatch weights fetch {source}` writes"
         )
-    folder = fetch(weights) if "://" in weights else Path(weights)
+    folder = fetch(weights, _check_hashes) if "://" in weights else Path(weights)
     for part in PARTS:
         if not (folder / part).is_dir():
             raise WeightsError(f"{weights} is no model folder: it has no {part}/")
+    if (folder / MANIFEST).is_file():
+        read_manifest(folder)
     return folder
+
+
+def read_manifest(folder: Path) -> dict[str, str]:
+    """The sha256 of each file of a folder that `strmatch weights fetch` has finished.
+
+    Raises:
+        WeightsError: it has not, or the manifest is none.
+    """
+    try:
+        files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise WeightsError(f"cannot read {folder / MANIFEST}: {error}") from error
+    if not files:
+        raise WeightsError(
+            f"{folder} is not whole: give the `strmatch weights fetch` that began it again"
+        )
+    return files
+
+
+def _check_hashes(folder: Path) -> None:
+    """Refuse a copy whose files are not those of its manifest, if it has one."""
+    if not (folder / MANIFEST).is_file():
+        return
+    for name, expected in read_manifest(folder).items():
+        if not (folder / name).is_file():
+            raise WeightsError(f"{name} is missing")
+        with (folder / name).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise WeightsError(f"{name} is not the file that {MANIFEST} names")
 
 
 def weights_revision(folder: Path) -> str:
@@ -94,8 +129,11 @@ def weights_revision(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def fetch(uri: str) -> Path:
+def fetch(uri: str, check: Callable[[Path], None] | None = None) -> Path:
     """The local copy of a remote folder, fetched into `$STRMATCH_CACHE` by the first who asks.
+
+    Args:
+        check: raises for a copy that shall not be kept.
 
     Raises:
         WeightsError: it cannot be fetched.
@@ -113,14 +151,43 @@ def fetch(uri: str) -> Path:
         try:
             filesystem, path = fsspec.url_to_fs(uri)
             filesystem.get(path.rstrip("/") + "/", f"{partial}/", recursive=True)
+            if check:
+                check(partial)
             return partial.rename(target)
         except Exception as error:
             shutil.rmtree(partial, ignore_errors=True)
             raise WeightsError(f"cannot fetch weights from {uri}: {error}") from error
 
 
-def _load_strictly(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
-    """Load a model from safetensors, refusing missing, unexpected and misshapen tensors."""
+def _load_unet(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
+    """The UNet of the class that its config.json names."""
+    from diffusers import UNet3DConditionModel, UNetMotionModel
+
+    from strmatch.backbones.factorised import FactorisedUNet
+    from strmatch.backbones.lavie import LaVieUNet
+
+    classes = {cls.__name__: cls for cls in (LaVieUNet, UNet3DConditionModel, UNetMotionModel)}
+    try:
+        name = json.loads((folder / "config.json").read_text("utf-8")).get("_class_name")
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"cannot read {folder}/config.json: {error}") from error
+    if name not in classes:
+        raise WeightsError(
+            f"{folder}/config.json: _class_name must be one of {', '.join(classes)}, got {name!r}"
+        )
+    unet = load_strictly(classes[name], folder, dtype)
+    try:
+        return unet if name == "LaVieUNet" else FactorisedUNet(unet)
+    except ValueError as error:
+        raise WeightsError(f"{folder}: {error}") from error
+
+
+def load_strictly(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """Load a model from safetensors, refusing missing, unexpected and misshapen tensors.
+
+    Raises:
+        WeightsError: names the folder and what is wrong with it.
+    """
     try:
         model, report = cls.from_pretrained(
             folder,

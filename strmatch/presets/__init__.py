@@ -5,7 +5,7 @@ from importlib import import_module
 
 from strmatch.settings import EditSettings
 
-NAMES = ("miniature", "lavie")
+NAMES = ("miniature", "lavie", "zeroscope", "animatediff")
 
 
 @dataclass(frozen=True, kw_only=True)

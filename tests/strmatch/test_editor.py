@@ -6,6 +6,7 @@ import torch
 
 from strmatch import STRMatch
 from strmatch.ddim import denoise
+from strmatch.loss import MapChoice
 from strmatch.masks import latent_mask
 from strmatch.matching import Matcher
 from tests.strmatch.tiny import FRAMES, SETTINGS, SIZE, tiny_backbone
@@ -87,7 +88,7 @@ def test_source_and_target_are_scored_at_the_same_level_with_the_same_label(edit
     editor.edit(inversion, SOURCE, lam=0.0, callback=records.append)
     cosines = 0
     for maps in editor.backbone.attention_maps(
-        inversion.latents[-1], 751, editor.backbone.embed(SOURCE), SETTINGS.scored_levels
+        inversion.latents[-1], 751, editor.backbone.embed(SOURCE), MapChoice(SETTINGS.scored_levels)
     ):
         cosines += FRAMES * maps.spatial.shape[-1]
     assert records[0]["loss"] == pytest.approx(-cosines, rel=1e-12)

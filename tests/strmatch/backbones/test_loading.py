@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from strmatch import WeightsError, load_backbone
 from strmatch.backbones.loading import weights_folder, weights_revision
-from tests.strmatch.tiny import tiny_backbone
+from tests.strmatch.tiny import save_backbone, tiny_backbone
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
@@ -25,8 +25,7 @@ def backbone():
 @pytest.fixture(scope="module")
 def saved(backbone, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny model")
-    for part in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
-        getattr(backbone, part).save_pretrained(folder / part)
+    save_backbone(backbone, folder)
     return folder
 
 
@@ -76,6 +75,20 @@ def test_weights_that_do_not_fit_exactly_are_refused(folder, part, name, change)
     path = folder / part / "diffusion_pytorch_model.safetensors"
     change_weights(path, lambda weights: change(weights, name))
     with pytest.raises(WeightsError, match=part):
+        load_backbone(folder)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ('{"_class_name": "UNet2DConditionModel"}', "LaVieUNet, UNet3DConditionModel, UNetMotion"),
+        ("{}", "_class_name must be one of .* got None"),
+        ("{", "cannot read .*config.json"),
+    ],
+)
+def test_a_unet_of_no_known_class_is_refused(folder, config, message):
+    (folder / "unet/config.json").write_text(config)
+    with pytest.raises(WeightsError, match=message):
         load_backbone(folder)
 
 

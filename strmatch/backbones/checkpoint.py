@@ -1,0 +1,82 @@
+"""Tensors of published checkpoints, read without executing what a pickle holds."""
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from strmatch.backbones.loading import WeightsError
+
+ZIP = b"PK\x03\x04"
+NOT_ALLOWED = re.compile(r"(?:GLOBAL|function|class) (\S+)")
+
+
+def read_tensors(path: Path, entry: str | None = None) -> dict[str, Tensor]:
+    """The state dict of a .safetensors file or a torch checkpoint of either layout.
+
+    Args:
+        entry: the top-level entry of a torch checkpoint that is the state dict; None: all of it.
+
+    Raises:
+        WeightsError: there is no such file, it is truncated or holds something else, or reading it
+            would run code.
+    """
+    try:
+        content = _read(path)
+    except pickle.UnpicklingError as error:
+        found = NOT_ALLOWED.search(str(error))
+        what = f"would call {found[1]}" if found else "holds more than tensors"
+        raise WeightsError(f"{path} is refused: to read it {what}") from error
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"cannot read {path}, is it whole? {reason}") from error
+    if entry is not None:
+        if not isinstance(content, Mapping) or entry not in content:
+            raise WeightsError(f"{path} has no entry {entry!r}")
+        content = content[entry]
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsError(f"{path} holds no tensors by name")
+    for name, tensor in content.items():
+        if not isinstance(tensor, Tensor):
+            raise WeightsError(f"{path}: {name} is no tensor")
+    return dict(content)
+
+
+def _read(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    with path.open("rb") as file:
+        mappable = file.read(len(ZIP)) == ZIP  # the older layout is read whole
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=mappable)
+
+
+def check_fit(tensors: Mapping[str, Tensor], model: torch.nn.Module, path: Path) -> None:
+    """Refuse tensors that are not exactly the model's.
+
+    Args:
+        model: may be on the meta device.
+        path: where the tensors are from.
+
+    Raises:
+        WeightsError: names the first key that is missing, unexpected or of another shape.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    faults = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
+    faults += [f"{name} is unexpected" for name in sorted(found.keys() - expected.keys())]
+    faults += [
+        f"{name} is {found[name]}, not {expected[name]}"
+        for name in sorted(expected.keys() & found.keys())
+        if expected[name] != found[name]
+    ]
+    if faults:
+        more = f"; {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise WeightsError(
+            f"{path} does not fit {type(model).__name__}: {', '.join(faults[:3])}{more}"
+        )

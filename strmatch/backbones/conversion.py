@@ -1,0 +1,210 @@
+"""Published checkpoints as folders that `load_backbone` reads: float16 safetensors, five parts.
+
+Every conversion writes unet/, vae/, text_encoder/, tokenizer/ and scheduler/ into an empty folder,
+and raises WeightsError where a source lacks something or does not fit.
+"""
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    DDIMScheduler,
+    MotionAdapter,
+    UNet2DConditionModel,
+    UNet3DConditionModel,
+    UNetMotionModel,
+)
+from safetensors.torch import save_file
+from torch import Tensor
+
+from strmatch.backbones.checkpoint import check_fit, read_tensors
+from strmatch.backbones.lavie import LaVieUNet, RotaryEmbedding
+from strmatch.backbones.loading import WeightsError, load_strictly
+
+CHECKPOINT = "lavie_base.pt"
+DIFFUSERS = "diffusion_pytorch_model.safetensors"
+TRANSFORMERS = "model.safetensors"
+DIFFUSERS_PICKLE = "diffusion_pytorch_model.bin"
+TRANSFORMERS_PICKLE = "pytorch_model.bin"
+TOKENIZER = ("tokenizer/*.json", "tokenizer/*.txt")
+STABLE_DIFFUSION = (
+    *("vae/config.json", f"vae/{DIFFUSERS}"),
+    *("text_encoder/config.json", f"text_encoder/{TRANSFORMERS}"),
+    *TOKENIZER,
+)
+"""What is taken over of Stable Diffusion beside its UNet."""
+ZEROSCOPE = (
+    *(f"{part}/config.json" for part in ("unet", "vae", "text_encoder")),
+    *(f"{part}/{name}" for part in ("unet", "vae") for name in (DIFFUSERS, DIFFUSERS_PICKLE)),
+    *(f"text_encoder/{name}" for name in (TRANSFORMERS, TRANSFORMERS_PICKLE)),
+    *TOKENIZER,
+    "scheduler/scheduler_config.json",
+)
+DTYPE = torch.float16
+HEADS = 8
+LAVIE_SIZE = (40, 64)
+ZEROSCOPE_SIZE = (40, 72)
+
+
+def convert_lavie(checkpoint: Path, base: Path, folder: Path) -> None:
+    """LaVie base.
+
+    Args:
+        checkpoint: `lavie_base.pt`, or a folder that holds it; a checkpoint of other widths will do
+            if its heads are as wide as the rotary embedding, 32 channels, at least.
+        base: a folder with Stable Diffusion 1.4.
+    """
+    path = checkpoint / CHECKPOINT if checkpoint.is_dir() else checkpoint
+    tensors = read_tensors(path, "ema")
+    try:
+        with torch.device("meta"):
+            unet = LaVieUNet(**lavie_arguments(tensors))
+    except ValueError as error:
+        raise WeightsError(f"{path} is of no LaVieUNet: {error}") from error
+    check_fit(tensors, unet, path)
+    exact = RotaryEmbedding().freqs
+    for name, tensor in tensors.items():
+        if name.endswith("rotary_emb.freqs"):
+            if not torch.allclose(tensor.float(), exact, rtol=1e-3, atol=0):
+                raise WeightsError(f"{path}: {name} is not 10000^(−2k/32)")
+            tensors[name] = exact
+    _write(tensors, folder / "unet", DIFFUSERS, path)
+    unet.save_config(folder / "unet")
+    _take(base, folder, *STABLE_DIFFUSION)
+    # Not Stable Diffusion's betas, which are scaled linear from 0.00085 to 0.012.
+    _write_scheduler(folder, beta_start=1e-4, beta_end=0.02, beta_schedule="linear")
+
+
+def convert_zeroscope(checkpoint: Path, base: Path | None, folder: Path) -> None:
+    """Zeroscope or ModelScope, published in diffusers layout as pickles or as safetensors.
+
+    Args:
+        checkpoint: the folder.
+        base: None; all parts are published together.
+    """
+    _take(checkpoint, folder, "unet/config.json", "vae/config.json", "text_encoder/config.json")
+    _take(checkpoint, folder, *TOKENIZER, "scheduler/scheduler_config.json")
+    for part, name in (("vae", DIFFUSERS), ("text_encoder", TRANSFORMERS)):
+        path = _find_tensors(checkpoint / part)
+        _write(read_tensors(path), folder / part, name, path)
+    path = _find_tensors(checkpoint / "unet")
+    tensors = read_tensors(path)
+    config = UNet3DConditionModel.load_config(folder / "unet") | {"sample_size": ZEROSCOPE_SIZE}
+    with torch.device("meta"):
+        unet = UNet3DConditionModel.from_config(config)
+    check_fit(tensors, unet, path)
+    _write(tensors, folder / "unet", DIFFUSERS, path)
+    unet.save_config(folder / "unet")
+
+
+def convert_animatediff(checkpoint: Path, base: Path, folder: Path) -> None:
+    """AnimateDiff: a motion adapter put into Stable Diffusion 1.5's UNet.
+
+    Args:
+        checkpoint: the folder of a MotionAdapter.
+        base: a folder with Stable Diffusion 1.5.
+    """
+    unet = load_strictly(UNet2DConditionModel, base / "unet", torch.float32)
+    adapter = load_strictly(MotionAdapter, checkpoint, torch.float32)
+    try:
+        joined = UNetMotionModel.from_unet2d(unet, adapter)
+    except (ValueError, RuntimeError) as error:
+        raise WeightsError(f"{checkpoint} does not fit {base}/unet: {error}") from error
+    _write(joined.state_dict(), folder / "unet", DIFFUSERS, checkpoint)
+    joined.save_config(folder / "unet")
+    _take(base, folder, *STABLE_DIFFUSION)
+    _write_scheduler(folder, beta_start=0.00085, beta_end=0.012, beta_schedule="linear")
+
+
+def lavie_arguments(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The arguments of the `LaVieUNet` that has tensors of such shapes.
+
+    What most tensors of a kind agree on counts, so that a misshapen one is found by comparison.
+    """
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+    def common(pattern: str, axis: int, otherwise: int) -> int:
+        sizes = Counter(
+            shape[axis]
+            for name, shape in shapes.items()
+            if re.match(pattern, name) and len(shape) > axis
+        )
+        return sizes.most_common(1)[0][0] if sizes else otherwise
+
+    def count(pattern: str) -> int:
+        return len({found[0] for name in shapes if (found := re.match(pattern, name))})
+
+    levels = range(count(r"down_blocks\.\d+\."))
+
+    def heads(level: int) -> int:
+        up, mid = len(levels) - 1 - level, "|mid_block" if level == levels[-1] else ""
+        stages = rf"(down_blocks\.{level}|up_blocks\.{up}{mid})\."
+        return common(stages + r".*relative_attention_bias\.weight", 1, HEADS)
+
+    return {
+        "sample_size": LAVIE_SIZE,
+        "in_channels": common(r"conv_in\.weight", 1, 4),
+        "out_channels": common(r"conv_out\.", 0, 4),
+        "block_out_channels": [common(rf"down_blocks\.{n}\.resnets\.", 0, 0) for n in levels],
+        "layers_per_block": count(r"down_blocks\.0\.resnets\.\d+\."),
+        "down_block_types": [
+            "CrossAttnDownBlock3D" if count(rf"down_blocks\.{n}\.attentions\.") else "DownBlock3D"
+            for n in levels
+        ],
+        "up_block_types": [
+            "CrossAttnUpBlock3D" if count(rf"up_blocks\.{n}\.attentions\.") else "UpBlock3D"
+            for n in levels
+        ],
+        "cross_attention_dim": common(r".*\.attn2\.to_[kv]\.weight", 1, 0),
+        "attention_head_dim": [heads(n) for n in levels],
+    }
+
+
+def _find_tensors(folder: Path) -> Path:
+    """The file of a published part, safetensors if there are any."""
+    for name in (DIFFUSERS, TRANSFORMERS, DIFFUSERS_PICKLE, TRANSFORMERS_PICKLE):
+        if (folder / name).is_file():
+            return folder / name
+    raise WeightsError(f"{folder} has no {DIFFUSERS} and no other weights")
+
+
+def _write(tensors: Mapping[str, Tensor], folder: Path, name: str, source: Path) -> None:
+    """Write float16 safetensors; rotary frequencies, which are a few bytes, stay exact."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for key, tensor in tensors.items():
+        narrow = tensor.is_floating_point() and not key.endswith("rotary_emb.freqs")
+        # A copy, because safetensors refuses tensors that share their memory.
+        copy = tensor.to(DTYPE if narrow else tensor.dtype, copy=True).contiguous()
+        if not copy.isfinite().all():
+            raise WeightsError(f"{source}: {key} is not finite as float16")
+        written[key] = copy
+    save_file(written, folder / name, {"format": "pt"})
+
+
+def _take(source: Path, folder: Path, *patterns: str) -> None:
+    """Copy files below `source` to the same places below `folder`."""
+    for pattern in patterns:
+        found = [path for path in source.glob(pattern) if path.is_file()]
+        if not found and pattern != "tokenizer/*.txt":  # a tokenizer.json holds it all
+            raise WeightsError(f"{source} has no {pattern}")
+        for path in found:
+            target = folder / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _write_scheduler(folder: Path, **betas: Any) -> None:
+    scheduler = DDIMScheduler(
+        **betas,
+        steps_offset=1,
+        set_alpha_to_one=False,
+        clip_sample=False,
+        prediction_type="epsilon",
+    )
+    scheduler.save_pretrained(folder / "scheduler")

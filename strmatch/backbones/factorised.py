@@ -1,0 +1,167 @@
+"""diffusers' video UNets with spatial and temporal attention, seen as STR-Match sees `LaVieUNet`.
+
+`UNet3DConditionModel` (ModelScope, Zeroscope) and `UNetMotionModel` (AnimateDiff) compute as they
+do in diffusers; what is added is the view of their attention probabilities. Both have, beside each
+spatial transformer block, a temporal one that attends over the frames twice.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from strmatch.attention import Probe, attend
+
+TEMPORAL = {"UNet3DConditionModel": "temp_attentions", "UNetMotionModel": "motion_modules"}
+"""Where each class keeps its temporal transformers, as many as `attentions`."""
+
+
+class ProbedProcessor:
+    """A diffusers attention processor whose probabilities go to the attention's `probe`."""
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """(batch, queries, c) → (batch, queries, c).
+
+        Args:
+            encoder_hidden_states: (batch, keys, c′) to attend to; None: the queries themselves.
+            attention_mask: always None here; diffusers hands it over.
+        """
+        tokens = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        query, key, value = (
+            x.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
+            for x in (attn.to_q(hidden_states), attn.to_k(tokens), attn.to_v(tokens))
+        )
+        out = attend(query, key, value, scale=attn.scale, probe=getattr(attn, "probe", None))
+        linear, dropout = attn.to_out
+        return dropout(linear(out.transpose(1, 2).flatten(2)))
+
+
+class FactorisedBlock(NamedTuple):
+    """The self-attentions of a spatial and a temporal transformer block, each with a `probe`.
+
+    Probed maps: attn1 (b·f, heads, n, n), both temporal ones (b·n, heads, f, f).
+    """
+
+    attn1: Any
+    """Spatial, per frame."""
+    attn_temp: Any
+    """The first over the frames of a position."""
+    attn_temp2: Any
+    """The second, on what the first has changed."""
+
+
+class FactorisedUNet(nn.Module):
+    """A video UNet of diffusers with the interface of `LaVieUNet`.
+
+    Args:
+        unet: a UNet3DConditionModel or UNetMotionModel.
+
+    Raises:
+        ValueError: a UNet of another class, or one whose spatial and temporal blocks do not pair.
+    """
+
+    def __init__(self, unet: Any) -> None:
+        super().__init__()
+        if type(unet).__name__ not in TEMPORAL:
+            raise ValueError(f"a UNet must be one of {list(TEMPORAL)}, got {type(unet).__name__}")
+        self.unet = unet
+        self.num_levels = len(unet.down_blocks)
+        unet.set_attn_processor(ProbedProcessor())
+        self._temporal = TEMPORAL[type(unet).__name__]
+        self._levels = [dict(self._find_blocks(level)) for level in range(self.num_levels)]
+
+    @property
+    def config(self) -> Any:
+        return self.unet.config
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        encoder_hidden_states: Tensor,
+        lean: bool = False,
+    ) -> Tensor:
+        """The model's output (b, c, f, h, w); see `LaVieUNet.forward`.
+
+        `lean` changes nothing: diffusers has no leaner pass that shows its maps.
+        """
+        sample = sample.expand(len(encoder_hidden_states), -1, -1, -1, -1)
+        if self._temporal == "motion_modules":  # AnimateDiff wants one text a frame
+            encoder_hidden_states = encoder_hidden_states.repeat_interleave(sample.shape[2], dim=0)
+        return self.unet(sample, timestep, encoder_hidden_states, return_dict=False)[0]
+
+    def attention_blocks(self, level: int) -> dict[str, FactorisedBlock]:
+        """The pairs of blocks at resolution `level` by the spatial one's dotted name, as executed.
+
+        Level 0 is the finest; the middle block belongs to the coarsest. Spatial blocks without a
+        temporal partner, and the other way round, have no score and are left out.
+        """
+        return self._levels[level] if level in range(self.num_levels) else {}
+
+    def _find_blocks(self, level: int) -> Iterator[tuple[str, FactorisedBlock]]:
+        stages = [f"down_blocks.{level}", f"up_blocks.{self.num_levels - 1 - level}"]
+        if level == self.num_levels - 1:
+            stages.insert(1, "mid_block")
+        for name in stages:
+            stage = self.unet.get_submodule(name)
+            spatial: Sequence[Any] = getattr(stage, "attentions", ())
+            temporal: Sequence[Any] = getattr(stage, self._temporal, ())
+            if not (spatial and temporal):
+                continue
+            blocks = [transformer.transformer_blocks for transformer in temporal]
+            if [len(one.transformer_blocks) for one in spatial] != [len(one) for one in blocks]:
+                raise ValueError(f"{name}: its spatial and temporal blocks do not pair")
+            for i, transformer in enumerate(spatial):
+                for k, one in enumerate(transformer.transformer_blocks):
+                    pair = FactorisedBlock(one.attn1, blocks[i][k].attn1, blocks[i][k].attn2)
+                    yield f"{name}.attentions.{i}.transformer_blocks.{k}", pair
+
+
+class MeanAttention:
+    """Several attentions that run one after the other, probed like one: for their mean."""
+
+    def __init__(self, *attentions: Any) -> None:
+        self._attentions = attentions
+
+    def _set_probe(self, probe: Probe | None) -> None:
+        maps: list[Tensor] = []
+
+        def keep(probabilities: Tensor) -> None:
+            maps.append(probabilities)
+            if probe and len(maps) == len(self._attentions):
+                mean = torch.stack(maps).mean(dim=0)
+                maps.clear()
+                probe(mean)
+
+        for attention in self._attentions:
+            attention.probe = probe and keep
+
+    probe = property(None, _set_probe)
+
+
+def temporal_attention(block: Any, which: str) -> Any:
+    """The attention of a block that T is read from.
+
+    Args:
+        block: with `attn_temp`, and `attn_temp2` if it attends over the frames twice.
+        which: "first", "second" or "mean".
+
+    Raises:
+        ValueError: the block has one and another is asked for.
+    """
+    if which == "first":
+        return block.attn_temp
+    if not hasattr(block, "attn_temp2"):
+        raise ValueError(
+            f"temporal_attention: the UNet has one a block, of which {which!r} cannot be taken"
+        )
+    return (
+        block.attn_temp2 if which == "second" else MeanAttention(block.attn_temp, block.attn_temp2)
+    )

@@ -1,0 +1,17 @@
+"""Zeroscope v2 576w, the model of the paper's appendix, with the settings of its main experiments.
+
+ModelScope's architecture. Nothing here was measured on its weights: they have not been run by this
+project.
+"""
+
+from strmatch.presets import Preset
+from strmatch.settings import EditSettings
+
+PRESET = Preset(
+    weights=None,
+    num_frames=24,
+    height=320,
+    width=576,
+    fps=8.0,
+    edit=EditSettings(),
+)
