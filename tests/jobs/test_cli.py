@@ -17,6 +17,7 @@ from tests.pipelines.videos import coded_frames, write_audio, write_video
 COMMANDS = [
     *("run", "annotate", "plan", "edit", "publish", "demo", "config", "config show"),
     *("generate", "evaluate", "study", "train-miniature", "failures", "retry"),
+    *("submit", "job status", "job logs", "job stop"),
 ]
 
 
