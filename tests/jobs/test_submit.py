@@ -15,7 +15,7 @@ from tests.faults.harness import rows_of, write_input
 
 CLIPS = 24
 SETTINGS = ["clip.num_frames=4", "editor=my_editors:Slow", "execution.editors=1"]
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.infra, pytest.mark.timeout(900)]
 SET = [part for setting in SETTINGS for part in ("--set", setting)]
 BIN = Path(sys.executable).parent
 

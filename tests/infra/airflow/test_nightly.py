@@ -13,7 +13,7 @@ from strmatch_airflow.jobs import submission_id
 from strmatch_airflow.jobs_api import JobsApi
 from tests.clusters import ROOT, local_cluster
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.infra, pytest.mark.timeout(900)]
 RAY = Path(os.environ.get("RAY_BIN", ROOT / ".venv" / "bin" / "ray"))
 DAY = "2026-01-01"
 SETTINGS = ["clip.num_frames=4", "editor=tests.pipelines.editors:Slow"]
