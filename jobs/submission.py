@@ -89,7 +89,7 @@ def connect(address: str | None) -> JobSubmissionClient:
     Raises:
         RunError: there is no cluster.
     """
-    logging.getLogger("ray.dashboard").setLevel(logging.WARNING)
+    logging.getLogger("ray.dashboard.modules.job.sdk").setLevel(logging.WARNING)
     if address:
         os.environ["RAY_API_SERVER_ADDRESS"] = address  # which Ray lets win over an argument
     try:
@@ -166,20 +166,21 @@ def follow(client: JobSubmissionClient, job: str) -> JobDetails:
         RunError: the cluster does not answer any more, or has forgotten the job.
     """
     log, heard = _Log(), time.monotonic()
+    found: JobDetails | None = None
     while True:
         try:
-            asyncio.run(log.print(client, job))
-            ended = known(client, job)
+            found = known(client, job)
+            asyncio.run(log.tail(client, job))
+            heard = time.monotonic()
         except (aiohttp.ClientError, ConnectionError, RuntimeError) as error:
             if time.monotonic() - heard > SILENCE:
                 raise RunError(
                     f"the cluster has not answered for {SILENCE:.0f} s ({last_line(error)}); the "
                     f"job may go on: the same command attaches to it"
                 ) from error
-        else:
-            heard = time.monotonic()
-            if ended.status.is_terminal():
-                return ended
+        # Known to have ended before its log was read, which therefore is whole.
+        if found and found.status.is_terminal():
+            return found
         time.sleep(1.0)
 
 
@@ -189,7 +190,7 @@ class _Log:
     def __init__(self) -> None:
         self.printed = 0
 
-    async def print(self, client: JobSubmissionClient, job: str) -> None:
+    async def tail(self, client: JobSubmissionClient, job: str) -> None:
         position = 0
         async for lines in client.tail_job_logs(job):
             print(lines[max(0, self.printed - position) :], end="", flush=True)

@@ -73,6 +73,7 @@ def stop(job: str, address: str | None) -> None:
 
 def _conclude(ended: JobDetails) -> None:
     if ended.status != JobStatus.SUCCEEDED:
-        code = f" with exit code {ended.driver_exit_code}" if ended.driver_exit_code else ""
-        said = (ended.message or "no reason given").strip().splitlines()[0]
-        raise RunError(f"job {ended.submission_id}: {ended.status}{code}: {said}")
+        why = (ended.message or "no reason given").strip().splitlines()[0]
+        if ended.driver_exit_code:
+            why = f"exit code {ended.driver_exit_code}"
+        raise RunError(f"job {ended.submission_id}: {ended.status}: {why}")
