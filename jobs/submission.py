@@ -29,7 +29,7 @@ ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
 }
 NO_CODE = ["*.mp4", "*.mkv", "*.mov", "*.avi", "*.webm", "*.parquet", "*.safetensors"]
-NO_CODE += [".git/", ".venv/", "__pycache__/", "runs/", "demo/"]
+NO_CODE += [".git/", ".venv/", "__pycache__/", "/runs/", "/demo/"]
 """What a working directory holds besides code, as .gitignore writes it."""
 SECRET = re.compile(r"secret|password|token|^key$|_key$|credential", re.IGNORECASE)
 SILENCE = 300.0
