@@ -1,7 +1,8 @@
-# Two commands: `make demo` and `make test`. Both set up all that they need in .venv.
+# Two commands: `make demo` and `make test`. Every target sets up all that it needs.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+AIRFLOW := .venv-airflow
 
 # of `make faults`
 FAULTS ?= 100
@@ -11,7 +12,7 @@ ROWS ?= 100000
 # where either writes its figures
 JSON ?=
 
-.PHONY: install demo test faults scale lint format
+.PHONY: install demo test test-infra test-airflow faults scale lint format
 .DEFAULT_GOAL := install
 
 install: $(READY)
@@ -32,6 +33,22 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# Real clusters, and the Dockerfile's steps.
+test-infra: install
+	$(BIN)/python -m pytest -m infra
+
+# Airflow has an environment of its own; the Ray cluster is that of the project's.
+test-airflow: install $(AIRFLOW)/.ready
+	$(AIRFLOW)/bin/python -m pytest --confcutdir=tests/infra/airflow -m "infra or not infra" \
+		tests/infra/airflow
+
+$(AIRFLOW)/.ready: infra/airflow/pyproject.toml infra/airflow/constraints.txt
+	test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+	$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(AIRFLOW)/bin/uv pip install --quiet --python $(AIRFLOW)/bin/python \
+		-c infra/airflow/constraints.txt -e 'infra/airflow[dev]'
+	touch $@
 
 faults: install
 	$(BIN)/python -m tests.faults.harness --faults $(FAULTS) --seed $(SEED) $(if $(JSON),--json $(JSON))

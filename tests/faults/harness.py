@@ -43,12 +43,12 @@ SETTINGS = (
 COLUMNS = ["row_id", "status", "error_type", "target_prompt", "source_video", "edited_video"]
 
 
-def write_input(folder: Path) -> Path:
+def write_input(folder: Path, clips: int = CLIPS) -> Path:
     """Rendered clips and a rotten one, with a manifest; returns the manifest."""
     folder.mkdir(parents=True)
     rows: list[dict[str, Any]] = [{"uri": "rotten.mp4"}]
     (folder / "rotten.mp4").write_bytes(b"rotten" * 100)
-    scenes = [sample_scene(seed) for seed in range(CLIPS)]
+    scenes = [sample_scene(seed) for seed in range(clips)]
     for index, frames in enumerate(render(scenes, num_frames=4).frames.numpy()):
         (folder / f"{index}.mp4").write_bytes(encode_video(frames, 8.0))
         uri, said = f"{index}.mp4", caption(scenes[index])

@@ -18,6 +18,7 @@ COMMANDS = [
     *("run", "annotate", "plan", "edit", "publish", "demo", "config", "config show"),
     *("generate", "evaluate", "study", "train-miniature", "failures", "retry"),
     *("weights", "weights fetch"),
+    *("submit", "job status", "job logs", "job stop"),
 ]
 
 

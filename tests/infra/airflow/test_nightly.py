@@ -1,0 +1,132 @@
+"""The nightly DAG on a real Airflow and a real Ray cluster: dataset, failure, retry, clearing."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("airflow", reason="make test-airflow has Airflow")
+from strmatch_airflow.jobs import submission_id
+from strmatch_airflow.jobs_api import JobsApi
+from tests.clusters import ROOT, local_cluster
+
+pytestmark = [pytest.mark.infra, pytest.mark.timeout(900)]
+RAY = Path(os.environ.get("RAY_BIN", ROOT / ".venv" / "bin" / "ray"))
+DAY = "2026-01-01"
+SETTINGS = ["clip.num_frames=4", "editor=tests.pipelines.editors:Slow"]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with local_cluster(RAY, cpus=2) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def api(cluster):
+    return JobsApi(cluster.address, cluster.token)
+
+
+@pytest.fixture(scope="module")
+def clips(cluster, tmp_path_factory):
+    """Rendered by who has torch."""
+    folder = tmp_path_factory.mktemp("clips") / "in"
+    write = "import sys; from pathlib import Path; from tests.faults.harness import write_input; "
+    write += "write_input(Path(sys.argv[1]), clips=3)"
+    python = str(RAY.parent / "python")
+    subprocess.run([python, "-c", write, str(folder)], check=True, env=cluster.environment)
+    return folder
+
+
+@pytest.fixture
+def folder(airflow, cluster, clips, tmp_path, monkeypatch):
+    """Where the DAG's variables point to; one day's clips are there."""
+    shutil.copytree(clips, tmp_path / "in" / DAY)
+    (tmp_path / "in" / DAY / "_READY").touch()
+    monkeypatch.setenv("AIRFLOW_VAR_STRMATCH_INPUT", str(tmp_path / "in"))
+    monkeypatch.setenv("AIRFLOW_VAR_STRMATCH_OUTPUT", str(tmp_path / "out"))
+    monkeypatch.setenv("AIRFLOW_VAR_STRMATCH_SETTINGS", json.dumps(SETTINGS))
+    connection = {"conn_type": "http", "host": cluster.address, "password": cluster.token}
+    monkeypatch.setenv("AIRFLOW_CONN_RAY_DEFAULT", json.dumps(connection))
+    return tmp_path
+
+
+@pytest.fixture
+def nightly(airflow):
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag()
+    assert bag.import_errors == {}
+    assert list(bag.dags) == ["strmatch_nightly"]
+    return bag.dags["strmatch_nightly"]
+
+
+def rows_of(output):
+    import pyarrow.parquet as pq
+
+    return pq.read_table(output / "dataset").to_pylist()
+
+
+def test_a_night(nightly, folder, api, dag_test):
+    """A dataset; a cleared day that is done redoes nothing; published with its counts."""
+    run, states = dag_test(nightly, DAY)
+    assert states == {"wait_for_input": "success", "edit": "success", "publish": "success"}
+    output = folder / "out" / DAY
+    rows = rows_of(output)
+    assert len({row["row_id"] for row in rows}) == len(rows) == 7
+    assert sum(row["status"] == "ok" for row in rows) == 6
+    key = run.logical_date.isoformat()
+    job = api.get(submission_id("strmatch_nightly", "edit", key, str(output)))
+    assert job["status"] == "SUCCEEDED"
+
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*.*")}
+    _, states = dag_test(nightly, DAY)
+    assert set(states.values()) == {"success"}
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*.*")} == before
+    assert api.get(job["submission_id"])["end_time"] == job["end_time"]
+
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        events = session.query(AssetEvent).order_by(AssetEvent.id).all()
+        published = [event.extra for event in events]
+    assert published[0]["output"] == str(output) and published[0]["ok"] == 6
+
+
+def test_a_failed_job_fails_the_task_with_its_last_lines(nightly, folder, dag_test, capsys):
+    for video in (folder / "in" / DAY).glob("*.mp4"):
+        video.unlink()
+    (folder / "in" / DAY / "manifest.jsonl").unlink()
+    _, states = dag_test(nightly, DAY)
+    assert states["edit"] == "failed" and states["publish"] == "upstream_failed"
+    said = capsys.readouterr()
+    assert "no videos found there" in said.out + said.err
+
+
+def test_a_retry_attaches_to_the_running_job(nightly, folder, api, dag_test, monkeypatch):
+    """The first try loses sight of its job, as when its worker dies; the second finds it."""
+    from strmatch_airflow import operators
+
+    submitted, watched = [], []
+    ensure, look = operators.ensure, operators.Watch.look
+
+    def submit(api, job, *arguments):
+        submitted.append(ensure(api, job, *arguments))
+        return submitted[-1]
+
+    def lose(watch):
+        watched.append(watch.job)
+        if len(watched) == 1:
+            raise operators.JobFailed("lost")
+        return look(watch)
+
+    monkeypatch.setattr(operators, "ensure", submit)
+    monkeypatch.setattr(operators.Watch, "look", lose)
+    _, states = dag_test(nightly, DAY, retries=1)
+    assert set(states.values()) == {"success"}
+    assert submitted == ["submitted", "attached"]
+    assert len(rows_of(folder / "out" / DAY)) == 7

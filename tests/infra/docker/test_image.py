@@ -1,0 +1,112 @@
+"""The Dockerfile's steps without an engine: its files and commands, in a clean environment."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.clusters import ROOT
+from tests.faults.harness import write_input
+
+NOBODY = 65534
+# May read the folders of root's Python, and owns nothing but its own.
+AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+AS_NOBODY += ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search", "--"]
+
+
+def steps(target):
+    """(instruction, words) of one target, lines that go on joined."""
+    text = (ROOT / "infra" / "docker" / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line.split(maxsplit=1) for line in text.splitlines() if line and line[0] != "#"]
+    begins = [i for i, (word, rest) in enumerate(lines) if word == "FROM"]
+    for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        if lines[begin][1].endswith(f" AS {target}"):
+            return lines[begin + 1 : end]
+    raise AssertionError(f"there is no target {target}")
+
+
+def sent():
+    """What .dockerignore leaves of the repository, top-level names."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert lines[0] == "*"
+    return {line[1:] for line in lines if line.startswith("!")}
+
+
+@pytest.mark.parametrize("target", ["gpu", "cpu"])
+def test_what_is_copied_is_there_and_is_sent(target):
+    copied = [step[1].split() for step in steps(target) if step[0] == "COPY"]
+    sources = {word for words in copied for word in words[:-1] if not word.startswith("--")}
+    assert sources == sent()
+    assert all((ROOT / source).exists() for source in sources)
+
+
+@pytest.mark.parametrize("target", ["gpu", "cpu"])
+def test_the_image_runs_the_command_as_somebody_else_than_root(target):
+    of = dict(steps(target))
+    assert of["USER"] == "ray"
+    assert of["ENTRYPOINT"] == '["strmatch"]'
+
+
+@pytest.fixture
+def home():
+    """For who is not root: a short path, because of the names of Ray's sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.mark.infra
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("target", ["gpu", "cpu"])
+def test_the_steps_lead_to_a_package_that_runs(target, home, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("image")
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "VIRTUAL_ENV") and not name.startswith(("RAY_", "PYTEST"))
+    } | {"PATH": f"{folder / 'venv' / 'bin'}:{os.environ['PATH']}", "HOME": str(home)}
+    links = os.environ.get("PIP_FIND_LINKS")  # pip's name for it; uv's is another
+    environment |= {"UV_FIND_LINKS": links} if links else {}
+
+    for instruction, words in steps(target):
+        here = words.replace("/tmp/strmatch", str(folder / "context"))
+        if instruction == "COPY":
+            *sources, to = [word for word in here.split() if not word.startswith("--")]
+            for source in sources:
+                place = Path(to) / Path(source).name if to.endswith("/") else Path(to)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+                copy(ROOT / source, place)
+        elif instruction == "RUN" and "useradd" not in here:
+            # uv's own list of torch builds is on another host than its packages.
+            here = re.sub(r"UV_TORCH_BACKEND=\w+", "", here)
+            subprocess.run(here, shell=True, check=True, env=environment, cwd=folder)
+    assert not (folder / "context").exists()
+
+    manifest = write_input(home / "in", clips=1)
+    command = AS_NOBODY if os.getuid() == 0 else []
+    command = [*command, str(folder / "venv" / "bin" / "strmatch"), "run", "--input", str(manifest)]
+    command += ["--output", str(home / "out"), "--set", "edit.num_inference_steps=1"]
+    if os.getuid() == 0:
+        subprocess.run(["chown", "-R", str(NOBODY), str(home)], check=True)
+    smoke = subprocess.run(
+        command,
+        env=environment | {"TMPDIR": str(home)},
+        cwd=home,
+        capture_output=True,
+        text=True,
+    )
+    assert smoke.returncode == 0, smoke.stdout[-2000:] + smoke.stderr[-2000:]
+    assert (home / "out" / "_SUCCESS").exists()
+    freed = subprocess.run(
+        [str(folder / "venv" / "bin" / "python"), "-c", "import sam2, torchvision"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert "No module named 'torchvision'" in freed.stderr
