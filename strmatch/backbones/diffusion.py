@@ -11,6 +11,7 @@ from strmatch.attention import record_attention
 from strmatch.ddim import to_epsilon
 from strmatch.loss import LayerMaps
 from strmatch.settings import EditSettings
+from strmatch.tokens import tokens
 
 
 class VideoDiffusion:
@@ -108,14 +109,7 @@ class VideoDiffusion:
     @torch.no_grad()
     def embed(self, prompt: str) -> Tensor:
         """See `Backbone.embed`; the text encoder's last hidden state."""
-        tokens = self.tokenizer(
-            prompt,
-            padding="max_length",
-            max_length=self.tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        )
-        return self.text_encoder(tokens.input_ids.to(self.device))[0]
+        return self.text_encoder(tokens(self.tokenizer, [prompt], self.device))[0]
 
     def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
         """See `Backbone.epsilon`."""
