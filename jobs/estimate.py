@@ -52,8 +52,8 @@ def estimate(
     table.add_row("clips", f"about {count * speed.clips:.0f}")
     table.add_row("edits", f"about {count * speed.edits:.0f}")
     table.add_row("annotate", f"about {_time(count * speed.annotate_seconds)} on this cluster")
-    wall = _time(hours * 3600 / part.editors)
-    table.add_row("edit", f"about {wall} on this cluster, with {part.editors} editors")
+    wall = _time(hours * 3600 / part.workers)
+    table.add_row("edit", f"about {wall} on this cluster, with {part.workers} editors")
     if part.gpus:
         table.add_row("GPU-hours", f"about {hours * part.gpus:.2f}")
         if gpu_hour is not None:

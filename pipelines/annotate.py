@@ -1,19 +1,37 @@
-"""ANNOTATE: sources in; clips with mask, caption and targets out, as files of clips/."""
+"""ANNOTATE: sources in; clips with mask, caption and targets out, as files of clips/.
 
-from collections.abc import Iterator
-from typing import Any
+One job of Ray Data does it all, in tasks, as long as no annotator asks for a GPU. One that does has
+a job of its own, with a pool of workers that keep its model loaded; what comes before and after it
+are jobs, too. What a job finds, unless it is the last one, lies below steps/, where the next one
+sees what it has to do.
+"""
+
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import ray.data
+from ray.data import ActorPoolStrategy
 
-from pipelines import ids
-from pipelines.bounded import Work, carry_out
-from pipelines.cluster import MOST_ROWS, cpus, rows_per_block
+from pipelines import plugins
+from pipelines.bounded import Work
+from pipelines.clips import (
+    CLIPS_FOLDER,
+    COMMITTED,
+    CommitClips,
+    name_row,
+    pending_clips,
+    pending_sources,
+    read_found,
+)
+from pipelines.cluster import MOST_ROWS, cpus, rows_per_block, share
 from pipelines.config import Config
 from pipelines.plugins import InWorker
-from pipelines.schema import CLIPS, OUTCOME, conform, extras_of, rows_table, with_extras
-from pipelines.stages.base import FAILURES, Row, Stage, outcome
+from pipelines.schema import CLIPS, STEP, extras_of, with_extras
+from pipelines.stages.base import Row, Stage
 from pipelines.stages.caption import Caption
 from pipelines.stages.find_clips import FindClips, failed_source
 from pipelines.stages.subject import name_subject
@@ -22,104 +40,200 @@ from pipelines.stages.track import Track
 from pipelines.storage import Storage
 from pipelines.watch import Watch
 
-COMMITTED = pa.schema(
-    [
-        ("sources", pa.int64()),
-        ("clips", pa.int64()),
-        ("ok", pa.int64()),
-        ("rejected", pa.int64()),
-        ("failed", pa.int64()),
-        ("failures", FAILURES),
-        ("problem", pa.string()),
-    ]
-)
-"""What became of a block: counts, what failed, and why it could not be written."""
+STEPS: dict[str, tuple[str, ...]] = {
+    "clips": ("decode",),
+    "captions": ("caption",),
+    "masks": ("subject", "track"),
+    "targets": ("target",),
+}
+"""The steps in order, each with its stages. A job takes one or several."""
+Model = Literal["captioner", "tracker"]
+MODELS: dict[str, Model] = {"captions": "captioner", "masks": "tracker"}
+"""The steps with an annotator that may ask for a GPU."""
+FIRST_ROWS = 8
+"""Clips of a block for a model, as long as nobody knows how long one takes."""
 
 
-def annotate(sources: pa.Table, output: Storage, config: Config) -> Iterator[Row]:
-    """Annotate what is not annotated yet; yields one row a committed file, with its counts.
+@dataclass(frozen=True)
+class Job:
+    """A part of ANNOTATE that is one job of Ray Data at a time."""
+
+    name: str
+    work: Work
+    """Annotates what is not annotated yet; one row of `COMMITTED` a file."""
+    counts: Collection[str]
+    """What is counted anew: columns of `COMMITTED`."""
+    item: str
+    """The column that counts the items of the work."""
+    total: int | None
+    """How many items there are, if that is known."""
+
+
+def jobs(sources: pa.Table, output: Storage, config: Config) -> Iterator[Job]:
+    """The jobs that annotate, to be carried out one after the other.
 
     Args:
         sources: of `schema.SOURCES` and the manifest's own columns.
-        output: the run's folder; files are committed to its clips/.
+        output: the run's folder; files are committed to its clips/, and before that to its steps/.
         config: the run's.
     """
-    choice, options = config.annotate, config.execution.storage_options
+    before, extras = "", extras_of(sources.schema)
+    for steps in divide(config):
+        last = steps[-1] == list(STEPS)[-1]
+        folder = CLIPS_FOLDER if last else f"steps/{steps[-1]}"
+        schema = with_extras(CLIPS if last else STEP, extras)
+        commit = CommitClips(output, folder, schema, [s for step in steps for s in STEPS[step]])
+        if not before:
+            work = find_clips(sources, steps, commit, config)
+            counts = ("sources", "clips", "rejected", "failed")
+            yield Job("annotate", work, counts, "sources", len(sources))
+        else:
+            work = go_on(before, steps, commit, config)
+            yield Job(f"annotate {steps[0]}", work, ("rejected", "failed"), "rows", None)
+        before = folder
+
+
+def divide(config: Config) -> list[list[str]]:
+    """The steps of each job. One with a model that asks for a GPU is alone."""
+    alone = groupby(STEPS, lambda step: step if pool(step, config) else None)
+    return [list(steps) for _, steps in alone]
+
+
+def pool(step: str, config: Config) -> Model | None:
+    """Whose pool of workers a step takes; None: it runs in tasks."""
+    worker = MODELS.get(step)
+    return worker if worker and plugins.on_gpu(worker, config) else None
+
+
+def stages(steps: Sequence[str], config: Config, watch: Watch, key: str) -> list[Stage]:
+    """What the steps do to a row, which the watch knows by `key`."""
+    choice = config.annotate
     track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
-    caption = Caption(choice.captioner, InWorker("captioner", config))
-    target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
-    commit = CommitClips(output, with_extras(CLIPS, extras_of(sources.schema)))
+    functions: dict[str, list[tuple[str, Callable[[Row], Row]]]] = {
+        "captions": [("caption", Caption(choice.captioner, InWorker("captioner", config)))],
+        "masks": [("subject", name_subject), ("track", track)],
+        "targets": [
+            ("target", Target(InWorker("prompter", config), choice.targets_per_clip, config.seed))
+        ],
+    }
+    return [
+        Stage(name, function, watch, key)
+        for step in steps
+        for name, function in functions.get(step, [])
+    ]
+
+
+def tasks(watch: Watch) -> dict[str, Any]:
+    """Arguments of tasks. One whose worker died is not repeated by Ray: see `bounded`."""
+    return {"num_cpus": 1, "max_retries": 0} | ({"concurrency": 1} if watch.marks else {})
+
+
+def find_clips(
+    sources: pa.Table, steps: Sequence[str], commit: "CommitClips", config: Config
+) -> Work:
+    """The first job: the clips of sources, and what is said about them without a GPU."""
 
     def chain(todo: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
-        # A task whose worker died is not repeated here: see `bounded`.
-        task: dict[str, Any] = {"num_cpus": 1, "max_retries": 0}
-        if watch.marks:
-            task["concurrency"] = 1
-        return (
+        task = tasks(watch)
+        clips = (
             ray.data.from_arrow(todo)
             .repartition(target_num_rows_per_block=rows)
             # 1. source → clips: decode, resize, encode
-            .flat_map(FindClips(config.clip, options, watch), **task)
-            # 2. source prompt
-            .map(Stage("caption", caption, watch), **task)
-            # 3. what is to be edited, and its mask
-            .map(Stage("subject", name_subject, watch), **task)
-            .map(Stage("track", track, watch), **task)
-            # 4. target prompts
-            .map(Stage("target", target, watch), **task)
-            .map(name_row, **task)
-            # 5. one file a block
-            .map_batches(commit, batch_size=None, batch_format="pyarrow", **task)
+            .flat_map(FindClips(config.clip, config.execution.storage_options, watch), **task)
+        )
+        # 2. caption, subject and mask, targets
+        for stage in stages(steps, config, watch, "source_row"):
+            clips = clips.map(stage, **task)
+        # 3. one file a block
+        return clips.map(name_row, **task).map_batches(
+            commit, batch_size=None, batch_format="pyarrow", **task
         )
 
     def give_up(source: Row, outcome: Row) -> Row:
         row = failed_source(source, outcome) | {"clips_in_source": 0, "seconds": 0.0}
-        return commit(rows_table([row], commit.schema)).to_pylist()[0]
+        return commit.commit([row])
 
-    work = Work(
+    return Work(
         phase="annotate",
         key="source_row",
-        pending=lambda: pending(sources, output),
+        pending=lambda: pending_sources(sources, commit.output, commit.folder),
         workers=cpus(),
         first_rows=rows_per_block,
         most_rows=MOST_ROWS,
         chain=chain,
         give_up=give_up,
     )
-    yield from carry_out(work, output, config.execution)
 
 
-def pending(sources: pa.Table, output: Storage) -> pa.Table:
-    """The sources whose clips are not all committed."""
-    rows = output.read_folder("clips", ["source_row", "row_id", "clips_in_source"])
-    if rows is None:
-        return sources
-    found = rows.group_by("source_row").aggregate(
-        [("row_id", "count_distinct"), ("clips_in_source", "min")]  # 0: given up
+def go_on(before: str, steps: Sequence[str], commit: "CommitClips", config: Config) -> Work:
+    """A later job: what its steps say about the clips that lie in the folder of the one before."""
+    worker = pool(steps[0], config)
+    workers = share(config.execution, MOST_ROWS, worker).workers if worker else cpus()
+
+    def chain(clips: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
+        blocks = ray.data.from_arrow(clips).repartition(target_num_rows_per_block=rows)
+        made = (stages(steps, config, watch, "found_row"), commit)
+        batches: dict[str, Any] = {"batch_size": rows, "batch_format": "pyarrow"}
+        if worker is None:
+            return blocks.map_batches(AnnotateBlock(*made), **batches, **tasks(watch))
+        part = share(config.execution, 1 if watch.marks else len(clips), worker)
+        return blocks.map_batches(
+            AnnotateBlock,
+            fn_constructor_args=(*made, InWorker(worker, config), part.threads),
+            compute=ActorPoolStrategy(
+                size=part.workers, max_tasks_in_flight_per_actor=1 if watch.marks else 2
+            ),
+            num_gpus=part.gpus,
+            num_cpus=part.cpus,
+            # A worker that died is built again, but what it died with is not repeated here: see
+            # `bounded`.
+            max_restarts=-1 if len(clips) > 1 and not watch.marks else 0,
+            max_task_retries=0,
+            **batches,
+        )
+
+    def give_up(clip: Row, outcome: Row) -> Row:
+        (row,) = read_found(commit.output, [(clip["file"], clip["found_row"])])
+        return commit.commit([row | outcome])
+
+    return Work(
+        phase=f"annotate {steps[0]}",
+        key="found_row",
+        pending=lambda: pending_clips(commit.output, before, commit.folder),
+        workers=workers,
+        first_rows=lambda clips: max(1, min(FIRST_ROWS, clips // (8 * workers))),
+        most_rows=MOST_ROWS,
+        chain=chain,
+        give_up=give_up,
     )
-    whole = pc.greater_equal(found["row_id_count_distinct"], found["clips_in_source_min"])
-    done = found.filter(whole)["source_row"]
-    return sources.filter(pc.invert(pc.is_in(sources["source_row"], done)))
 
 
-def name_row(row: Row) -> Row:
-    """Sets row_id of a clip."""
-    return row if row["level"] == "source" else row | {"row_id": ids.clip_row_id(row)}
+class AnnotateBlock:
+    """Takes a block of clips through stages, and commits it.
 
+    Args:
+        stages: called with a row and its video.
+        commit: writes the rows.
+        model: loaded before the first row.
+        threads: of the CPU, for the model.
+    """
 
-class CommitClips:
-    """Writes a block of clips as one file, named by the rows it holds."""
-
-    def __init__(self, output: Storage, schema: pa.Schema) -> None:
-        self.output = output
-        self.schema = schema
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        commit: "CommitClips",
+        model: InWorker | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.stages = stages
+        self.commit = commit
+        if model:
+            os.environ["OMP_NUM_THREADS"] = str(threads)  # before torch is imported
+            model.load()
 
     def __call__(self, clips: pa.Table) -> pa.Table:
-        # In an order by which a reader finds a clip without reading the others.
-        table = conform(clips, self.schema).sort_by("row_id")
-        sources = set(table["source_row"].to_pylist())
-        name = ids.content_id(rows=sorted(table["row_id"].to_pylist()), sources=sorted(sources))
-        problem = self.output.commit_table(f"clips/{name}.parquet", table, row_group_size=8)
-        rows = table.select([*OUTCOME, "row_id", "level"]).to_pylist()
-        counts = {"sources": len(sources), "clips": sum(r["level"] == "clip" for r in rows)}
-        return pa.Table.from_pylist([counts | outcome(rows) | {"problem": problem}], COMMITTED)
+        places = zip(clips["file"].to_pylist(), clips["found_row"].to_pylist(), strict=True)
+        rows = read_found(self.commit.output, places)
+        for stage in self.stages:
+            rows = [stage(row) for row in rows]
+        return pa.Table.from_pylist([self.commit.commit(rows)], COMMITTED)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import ray
 import ray.data
@@ -69,22 +70,31 @@ def cluster(execution: Execution) -> Iterator[None]:
             ray.shutdown()
 
 
+Worker = Literal["editor", "captioner", "tracker"]
+"""What may have GPUs, by `execution.gpus_per_…`."""
+
+
 def _check_resources(execution: Execution) -> None:
-    """An editor has to fit on a machine that is there, or that an autoscaler brings in time."""
-    need = {"CPU": 1.0, "GPU": execution.gpus_per_editor or 0.0}
+    """Each worker has to fit on a machine that is there, or that an autoscaler brings in time."""
     until = time.monotonic() + execution.wait_for_resources
+    for worker in get_args(Worker):
+        _check_worker(worker, execution, until)
+    if execution.wait_for_resources:
+        request_resources(bundles=[])
+
+
+def _check_worker(worker: Worker, execution: Execution, until: float) -> None:
+    need = {"CPU": 1.0, "GPU": gpus_per(worker, execution) or 0.0}
     while not any(_fits(need, node["Resources"]) for node in ray.nodes() if node["Alive"]):
         if time.monotonic() >= until:
             there = ", ".join(f"{ray.cluster_resources().get(name, 0):g} {name}" for name in need)
             raise RunError(
                 f"no machine of the cluster ({there} in all) has the {need['GPU']:g} GPU and 1 CPU "
-                "of an editor: see execution.gpus_per_editor, and execution.wait_for_resources if "
-                "an autoscaler is to bring one"
+                f"of one {worker}: see execution.gpus_per_{worker}, and "
+                "execution.wait_for_resources if an autoscaler is to bring one"
             )
         request_resources(bundles=[need])
         time.sleep(1.0)
-    if execution.wait_for_resources:
-        request_resources(bundles=[])
 
 
 def _fits(need: Mapping[str, float], there: Mapping[str, float]) -> bool:
@@ -108,30 +118,39 @@ def _version() -> str:
     return PACKAGE_VERSION
 
 
+def gpus_per(worker: Worker, execution: Execution) -> float | None:
+    return {
+        "editor": execution.gpus_per_editor,
+        "captioner": execution.gpus_per_captioner,
+        "tracker": execution.gpus_per_tracker,
+    }[worker]
+
+
 @dataclass(frozen=True)
 class Share:
-    """What editors get of the cluster."""
+    """What the workers of a pool get of the cluster."""
 
-    editors: int
+    workers: int
     cpus: int
     gpus: float
     threads: int
 
 
-def share(execution: Execution, work: int) -> Share:
-    """Share the cluster out among editors, at most one a work item.
+def share(execution: Execution, work: int, worker: Worker = "editor") -> Share:
+    """Share the cluster out among the workers of a pool, at most one a work item.
 
-    With GPUs, one editor each. Without, one editor for every CPU but one: a pool that holds
+    With GPUs, one worker each. Without, one worker for every CPU but one: a pool that holds
     every CPU leaves none to feed it, and waits for ever.
     """
     there, gpus = cpus(), ray.cluster_resources().get("GPU", 0.0)
-    each = execution.gpus_per_editor
+    each = gpus_per(worker, execution)
     if each is None:
         each = 1.0 if gpus else 0.0
-    editors = execution.editors or int(gpus / each if each else there - 1)
-    editors = max(1, min(editors, work))
-    threads = execution.torch_threads or max(1, there // editors)
-    return Share(editors, cpus=1 if there > editors else 0, gpus=each, threads=threads)
+    asked = execution.editors if worker == "editor" else None
+    workers = asked or int(gpus / each if each else there - 1)
+    workers = max(1, min(workers, work))
+    threads = execution.torch_threads or max(1, there // workers)
+    return Share(workers, cpus=1 if there > workers else 0, gpus=each, threads=threads)
 
 
 def cpus() -> int:

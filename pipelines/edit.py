@@ -37,7 +37,7 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
         placed = config.model_copy(update={"execution": execution})
         # With a clip at hand no editor waits for the scheduler; with few clips it would rather be
         # another editor's.
-        waiting = int(not watch.marks and len(items) >= MANY_CLIPS * part.editors)
+        waiting = int(not watch.marks and len(items) >= MANY_CLIPS * part.workers)
         return (
             ray.data.from_arrow(items)
             .repartition(target_num_rows_per_block=rows)
@@ -45,7 +45,7 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
                 EditClip,
                 fn_constructor_args=(placed, output, editor, revision, watch),
                 compute=ActorPoolStrategy(
-                    size=part.editors, max_tasks_in_flight_per_actor=waiting + 1
+                    size=part.workers, max_tasks_in_flight_per_actor=waiting + 1
                 ),
                 num_gpus=part.gpus,
                 num_cpus=part.cpus,
@@ -65,7 +65,7 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
         phase="edit",
         key="clip_row",
         pending=lambda: pending(output),
-        workers=share(config.execution, MOST_CLIPS).editors,
+        workers=share(config.execution, MOST_CLIPS).workers,
         first_rows=lambda clips: 1,
         most_rows=MOST_CLIPS,
         chain=chain,

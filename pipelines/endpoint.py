@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import aiohttp
 
 from pipelines.config import Config, served
-from pipelines.errors import ConfigError, RowError
+from pipelines.errors import ConfigError, RowError, RunError
 
 T = TypeVar("T")
+CHECK_TOKENS = 400
 LONGEST_ANSWER = 2**20
 """Bytes of a response. An answer has some hundred."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
@@ -79,6 +80,17 @@ class Endpoint:
         } | self.extra
         given = {name: value for name, value in request.items() if value is not None}
         return self._wait_for(self._answer(json.dumps(given).encode()))
+
+    def check(self) -> None:
+        """Ask something, to see whether the server answers, takes the key and has the model.
+
+        Raises:
+            RunError: it does not.
+        """
+        try:
+            self.ask("Answer with one word: ready.", CHECK_TOKENS, seed=0)
+        except RowError as error:
+            raise RunError(error.message) from error
 
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()

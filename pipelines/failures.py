@@ -87,15 +87,25 @@ def _own_columns(source: Row, schema: pa.Schema) -> Row:
 def forget(output: Storage, rows: list[Row]) -> None:
     """Drop the results of these rows, so that the same run makes them again."""
     gone = pa.array(sorted({row["row_id"] for row in rows}), pa.string())
-    for folder, key in (("clips", "row_id"), ("edits", "edit_id")):
-        for name in output.files(folder, ".parquet"):
-            found = pc.is_in(output.read_table(name, [key])[key], gone)
-            if not pc.any(found).as_py():
-                continue
-            kept = output.read_table(name).filter(pc.invert(found))
-            renamed = edits_file(kept[key].to_pylist()) if folder == "edits" else name
-            if len(kept):
-                output.write_table(renamed, kept)
-            if not len(kept) or renamed != name:
-                output.remove(name)
+    clips = output.read_folder("clips", ["row_id", "found_row"])
+    if clips is not None:
+        found = clips.filter(pc.is_in(clips["row_id"], gone))["found_row"].combine_chunks()
+        _drop(output, output.find("steps", ".parquet"), "found_row", found)
+    _drop(output, output.files("clips", ".parquet"), "row_id", gone)
+    _drop(output, output.files("edits", ".parquet"), "edit_id", gone)
     output.remove(NOTES)
+
+
+def _drop(output: Storage, files: list[str], key: str, gone: pa.Array) -> None:
+    """Drop the rows that have failed, of those that are named."""
+    for name in files:
+        read = output.read_table(name, [key, "status"])
+        found = pc.and_(pc.is_in(read[key], gone), pc.equal(read["status"], "failed"))
+        if not pc.any(found).as_py():
+            continue
+        kept = output.read_table(name).filter(pc.invert(found))
+        renamed = edits_file(kept[key].to_pylist()) if key == "edit_id" else name
+        if len(kept):
+            output.write_table(renamed, kept)
+        if not len(kept) or renamed != name:
+            output.remove(name)

@@ -8,7 +8,7 @@ from pipelines.errors import RunError
 from pipelines.run import RECORD, read_record
 from pipelines.storage import Storage
 
-FOLDERS = {"annotate": "clips", "plan": "plan", "edit": "edits"}
+FOLDERS = {"annotate": ("clips", "steps"), "plan": ("plan",), "edit": ("edits",)}
 
 
 def fork(old: Storage, new: Storage, config: Config) -> list[str]:
@@ -34,8 +34,9 @@ def fork(old: Storage, new: Storage, config: Config) -> list[str]:
             same = same and record["model_revision"] == revision
         if phase not in FOLDERS or phase not in record["phases"] or not same:
             break
-        for name in old.files(FOLDERS[phase]):
-            new.write(name, old.read(name))
+        for folder in FOLDERS[phase]:
+            for name in old.find(folder, ""):
+                new.write(name, old.read(name))
         kept.append(phase)
     record["phases"] = {phase: record["phases"][phase] for phase in kept}
     record.pop("counts", None)

@@ -3,10 +3,10 @@
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pipelines.config import Config
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, RunError
 from pipelines.prompts.noun_swap import NounSwap
 from pipelines.stages.caption import TemplateCaptioner
 from pipelines.stages.edit import Editor, STRMatchEditor
@@ -62,15 +62,48 @@ def find(kind: str, name: str) -> Any:
     )
 
 
+Annotator = Literal["tracker", "captioner", "prompter"]
+
+
+def on_gpu(kind: Annotator, config: Config) -> bool:
+    """Whether the annotator that a configuration names says `on_gpu = True`."""
+    return getattr(find(kind, getattr(config.annotate, kind)), "on_gpu", False)
+
+
+def check_annotators(config: Config, used: bool) -> None:
+    """Find the annotators that a configuration names and, if they are used, what they need.
+
+    Whatever can be known before any work, an annotator's `check(config)` says by raising.
+
+    Raises:
+        RunError: in one line, which annotator cannot work, and why.
+    """
+    for kind in get_args(Annotator):
+        name = getattr(config.annotate, kind)
+        maker = find(kind, name)
+        gpus = getattr(config.execution, f"gpus_per_{kind}", None)
+        if gpus and not on_gpu(kind, config):
+            raise ConfigError(f"execution.gpus_per_{kind} {gpus:g}: {kind} {name} runs on no GPU")
+        if used and hasattr(maker, "check"):
+            try:
+                maker.check(config)
+            except Exception as error:
+                raise RunError(f"{kind} {name}: {' '.join(str(error).split())}") from error
+
+
 class InWorker:
     """The annotator that a configuration names, made in the process that first calls it.
 
     What it loads does not travel from the driver to workers, and stays for their other tasks.
     """
 
-    def __init__(self, kind: Literal["tracker", "captioner", "prompter"], config: Config) -> None:
+    def __init__(self, kind: Annotator, config: Config) -> None:
         self.kind = kind
         self.config = config.model_dump_json()
+
+    def load(self) -> None:
+        """Make it now."""
+        _made(self.kind, self.config)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return _made(self.kind, self.config)(*arguments, **named)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
 
+from pipelines.clips import with_videos
 from pipelines.config import Config
 from pipelines.edit import committed
 from pipelines.errors import RunError
@@ -18,7 +19,7 @@ from pipelines.stages.base import Row
 from pipelines.storage import Storage
 from pipelines.version import PACKAGE_VERSION
 
-ACCOUNTED = ["row_id", "clip_id", "status", "source_uri", "start_seconds"]
+ACCOUNTED = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_file"]
 MEGABYTE = 2**20
 ROW_GROUP = 32 * MEGABYTE
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
@@ -120,18 +121,15 @@ def _no_nulls(lists: pa.ListArray) -> pa.ListArray:
 
 
 def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema]:
-    """Every row of clips/ once, with its file and its share of the file's bytes, in order."""
-    sizes = output.sizes("clips", ".parquet")
-    schemas = [extras_of(output.read_schema(name)) for name in sizes]
+    """Every row of clips/ once, with its file and its share of files' bytes, in order."""
+    schemas = [extras_of(output.read_schema(n)) for n in output.files("clips", ".parquet")]
     unknown = [folder for folder in folders if any(folder not in s.names for s in schemas)]
     if unknown:
         raise RunError(f"publish.partition_by: the manifest has no column {unknown[0]!r}")
     found = output.read_folder("clips", [*ACCOUNTED, *folders])
     if found is None:
         raise RunError(f"output {output} holds no clips: annotate first")
-    names = found["file"].to_pylist()
-    rows = Counter(names)
-    found = found.append_column("bytes", pa.array([sizes[name] / rows[name] for name in names]))
+    found = found.append_column("bytes", pa.array(_bytes(output, found)))
     found = unique(found, "row_id")
     keys = pa.table(
         {
@@ -142,6 +140,18 @@ def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema
     )
     order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
     return found.take(order), pa.unify_schemas(schemas)
+
+
+def _bytes(output: Storage, clips: pa.Table) -> np.ndarray:
+    """Each clip's share of the files that hold its row and its video."""
+    total = np.zeros(len(clips))
+    for column in ("file", "found_file"):
+        names = clips[column].to_pylist()
+        rows = Counter(names)
+        folders = {name.rpartition("/")[0] for name in rows if name}
+        sizes = {name: n for folder in folders for name, n in output.sizes(folder).items()}
+        total += [sizes[name] / rows[name] if name else 0.0 for name in names]
+    return total
 
 
 def _folders(clips: pa.Table, names: Sequence[str]) -> list[str]:
@@ -189,6 +199,7 @@ class WritePart:
     def __call__(self, part: Row) -> Row:
         items = part["items"]
         clips = self._read("row_id", [(item["clip_file"], item["clip_row"]) for item in items])
+        clips = {row["row_id"]: row for row in with_videos(self.output, [*clips.values()])}
         edits = self._read(
             "edit_id",
             [

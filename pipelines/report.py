@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
+import cv2
 import jinja2
 import numpy as np
 
@@ -14,6 +15,8 @@ from pipelines.stages.base import Row
 from pipelines.storage import Storage
 from pipelines.video import decode_video
 
+TINT = np.array([255, 0, 200], np.uint8)
+"""A colour that few subjects have."""
 COLUMNS = [
     *("row_id", "level", "status", "error_stage", "error_type", "error_message"),
     *("source_uri", "start_seconds", "fps", "source_prompt", "target_prompt", "target_kind"),
@@ -68,14 +71,19 @@ def _write_clips(output: Storage, row: Row) -> dict[str, Any]:
     """Write a row's videos as files of the report; returns the row with their names."""
     videos = {"source": row["source_video"], "edit": row["edited_video"]}
     if row["mask"] is not None:
-        videos["mask"] = _highlight(row)
+        videos["mask"] = _overlay(row)
     for kind, video in videos.items():
         output.write(f"report/{row['row_id']}-{kind}.mp4", video)
     return row | {"kinds": [kind for kind in ("source", "mask", "edit") if kind in videos]}
 
 
-def _highlight(row: Row) -> bytes:
-    """The source with everything outside the mask dimmed."""
-    frames = decode_video(row["source_video"])
-    inside = masks.decode(row["mask"])[..., None]
-    return encode_video(np.where(inside, frames, frames // 4), row["fps"])
+def _overlay(row: Row) -> bytes:
+    """The source with the mask laid over it: tinted, within an outline."""
+    frames = decode_video(row["source_video"]).copy()
+    for frame, inside in zip(frames, masks.decode(row["mask"]), strict=True):
+        frame[inside] = frame[inside] // 2 + TINT // 2
+        outlines, _ = cv2.findContours(
+            inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+        )
+        cv2.drawContours(frame, outlines, -1, TINT.tolist(), thickness=1)
+    return encode_video(frames, row["fps"])

@@ -13,6 +13,7 @@ import pyarrow as pa
 import ray
 
 from pipelines import annotate, edit, plan, plugins, publish, telemetry
+from pipelines.bounded import carry_out
 from pipelines.breaker import Breaker
 from pipelines.busy import Busy
 from pipelines.cluster import share
@@ -53,11 +54,12 @@ class Run:
 
     def annotate(self, sources: pa.Table) -> None:
         with self._phase("annotate") as counts:
-            counts.update(sources=0, clips=0, rejected=0, failed=0)
-            rows = self._watched("annotate", annotate.annotate(sources, self.output, self.config))
-            for row in progress(rows, "annotate", len(sources), done="sources"):
-                for name in counts:
-                    counts[name] += row[name]
+            for job in annotate.jobs(sources, self.output, self.config):
+                counts.update(dict.fromkeys(job.counts, 0))
+                done = carry_out(job.work, self.output, self.config.execution)
+                for row in progress(self._watched(job.name, done), job.name, job.total, job.item):
+                    for name in job.counts:
+                        counts[name] += row[name]
 
     def plan(self, anew: bool = False) -> None:
         """Plan what is not planned yet; with `anew`, all, whatever was changed by hand."""
@@ -72,7 +74,7 @@ class Run:
             counts.update(clips=0, ok=0, failed=0)
             editor = plugins.find_editor(self.config)
             total, busy = len(edit.pending(self.output)), Busy()
-            editors = share(self.config.execution, total).editors
+            editors = share(self.config.execution, total).workers
             edits = edit.edit(self.output, self.config, editor, self.revision)
             for row in progress(self._watched("edit", edits), "edit", total):
                 counts["clips"] += 1
@@ -157,12 +159,7 @@ def open_run(
     storage = Storage(output, options)
     telemetry.RUN.set(str(storage))
     sources = find_sources(input, options, limit, exclude=storage) if input else None
-    for kind, name in (
-        ("tracker", config.annotate.tracker),
-        ("captioner", config.annotate.captioner),
-        ("prompter", config.annotate.prompter),
-    ):
-        plugins.find(kind, name)
+    plugins.check_annotators(config, used=sources is not None)
     try:
         revision = plugins.find_editor(config).revision(config)
     except Exception as error:

@@ -83,6 +83,8 @@ CLIPS = pa.schema(
         *_SOURCE,
         ("source_row", pa.string()),
         ("clips_in_source", pa.int32()),
+        ("found_row", pa.string()),  # names the clip, whatever is said about it later
+        ("found_file", pa.string()),  # the file that holds its source_video, if not this one
         *_CLIP,
         ("targets", pa.list_(TARGET)),
         *_MEDIA,
@@ -90,6 +92,9 @@ CLIPS = pa.schema(
     ]
 )
 """What ANNOTATE commits: one row a clip, or a source that gave none."""
+
+STEP = pa.schema([*CLIPS, ("caption", pa.string())])
+"""As CLIPS, before all is said about a clip: with what the manifest says."""
 
 PLAN = pa.schema(
     [

@@ -215,6 +215,11 @@ class Execution(Section):
     """Editors at work at once. Null: one a GPU, or one a machine's CPUs but one."""
     gpus_per_editor: float | None = Field(default=None, ge=0)
     """GPUs of one editor. Null: 1 where the cluster has GPUs, else 0."""
+    gpus_per_captioner: float | None = Field(default=None, ge=0)
+    """GPUs of one captioner that runs on GPUs: transformers_vlm. Null: as for editors."""
+    gpus_per_tracker: float | None = Field(default=None, ge=0)
+    """GPUs of one tracker that runs on GPUs, with its detector: sam2_hf, sam2. Null: as for
+    editors."""
     torch_threads: int | None = Field(default=None, ge=1)
     """CPU threads of one editor. Null: the machine's cores shared among its editors."""
     memory: Literal["normal", "lean"] = "normal"

@@ -88,8 +88,8 @@ class Storage:
     def find(self, folder: str, suffix: str) -> list[str]:
         """As `files`, of all folders below `folder` too."""
         self.fs.invalidate_cache()
-        found = self.fs.find(self.path(folder))
-        return sorted(path[len(self.root) + 1 :] for path in found if path.endswith(suffix))
+        found = (path[len(self.root) + 1 :] for path in self.fs.find(self.path(folder)))
+        return sorted(name for name in found if name.endswith(suffix) and "/." not in name)
 
     def read(self, name: str) -> bytes:
         return self.fs.cat_file(self.path(name))

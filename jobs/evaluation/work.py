@@ -11,7 +11,7 @@ from transformers import CLIPModel
 
 from jobs.evaluation.cases import EditCase, captions_to_tell_apart
 from jobs.evaluation.measures import background, centroid_error, iou, psnr
-from jobs.training.batches import pixels, tokens
+from jobs.training.batches import pixels
 from strmatch import STRMatch, generate, load_backbone
 from strmatch.backbones.loading import weights_folder
 from strmatch.miniature.judge import judge, score_edit
@@ -19,6 +19,7 @@ from strmatch.miniature.scenes import Scene, attributes, caption
 from strmatch.miniature.splits import Attributes
 from strmatch.miniature.world import render
 from strmatch.presets import load_preset
+from strmatch.tokens import tokens
 
 Changes = dict[str, Any]
 """Fields of the edit settings that differ from the preset's; and `masked`."""

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from transformers import CLIPTokenizer
 
 from strmatch.miniature.scenes import Scene, sample_scene
 
@@ -19,15 +18,3 @@ def draw_scenes(count: int, generator: torch.Generator, harder: float = 0.0) -> 
 def pixels(frames: Tensor) -> Tensor:
     """uint8 (…, H, W, 3) to float32 (…, 3, H, W) from -1 to 1."""
     return frames.movedim(-1, -3).float() / 127.5 - 1
-
-
-def tokens(tokenizer: CLIPTokenizer, captions: list[str], device: str) -> Tensor:
-    """Token ids, long (b, tokens), padded as `VideoDiffusion.embed` pads them."""
-    padded = tokenizer(
-        captions,
-        padding="max_length",
-        max_length=tokenizer.model_max_length,
-        truncation=True,
-        return_tensors="pt",
-    )
-    return padded.input_ids.to(device)

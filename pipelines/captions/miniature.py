@@ -19,6 +19,7 @@ from strmatch.backbones.loading import weights_folder
 from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
 from strmatch.miniature.tracks import name_motion
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
+from strmatch.tokens import tokens
 
 PATIENCE = "name another annotate.captioner (transformers_vlm, openai), or give captions"
 FAITHFUL = 20.0
@@ -94,15 +95,8 @@ class MiniatureCaptioner:
 
     def _embed(self, captions: list[str]) -> Tensor:
         """Unit vectors, float32 (captions, channels)."""
-        tokens = self.tokenizer(
-            captions,
-            padding="max_length",
-            max_length=self.tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        )
         with torch.no_grad():
-            said = self.clip.get_text_features(tokens.input_ids).pooler_output
+            said = self.clip.get_text_features(tokens(self.tokenizer, captions)).pooler_output
         return F.normalize(said, dim=-1)
 
     def _fidelity(self, frames: np.ndarray) -> float:

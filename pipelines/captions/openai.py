@@ -33,6 +33,11 @@ class OpenAI:
         self.captions = config.annotate.captions
         self.seed = config.seed
 
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """See `Endpoint.check`."""
+        Endpoint(config).check()
+
     def __call__(self, frames: np.ndarray) -> str:
         """Frames uint8 (f, H, W, 3) to a caption.
 

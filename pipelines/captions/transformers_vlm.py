@@ -1,6 +1,6 @@
 """The captioner `transformers_vlm`: a vision-language model in the worker's own process."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class TransformersVLM:
         WeightsError: the weights cannot be fetched, or do not fit the model.
     """
 
+    on_gpu: ClassVar[bool] = True
+
     def __init__(self, config: Config) -> None:
         import torch
         from transformers import AutoModelForImageTextToText
@@ -43,6 +45,17 @@ class TransformersVLM:
         except (OSError, ValueError, ImportError) as error:
             raise WeightsError(f"cannot load {choice.weights}: {error}") from error
         self.model = load_model(AutoModelForImageTextToText, folder, dtype)
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Look whether the weights are there.
+
+        Raises:
+            WeightsError: they are not.
+        """
+        from pipelines.pretrained import NEEDED, check_files
+
+        check_files(config.annotate.vlm.weights, config.annotate.vlm.revision, NEEDED)
 
     def __call__(self, frames: np.ndarray) -> str:
         """Frames uint8 (f, H, W, 3) to a caption.

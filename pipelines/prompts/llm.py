@@ -39,6 +39,11 @@ class LLM:
         self.endpoint = Endpoint(config)
         self.noun_swap = NounSwap(config.annotate.target_kinds)
 
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """See `Endpoint.check`."""
+        Endpoint(config).check()
+
     def __call__(
         self, prompt: str, subject: str | None, count: int, seed: int
     ) -> list[TargetPrompt]:

@@ -49,20 +49,24 @@ def outcome(rows: Sequence[Row], key: str = "row_id") -> Row:
 class Stage:
     """Calls `function(row) -> columns to set` on every row that is still ok.
 
-    What the function raises costs that row only. The time is added to the row's `seconds`.
+    What the function raises costs that row only. The time is added to the row's `seconds`. The
+    watch knows the row by its `key`.
     """
 
-    def __init__(self, name: str, function: Callable[[Row], Row], watch: Watch) -> None:
+    def __init__(
+        self, name: str, function: Callable[[Row], Row], watch: Watch, key: str = "source_row"
+    ) -> None:
         self.name = name
         self.function = function
         self.watch = watch
+        self.key = key
 
     def __call__(self, row: Row) -> Row:
         if row["status"] != "ok":
             return row
         started = time.perf_counter()
         try:
-            with self.watch(self.name, row["source_row"]):
+            with self.watch(self.name, row[self.key]):
                 columns = self.function(row)
         except Exception as error:
             columns = failure(self.name, error)

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipelines import masks, telemetry
 from pipelines.child import Child, Died, Late
+from pipelines.clips import with_videos
 from pipelines.config import Config
 from pipelines.encode import encode_video
 from pipelines.errors import RowError
@@ -235,8 +236,8 @@ def edits_file(edit_ids: Collection[str]) -> str:
 
 
 def read_clip(output: Storage, file: str, row_id: str) -> Row:
-    """One row of a clips file."""
+    """One row of a clips file, with its video."""
     table = output.read_table(file, filters=[("row_id", "=", row_id)])
     if not len(table):
         raise FileNotFoundError(f"{file} does not hold clip {row_id}")
-    return table.slice(0, 1).to_pylist()[0]
+    return with_videos(output, table.slice(0, 1).to_pylist())[0]

@@ -19,6 +19,8 @@ from strmatch.backbones.loading import WeightsError
 class PackageSegmenter:
     """A `Segmenter`. The predictor's state is made for a clip and reset after it."""
 
+    FILES = ("*.pt",)
+
     def __init__(self, predictor: Any) -> None:
         self.predictor = predictor
         # Filling holes needs a CUDA extension; without, the same masks come from any machine.
@@ -38,8 +40,8 @@ class PackageSegmenter:
             WeightsError: the checkpoint cannot be found or read without executing code, or does
                 not fit its model exactly.
         """
-        builder = _builder()
-        folder = find_folder(weights, revision, ("*.pt",))
+        builder = find_package()
+        folder = find_folder(weights, revision, cls.FILES)
         checkpoints = sorted(folder.glob("*.pt"))
         if len(checkpoints) != 1:
             raise WeightsError(f"{weights} holds {len(checkpoints)} files *.pt; one is expected")
@@ -80,7 +82,12 @@ class PackageSegmenter:
         return tracks
 
 
-def _builder() -> Any:
+def find_package() -> Any:
+    """What builds the package's models.
+
+    Raises:
+        ConfigError: the package is not installed.
+    """
     try:
         from sam2 import build_sam, sam2_video_predictor
         from sam2.utils import misc

@@ -1,12 +1,15 @@
 """The trackers `sam2_hf` and `sam2`: a detector says where the subject is, SAM2 follows it."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from pipelines.config import Config
 from pipelines.errors import Rejected
+from pipelines.pretrained import NEEDED, check_files
 from pipelines.tracking.detect import SubjectDetector
 from pipelines.tracking.sam2_hf import HFSegmenter
-from pipelines.tracking.sam2_package import PackageSegmenter
+from pipelines.tracking.sam2_package import PackageSegmenter, find_package
 from pipelines.tracking.segmenter import Segmenter
 
 
@@ -21,9 +24,26 @@ class SubjectTracker:
         WeightsError: the detector's weights cannot be found, or do not fit.
     """
 
+    on_gpu: ClassVar[bool] = True
+    needed: ClassVar[tuple[str, ...]]
+    """Files of the segmenter's weights."""
+
     def __init__(self, segmenter: Segmenter, config: Config) -> None:
         self.segmenter = segmenter
         self.detector = SubjectDetector(config.annotate.detector)
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Look whether the weights of both models are there.
+
+        Raises:
+            WeightsError: they are not.
+        """
+        for model, needed in (
+            (config.annotate.sam2, cls.needed),
+            (config.annotate.detector, NEEDED),
+        ):
+            check_files(model.weights, model.revision, needed)
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray:
         """Frames uint8 (f, H, W, 3) to a mask bool (f, H, W).
@@ -42,12 +62,21 @@ class SubjectTracker:
 
 
 class Sam2HF(SubjectTracker):
+    needed = NEEDED
+
     def __init__(self, config: Config) -> None:
         choice = config.annotate.sam2
         super().__init__(HFSegmenter.load(choice.weights, choice.revision), config)
 
 
 class Sam2(SubjectTracker):
+    needed = PackageSegmenter.FILES
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        find_package()
+        super().check(config)
+
     def __init__(self, config: Config) -> None:
         choice = config.annotate.sam2
         super().__init__(PackageSegmenter.load(choice.weights, choice.revision), config)

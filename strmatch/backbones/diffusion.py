@@ -12,6 +12,7 @@ from strmatch.backbones.factorised import temporal_attention
 from strmatch.ddim import to_epsilon
 from strmatch.loss import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
+from strmatch.tokens import tokens
 
 
 class VideoDiffusion:
@@ -110,14 +111,7 @@ class VideoDiffusion:
     @torch.no_grad()
     def embed(self, prompt: str) -> Tensor:
         """See `Backbone.embed`; the text encoder's last hidden state."""
-        tokens = self.tokenizer(
-            prompt,
-            padding="max_length",
-            max_length=self.tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        )
-        return self.text_encoder(tokens.input_ids.to(self.device))[0]
+        return self.text_encoder(tokens(self.tokenizer, [prompt], self.device))[0]
 
     def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
         """See `Backbone.epsilon`."""

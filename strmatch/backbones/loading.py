@@ -129,6 +129,12 @@ def weights_revision(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def cached(uri: str) -> Path:
+    """Where `fetch` puts a remote folder."""
+    cache = Path(os.environ.get("STRMATCH_CACHE", "~/.cache/strmatch")).expanduser()
+    return cache / hashlib.sha256(uri.encode()).hexdigest()[:16]
+
+
 def fetch(uri: str, check: Callable[[Path], None] | None = None) -> Path:
     """The local copy of a remote folder, fetched into `$STRMATCH_CACHE` by the first who asks.
 
@@ -141,8 +147,8 @@ def fetch(uri: str, check: Callable[[Path], None] | None = None) -> Path:
     import fsspec
     from filelock import FileLock
 
-    cache = Path(os.environ.get("STRMATCH_CACHE", "~/.cache/strmatch")).expanduser()
-    target = cache / hashlib.sha256(uri.encode()).hexdigest()[:16]
+    target = cached(uri)
+    cache = target.parent
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):  # the other editors of this machine wait
         if target.is_dir():

@@ -33,9 +33,12 @@ class Served:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def do_GET(self):
+                self.do_POST()
+
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                served.requests.append((self.path, dict(self.headers), json.loads(body)))
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+                served.requests.append((self.path, dict(self.headers), json.loads(body or b"{}")))
                 served.connections.add(self.client_address)
                 last = len(served.answers) == 1
                 answer = served.answers[0] if last else served.answers.pop(0)

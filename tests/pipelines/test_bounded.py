@@ -48,6 +48,7 @@ def videos(tmp_path):
         write_video(tmp_path / "in" / f"good{index}.mp4", (90, 100 + index, 90))
     write_video(tmp_path / "in" / "red.mp4", (250, 0, 0))
     write_video(tmp_path / "in" / "blue.mp4", (0, 0, 250))
+    write_video(tmp_path / "in" / "green.mp4", (0, 250, 0))
     (tmp_path / "in" / "rotten.mp4").write_bytes(b"\0" * 1000)
     return tmp_path
 
@@ -108,14 +109,18 @@ def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):
 
 
 def test_a_clip_that_kills_or_hangs_its_annotation_costs_itself_alone(videos):
-    names = [*(f"good{i}.mp4" for i in range(3)), "red.mp4", "blue.mp4", "good3.mp4"]
+    """Whether in a pool of workers, as the captioner here, or in tasks."""
+    bad = ["green.mp4", "red.mp4", "blue.mp4"]
+    names = [*(f"good{i}.mp4" for i in range(3)), *bad, "good3.mp4"]
     write_manifest(videos, [{"uri": name, "targets": ["a fox"]} for name in names])
     rows = run(
         videos,
         "editor=tests.pipelines.editors:Invert",
+        "annotate.captioner=tests.pipelines.captioners:Poisoned",
         "annotate.tracker=tests.pipelines.trackers:Poisoned",
     )
     assert reasons(rows) == {
+        "green.mp4": ("caption", "WorkerDied"),
         "red.mp4": ("track", "WorkerDied"),
         "blue.mp4": ("track", "Deadline"),
     }

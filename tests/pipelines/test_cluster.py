@@ -32,6 +32,6 @@ def test_editors_never_hold_every_cpu(monkeypatch, resources, settings, work, ex
 @pytest.mark.usefixtures("ray_cluster")
 def test_an_editor_that_fits_on_no_machine_is_refused():
     execution = load_config(assignments=["execution.gpus_per_editor=2"]).execution
-    reason = r"\(2 CPU, 1 GPU in all\) has the 2 GPU and 1 CPU of an editor"
+    reason = r"\(2 CPU, 1 GPU in all\) has the 2 GPU and 1 CPU of one editor"
     with pytest.raises(RunError, match=reason), cluster(execution):
         raise AssertionError("not reached")

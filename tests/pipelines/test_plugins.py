@@ -7,10 +7,12 @@ import pytest
 
 from pipelines import plugins
 from pipelines.config import load_config
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, RunError
+from pipelines.run import open_run
 from pipelines.stages.edit import STRMatchEditor
 from pipelines.tracking.motion import MotionTracker
 from tests.pipelines.editors import Invert
+from tests.pipelines.servers import Served, completion
 
 
 def test_built_in_and_by_module():
@@ -69,3 +71,67 @@ def test_captioners_and_prompters_are_imported_when_they_are_named():
         text=True,
     )
     assert done.stdout == "TransformersVLM OpenAI LLM False\n", done.stderr
+
+
+VLM = "annotate.captioner=transformers_vlm"
+SAM2 = "annotate.tracker=sam2_hf"
+DETECTOR = "annotate.detector.weights={model}"
+
+
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        ([VLM, "annotate.vlm.weights={empty}"], "captioner transformers_vlm: {empty} holds no con"),
+        ([VLM, "annotate.vlm.weights=file://{here}/none"], "cannot find weights at file://{here}/"),
+        ([VLM, "annotate.vlm.weights={here}/none"], "there is no folder {here}/none, and it is no"),
+        ([SAM2, DETECTOR, "annotate.sam2.weights={empty}"], "tracker sam2_hf: {empty} holds no"),
+        (
+            [SAM2, "annotate.sam2.weights={model}", "annotate.detector.weights=file://{empty}"],
+            "tracker sam2_hf: file://{empty} holds no config.json",
+        ),
+        (["execution.gpus_per_tracker=1"], "gpus_per_tracker 1: tracker contrast runs on no GPU"),
+    ],
+)
+def test_annotators_without_their_weights_are_refused_before_any_work(
+    assignments, message, tmp_path
+):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4").touch()
+    model, places = tmp_path / "model", {"here": tmp_path, "empty": tmp_path / "empty"}
+    for folder in (model, places["empty"]):
+        folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (model / name).touch()
+    places["model"] = model
+    config = load_config(assignments=[text.format(**places) for text in assignments])
+    with pytest.raises(RunError) as refused:
+        open_run(str(tmp_path / "out"), config, str(tmp_path / "in")).__enter__()
+    assert message.format(**places) in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_hub_does_not_have_is_refused(monkeypatch, tmp_path):
+    with Served((404, b"{}", {})) as hub:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url.removesuffix("/v1"))
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+        with pytest.raises(RunError, match="captioner transformers_vlm: cannot find Qwen/.* on"):
+            plugins.check_annotators(load_config(assignments=[VLM]), used=True)
+    plugins.check_annotators(load_config(assignments=[VLM]), used=False)
+
+
+def test_a_server_is_asked_before_any_work():
+    def check(server):
+        served = [f"execution.endpoint.base_url={server.url}", "annotate.endpoint.model=m"]
+        served += ["annotate.captioner=openai", "annotate.prompter=llm"]
+        served += ["execution.endpoint.total_timeout=1"]
+        plugins.check_annotators(load_config(assignments=served), used=True)
+
+    with Served(completion("Ready.")) as server:
+        check(server)
+        assert [request[2]["model"] for request in server.requests] == ["m", "m"]
+    with pytest.raises(RunError, match="captioner openai: http://.*Connect"):
+        check(server)
+    refusal = pytest.raises(RunError, match="captioner openai: .*HTTP 404: no model 'm'")
+    with Served((404, b"no model 'm'", {})) as server, refusal:
+        check(server)

@@ -8,7 +8,7 @@ from pipelines.shots import Shots, shot_starts, small_frames
 from pipelines.video import Video, open_video
 from strmatch.miniature.scenes import HARDER_KINDS, sample_scene
 from strmatch.miniature.world import render
-from tests.pipelines.videos import BIKES, coded_frames, real_clip, shot, write_video
+from tests.pipelines.videos import BIKES, MEGAMIND, coded_frames, real_clip, shot, write_video
 
 
 def cuts(*shots):
@@ -26,7 +26,14 @@ def fade(frames):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("bikes.mp4", BIKES), ("bigbuckbunny.mp4", []), ("carphone_pristine.mp4", [])],
+    [
+        ("bikes.mp4", BIKES),
+        ("bigbuckbunny.mp4", []),
+        ("carphone_pristine.mp4", []),
+        ("Megamind.avi", MEGAMIND),
+        ("tree.avi", []),
+        ("vtest.avi", []),
+    ],
 )
 def test_the_cuts_of_real_clips(name, expected):
     with open_video(real_clip(name)) as video:

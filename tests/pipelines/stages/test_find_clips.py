@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines import masks
-from pipelines.annotate import CommitClips, name_row, pending
+from pipelines.clips import CommitClips, name_row, pending_sources
 from pipelines.config import load_config
 from pipelines.errors import RowError
 from pipelines.publish import account
@@ -19,6 +19,7 @@ from pipelines.watch import Watch
 from tests.pipelines.videos import (
     BIKES,
     BLOCK,
+    MEGAMIND,
     coded_frames,
     read_codes,
     real_clip,
@@ -202,6 +203,14 @@ def test_no_clip_of_a_real_video_crosses_a_cut():
     assert [len(np.unique(span.frames)) for span in found] == [16] * 5
 
 
+def test_no_clip_of_opencvs_sample_crosses_a_cut():
+    with open_video(real_clip("Megamind.avi")) as video:
+        found = [*find_spans(video, None, clip_config("clip.num_frames=16"))]
+    shots = [set(np.searchsorted(MEGAMIND, span.frames, side="right")) for span in found]
+    # The black frame alone is too short, and the first shot after it is long enough for two.
+    assert shots == [{1}, {1}, {2}, {3}, {4}]
+
+
 def test_a_remote_video_gives_the_same_clips(tmp_path):
     path = write_video(tmp_path / "a.mp4", coded_shots(40, 15, 30), fps=25)
     fsspec.filesystem("memory").pipe("/shots/a.mp4", path.read_bytes())
@@ -293,10 +302,10 @@ def test_rejected_clips_go_through_annotation_and_into_the_dataset(tmp_path):
     path = write_video(tmp_path / "a.mp4", black_still_and_again(), fps=8)
     rows = [name_row(row) for row in clips_of(path, "clip.max_clips_per_video=null")]
     output = Storage(str(tmp_path / "out"))
-    (counts,) = CommitClips(output, CLIPS)(rows_table(rows, CLIPS)).to_pylist()
+    (counts,) = CommitClips(output, "clips", CLIPS, ["decode"])(rows_table(rows, CLIPS)).to_pylist()
     assert [counts[name] for name in ("clips", "ok", "rejected", "failed")] == [5, 3, 2, 0]
     assert counts["failures"] == []
-    assert len(pending(rows_table([source(path)], SOURCES), output)) == 0
+    assert len(pending_sources(rows_table([source(path)], SOURCES), output, "clips")) == 0
     items, _ = account(output)
     assert sorted(items["clip_row"].to_pylist()) == sorted({row["row_id"] for row in rows})
 

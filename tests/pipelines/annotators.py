@@ -1,0 +1,27 @@
+"""Annotators for tests of everything around them: real ones that leave a note of themselves."""
+
+import os
+from pathlib import Path
+
+import ray
+
+from pipelines.captions.transformers_vlm import TransformersVLM
+from pipelines.tracking.tracker import Sam2HF
+
+
+def leave_note(folder: str) -> None:
+    """A file for each process that has loaded a model, with the GPUs that it was given."""
+    gpus = ray.get_runtime_context().get_accelerator_ids()["GPU"]
+    (Path(folder) / f"loaded-by-{os.getpid()}").write_text(",".join(gpus))
+
+
+class Captioner(TransformersVLM):
+    def __init__(self, config):
+        super().__init__(config)
+        leave_note(config.annotate.vlm.weights)
+
+
+class Tracker(Sam2HF):
+    def __init__(self, config):
+        super().__init__(config)
+        leave_note(config.annotate.sam2.weights)

@@ -1,0 +1,68 @@
+"""Resident memory of one worker that captions and tracks clip after clip, with tiny models.
+
+`python -m tests.scale.memory --help`.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+
+from pipelines.captions.transformers_vlm import TransformersVLM
+from pipelines.config import load_config
+from pipelines.errors import Rejected
+from pipelines.tracking.tracker import Sam2HF
+from tests.pipelines.captions.models import qwen
+from tests.pipelines.tracking.components import save_owlv2, small_sam2
+
+FRAMES, HEIGHT, WIDTH = 4, 64, 96
+SETTINGS = ("annotate.detector.threshold=0", "annotate.detector.frames=1")
+
+
+def annotators(folder: Path) -> dict[str, Callable[[np.ndarray], object]]:
+    """Both, with random weights that are saved below the folder."""
+    qwen(folder / "vlm")
+    small_sam2().save_pretrained(folder / "sam2")
+    save_owlv2(folder / "detector")
+    weights = [f"annotate.{name}.weights={folder / name}" for name in ("vlm", "sam2", "detector")]
+    config = load_config(assignments=[*SETTINGS, *weights])
+    captioner, tracker = TransformersVLM(config), Sam2HF(config)
+    return {"transformers_vlm": captioner, "sam2_hf": lambda frames: tracker(frames, "a thing")}
+
+
+def growth(annotator: Callable[[np.ndarray], object], early: int, late: int) -> dict[str, float]:
+    """Megabytes after so many clips, and by which share the later figure is larger."""
+    generator, sizes = np.random.default_rng(0), {}
+    for clip in range(1, late + 1):
+        shape = (FRAMES, HEIGHT, WIDTH, 3)
+        with suppress(Rejected):  # random weights say nothing that is a caption
+            annotator(generator.integers(0, 256, shape, np.uint8))
+        if clip in (early, late):
+            sizes[clip] = psutil.Process().memory_info().rss / 1e6
+    return {
+        f"mb_after_{early}": round(sizes[early], 1),
+        f"mb_after_{late}": round(sizes[late], 1),
+        "growth": round(sizes[late] / sizes[early] - 1, 4),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--early", type=int, default=20)
+    parser.add_argument("--clips", type=int, default=200)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, annotator in annotators(Path(folder)).items():
+            found = growth(annotator, options.early, options.clips)
+            print(json.dumps({"annotator": name} | found), flush=True)
+
+
+if __name__ == "__main__":
+    main()
