@@ -16,7 +16,7 @@ from tests.pipelines.videos import coded_frames, write_audio, write_video
 
 COMMANDS = [
     *("run", "annotate", "plan", "edit", "publish", "demo", "config", "config show"),
-    *("generate", "evaluate", "study", "train-miniature", "failures", "retry"),
+    *("generate", "evaluate", "study", "bench", "train-miniature", "failures", "retry"),
 ]
 
 
