@@ -411,6 +411,28 @@ def study(
     job.study(name, clips, seed, split, weights, output)
 
 
+@app.command()
+@one_line_errors
+def bench(
+    models: Annotated[
+        str, typer.Option(help="miniature, lavie-narrow; lavie on a GPU. Commas between them.")
+    ] = "miniature,lavie-narrow",
+    steps: Annotated[int, typer.Option(min=1, help="Steps of every edit.")] = 2,
+    targets: Annotated[str, typer.Option(help="Numbers of targets of one clip.")] = "1,2,4,8",
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each form, in turn.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: one a core.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+) -> None:
+    """Measure what an edit costs beside Algorithm 1 as it is written: seconds and memory.
+
+    Example: strmatch bench --models miniature --steps 5 --repeats 3 --json bench.json
+    """
+    from jobs import bench as job
+
+    counts = [int(count) for count in targets.split(",")]
+    job.bench(models.split(","), steps, counts, repeats, threads, json)
+
+
 @app.command("train-miniature")
 @one_line_errors
 def train_miniature(

@@ -6,7 +6,6 @@ until the score, and the score sums a copy for every pair of neighbouring frames
 the inversion, which labels a step by the level it leaves.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,24 +77,16 @@ class AsWritten:
         return PlainInversion(latents, scores, source, schedule)
 
     @torch.no_grad()
-    def edit(
-        self,
-        inversion: PlainInversion,
-        target_prompt: str,
-        callback: Callable[[str], None] = lambda part: None,
-    ) -> Tensor:
-        """Part 2; z_0^tgt (1, c, f, h, w). `callback` is told each part of a step that is done."""
+    def edit(self, inversion: PlainInversion, target_prompt: str) -> Tensor:
+        """Part 2; z_0^tgt (1, c, f, h, w)."""
         both = torch.cat([self._unconditional(inversion), self.backbone.embed(target_prompt)])
         schedule, z = inversion.schedule, inversion.latents[-1]
         for level in range(schedule.num_steps, 0, -1):
             t = schedule.timesteps[level]
             _, gradient = self.score_and_gradient(z, t, both, inversion.scores[level - 1])
             z = z - self.settings.lam * gradient
-            callback("score pass")
-            z = ddim_step(
-                z, self.guided(z, t, both), schedule.alphas[level], schedule.alphas[level - 1]
-            )
-            callback("denoise")
+            noise = self.guided(z, t, both)
+            z = ddim_step(z, noise, schedule.alphas[level], schedule.alphas[level - 1])
         return z
 
     def score_and_gradient(

@@ -16,9 +16,8 @@ from tests.pipelines.videos import coded_frames, write_audio, write_video
 
 COMMANDS = [
     *("run", "annotate", "plan", "edit", "publish", "demo", "config", "config show"),
-    *("generate", "evaluate", "study", "train-miniature", "failures", "retry"),
-    *("weights", "weights fetch"),
-    *("submit", "job status", "job logs", "job stop"),
+    *("failures", "retry", "submit", "job status", "job logs", "job stop"),
+    *("generate", "evaluate", "study", "bench", "train-miniature", "weights", "weights fetch"),
 ]
 
 

@@ -1,0 +1,107 @@
+"""The job behind `strmatch bench`: Algorithm 1 as it is written against what the editor does."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from jobs.benchmark.forms import NAMES
+from jobs.benchmark.measure import PARTS, measure_memory, measure_seconds
+from jobs.benchmark.models import MODELS, Model
+from pipelines.errors import RunError
+
+console = Console()
+
+
+def bench(
+    models: Sequence[str],
+    steps: int,
+    targets: Sequence[int],
+    repeats: int,
+    threads: int | None,
+    json_file: Path | None,
+) -> dict[str, Any]:
+    """Measure every model, print a table of each, and write JSON_FILE after each."""
+    unknown = set(models) - set(MODELS)
+    if unknown:
+        raise RunError(f"no model {sorted(unknown)} to bench: there are {', '.join(MODELS)}")
+    if "lavie" in models and not torch.cuda.is_available():
+        raise RunError("the model lavie takes hours without a GPU: bench lavie-narrow instead")
+    torch.set_num_threads(threads or os.cpu_count() or 1)
+    results: dict[str, Any] = {"machine": _machine(), "steps": steps, "models": {}}
+    for name in models:
+        measured = measure(MODELS[name](), steps, targets, repeats)
+        results["models"][name] = measured
+        console.print(_table(name, measured), "")
+        if json_file:
+            json_file.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+    return results
+
+
+def measure(model: Model, steps: int, targets: Sequence[int], repeats: int) -> dict[str, Any]:
+    """All figures of one model."""
+    settings = replace(model.backbone.settings, num_inference_steps=steps)
+    # Counts of 2, 4 and 8 targets are those of one run; all compare with one target.
+    targets = sorted({1, *targets})
+    forms = dict.fromkeys(NAMES, settings)
+    seconds, latents = measure_seconds(model, forms, targets, repeats)
+    memory = {name: measure_memory(model, name, settings) for name in forms}
+    ours, plain = seconds["ours"], seconds["as_written"]
+    edit = ours["seconds"] - ours["inversion"]
+    return {
+        "seconds_ratio": ours["seconds"] / plain["seconds"],
+        "cpu_seconds_ratio": ours["cpu_seconds"] / plain["cpu_seconds"],
+        "memory_ratio": memory["ours"] / memory["as_written"],
+        "lean_seconds_ratio": seconds["lean"]["seconds"] / plain["seconds"],
+        "lean_memory_ratio": memory["lean"] / memory["as_written"],
+        "max_relative_difference": max(
+            float((latents[name] - latents["as_written"]).abs().max())
+            / float(latents["as_written"].abs().max())
+            for name in forms
+        ),
+        "targets_ratio": {
+            count: each / ours["seconds"] for count, each in ours["seconds_by_targets"].items()
+        },
+        "targets_bound": {
+            str(count): 1.1 * (ours["inversion"] + count * edit) / ours["seconds"]
+            for count in targets
+        },
+        "forms": {name: seconds[name] | {"peak_bytes": memory[name]} for name in forms},
+    }
+
+
+def _machine() -> dict[str, Any]:
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "gpu": gpu,
+        "cpu": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
+def _table(name: str, measured: dict[str, Any]) -> Table:
+    """A row a form: seconds of its parts and of the whole, and memory."""
+    columns = (*PARTS, "seconds", "of as written", "peak MB", "of as written")
+    table = Table(name, *columns, box=None, padding=(0, 2))
+    plain = measured["forms"]["as_written"]
+    for form, of in measured["forms"].items():
+        table.add_row(
+            form.replace("_", " "),
+            *(f"{of[part]:.2f}" for part in (*PARTS, "seconds")),
+            f"{of['seconds'] / plain['seconds']:.2f}",
+            f"{of['peak_bytes'] / 1e6:.0f}",
+            f"{of['peak_bytes'] / plain['peak_bytes']:.2f}",
+        )
+    table.caption = "; ".join(
+        [f"largest relative difference {measured['max_relative_difference']:.0e}"]
+        + [f"{k} targets × {ratio:.2f}" for k, ratio in measured["targets_ratio"].items()]
+    )
+    return table

@@ -1,0 +1,133 @@
+"""Seconds of an edit and its parts, forms in turn in one process; and its peak memory."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from jobs.benchmark.forms import make_form
+from jobs.benchmark.models import TARGETS, Model
+from strmatch.settings import EditSettings
+
+PARTS = ("inversion", "score pass", "denoise", "decode")
+TOTALS = ("seconds", "cpu_seconds")
+"""On a machine that others use, too, a CPU's own seconds tell more than the clock's."""
+
+
+class Seconds:
+    """How long calls took, by name; a GPU is waited for."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, float] = defaultdict(float)
+
+    def time(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
+        began = _now()
+        result = work(*arguments)
+        self.taken[name] += _now() - began
+        return result
+
+    @contextmanager
+    def watching(self, name: str, owner: Any, method: str) -> Iterator[None]:
+        """Time all calls of an object's method."""
+        original = getattr(owner, method)
+        setattr(owner, method, lambda *arguments: self.time(name, original, *arguments))
+        try:
+            yield
+        finally:
+            delattr(owner, method)
+
+
+def _now() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def measure_seconds(
+    model: Model, forms: Mapping[str, EditSettings], targets: Sequence[int], repeats: int
+) -> tuple[dict[str, dict[str, Any]], dict[str, Tensor]]:
+    """Run the forms in turn, `repeats` times.
+
+    Args:
+        forms: name, see `make_form`, and settings. Every form edits one target, "ours" as many as
+            `targets` asks for.
+
+    Returns:
+        By form the medians: the parts, `TOTALS` of one edit with its inversion, and
+        "seconds_by_targets"; and by form the latents of the first target.
+    """
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in forms}
+    latents = {}
+    for _ in range(repeats):
+        for name, settings in forms.items():
+            count = max(targets) if name == "ours" else 1
+            measured, latents[name] = _run(model, name, settings, count)
+            runs[name].append(measured)
+    return {name: _medians(of, targets) for name, of in runs.items()}, latents
+
+
+def _medians(runs: list[dict[str, Any]], targets: Sequence[int]) -> dict[str, Any]:
+    after = [run["after"] for run in runs]
+    counts = [count for count in targets if count <= len(after[0])]
+    return {name: median(run[name] for run in runs) for name in (*PARTS, *TOTALS)} | {
+        "seconds_by_targets": {str(k): median(each[k - 1] for each in after) for k in counts}
+    }
+
+
+def _run(
+    model: Model, name: str, settings: EditSettings, count: int
+) -> tuple[dict[str, Any], Tensor]:
+    """Invert, and edit `count` targets; parts and totals are those of the first."""
+    form, clock = make_form(name, model, settings), Seconds()
+    cpu = time.process_time()
+    inversion = clock.time("inversion", form.invert)
+    with (
+        clock.watching("denoise", *form.denoising),
+        clock.watching("decode", model.backbone, "decode"),
+    ):
+        first = clock.time("edit", form.edit, inversion, TARGETS[0])
+        cpu = time.process_time() - cpu
+        parts = dict(clock.taken)
+        after = [parts["inversion"] + parts["edit"]]
+        for target in TARGETS[1:count]:
+            clock.time("edit", form.edit, inversion, target)
+            after.append(clock.taken["inversion"] + clock.taken["edit"])
+    parts["score pass"] = parts.pop("edit") - parts["denoise"] - parts["decode"]
+    return parts | {"seconds": after[0], "cpu_seconds": cpu, "after": after}, first
+
+
+def measure_memory(model: Model, form_name: str, settings: EditSettings) -> int:
+    """Bytes of tensors that an edit of one step holds at most, on top of the loaded model.
+
+    Further steps add to it their latents, and Ω_src where it is kept.
+    """
+    form = make_form(form_name, model, replace(settings, num_inference_steps=1))
+
+    def edit() -> None:
+        form.edit(form.invert(), TARGETS[0])
+
+    if not torch.cuda.is_available():
+        return _peak_on_cpu(edit)
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    edit()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def _peak_on_cpu(work: Callable[[], None]) -> int:
+    # PyTorch keeps no such count for a CPU, but its profiler sees every allocation.
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as seen:
+        work()
+    changes = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
+    held = most = 0
+    for change in sorted(changes, key=lambda e: e.start_ns()):
+        held += change.nbytes()
+        most = max(most, held)
+    return most

@@ -1,0 +1,102 @@
+"""What the benchmark edits, and with which models. Speed does not depend on a weight's value."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from strmatch import EditSettings, load_backbone
+from strmatch.backbones.diffusion import VideoDiffusion
+from strmatch.backbones.lavie import LaVieUNet
+from strmatch.miniature.model import make_scheduler
+from strmatch.miniature.tokenizer import make_tokenizer
+from strmatch.presets import load_preset
+
+FRAMES = 16
+SOURCE = "a red circle moving right over bricks"
+TARGETS = tuple(
+    f"a {colour} {shape} moving right over bricks"
+    for shape in ("square", "star")
+    for colour in ("blue", "green", "yellow", "white")
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A backbone and a clip for it, uint8 (f, H, W, 3)."""
+
+    backbone: VideoDiffusion
+    frames: np.ndarray
+
+
+def make_miniature() -> Model:
+    """The embedded model, trained."""
+    preset = load_preset("miniature")
+    settings = replace(preset.edit, inversion_label="current")
+    return Model(load_backbone(settings=settings), _clip(preset.height, preset.width))
+
+
+def make_lavie_narrow() -> Model:
+    """LaVie with a tenth of its channels and random weights, at its own 320×512."""
+    return _random_lavie(widths=(32, 64, 128, 128), heads=(1, 2, 4, 4), text=64, image=8)
+
+
+def make_lavie() -> Model:
+    """LaVie at full size with random weights, for a GPU."""
+    return _random_lavie(widths=(320, 640, 1280, 1280), heads=8, text=768, image=128)
+
+
+MODELS: dict[str, Callable[[], Model]] = {
+    "miniature": make_miniature,
+    "lavie-narrow": make_lavie_narrow,
+    "lavie": make_lavie,
+}
+
+
+def _random_lavie(
+    widths: tuple[int, ...], heads: int | Sequence[int], text: int, image: int
+) -> Model:
+    torch.manual_seed(0)
+    on_gpu = torch.cuda.is_available()
+    tokenizer = make_tokenizer()
+    unet = LaVieUNet(block_out_channels=widths, attention_head_dim=heads, cross_attention_dim=text)
+    for parameter in unet.parameters():
+        if parameter.count_nonzero() == 0:  # the temporal attention would be dead
+            nn.init.normal_(parameter, std=0.02)
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(image, 2 * image, 4 * image, 4 * image),
+        layers_per_block=2,
+        norm_num_groups=min(image, 32),
+    )
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=text,
+            intermediate_size=4 * text,
+            num_hidden_layers=12,
+            num_attention_heads=text // 32,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+    )
+    # Labelled as Algorithm 1 prints it, so that the plain form, too, keeps the inversion's scores.
+    settings = EditSettings(inversion_label="current")
+    device, dtype = ("cuda", torch.float16) if on_gpu else ("cpu", torch.float32)
+    unet, vae, text_encoder = (m.to(device, dtype) for m in (unet, vae, text_encoder))
+    backbone = VideoDiffusion(
+        unet, vae, text_encoder, tokenizer, make_scheduler("epsilon"), settings
+    )
+    return Model(backbone, _clip(320, 512))
+
+
+def _clip(height: int, width: int) -> np.ndarray:
+    """A ramp of colours that moves to the right."""
+    x = np.arange(width)[None, None, :] + 2 * np.arange(FRAMES)[:, None, None]
+    y = np.arange(height)[None, :, None]
+    waves = [np.sin(k * x * 6.3 / width + y * 6.3 / height) for k in (1, 2, 3)]
+    return (127.5 + 100 * np.stack(waves, axis=-1)).astype(np.uint8)
