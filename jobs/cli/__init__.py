@@ -1,0 +1,32 @@
+"""The command `strmatch`."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from jobs import logs
+from jobs.cli import model, runs, submission
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for commands in (runs, submission, model):
+    app.add_typer(commands.app)
+
+
+@app.callback()
+def main(
+    log_format: Annotated[
+        logs.LogFormat, typer.Option(help="For a person, or one JSON line an event.")
+    ] = "text",
+) -> None:
+    """Edit videos at dataset scale with STR-Match.
+
+    Example: strmatch run --input videos/ --output runs/first
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of loading small local files
+    logs.start(log_format)

@@ -1,0 +1,5 @@
+"""`python -m jobs.cli`: the command `strmatch`, for where it is not on the path."""
+
+from jobs.cli import app
+
+app(prog_name="strmatch")

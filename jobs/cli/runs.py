@@ -1,0 +1,193 @@
+"""Commands that run the pipeline, and look at what it made."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.cli.options import (
+    Assign,
+    ConfigFile,
+    Input,
+    Limit,
+    Output,
+    Preset,
+    Replan,
+    RunFolder,
+    Types,
+    one_line_errors,
+)
+from pipelines.config import load_config, to_yaml
+
+app = typer.Typer()
+config_app = typer.Typer(
+    help="Look at configurations.\n\nExample: strmatch config show --preset lavie",
+    no_args_is_help=True,
+)
+app.add_typer(config_app, name="config")
+
+
+@app.command()
+@one_line_errors
+def run(
+    input: Input,
+    output: Output,
+    preset: Preset = "miniature",
+    config: ConfigFile = None,
+    set: Assign = None,
+    limit: Limit = None,
+    replan: Replan = False,
+    fork: Annotated[
+        str | None,
+        typer.Option(
+            help="Run in this folder instead, with other settings; what they leave valid of OUTPUT "
+            "is copied."
+        ),
+    ] = None,
+    max_failed_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Stop a phase in which a larger share of rows fails."),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Write nothing: print counts and an estimate of hours and bytes."
+        ),
+    ] = False,
+    gpu_hour: Annotated[
+        float | None, typer.Option(min=0, help="Price of a GPU hour in dollars, for --dry-run.")
+    ] = None,
+) -> None:
+    """Annotate, plan, edit and publish: videos in, an edited dataset out.
+
+    The same command goes on where an earlier one stopped. With --dry-run a few sources are edited
+    and thrown away to measure the speed, unless OUTPUT holds a run that tells it.
+
+    Example: strmatch run --input videos/ --output runs/first --set edit.lam=0.02
+    """
+    from jobs import commands
+
+    assignments = list(set or [])
+    if max_failed_share is not None:
+        assignments.append(f"execution.max_failed_share={max_failed_share}")
+    settings = load_config(preset, config, assignments)
+    if dry_run:
+        from jobs.estimate import estimate
+
+        estimate(input, output, settings, limit, gpu_hour)
+    elif fork:
+        commands.fork(input, output, fork, settings, limit, replan)
+    else:
+        commands.run(input, output, settings, limit, replan)
+
+
+@app.command()
+@one_line_errors
+def annotate(
+    input: Input,
+    output: Output,
+    preset: Preset = "miniature",
+    config: ConfigFile = None,
+    set: Assign = None,
+    limit: Limit = None,
+) -> None:
+    """Only find clips, masks, captions and targets: OUTPUT/clips.
+
+    Example: strmatch annotate --input videos/manifest.csv --output runs/first --limit 10
+    """
+    from jobs import commands
+
+    commands.annotate(input, output, load_config(preset, config, set or []), limit)
+
+
+@app.command()
+@one_line_errors
+def plan(output: Output, set: Assign = None, replan: Replan = False) -> None:
+    """Only plan the edits of annotated clips: OUTPUT/plan. Settings are those of the run.
+
+    OUTPUT/plan/plan.parquet may be changed by hand before `strmatch edit`: delete rows, or write
+    other prompts.
+
+    Example: strmatch plan --output runs/first
+    """
+    from jobs import commands
+
+    commands.phase("plan", output, set or [], anew=replan)
+
+
+@app.command()
+@one_line_errors
+def edit(output: Output, set: Assign = None) -> None:
+    """Only make the planned edits: OUTPUT/edits. Settings are those of the run.
+
+    Example: strmatch edit --output runs/first --set execution.editors=2
+    """
+    from jobs import commands
+
+    commands.phase("edit", output, set or [])
+
+
+@app.command()
+@one_line_errors
+def publish(output: Output, set: Assign = None) -> None:
+    """Only write the dataset and the report: OUTPUT/dataset, OUTPUT/report.
+
+    Example: strmatch publish --output runs/first
+    """
+    from jobs import commands
+
+    commands.phase("publish", output, set or [])
+
+
+@app.command()
+@one_line_errors
+def failures(
+    output: RunFolder,
+    type: Types = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Write a manifest of what failed: .jsonl, .csv or .parquet."),
+    ] = None,
+    set: Assign = None,
+) -> None:
+    """Print what failed in a run, by stage and reason.
+
+    Example: strmatch failures runs/first --type Deadline --manifest slow.jsonl
+    """
+    from jobs import failures as job
+
+    job.show(output, type or [], manifest, set or [])
+
+
+@app.command()
+@one_line_errors
+def retry(output: RunFolder, type: Types = None, set: Assign = None) -> None:
+    """Do again what failed in a run, and publish. Settings are those of the run.
+
+    Example: strmatch retry runs/first --type WorkerDied --set execution.attempts=5
+    """
+    from jobs import failures as job
+
+    job.retry(output, type or [], set or [])
+
+
+@app.command()
+@one_line_errors
+def demo(output: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("demo")) -> None:
+    """Render a few clips, take one real one, edit them all, and show a page of before and after.
+
+    Example: strmatch demo --output demo
+    """
+    from jobs import demo as job
+
+    job.demo(output)
+
+
+@config_app.command("show")
+@one_line_errors
+def show(preset: Preset = "miniature", config: ConfigFile = None, set: Assign = None) -> None:
+    """Print the resolved configuration, every field explained; usable as a --config file.
+
+    Example: strmatch config show --preset lavie --set edit.lam=0.005 > lavie.yaml
+    """
+    typer.echo(to_yaml(load_config(preset, config, set or [])), nl=False)
