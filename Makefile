@@ -31,8 +31,9 @@ $(READY): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/strmatch demo --output demo
 
+# Two files of tests at a time: each has one torch thread, and a Ray cluster of two CPUs if any.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Real clusters, and the Dockerfile's steps.
 test-infra: install
