@@ -129,7 +129,7 @@ def tasks(watch: Watch) -> dict[str, Any]:
 
 
 def find_clips(
-    sources: pa.Table, steps: Sequence[str], commit: "CommitClips", config: Config
+    sources: pa.Table, steps: Sequence[str], commit: CommitClips, config: Config
 ) -> Work:
     """The first job: the clips of sources, and what is said about them without a GPU."""
 
@@ -165,7 +165,7 @@ def find_clips(
     )
 
 
-def go_on(before: str, steps: Sequence[str], commit: "CommitClips", config: Config) -> Work:
+def go_on(before: str, steps: Sequence[str], commit: CommitClips, config: Config) -> Work:
     """A later job: what its steps say about the clips that lie in the folder of the one before."""
     worker = pool(steps[0], config)
     workers = share(config.execution, MOST_ROWS, worker).workers if worker else cpus()
@@ -221,7 +221,7 @@ class AnnotateBlock:
     def __init__(
         self,
         stages: Sequence[Stage],
-        commit: "CommitClips",
+        commit: CommitClips,
         model: InWorker | None = None,
         threads: int = 1,
     ) -> None:

@@ -84,7 +84,7 @@ def _check_resources(execution: Execution) -> None:
 
 
 def _check_worker(worker: Worker, execution: Execution, until: float) -> None:
-    need = {"CPU": 1.0, "GPU": gpus_per(worker, execution) or 0.0}
+    need = {"CPU": 1.0, "GPU": getattr(execution, f"gpus_per_{worker}") or 0.0}
     while not any(_fits(need, node["Resources"]) for node in ray.nodes() if node["Alive"]):
         if time.monotonic() >= until:
             there = ", ".join(f"{ray.cluster_resources().get(name, 0):g} {name}" for name in need)
@@ -118,14 +118,6 @@ def _version() -> str:
     return PACKAGE_VERSION
 
 
-def gpus_per(worker: Worker, execution: Execution) -> float | None:
-    return {
-        "editor": execution.gpus_per_editor,
-        "captioner": execution.gpus_per_captioner,
-        "tracker": execution.gpus_per_tracker,
-    }[worker]
-
-
 @dataclass(frozen=True)
 class Share:
     """What the workers of a pool get of the cluster."""
@@ -143,7 +135,7 @@ def share(execution: Execution, work: int, worker: Worker = "editor") -> Share:
     every CPU leaves none to feed it, and waits for ever.
     """
     there, gpus = cpus(), ray.cluster_resources().get("GPU", 0.0)
-    each = gpus_per(worker, execution)
+    each: float | None = getattr(execution, f"gpus_per_{worker}")
     if each is None:
         each = 1.0 if gpus else 0.0
     asked = execution.editors if worker == "editor" else None
