@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 
 import torch
 from fsspec.implementations.local import LocalFileSystem
-from safetensors import SafetensorError
 from tqdm import tqdm
 
 from pipelines.errors import RunError
@@ -99,8 +98,8 @@ def fetch(model: str, to: str, checkpoint: str | None, base: str | None) -> None
         if begun is None:
             target.remove(MANIFEST)
         raise RunError(str(error)) from error
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{model} could not be written to {to}: {error}") from error
+    except Exception as error:
+        raise RunError(f"{model} could not be fetched to {to}: {error}") from error
     print(f"  {to}: {model}, revision {revision}")
 
 
@@ -114,7 +113,9 @@ def _find_begun(target: Storage, model: str) -> dict[str, Any] | None:
         found = json.loads(target.read(MANIFEST))
         if found["model"] != model:
             raise RunError(f"{target} holds {found['model']}: name a folder of its own")
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except RunError:
+        raise
+    except Exception as error:
         raise RunError(f"{target} cannot be read: {error}") from error
     return found
 
@@ -175,10 +176,12 @@ def _bring(source: str, patterns: tuple[str, ...], scratch: Path) -> tuple[Path,
         WeightsError: it is out of reach.
     """
     if "://" in source:
+        name = source.split("?")[0]  # what follows may be a signature
+        print(f"  fetching {name}", flush=True)
         try:
-            return _download(source, patterns, scratch), source.split("?")[0]
-        except Exception as error:  # object stores have exceptions of their own
-            raise WeightsError(f"cannot fetch {source}: {error}") from error
+            return _download(source, patterns, scratch), name
+        except Exception as error:
+            raise WeightsError(f"cannot fetch {name}: {error}") from error
     if Path(source).exists():
         return Path(source), source
     name, _, commit = source.partition("@")
@@ -188,6 +191,7 @@ def _bring(source: str, patterns: tuple[str, ...], scratch: Path) -> tuple[Path,
         )
     from huggingface_hub import snapshot_download
 
+    print(f"  fetching {source} from the hub", flush=True)
     try:
         folder = snapshot_download(
             name, revision=commit, allow_patterns=list(patterns), tqdm_class=_Bar
@@ -201,7 +205,6 @@ class _Bar(tqdm):
     """Shows the hub's downloads, which the command line switches off elsewhere, on a terminal."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.pop("name", None)
         super().__init__(*args, **kwargs | {"disable": None})
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from strmatch.backbones.loading import WeightsError
 
 ZIP = b"PK\x03\x04"
-NOT_ALLOWED = re.compile(r"(?:GLOBAL|function|class) (\S+)")
+NOT_ALLOWED = re.compile(r"GLOBAL (\S+)")
 
 
 def read_tensors(path: Path, entry: str | None = None) -> dict[str, Tensor]:
@@ -29,8 +29,8 @@ def read_tensors(path: Path, entry: str | None = None) -> dict[str, Tensor]:
         content = _read(path)
     except pickle.UnpicklingError as error:
         found = NOT_ALLOWED.search(str(error))
-        what = f"would call {found[1]}" if found else "holds more than tensors"
-        raise WeightsError(f"{path} is refused: to read it {what}") from error
+        what = f"to read it would call {found[1]}" if found else "it is no pickle of tensors"
+        raise WeightsError(f"{path} is refused: {what}") from error
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"cannot read {path}, is it whole? {reason}") from error
@@ -64,7 +64,7 @@ def check_fit(tensors: Mapping[str, Tensor], model: torch.nn.Module, path: Path)
         path: where the tensors are from.
 
     Raises:
-        WeightsError: names the first key that is missing, unexpected or of another shape.
+        WeightsError: names the first keys that are missing, unexpected or of another shape.
     """
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}

@@ -115,12 +115,12 @@ class FactorisedUNet(nn.Module):
             temporal: Sequence[Any] = getattr(stage, self._temporal, ())
             if not (spatial and temporal):
                 continue
-            blocks = [transformer.transformer_blocks for transformer in temporal]
-            if [len(one.transformer_blocks) for one in spatial] != [len(one) for one in blocks]:
-                raise ValueError(f"{name}: its spatial and temporal blocks do not pair")
-            for i, transformer in enumerate(spatial):
-                for k, one in enumerate(transformer.transformer_blocks):
-                    pair = FactorisedBlock(one.attn1, blocks[i][k].attn1, blocks[i][k].attn2)
+            for i, (over_space, over_time) in enumerate(zip(spatial, temporal, strict=True)):
+                blocks = over_space.transformer_blocks, over_time.transformer_blocks
+                if len(blocks[0]) != len(blocks[1]):
+                    raise ValueError(f"{name}: its spatial and temporal blocks do not pair")
+                for k, (one, other) in enumerate(zip(*blocks, strict=True)):
+                    pair = FactorisedBlock(one.attn1, other.attn1, other.attn2)
                     yield f"{name}.attentions.{i}.transformer_blocks.{k}", pair
 
 
@@ -162,6 +162,6 @@ def temporal_attention(block: Any, which: str) -> Any:
         raise ValueError(
             f"temporal_attention: the UNet has one a block, of which {which!r} cannot be taken"
         )
-    return (
-        block.attn_temp2 if which == "second" else MeanAttention(block.attn_temp, block.attn_temp2)
-    )
+    if which == "second":
+        return block.attn_temp2
+    return MeanAttention(block.attn_temp, block.attn_temp2)

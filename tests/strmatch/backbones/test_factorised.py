@@ -142,6 +142,11 @@ def test_a_middle_block_without_motion_is_not_scored():
     assert [len(unet.attention_blocks(level)) for level in (0, 1, 2)] == [3, 3, 0]
 
 
+def test_blocks_that_do_not_pair_are_refused():
+    with pytest.raises(ValueError, match="down_blocks.0: its spatial and temporal blocks do not"):
+        FactorisedUNet(tiny_motion(transformer_layers_per_block=2))
+
+
 def test_other_classes_are_refused():
     with pytest.raises(ValueError, match="UNetMotionModel.*, got LaVieUNet"):
         FactorisedUNet(tiny_lavie())
