@@ -23,7 +23,7 @@ class Matcher:
             settings.objective,
             settings.radius,
             settings.heads,
-            settings.scored_levels,
+            None if self.levels is None else tuple(self.levels),
         )
         """Matchers of one kind look at the same features."""
 
