@@ -48,7 +48,7 @@ def bench(
 def measure(model: Model, steps: int, targets: Sequence[int], repeats: int) -> dict[str, Any]:
     """All figures of one model."""
     settings = replace(model.backbone.settings, num_inference_steps=steps)
-    # Counts of 2, 4 and 8 targets are those of one run; all compare with one target.
+    # All numbers of targets compare with one.
     targets = sorted({1, *targets})
     forms = dict.fromkeys(NAMES, settings)
     seconds, latents = measure_seconds(model, forms, targets, repeats)

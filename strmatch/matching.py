@@ -16,8 +16,11 @@ class Matcher:
     def __init__(self, backbone: Backbone, settings: EditSettings, lean: bool = False) -> None:
         self.backbone = backbone
         self.lean = lean
+        levels = settings.scored_levels
         self.choice = MapChoice(
-            settings.scored_levels, settings.temporal_attention, settings.heads == "mean"
+            None if levels is None else tuple(levels),
+            settings.temporal_attention,
+            settings.heads == "mean",
         )
         self.objective = make_objective(settings)
         self.kind: Hashable = (self.choice, settings.objective, settings.radius)

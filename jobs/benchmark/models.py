@@ -61,7 +61,6 @@ def _random_lavie(
     widths: tuple[int, ...], heads: int | Sequence[int], text: int, image: int
 ) -> Model:
     torch.manual_seed(0)
-    on_gpu = torch.cuda.is_available()
     tokenizer = make_tokenizer()
     unet = LaVieUNet(block_out_channels=widths, attention_head_dim=heads, cross_attention_dim=text)
     for parameter in unet.parameters():
@@ -81,13 +80,14 @@ def _random_lavie(
             intermediate_size=4 * text,
             num_hidden_layers=12,
             num_attention_heads=text // 32,
+            bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
     )
     # Labelled as Algorithm 1 prints it, so that the plain form, too, keeps the inversion's scores.
     settings = EditSettings(inversion_label="current")
-    device, dtype = ("cuda", torch.float16) if on_gpu else ("cpu", torch.float32)
-    unet, vae, text_encoder = (m.to(device, dtype) for m in (unet, vae, text_encoder))
+    if torch.cuda.is_available():
+        unet, vae, text_encoder = (m.cuda().half() for m in (unet, vae, text_encoder))
     backbone = VideoDiffusion(
         unet, vae, text_encoder, tokenizer, make_scheduler("epsilon"), settings
     )

@@ -235,7 +235,7 @@ def test_no_more_scores_are_kept_than_there_is_room_for(editor, frames):
 def test_edits_that_look_at_other_features_do_not_take_those_at_hand(editor, frames):
     settings = {"inversion_label": "current", "lam": 1.0}
     inversion = editor.invert(frames, SOURCE, **settings)
-    for choice in ({"radius": 2}, {"heads": "paired"}, {"scored_levels": (1,)}):
+    for choice in ({"radius": 2}, {"heads": "paired"}, {"scored_levels": [1]}):
         fresh = editor.invert(frames, SOURCE, **settings | choice)
         expected = editor.edit(fresh, TARGET, lam=1.0, **choice)
         actual = editor.edit(inversion, TARGET, lam=1.0, **choice)
