@@ -21,7 +21,7 @@ SETTINGS = ["clip.num_frames=4", "editor=tests.pipelines.editors:Slow"]
 
 @pytest.fixture(scope="module")
 def cluster():
-    with local_cluster(RAY, cpus=2) as cluster:
+    with local_cluster(RAY) as cluster:
         yield cluster
 
 
