@@ -29,10 +29,8 @@ class LocalCluster:
 
 
 @contextmanager
-def local_cluster(
-    ray: Path = Path(sys.executable).parent / "ray", cpus: int = 3
-) -> Iterator[LocalCluster]:
-    """`ray start --head` with two logical GPUs, ports and a folder of its own, behind a token.
+def local_cluster(ray: Path = Path(sys.executable).parent / "ray") -> Iterator[LocalCluster]:
+    """`ray start --head`, three CPUs and two logical GPUs, behind a token, in a folder of its own.
 
     Args:
         ray: the command; what lies beside it is on the cluster's path.
@@ -48,7 +46,7 @@ def local_cluster(
     }
     port = _free_port()
     command = [str(ray), "start", "--head", "--block", "--disable-usage-stats"]
-    command += [f"--num-cpus={cpus}", "--num-gpus=2", f"--object-store-memory={200 * 2**20}"]
+    command += ["--num-cpus=3", "--num-gpus=2", f"--object-store-memory={200 * 2**20}"]
     command += [f"--port={_free_port()}", f"--dashboard-port={port}"]
     command += [f"--ray-client-server-port={_free_port()}", "--dashboard-host=127.0.0.1"]
     command += [f"--dashboard-agent-listen-port={_free_port()}"]
@@ -65,8 +63,9 @@ def local_cluster(
             _wait_for(address, token, head, Path(log.name))
             yield LocalCluster(address, token, environment | {"RAY_API_SERVER_ADDRESS": address})
         finally:
-            _kill(psutil.Process(head.pid))
-            head.wait()
+            if head.poll() is None:
+                _kill(psutil.Process(head.pid))
+                head.wait()
 
 
 def _kill(head: psutil.Process) -> None:

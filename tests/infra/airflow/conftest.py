@@ -44,3 +44,13 @@ def dag_test(airflow):
         return run, {task.task_id: str(task.state) for task in run.get_task_instances()}
 
     return test
+
+
+@pytest.fixture
+def nightly(airflow):
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag()
+    assert bag.import_errors == {}
+    assert list(bag.dags) == ["strmatch_nightly"]
+    return bag.dags["strmatch_nightly"]

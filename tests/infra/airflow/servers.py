@@ -52,6 +52,8 @@ class RayJobsServer:
         self.submitted: list[dict[str, Any]] = []
         self.broken = 0
         """Requests to be answered with a server error."""
+        self.then: Callable[[dict[str, Any]], None] = lambda job: None
+        """What happens to a job after each look at it."""
 
     def __call__(self, method: str, path: str, body: Any) -> Answer:
         if self.broken:
@@ -76,7 +78,11 @@ class RayJobsServer:
         if rest == ["stop"]:
             found["status"] = "STOPPED"
             return 200, {"stopped": True}
-        return 200, {"logs": found["log"]} if rest == ["logs"] else found
+        if rest == ["logs"]:
+            return 200, {"logs": found["log"]}
+        seen = dict(found)
+        self.then(found)
+        return 200, seen
 
 
 class RayJobObjects:

@@ -1,0 +1,62 @@
+"""The nightly DAG on a real Airflow, before a local server with the Ray Jobs API."""
+
+import json
+
+import pytest
+
+pytest.importorskip("airflow", reason="make test-airflow has Airflow")
+from strmatch_airflow import operators
+from tests.infra.airflow.servers import RayJobsServer, serve
+
+DAY = "2026-01-01"
+pytestmark = pytest.mark.infra
+
+
+@pytest.fixture
+def ray(tmp_path, monkeypatch):
+    """A cluster, and a day whose input is there."""
+    (tmp_path / "in" / DAY).mkdir(parents=True)
+    (tmp_path / "in" / DAY / "_READY").touch()
+    (tmp_path / "out" / DAY).mkdir(parents=True)
+    monkeypatch.setenv("AIRFLOW_VAR_STRMATCH_INPUT", str(tmp_path / "in"))
+    monkeypatch.setenv("AIRFLOW_VAR_STRMATCH_OUTPUT", str(tmp_path / "out"))
+    ray = RayJobsServer()
+    with serve(ray, token="hush") as address:
+        connection = {"conn_type": "http", "host": address, "password": "hush"}
+        monkeypatch.setenv("AIRFLOW_CONN_RAY_DEFAULT", json.dumps(connection))
+        yield ray
+
+
+def test_a_failed_job_fails_the_task_with_its_last_lines(nightly, ray, dag_test, capsys):
+    ray.then = lambda job: job.update(status="FAILED", log="strmatch: no videos found there\n")
+    _, states = dag_test(nightly, DAY)
+    assert states["edit"] == "failed" and states["publish"] == "upstream_failed"
+    said = capsys.readouterr()
+    assert "strmatch: no videos found there" in said.out + said.err
+
+
+def test_a_retry_attaches_to_the_running_job(nightly, ray, dag_test, tmp_path, monkeypatch):
+    """The first try loses sight of its job, as when its worker dies; the second finds it."""
+    tries, looks = [], []
+    ensure, look = operators.ensure, operators.Watch.look
+
+    def submit(api, job, *arguments):
+        tries.append(ensure(api, job, *arguments))
+        return tries[-1]
+
+    def lose_sight(watch):
+        looks.append(watch.job)
+        if len(looks) == 1:
+            raise operators.JobFailed("lost")
+        output = tmp_path / "out" / DAY
+        counts = {"rows": 2, "ok": 1, "rejected": 0, "failed": 1}
+        (output / "run.json").write_text(json.dumps({"counts": counts}))
+        (output / "_SUCCESS").touch()
+        ray.jobs[watch.job]["status"] = "SUCCEEDED"
+        return look(watch)
+
+    monkeypatch.setattr(operators, "ensure", submit)
+    monkeypatch.setattr(operators.Watch, "look", lose_sight)
+    _, states = dag_test(nightly, DAY, retries=1)
+    assert states == {"wait_for_input": "success", "edit": "success", "publish": "success"}
+    assert tries == ["submitted", "attached"] and len(ray.submitted) == 1
