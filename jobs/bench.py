@@ -89,7 +89,7 @@ def _machine() -> dict[str, Any]:
 
 def _table(name: str, measured: dict[str, Any]) -> Table:
     """A row a form: seconds of its parts and of the whole, and memory."""
-    columns = (*PARTS, "seconds", "of as written", "peak MB", "of as written")
+    columns = (*PARTS, "seconds", "×", "peak MB", "×")
     table = Table(name, *columns, box=None, padding=(0, 2))
     plain = measured["forms"]["as_written"]
     for form, of in measured["forms"].items():
