@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-RECIPES = ("cpu", "shipped")
+RECIPES = ("cpu",)
 CLIP_FRAMES = 16
 
 Share = Annotated[float, Field(ge=0, le=1)]
