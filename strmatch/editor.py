@@ -107,7 +107,7 @@ class STRMatch:
             mask: bool (f, H, W), True where editing is wanted; None: everywhere.
             callback: called after each step with a dict of step (from 0), timestep, loss and
                 grad_norm (at the latents before the SGD step) and latents (after blending).
-                Without a callback, λ = 0 computes neither loss nor gradient.
+                Without a callback, steps that only denoise compute neither loss nor gradient.
             **overrides: fields of `EditSettings`.
 
         Raises:
@@ -136,12 +136,13 @@ class STRMatch:
         z = z_source[-1]
         for step, level in enumerate(range(inversion.schedule.num_steps, 0, -1)):
             t = timesteps[level]
+            lam = settings.lam if level > settings.unmatched_steps else 0.0
             loss = grad_norm = float("nan")
-            if settings.lam > 0 or callback:
+            if lam > 0 or callback:
                 source_features = self._source_features(matcher, inversion, level, source)
                 value, gradient = matcher.loss_and_gradient(z, t, scored, source_features)
                 loss, grad_norm = value.item(), gradient.norm().item()
-                z = z - settings.lam * gradient
+                z = z - lam * gradient
             epsilon = guided_epsilon(
                 self.backbone, z, t, unconditional, target, settings.guidance_scale
             )
@@ -165,12 +166,12 @@ class STRMatch:
         schedule = Schedule.from_scheduler(self.backbone.scheduler, settings.num_inference_steps)
         matcher = Matcher(self.backbone, settings)
         features: dict[Hashable, list[Tensor]] = {}
+        last_unmatched = schedule.timesteps[settings.unmatched_steps]
 
         def epsilon(z: Tensor, t: int) -> Tensor:
-            # Labelled by the level that it leaves, a step passes the UNet as Ω^src asks. Ω^src of
-            # the clean level, the first label, is never asked for.
-            free = settings.inversion_label == "current" and t != schedule.timesteps[0]
-            if not (free and settings.lam > 0 and self._has_room(features)):
+            # Labelled by the level that it leaves, a step passes the UNet as Ω^src asks.
+            free = settings.inversion_label == "current" and t > last_unmatched
+            if not (free and self._has_room(features)):
                 return self.backbone.epsilon(z, t, embedding)
             noise, features[t, matcher.kind] = matcher.epsilon_and_features(z, t, embedding)
             return noise

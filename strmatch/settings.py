@@ -23,6 +23,10 @@ class EditSettings:
     lam: float = 0.01
     """λ of Eq. 5, the step along the gradient. 0: no matching at all, plain DDIM inversion."""
 
+    matched_share: float = 1.0
+    """Share of the steps, from the noisiest on, that descend Eq. 5; the others only denoise. Less
+    than 1 is no longer Algorithm 1, but takes less time: what lies where is decided early."""
+
     objective: Literal["str", "concatenated_maps"] = "str"
     """What is matched: the STR score by cosine, or the ablation's concatenated maps by L2."""
 
@@ -63,11 +67,19 @@ class EditSettings:
     mask_dilation: int = 3
     """Side in latent pixels of the square that dilates the mask of Eq. 6, odd; 1: none."""
 
+    @property
+    def unmatched_steps(self) -> int:
+        """How many steps, the last ones, only denoise: all of them where λ is 0."""
+        share = self.matched_share if self.lam > 0 else 0.0
+        return self.num_inference_steps - round(share * self.num_inference_steps)
+
     def __post_init__(self) -> None:
         if self.num_inference_steps < 1:
             raise ValueError(f"num_inference_steps must be ≥ 1, got {self.num_inference_steps}")
         if self.lam < 0:
             raise ValueError(f"lam must be ≥ 0, got {self.lam}")
+        if not 0 <= self.matched_share <= 1:
+            raise ValueError(f"matched_share must be from 0 to 1, got {self.matched_share}")
         if self.radius < 1:
             raise ValueError(f"radius must be ≥ 1, got {self.radius}")
         if self.noised_until < 0:

@@ -31,6 +31,20 @@ FACTORS: dict[str, dict[str, Any]] = {
     "4×4 only": {"scored_levels": (2,)},
     "concatenated maps": {"objective": "concatenated_maps"},
 }
+CHEAPER: dict[str, dict[str, Any]] = {
+    "preset": {},
+    "half matched": {"matched_share": 0.5},
+    "a quarter matched": {"matched_share": 0.25},
+    "14 steps": {"num_inference_steps": 14},
+    "10 steps": {"num_inference_steps": 10},
+    "14 steps, half matched": {"num_inference_steps": 14, "matched_share": 0.5},
+    "12 steps, half matched": {"num_inference_steps": 12, "matched_share": 0.5},
+    "12 steps, half matched, λ 0.6": {
+        "num_inference_steps": 12,
+        "matched_share": 0.5,
+        "lam": 0.6,
+    },
+}
 PAPER_LAMBDAS = (0.0, 0.005, 0.01, 0.015, 0.05)
 PAPER_LAMBDA = 0.01
 """The paper's own choice among them."""
@@ -68,11 +82,18 @@ def study_multiples(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
         yield f"× {multiple:g}", _figures(pool, cases, {"lam": multiple * PRESET_LAMBDA})
 
 
+def study_cheaper(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
+    """What is no longer exact, and takes less time."""
+    for name, changes in CHEAPER.items():
+        yield name, _figures(pool, cases, changes)
+
+
 STUDIES: dict[str, Callable[[Pool, list[EditCase]], Iterator[Row]]] = {
     "guidance": study_guidance,
     "factors": study_factors,
     "lambdas": study_lambdas,
     "multiples": study_multiples,
+    "cheaper": study_cheaper,
 }
 
 

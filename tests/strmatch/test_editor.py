@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from strmatch import STRMatch
-from strmatch.ddim import denoise
+from strmatch.ddim import ddim_step, denoise
+from strmatch.guidance import guided_epsilon
 from strmatch.loss import MapChoice
 from strmatch.masks import latent_mask
 from strmatch.matching import Matcher
@@ -144,6 +145,30 @@ def test_outside_the_mask_every_latent_is_the_sources(editor, inversion, mask):
     assert torch.equal(result.latents, latents[-1])
     assert result.frames.shape == (FRAMES, SIZE, SIZE, 3)
     assert result.frames.dtype == np.uint8
+
+
+def test_steps_beyond_the_matched_share_only_denoise(editor, inversion):
+    visited = {share: [] for share in (0.0, 0.5, 1.0)}
+    for share, latents in visited.items():
+        editor.edit(
+            inversion,
+            TARGET,
+            lam=0.1,
+            matched_share=share,
+            callback=lambda info, latents=latents: latents.append(info["latents"]),
+        )
+    none, half, whole = visited.values()
+    assert torch.equal(half[1], whole[1]) and not torch.equal(half[2], whole[2])
+    schedule, backbone = inversion.schedule, editor.backbone
+    source, target = backbone.embed(SOURCE), backbone.embed(TARGET)
+    for start, end, levels in ((half[1], half[3], (2, 1)), (inversion.latents[4], none[1], (4, 3))):
+        z = start
+        for level in levels:
+            epsilon = guided_epsilon(
+                backbone, z, schedule.timesteps[level], source, target, SETTINGS.guidance_scale
+            )
+            z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+        torch.testing.assert_close(z, end, rtol=0, atol=1e-9)
 
 
 def test_an_edit_is_deterministic_and_leaves_the_inversion_alone(editor, inversion, mask):
