@@ -108,22 +108,24 @@ def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):
     assert messages["hang"] == "took longer than 4 s, execution.deadline, and was ended"
 
 
-def test_a_clip_that_kills_or_hangs_its_annotation_costs_itself_alone(videos):
-    """Whether in a pool of workers, as the captioner here, or in tasks."""
-    bad = ["green.mp4", "red.mp4", "blue.mp4"]
-    names = [*(f"good{i}.mp4" for i in range(3)), *bad, "good3.mp4"]
+IN_TASKS = {"red.mp4": ("track", "WorkerDied"), "blue.mp4": ("track", "Deadline")}
+IN_A_POOL = {"green.mp4": ("caption", "WorkerDied")}
+
+
+@pytest.mark.parametrize(
+    ("captioner", "expected"),
+    [("template", IN_TASKS), ("tests.pipelines.captioners:Poisoned", IN_TASKS | IN_A_POOL)],
+)
+def test_a_clip_that_kills_or_hangs_its_annotation_costs_itself_alone(videos, captioner, expected):
+    names = [*(f"good{i}.mp4" for i in range(3)), *expected, "good3.mp4"]
     write_manifest(videos, [{"uri": name, "targets": ["a fox"]} for name in names])
     rows = run(
         videos,
         "editor=tests.pipelines.editors:Invert",
-        "annotate.captioner=tests.pipelines.captioners:Poisoned",
+        f"annotate.captioner={captioner}",
         "annotate.tracker=tests.pipelines.trackers:Poisoned",
     )
-    assert reasons(rows) == {
-        "green.mp4": ("caption", "WorkerDied"),
-        "red.mp4": ("track", "WorkerDied"),
-        "blue.mp4": ("track", "Deadline"),
-    }
+    assert reasons(rows) == expected
     assert (rows["status"] == "ok").sum() == 4
 
 
