@@ -237,6 +237,14 @@ def test_the_source_s_scores_come_with_the_inversion_and_serve_all_edits(
     torch.testing.assert_close(again.latents, one.latents, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("label", ["current", "next"])
+def test_targets_that_share_an_inversion_are_edited_as_if_alone(editor, frames, label):
+    shared = editor.invert(frames, SOURCE, inversion_label=label)
+    for target in (TARGET, "a green star moving left", "a red circle", SOURCE):
+        alone = editor.edit(editor.invert(frames, SOURCE, inversion_label=label), target)
+        assert torch.equal(editor.edit(shared, target).latents, alone.latents)
+
+
 def test_a_lean_edit_is_the_same_and_keeps_no_scores(editor, frames):
     lean = STRMatch(editor.backbone, memory="lean")
     inversion = lean.invert(frames, SOURCE, inversion_label="current")
