@@ -33,7 +33,7 @@ demo: install
 
 # Two files of tests at a time: each has one torch thread, and a Ray cluster of two CPUs if any.
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Real clusters, and the Dockerfile's steps.
 test-infra: install
