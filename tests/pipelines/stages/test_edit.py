@@ -1,9 +1,9 @@
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from pipelines.config import load_config
 from pipelines.encode import encode_video
+from pipelines.schema import CLIPS, rows_table
 from pipelines.stages.edit import ClipEditor
 from pipelines.storage import Storage
 from tests.pipelines.editors import Large
@@ -12,9 +12,9 @@ from tests.pipelines.editors import Large
 @pytest.fixture
 def output(tmp_path):
     frames = np.zeros((4, 16, 16, 3), np.uint8)
-    clip = {"row_id": "c", "mask": None, "source_video": encode_video(frames, 8, 12), "fps": 8.0}
+    clip = {"row_id": "c", "source_video": encode_video(frames, 8, 12), "fps": 8.0}
     output = Storage(str(tmp_path))
-    output.commit_table("clips/a.parquet", pa.Table.from_pylist([clip]))
+    output.commit_table("clips/a.parquet", rows_table([clip], CLIPS))
     return output
 
 
