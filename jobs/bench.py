@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from jobs.benchmark.forms import NAMES
+from jobs.benchmark.forms import EXACT
 from jobs.benchmark.measure import PARTS, measure_memory, measure_seconds
 from jobs.benchmark.models import MODELS, Model
 from pipelines.errors import RunError
@@ -50,7 +50,10 @@ def measure(model: Model, steps: int, targets: Sequence[int], repeats: int) -> d
     settings = replace(model.backbone.settings, num_inference_steps=steps)
     # All numbers of targets compare with one.
     targets = sorted({1, *targets})
-    forms = dict.fromkeys(NAMES, settings)
+    forms = dict.fromkeys(EXACT, settings)
+    if model.fast_share:
+        fewer = max(1, round(model.fast_share * steps))
+        forms["fast"] = replace(settings, num_inference_steps=fewer)
     seconds, latents = measure_seconds(model, forms, targets, repeats)
     memory = {name: measure_memory(model, name, settings) for name in forms}
     ours, plain = seconds["ours"], seconds["as_written"]
@@ -58,13 +61,18 @@ def measure(model: Model, steps: int, targets: Sequence[int], repeats: int) -> d
     return {
         "seconds_ratio": ours["seconds"] / plain["seconds"],
         "cpu_seconds_ratio": ours["cpu_seconds"] / plain["cpu_seconds"],
+        **(
+            {"fast_seconds_ratio": seconds["fast"]["seconds"] / plain["seconds"]}
+            if model.fast_share
+            else {}
+        ),
         "memory_ratio": memory["ours"] / memory["as_written"],
         "lean_seconds_ratio": seconds["lean"]["seconds"] / plain["seconds"],
         "lean_memory_ratio": memory["lean"] / memory["as_written"],
         "max_relative_difference": max(
             float((latents[name] - latents["as_written"]).abs().max())
             / float(latents["as_written"].abs().max())
-            for name in forms
+            for name in EXACT
         ),
         "targets_ratio": {
             count: each / ours["seconds"] for count, each in ours["seconds_by_targets"].items()

@@ -31,13 +31,17 @@ class Model:
 
     backbone: VideoDiffusion
     frames: np.ndarray
+    fast_share: float | None = None
+    """Of the steps, which a fast preset takes; None: there is none."""
 
 
 def make_miniature() -> Model:
     """The embedded model, trained."""
     preset = load_preset("miniature")
     settings = replace(preset.edit, inversion_label="current")
-    return Model(load_backbone(settings=settings), _clip(preset.height, preset.width))
+    steps = [p.edit.num_inference_steps for p in (load_preset("miniature-fast"), preset)]
+    clip = _clip(preset.height, preset.width)
+    return Model(load_backbone(settings=settings), clip, fast_share=steps[0] / steps[1])
 
 
 def make_lavie_narrow() -> Model:

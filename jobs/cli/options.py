@@ -18,7 +18,10 @@ Input = Annotated[
 ]
 Output = Annotated[str, typer.Option(help="Folder or fsspec URI of the run.")]
 Preset = Annotated[
-    str, typer.Option(help="miniature (embedded, for a CPU), lavie, zeroscope or animatediff.")
+    str,
+    typer.Option(
+        help="miniature or miniature-fast (embedded, for a CPU), lavie, zeroscope or animatediff."
+    ),
 ]
 Weights = Annotated[
     str | None, typer.Option(help="Folder or fsspec URI of a model; default: the preset's.")

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from strmatch.settings import EditSettings
 
-NAMES = ("miniature", "lavie", "zeroscope", "animatediff")
+NAMES = ("miniature", "miniature-fast", "lavie", "zeroscope", "animatediff")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,4 +29,4 @@ def load_preset(name: str) -> Preset:
     """
     if name not in NAMES:
         raise ValueError(f"no preset {name!r}; there are {', '.join(NAMES)}")
-    return import_module(f"strmatch.presets.{name}").PRESET
+    return import_module(f"strmatch.presets.{name.replace('-', '_')}").PRESET

@@ -15,7 +15,7 @@ def make_tiny():
     frames = np.random.default_rng(0).integers(0, 256, (FRAMES, SIZE, SIZE, 3), dtype=np.uint8)
     backbone = tiny_backbone()
     backbone.settings = replace(backbone.settings, inversion_label="current")
-    return Model(backbone, frames)
+    return Model(backbone, frames, fast_share=0.5)
 
 
 def test_every_form_is_measured_and_equals_the_plain_one(tmp_path, monkeypatch):
@@ -25,6 +25,7 @@ def test_every_form_is_measured_and_equals_the_plain_one(tmp_path, monkeypatch):
     figures = json.loads(file.read_text())["models"]["tiny"]
     assert figures["max_relative_difference"] < 1e-9
     assert figures["lean_memory_ratio"] < figures["memory_ratio"] < 1
+    assert figures["fast_seconds_ratio"] > 0
     assert figures["targets_ratio"].keys() == {"1", "2", "4"}
     assert figures["targets_ratio"]["1"] == 1 < figures["targets_ratio"]["2"]
     for form in figures["forms"].values():

@@ -17,7 +17,7 @@ def test_a_clip_of_the_presets_size_is_written(tmp_path):
     ("changes", "message"),
     [
         ({"output": "clip.avi"}, "clip.avi: a video is written as .mp4"),
-        ({"preset": "lavi"}, "no preset 'lavi'; there are miniature, lavie"),
+        ({"preset": "lavi"}, "no preset 'lavi'; there are miniature, miniature-fast"),
         ({"preset": "lavie"}, "ships no weights"),
         ({"weights": "nowhere"}, "nowhere is no model folder"),
         ({"output": "file/clip.mp4"}, "file/clip.mp4: File exists"),

@@ -42,7 +42,7 @@ def test_file_over_preset_and_assignments_over_file(tmp_path):
         ("edit.heads=both", "edit.heads: Input should be 'mean' or 'paired', got 'both'"),
         ("clip.height=63", "clip.height: Input should be a multiple of 2, got 63"),
         ("clip.fps=fast", "clip.fps: .*got 'fast'"),
-        ("preset=lavi", "preset: no preset 'lavi'; there are miniature, lavie"),
+        ("preset=lavi", "preset: no preset 'lavi'; there are miniature, miniature-fast"),
         (
             "annotate.vlm.weigths=a",
             "annotate.vlm.weigths: no such key; did you mean annotate.vlm.we",
