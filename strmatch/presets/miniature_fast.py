@@ -1,6 +1,7 @@
-"""The embedded model in half the steps: no longer the most exact edit, at half the time.
+"""The embedded model in half the steps: half the time, at a price.
 
-Measured in jobs/benchmark/results.md and jobs/evaluation/studies/cheaper.md.
+Of sixty edits of the test list (seed 11) 100 % take the asked colour and 92 % the asked figure, 1.4
+pixels off the true path; with the preset `miniature` 100 %, 98 % and 0.6 pixels.
 """
 
 from dataclasses import replace
