@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
-
 from pipelines.prompts.grammar import Number, plural
+from pipelines.prompts.lists import read_list
 
 Gender = Literal["f", "m", "n"]
 """She, he; it, or of people: not said."""
@@ -103,8 +101,7 @@ def distance(one: Concept, other: Concept) -> int:
 @cache
 def taxonomy() -> Taxonomy:
     """The packaged one."""
-    text = files("pipelines.prompts").joinpath("nouns.yaml").read_text(encoding="utf-8")
-    return Taxonomy(yaml.safe_load(text))
+    return Taxonomy(read_list("nouns.yaml"))
 
 
 def _entries(

@@ -3,9 +3,8 @@
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
-import yaml
+from pipelines.prompts.lists import read_list
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*(?:(?<=s)['’](?!\w))?|[^\w\s]")
 _POSSESSIVE = re.compile(r"['’]s$|(?<=s)['’]$")
@@ -41,8 +40,7 @@ def tokenise(caption: str) -> list[Token]:
 @cache
 def words(name: str) -> frozenset[str]:
     """A list of words.yaml."""
-    text = files("pipelines.prompts").joinpath("words.yaml").read_text(encoding="utf-8")
-    return frozenset(yaml.safe_load(text)[name].split())
+    return frozenset(read_list("words.yaml")[name].split())
 
 
 def is_determiner(token: Token) -> bool:
