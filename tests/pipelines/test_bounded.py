@@ -18,7 +18,9 @@ from pipelines.run import open_run
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 GOOD = 6
 SMALL = ["clip.num_frames=2", "clip.height=32", "clip.width=32"]
-SMALL += ["execution.deadline=8", "execution.attempts=2", "annotate.captioner=template"]
+SMALL += ["execution.attempts=2", "annotate.captioner=template"]
+HASTY = "execution.deadline=12"
+"""Longer than what a worker on a busy machine imports with its first clip."""
 
 
 def write_video(path, colour):
@@ -95,7 +97,7 @@ def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):
     good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
     bad = [{"uri": "red.mp4", "targets": [what]} for what in ("kill", "hang", "raise")]
     write_manifest(videos, [*good[:2], *bad, {"uri": "rotten.mp4"}, *good[2:]])
-    rows = run(videos, "editor=tests.pipelines.editors:Poisoned", "annotate.tracker=none")
+    rows = run(videos, "editor=tests.pipelines.editors:Poisoned", "annotate.tracker=none", HASTY)
     assert rows["status"].value_counts().to_dict() == {"ok": GOOD, "failed": 4}
     assert reasons(rows) == {
         "kill": ("edit", "WorkerDied"),
@@ -105,7 +107,7 @@ def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):
     }
     messages = rows.set_index("target_prompt")["error_message"]
     assert messages["kill"] == "was alone in 2 processes that died (a crash, or out of memory)"
-    assert messages["hang"] == "took longer than 8 s, execution.deadline, and was ended"
+    assert messages["hang"] == "took longer than 12 s, execution.deadline, and was ended"
 
 
 IN_TASKS = {"red.mp4": ("track", "WorkerDied"), "blue.mp4": ("track", "Deadline")}
@@ -124,6 +126,7 @@ def test_a_clip_that_kills_or_hangs_its_annotation_costs_itself_alone(videos, ca
         "editor=tests.pipelines.editors:Invert",
         f"annotate.captioner={captioner}",
         "annotate.tracker=tests.pipelines.trackers:Poisoned",
+        HASTY,
     )
     assert reasons(rows) == expected
     assert (rows["status"] == "ok").sum() == 4
