@@ -26,7 +26,7 @@ class RayJobOperator(BaseOperator):
     runs already is watched; any other end of it is resumed. Killing the task deletes the RayJob.
 
     Args:
-        manifest: the RayJob, as infra/kuberay/rayjob.yaml; its name and entrypoint are set here.
+        manifest: the RayJob, as infra/kuberay/base/rayjob.yaml; name and entrypoint are set here.
         input_uri, output_uri, preset, settings, storage_conn_id, poll_seconds, deferrable: as of
             StrMatchSubmitOperator.
         namespace: where the RayJob is made.
