@@ -20,31 +20,31 @@ from tests.pipelines.servers import (
     late,
 )
 
-SLACK = 1.0
-"""Seconds for what is no waiting, on a busy machine."""
+SOON = 30.0
+"""Seconds. Servers that hang or drip do it for a minute."""
 
 
 def config(url, extra=None, **limits):
     return resolve(
         {
             "annotate": {"endpoint": {"model": "tiny", "extra": extra or {}}},
-            "execution": {"endpoint": {"base_url": url, "timeout": 0.5} | limits},
+            "execution": {"endpoint": {"base_url": url, "timeout": 1.5} | limits},
         }
     )
 
 
-def ask(endpoint, seconds):
-    """An answer to "Say.", which has so long."""
+def ask(endpoint):
+    """An answer to "Say.", whatever the server does."""
     begun = time.monotonic()
     try:
         return endpoint.ask("Say.", 7, 2**40 + 3)
     finally:
-        assert time.monotonic() - begun < seconds + SLACK
+        assert time.monotonic() - begun < SOON
 
 
 def test_a_question_is_one_greedy_completion():
     with Served(completion("Yes.")) as server:
-        assert ask(Endpoint(config(server.url)), 0.5) == "Yes."
+        assert ask(Endpoint(config(server.url))) == "Yes."
         (path, headers, request), *others = server.requests
     assert path == "/v1/chat/completions" and not others
     assert request == {
@@ -60,7 +60,7 @@ def test_a_question_is_one_greedy_completion():
 def test_fields_are_added_and_left_out():
     extra = {"max_tokens": None, "temperature": 0.1, "top_k": 1}
     with Served(completion("Yes.")) as server:
-        ask(Endpoint(config(server.url, extra)), 0.5)
+        ask(Endpoint(config(server.url, extra)))
         request = server.requests[0][2]
     assert (request["temperature"], request["top_k"]) == (0.1, 1)
     assert "max_tokens" not in request
@@ -70,13 +70,13 @@ def test_one_connection_serves_all_questions():
     with Served(completion("Yes.")) as server:
         endpoint = Endpoint(config(server.url))
         for _ in range(3):
-            ask(endpoint, 0.5)
+            ask(endpoint)
         assert len(server.requests) == 3 and len(server.connections) == 1
 
 
 def test_it_can_be_asked_where_a_loop_runs():
     async def on_a_loop(endpoint):
-        return ask(endpoint, 0.5)
+        return ask(endpoint)
 
     with Served(completion("Yes.")) as server:
         assert asyncio.run(on_a_loop(Endpoint(config(server.url)))) == "Yes."
@@ -85,7 +85,7 @@ def test_it_can_be_asked_where_a_loop_runs():
 def test_it_leaves_nothing_open(recwarn, caplog):
     with Served(completion("Yes.")) as server:
         endpoint = Endpoint(config(server.url))
-        ask(endpoint, 0.5)
+        ask(endpoint)
         loop = endpoint.loop
         del endpoint
         gc.collect()
@@ -107,7 +107,7 @@ def test_it_leaves_nothing_open(recwarn, caplog):
 )
 def test_what_may_pass_is_asked_again(bad):
     with Served(bad, completion("Yes.")) as server:
-        assert ask(Endpoint(config(server.url)), 0.5 + 1.0 + 0.5) == "Yes."
+        assert ask(Endpoint(config(server.url))) == "Yes."
         assert len(server.requests) == 2
 
 
@@ -129,9 +129,9 @@ def test_what_may_pass_is_asked_again(bad):
         ((200, completion([{"type": "image"}]), {}), "answered without a text"),
         ((200, completion("x" * LONGEST_ANSWER), {}), f"answered more than {LONGEST_ANSWER} bytes"),
         (endless, f"answered more than {LONGEST_ANSWER} bytes"),
-        (hang, "no answer within 0.5 s"),
-        (drip_body, "no answer within 0.5 s"),
-        (drip_head, "no answer within 0.5 s"),
+        (hang, "no answer within 1.5 s"),
+        (drip_body, "no answer within 1.5 s"),
+        (drip_head, "no answer within 1.5 s"),
         (hang_up, "disconnected"),
     ],
 )
@@ -139,7 +139,7 @@ def test_what_does_not_pass_fails_the_row_with_the_reason(bad, reason):
     with Served(bad) as server:
         endpoint = Endpoint(config(server.url, attempts=2))
         with pytest.raises(RowError) as raised:
-            ask(endpoint, 0.5 + 0.5 + 0.5)
+            ask(endpoint)
         assert len(server.requests) == 2
     assert raised.value.type == "EndpointFailed"
     assert reason in raised.value.message and server.url in raised.value.message
@@ -151,7 +151,7 @@ def test_what_is_wrong_with_the_request_is_not_asked_again(status):
     with Served((status, b"no such model", {"Location": "/v2"})) as server:
         endpoint = Endpoint(config(server.url))
         with pytest.raises(RowError, match=f"HTTP {status}: no such model"):
-            ask(endpoint, 0.5)
+            ask(endpoint)
         assert len(server.requests) == 1
 
 
@@ -168,12 +168,12 @@ def test_the_total_time_is_kept_whatever_the_server_does(bad, reason):
     with Served(bad) as server:
         endpoint = Endpoint(config(server.url, timeout=60, attempts=100, total_timeout=0.7))
         with pytest.raises(RowError, match=reason):
-            ask(endpoint, 0.7)
+            ask(endpoint)
 
 
 def test_a_server_that_is_late_but_in_time_is_waited_for():
     with Served(late(0.3, completion("Yes."))) as server:
-        assert ask(Endpoint(config(server.url)), 0.5) == "Yes."
+        assert ask(Endpoint(config(server.url))) == "Yes."
         assert len(server.requests) == 1
 
 
@@ -182,7 +182,7 @@ def test_no_server_at_all():
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
         with pytest.raises(RowError, match="EndpointFailed.*Cannot connect"):
-            ask(Endpoint(config(url, attempts=2)), 0.5 + 0.5 + 0.5)
+            ask(Endpoint(config(url, attempts=2)))
 
 
 def test_the_key_goes_to_the_server_and_nowhere_else(monkeypatch):
@@ -190,10 +190,10 @@ def test_the_key_goes_to_the_server_and_nowhere_else(monkeypatch):
     echo = json.dumps({"error": "wrong key s3cret", "more": "x" * 100 + "s3cret" * 20}).encode()
     with Served(completion("Yes."), (401, echo, {})) as server:
         endpoint = Endpoint(config(server.url, api_key_env="SOME_KEY"))
-        assert ask(endpoint, 0.5) == "Yes."
+        assert ask(endpoint) == "Yes."
         assert server.requests[0][1]["Authorization"] == "Bearer s3cret"
         with pytest.raises(RowError, match=r"HTTP 401: .*wrong key \*\*\*") as raised:
-            ask(endpoint, 0.5)
+            ask(endpoint)
     assert "s3" not in str(raised.value)
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
 
