@@ -100,6 +100,10 @@ class Watch:
             )
         return True
 
+    def stop(self) -> None:
+        """Ask for its end."""
+        self.api.stop(self.job)
+
 
 def last_lines(api: JobsApi, job: str, count: int = 20) -> str:
     """The end of a job's log."""

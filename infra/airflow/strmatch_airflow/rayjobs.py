@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubernetes.client import ApiException, CustomObjectsApi
 
+from strmatch_airflow.jobs import JobFailed
+
 KIND = {"group": "ray.io", "version": "v1", "plural": "rayjobs"}
 ENDED = ("Complete", "Failed")
-
-
-class RayJobFailed(Exception):
-    """A RayJob that ended otherwise than well, or that is not there any more."""
 
 
 class RayJobs:
@@ -50,7 +48,7 @@ class RayJobs:
             if there and not _is_going(there):
                 self.delete(name)
             if time.monotonic() > until:
-                raise RayJobFailed(f"RayJob {name} is still there {timeout:.0f} s after deletion")
+                raise JobFailed(f"RayJob {name} is still there {timeout:.0f} s after deletion")
             time.sleep(0.5)
 
     def get(self, name: str) -> dict[str, Any] | None:
@@ -66,17 +64,17 @@ class RayJobs:
         """Whether a RayJob has succeeded by now; False while it waits, runs or is tried again.
 
         Raises:
-            RayJobFailed: it ended otherwise, or is not there.
+            JobFailed: it ended otherwise, or is not there.
         """
         there = self.get(name)
         if there is None:
-            raise RayJobFailed(f"RayJob {name} was deleted")
+            raise JobFailed(f"RayJob {name} was deleted")
         if _state(there) not in ENDED:
             return False
         status = there["status"]
         if _state(there) == "Failed" or status.get("jobStatus") != "SUCCEEDED":
             facts = [status.get(fact) for fact in ("jobStatus", "reason", "message")]
-            raise RayJobFailed(f"RayJob {name}: {', '.join(fact for fact in facts if fact)}")
+            raise JobFailed(f"RayJob {name}: {', '.join(fact for fact in facts if fact)}")
         return True
 
     def delete(self, name: str) -> None:
@@ -95,6 +93,21 @@ class RayJobs:
                 if error.status != 401 or attempt:
                     raise
                 self._api = self.connect()  # the token has expired
+
+
+class RayJob(NamedTuple):
+    """One of them."""
+
+    jobs: RayJobs
+    name: str
+
+    def look(self) -> bool:
+        """See `RayJobs.look`."""
+        return self.jobs.look(self.name)
+
+    def stop(self) -> None:
+        """See `RayJobs.delete`."""
+        self.jobs.delete(self.name)
 
 
 def _state(job: dict[str, Any]) -> str:

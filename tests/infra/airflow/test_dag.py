@@ -5,7 +5,7 @@ import json
 import pytest
 
 pytest.importorskip("airflow", reason="make test-airflow has Airflow")
-from strmatch_airflow import operators
+from strmatch_airflow import jobs, operators
 from tests.infra.airflow.servers import RayJobsServer, serve
 
 DAY = "2026-01-01"
@@ -47,7 +47,7 @@ def test_a_retry_attaches_to_the_running_job(nightly, ray, dag_test, tmp_path, m
     def lose_sight(watch):
         looks.append(watch.job)
         if len(looks) == 1:
-            raise operators.JobFailed("lost")
+            raise jobs.JobFailed("lost")
         output = tmp_path / "out" / DAY
         counts = {"rows": 2, "ok": 1, "rejected": 0, "failed": 1}
         (output / "run.json").write_text(json.dumps({"counts": counts}))

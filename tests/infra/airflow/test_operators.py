@@ -11,8 +11,9 @@ import yaml
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, TaskDeferred
 
+from strmatch_airflow.dataset_operator import partition
 from strmatch_airflow.jobs import submission_id
-from strmatch_airflow.operators import JobTrigger, StrMatchSubmitOperator, partition
+from strmatch_airflow.operators import JobTrigger, StrMatchSubmitOperator
 from strmatch_airflow.rayjob_operator import RayJobOperator, RayJobTrigger
 from tests.infra.airflow.conftest import ROOT
 from tests.infra.airflow.servers import RayJobObjects, RayJobsServer, serve
@@ -71,7 +72,7 @@ class TestJobs:
     def test_from_submission_to_success(self, ray, operator, tmp_path):
         trigger = defer(operator)
         job = submission_id("nightly", "edit", "2026-01-01", str(tmp_path))
-        assert list(ray.jobs) == [job] and trigger.job == job
+        assert list(ray.jobs) == [job] and trigger.name == job
         assert ray.submitted[0]["entrypoint"] == (
             f"strmatch run --input s3://b/in --output {tmp_path} --set edit.lam=0.5"
         )
@@ -85,7 +86,7 @@ class TestJobs:
 
     def test_a_failure_carries_the_log(self, ray, operator):
         trigger = defer(operator)
-        ray.jobs[trigger.job] |= {"status": "FAILED", "log": "strmatch: no GPU\n"}
+        ray.jobs[trigger.name] |= {"status": "FAILED", "log": "strmatch: no GPU\n"}
         with pytest.raises(AirflowException, match="FAILED: queued\nstrmatch: no GPU"):
             operator.finish(context(), event(trigger))
 
@@ -101,7 +102,7 @@ class TestJobs:
             def succeed(seconds):
                 next(iter(ray.jobs.values()))["status"] = "SUCCEEDED"
 
-            patched.setattr("strmatch_airflow.operators.time.sleep", succeed)
+            patched.setattr("strmatch_airflow.dataset_operator.time.sleep", succeed)
             assert operator.execute(context()) == operator.output_uri
 
     @pytest.mark.parametrize("waiting", [False, True])
@@ -111,7 +112,7 @@ class TestJobs:
             asyncio.run(trigger.on_kill())
         else:
             operator.on_kill()
-        assert ray.jobs[trigger.job]["status"] == "STOPPED"
+        assert ray.jobs[trigger.name]["status"] == "STOPPED"
 
 
 class TestRayJobs:

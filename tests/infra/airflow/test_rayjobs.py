@@ -3,7 +3,8 @@ import pytest
 from tests.infra.airflow.servers import RayJobObjects, serve
 
 kubernetes = pytest.importorskip("kubernetes.client", reason="make test-airflow has kubernetes")
-from strmatch_airflow.rayjobs import RayJobFailed, RayJobs  # noqa: E402
+from strmatch_airflow.jobs import JobFailed  # noqa: E402
+from strmatch_airflow.rayjobs import RayJobs  # noqa: E402
 
 MANIFEST = {"apiVersion": "ray.io/v1", "kind": "RayJob", "spec": {"entrypoint": "strmatch run"}}
 
@@ -61,7 +62,7 @@ def test_one_that_does_not_go_away_is_named(cluster, jobs):
     cluster.objects.linger = 10_000
     jobs.ensure(MANIFEST, "night")
     cluster.objects.end("night", "Failed", "FAILED")
-    with pytest.raises(RayJobFailed, match="night is still there 1 s after deletion"):
+    with pytest.raises(JobFailed, match="night is still there 1 s after deletion"):
         jobs.ensure(MANIFEST, "night", timeout=1)
 
 
@@ -71,15 +72,15 @@ def test_ends(cluster, jobs):
     cluster.objects.end("night", "Complete", "SUCCEEDED")
     assert jobs.look("night") is True
     cluster.objects.end("night", "Complete", "STOPPED", message="stopped by a person")
-    with pytest.raises(RayJobFailed, match="night: STOPPED, stopped by a person"):
+    with pytest.raises(JobFailed, match="night: STOPPED, stopped by a person"):
         jobs.look("night")
     cluster.objects.end("night", "Failed", "", reason="DeadlineExceeded", message="too long")
-    with pytest.raises(RayJobFailed, match="night: DeadlineExceeded, too long"):
+    with pytest.raises(JobFailed, match="night: DeadlineExceeded, too long"):
         jobs.look("night")
     jobs.delete("night")
     jobs.delete("never")
     assert not list(cluster.objects.alive())
-    with pytest.raises(RayJobFailed, match="never was deleted"):
+    with pytest.raises(JobFailed, match="never was deleted"):
         jobs.look("never")
 
 
