@@ -1,6 +1,6 @@
-"""Attention that is fused by default and shows its probabilities to whoever asks."""
+"""Attention that is fused by default, and open to whoever asks to look at it or to change it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Probe = Callable[[Tensor], None]
+Exchange = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Queries, keys and values (batch, heads, tokens, d) to those that are taken in their place."""
 
 
 def attend(
@@ -18,6 +20,7 @@ def attend(
     scale: float,
     bias: Tensor | None = None,
     probe: Probe | None = None,
+    exchange: Exchange | None = None,
 ) -> Tensor:
     """softmax(scale · query keyᵀ + bias) value.
 
@@ -27,10 +30,13 @@ def attend(
         bias: added to the logits, broadcast to (batch, heads, queries, keys).
         probe: receives the probabilities (batch, heads, queries, keys); without one the fused
             kernel runs and no map is ever materialised.
+        exchange: puts others in the place of query, key and value, before all else.
 
     Returns:
         (batch, heads, queries, d).
     """
+    if exchange is not None:
+        query, key, value = exchange(query, key, value)
     if probe is None:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
     logits = query @ key.transpose(-1, -2) * scale
@@ -77,3 +83,18 @@ def record_attention(
     finally:
         for module in modules.values():
             module.probe = None
+
+
+@contextmanager
+def exchange_attention(exchanges: Collection[tuple[Any, Exchange]]) -> Iterator[None]:
+    """Let modules attend with what their exchanges make of queries, keys and values.
+
+    Each module hands its `exchange` attribute to `attend`.
+    """
+    for module, exchange in exchanges:
+        module.exchange = exchange
+    try:
+        yield
+    finally:
+        for module, _ in exchanges:
+            module.exchange = None

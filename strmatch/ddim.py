@@ -57,6 +57,11 @@ def ddim_step(latents: Tensor, epsilon: Tensor, alpha: float, alpha_next: float)
     return alpha_next**0.5 * clean + (1 - alpha_next) ** 0.5 * epsilon
 
 
+def add_noise(latents: Tensor, noise: Tensor, alpha: float) -> Tensor:
+    """Clean latents at noise level ᾱ = `alpha`, with `noise` of their shape."""
+    return alpha**0.5 * latents + (1 - alpha) ** 0.5 * noise
+
+
 @torch.no_grad()
 def invert(
     epsilon: Denoiser,
@@ -82,8 +87,9 @@ def invert(
     noised = sum(timestep <= noised_until for timestep in schedule.timesteps[1:])
     if noised:
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(latents)
-        for alpha in schedule.alphas[1 : noised + 1]:
-            trajectory.append(alpha**0.5 * latents + (1 - alpha) ** 0.5 * noise)
+        trajectory += [
+            add_noise(latents, noise, alpha) for alpha in schedule.alphas[1 : noised + 1]
+        ]
         latents = trajectory[-1]
     for level in range(noised, schedule.num_steps):
         timestep = schedule.timesteps[level + (label == "next")]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -11,11 +11,12 @@ from torch import Tensor
 from strmatch.backbones.base import Backbone
 from strmatch.ddim import Schedule, ddim_step, invert
 from strmatch.guidance import guided_epsilon
-from strmatch.masks import blend, latent_mask
+from strmatch.masks import blend, latent_mask, mask_tensor
 from strmatch.matching import Matcher
 from strmatch.settings import EditSettings
 
 Callback = Callable[[dict[str, Any]], None]
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,12 @@ class Inversion:
 
 
 @dataclass(frozen=True)
-class EditResult:
+class EditResult(Generic[Settings]):
     frames: np.ndarray
     """uint8 (f, H, W, 3), RGB."""
     latents: Tensor
     """(1, c, f, h, w): z_0^tgt."""
-    settings: EditSettings
+    settings: Settings
     """What the edit was made with, overrides included."""
 
 
@@ -97,7 +98,7 @@ class STRMatch:
         mask: np.ndarray | None = None,
         callback: Callback | None = None,
         **overrides: Any,
-    ) -> EditResult:
+    ) -> EditResult[EditSettings]:
         """Part 2 of Algorithm 1: denoise towards the target prompt, held by the STR score.
 
         Args:
@@ -123,7 +124,11 @@ class STRMatch:
             inversion = self._invert(inversion.latents[0], inversion.source_prompt, settings)
         alphas, timesteps = inversion.schedule.alphas, inversion.schedule.timesteps
         z_source = inversion.latents
-        editable = None if mask is None else self._latent_mask(mask, z_source[0], settings)
+        editable = None
+        if mask is not None:
+            height, width = z_source.shape[-2:]
+            pixels = mask_tensor(self.backbone, mask, z_source[0])
+            editable = latent_mask(pixels, height, width, settings.mask_dilation)
 
         source = self.backbone.embed(inversion.source_prompt)
         target = self.backbone.embed(target_prompt)
@@ -207,14 +212,3 @@ class STRMatch:
         kept = [tensor.nbytes for level in features.values() for tensor in level]
         one_more = sum(kept) * (len(features) + 1) / max(len(features), 1)
         return one_more < self.feature_bytes
-
-    def _latent_mask(self, mask: np.ndarray, latents: Tensor, settings: EditSettings) -> Tensor:
-        mask = np.asarray(mask)
-        frames, (height, width) = latents.shape[2], latents.shape[3:]
-        size = (frames, *self.backbone.pixel_size(height, width))
-        if mask.shape != size or mask.dtype != np.bool_:
-            raise ValueError(
-                f"mask must be bool (f, H, W) = {size} like the clip, got {mask.dtype} {mask.shape}"
-            )
-        pixels = torch.from_numpy(mask).to(latents.device)
-        return latent_mask(pixels, height, width, settings.mask_dilation)

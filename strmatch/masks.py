@@ -1,8 +1,27 @@
 """The mask of Eq. 6: where an edit may change the latents."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from strmatch.backbones.base import Backbone
+
+
+def mask_tensor(backbone: Backbone, mask: np.ndarray, latents: Tensor) -> Tensor:
+    """A user's mask bool (f, H, W) beside the latents (1, c, f, h, w) of its clip.
+
+    Raises:
+        ValueError: it does not have the clip's frames and size.
+    """
+    mask = np.asarray(mask)
+    frames, (height, width) = latents.shape[2], latents.shape[3:]
+    size = (frames, *backbone.pixel_size(height, width))
+    if mask.shape != size or mask.dtype != np.bool_:
+        raise ValueError(
+            f"mask must be bool (f, H, W) = {size} like the clip, got {mask.dtype} {mask.shape}"
+        )
+    return torch.from_numpy(mask).to(latents.device)
 
 
 def latent_mask(mask: Tensor, height: int, width: int, dilation: int = 3) -> Tensor:

@@ -1,5 +1,7 @@
-"""What STR-Match asks of a text-to-video model."""
+"""What STR-Match, and what it is compared with, asks of a text-to-video model."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -7,6 +9,11 @@ from torch import Tensor
 
 from strmatch.loss import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
+
+SpatialExchange = Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""A level, and queries, keys and values (b·f, heads, n, d) of a spatial self-attention there, to
+those that are taken in their place. Level 0 has the latents' size, each further one half of it,
+rounded up; n = h·w in rows."""
 
 
 class Backbone(Protocol):
@@ -72,4 +79,8 @@ class Backbone(Protocol):
         choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
         """What `epsilon` and `attention_maps` give, of one whole pass."""
+        ...
+
+    def exchange_spatial(self, exchange: SpatialExchange) -> AbstractContextManager[None]:
+        """Passes inside the block let every spatial self-attention use what `exchange` returns."""
         ...

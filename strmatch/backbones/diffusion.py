@@ -1,13 +1,16 @@
 """A backbone made of a diffusers-format text-to-video model."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from strmatch.attention import record_attention
+from strmatch.attention import exchange_attention, record_attention
+from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
 from strmatch.ddim import to_epsilon
 from strmatch.loss import LayerMaps, MapChoice
@@ -151,6 +154,16 @@ class VideoDiffusion:
         with record_attention(probed, mean_heads=choice.mean_heads) as maps:
             epsilon = self.epsilon(latents, timestep, embedding)
         return epsilon, _by_layer(maps, blocks, latents.dtype)
+
+    def exchange_spatial(self, exchange: SpatialExchange) -> AbstractContextManager[None]:
+        """See `Backbone.exchange_spatial`."""
+        return exchange_attention(
+            [
+                (block.attn1, partial(exchange, level))
+                for level in range(self.unet.num_levels)
+                for block in self.unet.attention_blocks(level).values()
+            ]
+        )
 
     def _blocks(self, levels: tuple[int, ...] | None) -> dict[str, Any]:
         if levels is None:

@@ -18,7 +18,7 @@ TEMPORAL = {"UNet3DConditionModel": "temp_attentions", "UNetMotionModel": "motio
 
 
 class ProbedProcessor:
-    """A diffusers attention processor whose probabilities go to the attention's `probe`."""
+    """A diffusers attention processor that heeds the attention's `probe` and `exchange`."""
 
     def __call__(
         self,
@@ -38,7 +38,14 @@ class ProbedProcessor:
             x.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
             for x in (attn.to_q(hidden_states), attn.to_k(tokens), attn.to_v(tokens))
         )
-        out = attend(query, key, value, scale=attn.scale, probe=getattr(attn, "probe", None))
+        out = attend(
+            query,
+            key,
+            value,
+            scale=attn.scale,
+            probe=getattr(attn, "probe", None),
+            exchange=getattr(attn, "exchange", None),
+        )
         linear, dropout = attn.to_out
         return dropout(linear(out.transpose(1, 2).flatten(2)))
 

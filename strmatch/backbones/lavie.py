@@ -18,7 +18,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from strmatch.attention import Probe, attend
+from strmatch.attention import Exchange, Probe, attend
 
 ROTARY_CHANNELS = 32
 POSITION_BUCKETS = 32
@@ -86,7 +86,8 @@ class RotaryEmbedding(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention (batch, queries, c) → (batch, queries, c).
 
-    Its `probe`, if set, receives the probabilities (batch, heads, queries, keys).
+    Its `probe`, if set, receives the probabilities (batch, heads, queries, keys); its `exchange`
+    puts others in the place of queries, keys and values.
     """
 
     def __init__(self, width: int, heads: int, text_width: int | None = None) -> None:
@@ -98,6 +99,7 @@ class Attention(nn.Module):
         self.to_v = nn.Linear(text_width or width, width, bias=False)
         self.to_out = nn.Sequential(nn.Linear(width, width))
         self.probe: Probe | None = None
+        self.exchange: Exchange | None = None
 
     def forward(self, x: Tensor, text: Tensor | None = None) -> Tensor:
         """Attend to `text` (batch, tokens, text_width), or to x itself.
@@ -113,7 +115,15 @@ class Attention(nn.Module):
         self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
     ) -> Tensor:
         """Queries, keys and values (batch, heads, tokens, d) → (batch, queries, c)."""
-        out = attend(query, key, value, scale=self.scale, bias=bias, probe=self.probe)
+        out = attend(
+            query,
+            key,
+            value,
+            scale=self.scale,
+            bias=bias,
+            probe=self.probe,
+            exchange=self.exchange,
+        )
         return self.to_out(out.transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Tensor:

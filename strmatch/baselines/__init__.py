@@ -1,0 +1,1 @@
+"""Editors that STR-Match is compared with, on the same backbones."""

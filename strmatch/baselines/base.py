@@ -1,0 +1,80 @@
+"""What the baselines share: settings that are the backbone's, and a plain inversion."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from strmatch.backbones.base import Backbone
+from strmatch.editor import Inversion, STRMatch
+from strmatch.settings import EditSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingSettings:
+    """How a backbone is sampled, whatever the method. See `EditSettings` for each."""
+
+    num_inference_steps: int = 50
+    """DDIM steps from noise to clip."""
+
+    guidance_scale: float = 7.5
+    """Classifier-free guidance towards the target prompt; 1 switches it off."""
+
+    negative_prompt: str = ""
+    """Prompt of the unconditional slot."""
+
+    def __post_init__(self) -> None:
+        if self.num_inference_steps < 1:
+            raise ValueError(f"num_inference_steps must be ≥ 1, got {self.num_inference_steps}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InversionSettings(SamplingSettings):
+    """Settings of a method that begins with DDIM inversion."""
+
+    inversion_label: Literal["current", "next"] = "next"
+    """Timestep label of an inversion step: the level it leaves or enters."""
+
+    noised_until: int = 0
+    """Timestep up to which levels are reached by adding noise instead of inverting."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.noised_until < 0:
+            raise ValueError(f"noised_until must be ≥ 0, got {self.noised_until}")
+
+
+AnySettings = TypeVar("AnySettings", bound=SamplingSettings)
+
+SHARED = (
+    *("num_inference_steps", "guidance_scale", "inversion_label", "noised_until"),
+    "mask_dilation",
+)
+"""Fields that suit a backbone, and mean the same in `EditSettings`."""
+
+
+def settings_for(kind: type[AnySettings], edit: EditSettings, **options: Any) -> AnySettings:
+    """Settings of a baseline for the backbone that `edit` suits.
+
+    Args:
+        kind: the baseline's settings class.
+        edit: fields in `SHARED` are taken from here.
+        options: any field of `kind`; they come first.
+    """
+    known = {field.name for field in fields(kind)}
+    shared = {name: getattr(edit, name) for name in SHARED if name in known}
+    return kind(**shared | options)
+
+
+def invert(
+    backbone: Backbone, frames: np.ndarray, prompt: str, settings: InversionSettings
+) -> Inversion:
+    """DDIM inversion of a clip, uint8 (f, H, W, 3), under one prompt, without guidance or score."""
+    plain = replace(
+        backbone.settings,
+        lam=0.0,
+        num_inference_steps=settings.num_inference_steps,
+        inversion_label=settings.inversion_label,
+        noised_until=settings.noised_until,
+    )
+    return STRMatch(backbone, plain).invert(frames, prompt)

@@ -1,0 +1,94 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from strmatch.baselines.sdedit import SDEdit, SDEditSettings
+from strmatch.ddim import ddim_step
+from strmatch.masks import latent_mask
+from tests.strmatch.tiny import FRAMES, SIZE
+
+SOURCE, TARGET = "a red circle moving right", "a blue square moving right"
+SETTINGS = SDEditSettings(num_inference_steps=4, guidance_scale=3.0)
+
+
+def with_settings(backbone, **changes):
+    return SDEdit(backbone, dataclasses.replace(SETTINGS, **changes))
+
+
+@pytest.fixture(scope="module")
+def latents(backbone, frames):
+    return SDEdit(backbone, SETTINGS).invert(frames, SOURCE)
+
+
+def test_without_strength_the_clip_comes_back_as_the_autoencoder_has_it(backbone, latents):
+    edited = with_settings(backbone, strength=0.0).edit(latents, TARGET)
+    assert torch.equal(edited.latents, latents)
+    assert np.array_equal(edited.frames, backbone.decode(latents))
+    assert edited.frames.shape == (FRAMES, SIZE, SIZE, 3)
+
+
+def test_half_the_steps_written_out(backbone, latents):
+    alphas = backbone.scheduler.alphas_cumprod.double()[[0, 1, 251]]
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(5)).double()
+    z = alphas[2] ** 0.5 * latents + (1 - alphas[2]) ** 0.5 * noise
+    for k, t in ((2, 251), (1, 1)):
+        conditional = backbone.epsilon(z, t, backbone.embed(TARGET))
+        unconditional = backbone.epsilon(z, t, backbone.embed("green"))
+        epsilon = unconditional + 3 * (conditional - unconditional)
+        z = ddim_step(z, epsilon, float(alphas[k]), float(alphas[k - 1]))
+    editor = with_settings(backbone, strength=0.5, negative_prompt="green")
+    torch.testing.assert_close(editor.edit(latents, TARGET, seed=5).latents, z)
+
+
+def test_outside_the_mask_the_clip_is_kept_exactly(backbone, latents, mask):
+    edited = with_settings(backbone, strength=1.0).edit(latents, TARGET, mask=mask).latents
+    inside = latent_mask(torch.from_numpy(mask), SIZE // 4, SIZE // 4, 3).expand_as(latents)
+    assert torch.equal(edited[~inside], latents[~inside])
+    assert not torch.isclose(edited[inside], latents[inside]).any()
+
+
+def test_with_a_mask_that_holds_all_nothing_is_blended(backbone, latents, mask):
+    editor = with_settings(backbone, strength=0.5)
+    everywhere = editor.edit(latents, TARGET, mask=np.ones_like(mask)).latents
+    assert torch.equal(everywhere, editor.edit(latents, TARGET).latents)
+
+
+def test_what_is_seen_of_the_source_while_denoising_has_the_level_s_own_noise(
+    backbone, latents, mask, monkeypatch
+):
+    """With nothing to edit, the model sees the noised clip at every level."""
+    seen, epsilon = [], type(backbone).epsilon
+
+    def watch(self, z, t, embeddings):
+        seen.append((t, z))
+        return epsilon(self, z, t, embeddings)
+
+    monkeypatch.setattr(type(backbone), "epsilon", watch)
+    editor = with_settings(backbone, strength=1.0)
+    editor.edit(latents, TARGET, mask=np.zeros_like(mask), seed=7)
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(7)).double()
+    assert [t for t, _ in seen] == [751, 501, 251, 1]
+    for t, z in seen:
+        alpha = float(backbone.scheduler.alphas_cumprod[t])
+        torch.testing.assert_close(z, alpha**0.5 * latents + (1 - alpha) ** 0.5 * noise)
+
+
+def test_the_seed_alone_decides(backbone, latents):
+    editor = with_settings(backbone)
+    first, again, other = (editor.edit(latents, TARGET, seed=s).latents for s in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.isclose(first, other).any()
+
+
+def test_wrong_settings_and_masks_are_named(backbone, latents, mask):
+    for wrong, message in (
+        ({"strength": 1.5}, "strength must be from 0 to 1, got 1.5"),
+        ({"mask_dilation": 2}, "mask_dilation must be odd"),
+        ({"num_inference_steps": 0}, "num_inference_steps must be ≥ 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SDEditSettings(**wrong)
+    with pytest.raises(ValueError, match="mask must be bool"):
+        with_settings(backbone).edit(latents, TARGET, mask=mask[:2])
