@@ -42,9 +42,12 @@ class Config(Section):
     backbone: Backbone
     """The text-to-video model."""
     editor: str = "str_match"
-    """What edits: str_match, an entry point or module:object."""
+    """What edits: str_match, sdedit, uniedit, an entry point or module:object."""
     edit: EditSettings
-    """The editor's settings."""
+    """The settings of str_match. Other editors share those that suit the backbone: steps, guidance,
+    how it inverts, the mask's dilation."""
+    editor_options: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """Settings of another editor than str_match, beside or in place of those it shares."""
     publish: Publish = Publish()
     """How the dataset is laid out."""
     execution: Execution = Execution()
@@ -85,7 +88,7 @@ def served(config: Config) -> tuple[str, str]:
 PHASES = ("annotate", "plan", "edit", "publish")
 _MEANING = {
     "annotate": ("seed", "clip", "annotate"),
-    "plan": ("backbone", "editor", "edit"),
+    "plan": ("backbone", "editor", "edit", "editor_options"),
     "edit": (),
     "publish": ("publish",),
 }

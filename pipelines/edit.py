@@ -57,7 +57,7 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
         )
 
     def give_up(item: Row, outcome: Row) -> Row:
-        common = made_by(config, revision) | outcome
+        common = made_by(config, editor, revision) | outcome
         edits = [common | {"edit_id": edit_id} for edit_id in item["edit_ids"]]
         return commit_edits(output, edits) | {"began": None, "ended": None}
 

@@ -4,7 +4,6 @@ A plan may be changed by hand: rows deleted, added, or given other prompts. What
 under ids that fit; planned anew is only what is not.
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from pipelines.config import Config
 from pipelines.errors import RunError
 from pipelines.schema import PLAN, conform, unique
 from pipelines.stages.base import Row
-from pipelines.stages.edit import Editor
+from pipelines.stages.edit import Editor, editor_settings
 from pipelines.storage import Storage
 
 PLAN_FILE = "plan/plan.parquet"
@@ -99,7 +98,7 @@ class PlanEdits:
             "name": config.editor,
             "crf": config.clip.crf,
             "dtype": config.backbone.dtype,
-            "settings": dataclasses.asdict(config.edit),
+            "settings": editor_settings(editor, config),
         }
 
     def __call__(self, row: Row) -> list[Row]:

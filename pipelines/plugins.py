@@ -33,7 +33,11 @@ BUILT_IN: dict[str, dict[str, Any]] = {
         "noun_swap": lambda config: NounSwap(config.annotate.target_kinds),
         "llm": "pipelines.prompts.llm:LLM",
     },
-    "editor": {"str_match": STRMatchEditor},
+    "editor": {
+        "str_match": STRMatchEditor,
+        "sdedit": "pipelines.editors:SDEditEditor",
+        "uniedit": "pipelines.editors:UniEditEditor",
+    },
 }
 
 

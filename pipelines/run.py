@@ -24,6 +24,7 @@ from pipelines.progress import progress
 from pipelines.report import write_report
 from pipelines.sources import find_sources
 from pipelines.stages.base import Row
+from pipelines.stages.edit import editor_settings
 from pipelines.storage import Storage
 from pipelines.version import versions
 
@@ -161,7 +162,9 @@ def open_run(
     sources = find_sources(input, options, limit, exclude=storage) if input else None
     plugins.check_annotators(config, used=sources is not None)
     try:
-        revision = plugins.find_editor(config).revision(config)
+        editor = plugins.find_editor(config)
+        editor_settings(editor, config)
+        revision = editor.revision(config)
     except Exception as error:
         raise RunError(f"editor {config.editor}: {error}") from error
     with ExitStack() as held:

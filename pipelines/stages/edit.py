@@ -16,7 +16,7 @@ from pipelines.child import Child, Died, Late
 from pipelines.clips import with_videos
 from pipelines.config import Config
 from pipelines.encode import encode_video
-from pipelines.errors import RowError
+from pipelines.errors import ConfigError, RowError
 from pipelines.ids import content_id
 from pipelines.schema import EDITS, rows_table
 from pipelines.stages.base import Row, failure, outcome
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 class Editor(Protocol):
     """Edits clips. Built once in each worker, and once more with `execution.memory` lean where it
-    raised torch's OutOfMemoryError."""
+    raised torch's OutOfMemoryError. See also `editor_settings`."""
 
     stochastic: ClassVar[bool]
     """Whether a seed changes the result."""
@@ -53,28 +53,45 @@ class Editor(Protocol):
         ...
 
 
-class STRMatchEditor:
-    """`strmatch.STRMatch` on the configured backbone."""
+class BackboneEditor:
+    """What editors on the configured backbone have in common."""
 
-    stochastic: ClassVar[bool] = False
-
-    def __init__(self, config: Config) -> None:
+    @staticmethod
+    def load_backbone(config: Config) -> Any:
+        """The backbone, in a process with the configured number of threads."""
         import torch
 
-        from strmatch import EditSettings, STRMatch, load_backbone
+        from strmatch import load_backbone
 
         if config.execution.torch_threads:
             torch.set_num_threads(config.execution.torch_threads)
         dtype = None if config.backbone.dtype == "auto" else getattr(torch, config.backbone.dtype)
-        backbone = load_backbone(config.backbone.weights, dtype=dtype)
-        settings = EditSettings(**dataclasses.asdict(config.edit))
-        self.editor = STRMatch(backbone, settings, memory=config.execution.memory)
+        return load_backbone(config.backbone.weights, dtype=dtype)
 
     @classmethod
     def revision(cls, config: Config) -> str:
         from strmatch.backbones.loading import weights_folder, weights_revision
 
         return weights_revision(weights_folder(config.backbone.weights))
+
+
+class STRMatchEditor(BackboneEditor):
+    """`strmatch.STRMatch`."""
+
+    stochastic: ClassVar[bool] = False
+
+    def __init__(self, config: Config) -> None:
+        from strmatch import EditSettings, STRMatch
+
+        settings = EditSettings(**dataclasses.asdict(config.edit))
+        backbone = self.load_backbone(config)
+        self.editor = STRMatch(backbone, settings, memory=config.execution.memory)
+
+    @classmethod
+    def settings(cls, config: Config) -> dict[str, Any]:
+        if config.editor_options:
+            raise ConfigError("editor_options: str_match has none, its settings are those of edit")
+        return dataclasses.asdict(config.edit)
 
     def invert(self, frames: np.ndarray, source_prompt: str) -> Any:
         return self.editor.invert(frames, source_prompt)
@@ -144,7 +161,7 @@ class ClipEditor:
         self.output = output
         self.make_editor = editor
         self.editor = editor(config)
-        self.made_by = made_by(config, revision)
+        self.made_by = made_by(config, editor, revision)
 
     def __call__(self, work: Row) -> tuple[Row, list[float]]:
         """Commits the edits; returns what became of them, and the seconds of each that was made."""
@@ -212,11 +229,25 @@ class _TooLarge(Exception):
     """A clip that needs a lean editor."""
 
 
-def made_by(config: Config, revision: str) -> Row:
+def editor_settings(editor: type[Editor], config: Config) -> dict[str, Any]:
+    """The settings that an edit depends on: recorded with it, and part of its id.
+
+    An editor's class method `settings(config)` says them; of others they are all of `edit` with
+    `editor_options` on top.
+
+    Raises:
+        ConfigError: by such a method, where the configuration has settings that cannot be.
+    """
+    if hasattr(editor, "settings"):
+        return editor.settings(config)
+    return dataclasses.asdict(config.edit) | config.editor_options
+
+
+def made_by(config: Config, editor: type[Editor], revision: str) -> Row:
     """The columns of an edit that say what made it."""
     return {
         "editor": config.editor,
-        "editor_settings": json.dumps(dataclasses.asdict(config.edit)),
+        "editor_settings": json.dumps(editor_settings(editor, config)),
         "model_revision": revision,
         "package_version": PACKAGE_VERSION,
     }

@@ -53,17 +53,15 @@ SHARED = (
 """Fields that suit a backbone, and mean the same in `EditSettings`."""
 
 
-def settings_for(kind: type[AnySettings], edit: EditSettings, **options: Any) -> AnySettings:
-    """Settings of a baseline for the backbone that `edit` suits.
-
-    Args:
-        kind: the baseline's settings class.
-        edit: fields in `SHARED` are taken from here.
-        options: any field of `kind`; they come first.
-    """
+def shared_settings(kind: type[SamplingSettings], edit: EditSettings) -> dict[str, Any]:
+    """The fields of a baseline's settings class that the backbone decides, which `edit` suits."""
     known = {field.name for field in fields(kind)}
-    shared = {name: getattr(edit, name) for name in SHARED if name in known}
-    return kind(**shared | options)
+    return {name: getattr(edit, name) for name in SHARED if name in known}
+
+
+def settings_for(kind: type[AnySettings], edit: EditSettings, **options: Any) -> AnySettings:
+    """A baseline's settings for a backbone: `options`, then what `edit` shares, then defaults."""
+    return kind(**shared_settings(kind, edit) | options)
 
 
 def invert(

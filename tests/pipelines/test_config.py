@@ -159,6 +159,7 @@ def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
         ("annotate.endpoint.extra={top_k: 1}", "annotate"),
         ("seed=1", "annotate"),
         ("edit.lam=0.5", "plan"),
+        ("editor_options.strength=0.5", "plan"),
         ("backbone.dtype=float16", "plan"),
         ("publish.file_mb=3", "publish"),
         ("execution.editors=3", None),

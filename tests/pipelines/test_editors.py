@@ -1,0 +1,127 @@
+"""The baselines as editors of a run, on a tiny backbone, without Ray."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines import plugins
+from pipelines.config import load_config
+from pipelines.encode import encode_video
+from pipelines.errors import ConfigError, RunError
+from pipelines.plan import PlanEdits
+from pipelines.run import open_run
+from pipelines.schema import CLIPS, rows_table
+from pipelines.stages.edit import ClipEditor, editor_settings
+from pipelines.storage import Storage
+from pipelines.video import decode_video
+from tests.strmatch.tiny import FRAMES, SIZE, save_backbone, tiny_backbone
+
+NAMES = ("sdedit", "uniedit")
+STRENGTH = {"sdedit": "strength", "uniedit": "injected_share"}
+CLIP = "clips/a.parquet"
+PROMPTS = {"source_prompt": "a red circle", "targets": [{"prompt": "a blue square"}]}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    save_backbone(tiny_backbone(dtype=torch.float32), folder)
+    return folder
+
+
+@pytest.fixture
+def configured(weights):
+    def load(name, *assignments):
+        tiny = (f"backbone.weights={weights}", "edit.num_inference_steps=2", f"editor={name}")
+        return load_config(assignments=[*tiny, *assignments])
+
+    return load
+
+
+@pytest.fixture
+def output(tmp_path):
+    output = Storage(str(tmp_path))
+    frames = np.random.default_rng(0).integers(0, 256, (FRAMES, SIZE, SIZE, 3), np.uint8)
+    clip = {"row_id": "c", "clip_id": "c", "status": "ok", "fps": 8.0, **PROMPTS}
+    clip["source_video"] = encode_video(frames, 8, 12)
+    output.commit_table(CLIP, rows_table([clip], CLIPS))
+    return output
+
+
+def committed(output, config, seed=0):
+    """The row and the frames of one edit that a worker makes."""
+    editor = plugins.find_editor(config)
+    work = {"clip_file": CLIP, "clip_row": "c", "source_prompt": "a red circle", "seeds": [seed]}
+    work |= {"edit_ids": ["e"], "target_prompts": ["a blue square"]}
+    done, _ = ClipEditor(config, output, editor, "r")(work)
+    assert done["ok"] == 1, done
+    (name,) = output.files("edits", ".parquet")
+    (row,) = output.read_table(name).to_pylist()
+    output.remove("edits")
+    return row, decode_video(row["edited_video"])
+
+
+def planned(output, config):
+    rows = PlanEdits(output, config, plugins.find_editor(config), "r", {})({"file": CLIP})
+    (row,) = rows
+    return row["edit_id"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_edit_is_made_and_says_with_which_settings(name, configured, output):
+    config = configured(name, f"editor_options.{STRENGTH[name]}=0.5")
+    row, frames = committed(output, config)
+    assert frames.shape == (FRAMES, SIZE, SIZE, 3)
+    assert row["editor"] == name
+    said = json.loads(row["editor_settings"])
+    assert said[STRENGTH[name]] == 0.5
+    assert said["num_inference_steps"] == 2  # the backbone's, by `edit`
+    assert said["guidance_scale"] == config.edit.guidance_scale
+    assert "lam" not in said
+    assert said == editor_settings(plugins.find_editor(config), config)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_stochastic_editors_heed_the_seed(name, configured, output):
+    config = configured(name)
+    first, again, other = (committed(output, config, seed)[1] for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    stochastic = plugins.find_editor(config).stochastic
+    assert np.array_equal(first, other) != stochastic
+    seeded = configured(name, "seed=1")
+    assert (planned(output, config) != planned(output, seeded)) == stochastic
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_options_are_part_of_an_edit_s_id_and_others_settings_are_not(name, configured, output):
+    base = planned(output, configured(name))
+    assert planned(output, configured(name, f"editor_options.{STRENGTH[name]}=0.7")) != base
+    assert planned(output, configured(name, "editor_options.negative_prompt=red")) != base
+    assert planned(output, configured(name, "edit.num_inference_steps=3")) != base
+    assert planned(output, configured(name, "edit.lam=7")) == base
+
+
+@pytest.mark.parametrize(
+    ("editor", "option", "message"),
+    [
+        (
+            "sdedit",
+            "strenght=1",
+            "editor_options.strenght: no such option of sdedit; there is num_",
+        ),
+        ("sdedit", "strength=2", "editor_options: strength must be from 0 to 1, got 2.0"),
+        ("uniedit", "injected_share=much", "editor_options.injected_share: .*, got 'much'"),
+        ("str_match", "lam=1", "editor_options: str_match has none"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_any_work(
+    editor, option, message, configured, tmp_path
+):
+    config = configured(editor, f"editor_options.{option}")
+    with pytest.raises(ConfigError, match=message):
+        editor_settings(plugins.find_editor(config), config)
+    with pytest.raises(RunError, match=message), open_run(str(tmp_path / "out"), config):
+        pass
+    assert not (tmp_path / "out").exists()
