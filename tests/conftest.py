@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 import torch
 
@@ -5,3 +7,20 @@ import torch
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def ray_cluster():
+    """Two CPUs and one logical GPU: the smallest cluster that every phase has to finish on."""
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=2,
+        num_gpus=1,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": ":".join(sys.path)}},
+    )
+    yield
+    ray.shutdown()
