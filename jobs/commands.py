@@ -34,10 +34,11 @@ def run(
     with open_run(output, config, input, limit) as (opened, sources), cluster(config.execution):
         assert sources is not None
         if again is not None:
-            forget(opened.output, failures(opened.output, again))
+            forget(opened.output, config, failures(opened.output, config, again))
         opened.annotate(sources)
         opened.plan(replan)
         opened.edit()
+        opened.measure()
         try:
             opened.publish()
         finally:

@@ -23,7 +23,7 @@ def show(output: str, types: list[str], path: Path | None, assignments: list[str
     """Print what failed, by stage and reason; write a manifest of it to `path`."""
     record, config = commands.begun(output, assignments)
     options = config.execution.storage_options
-    rows = failures(Storage(output, options), types)
+    rows = failures(Storage(output, options), config, types)
     Console().print(_table(rows))
     if path:
         entries = manifest(rows, find_sources(record["input"], options, record["limit"]))

@@ -19,6 +19,7 @@ from pipelines.sections import (
     Backbone,
     Clip,
     Execution,
+    Measure,
     Pretrained,
     Publish,
     Section,
@@ -48,8 +49,10 @@ class Config(Section):
     how it inverts, the mask's dilation."""
     editor_options: dict[str, Any] = pydantic.Field(default_factory=dict)
     """Settings of another editor than str_match, beside or in place of those it shares."""
+    measure: Measure = Measure()
+    """What is measured of every edit."""
     publish: Publish = Publish()
-    """How the dataset is laid out."""
+    """Which edits are good enough, and how the dataset is laid out."""
     execution: Execution = Execution()
     """Where and how fast. Changes no result and is never part of an id."""
 
@@ -58,14 +61,28 @@ class Config(Section):
         chosen = self.annotate
         if chosen.captioner == "openai" or chosen.prompter == "llm":
             served(self)
-        used = ["vlm"] if chosen.captioner == "transformers_vlm" else []
-        used += ["sam2", "detector"] if chosen.tracker in ("sam2", "sam2_hf") else []
-        for name in used:
-            model: Pretrained = getattr(chosen, name)
+        used: dict[str, Pretrained] = {}
+        if chosen.captioner == "transformers_vlm":
+            used["annotate.vlm"] = chosen.vlm
+        if chosen.tracker in ("sam2", "sam2_hf"):
+            used |= {"annotate.sam2": chosen.sam2, "annotate.detector": chosen.detector}
+        if "clip_similarity" in self.measure.metrics:
+            used["measure.clip"] = self.measure.clip
+        for name, model in used.items():
             if not model.is_pinned:
                 raise ConfigError(
-                    f"annotate.{name}: {model.weights} is no folder; of a hub id, set "
-                    f"annotate.{name}.revision to a commit, too"
+                    f"{name}: {model.weights} is no folder; of a hub id, set "
+                    f"{name}.revision to a commit, too"
+                )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _measures_what_it_limits(self) -> "Config":
+        for name in self.publish.limits:
+            if name not in self.measure.metrics:
+                measured = ", ".join(self.measure.metrics) or "nothing"
+                raise ConfigError(
+                    f"publish.limits: {name} is not measured; measure.metrics has {measured}"
                 )
         return self
 
@@ -85,11 +102,12 @@ def served(config: Config) -> tuple[str, str]:
     return base_url, model
 
 
-PHASES = ("annotate", "plan", "edit", "publish")
+PHASES = ("annotate", "plan", "edit", "measure", "publish")
 _MEANING = {
     "annotate": ("seed", "clip", "annotate"),
     "plan": ("backbone", "editor", "edit", "editor_options"),
     "edit": (),
+    "measure": ("measure",),
     "publish": ("publish",),
 }
 """The fields that each phase adds to those of the phases before it."""
@@ -231,6 +249,8 @@ def _explain(error: Any) -> str:
         return f"{path}: {error['msg']}, got {error['input']!r}"
     section = path.rpartition(".")[0]
     siblings = [name for name in _all_fields() if name.rpartition(".")[0] == section]
+    if not siblings:  # in a mapping
+        return f"{path}: no such key"
     near = difflib.get_close_matches(path, siblings, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(siblings)}"
     return f"{path}: no such key; {hint}"

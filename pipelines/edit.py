@@ -19,8 +19,15 @@ from pipelines.watch import Watch
 
 OF_AN_ITEM = ("edit_id", "target_prompt", "seed")
 """What an editor is told of an edit."""
-EDIT_FILES = pa.schema([("edit_id", pa.string()), ("file", pa.string()), ("bytes", pa.float64())])
-"""Which file below the output holds an edit, and the edit's share of its bytes."""
+EDIT_FILES = pa.schema(
+    [
+        ("edit_id", pa.string()),
+        ("file", pa.string()),
+        ("size", pa.int64()),
+        ("bytes", pa.float64()),
+    ]
+)
+"""Which file below the output holds an edit, its size, and the edit's share of its bytes."""
 CLIPS_AT_ONCE = 10_000
 MANY_CLIPS = 20
 """An editor's, of which one more or less makes no difference."""
@@ -100,4 +107,5 @@ def committed(output: Storage, plan: pa.Table) -> pa.Table:
 def _held(name: str, edit_ids: list[str], size: int) -> list[Row]:
     """The edits of a file as rows of `EDIT_FILES`."""
     each = size / len(edit_ids)
-    return [{"edit_id": edit_id, "file": name, "bytes": each} for edit_id in edit_ids]
+    held = {"file": name, "size": size, "bytes": each}
+    return [{"edit_id": edit_id} | held for edit_id in edit_ids]

@@ -6,6 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.config import Config
+from pipelines.edit import committed
+from pipelines.measure import measures_of
 from pipelines.plan import read_plan
 from pipelines.schema import OUTCOME, extras_of, unique
 from pipelines.stages.base import Row
@@ -16,11 +19,12 @@ from pipelines.watch import NOTES
 CLIP = [*OUTCOME, "row_id", "level", "source_uri", "source_row", "start_seconds"]
 
 
-def failures(output: Storage, types: Collection[str] = ()) -> list[Row]:
-    """Every failed row of clips/ and edits/, published or not.
+def failures(output: Storage, config: Config, types: Collection[str] = ()) -> list[Row]:
+    """Every failed row of clips/, edits/ and measures/, published or not.
 
     Args:
         output: the run's folder.
+        config: the run's; measures by others are left alone.
         types: keep those of these error_types; none: all.
 
     Returns:
@@ -31,7 +35,7 @@ def failures(output: Storage, types: Collection[str] = ()) -> list[Row]:
     clips = {row["row_id"]: row for row in unique(rows, "row_id").to_pylist()} if rows else {}
     planned = {row["edit_id"]: row for row in read_plan(output).to_pylist()}
     found = [row for row in clips.values() if _failed(row, types)]
-    for name in output.files("edits", ".parquet"):
+    for name in [*output.files("edits", ".parquet"), *_measures(output, config)]:
         for row in output.read_table(name, [*OUTCOME, "edit_id"]).to_pylist():
             plan = planned.get(row["edit_id"])
             if plan and _failed(row, types) and plan["clip_row"] in clips:
@@ -39,6 +43,13 @@ def failures(output: Storage, types: Collection[str] = ()) -> list[Row]:
                 named = {"row_id": row["edit_id"], "level": "edit"}
                 found.append(clips[plan["clip_row"]] | row | asked | named)
     return sorted(found, key=lambda row: (row["source_uri"] or "", row["start_seconds"] or 0.0))
+
+
+def _measures(output: Storage, config: Config) -> list[str]:
+    """The files of measures that the run reads."""
+    plan = read_plan(output)
+    measured = measures_of(output, plan, committed(output, plan), config)
+    return sorted(set(measured["file"].to_pylist()))
 
 
 def _failed(row: Row, types: Collection[str]) -> bool:
@@ -84,8 +95,12 @@ def _own_columns(source: Row, schema: pa.Schema) -> Row:
     return {field.name: source[field.name] for field in extras_of(schema)}
 
 
-def forget(output: Storage, rows: list[Row]) -> None:
+def forget(output: Storage, config: Config, rows: list[Row]) -> None:
     """Drop the results of these rows, so that the same run makes them again."""
+    unmeasured = {row["row_id"] for row in rows if row["error_stage"] == "measure"}
+    for name in _measures(output, config) if unmeasured else ():
+        if unmeasured & set(output.read_table(name, ["edit_id"])["edit_id"].to_pylist()):
+            output.remove(name)  # of one clip
     gone = pa.array(sorted({row["row_id"] for row in rows}), pa.string())
     clips = output.read_folder("clips", ["row_id", "found_row"])
     if clips is not None:

@@ -8,7 +8,12 @@ from pipelines.errors import RunError
 from pipelines.run import RECORD, read_record
 from pipelines.storage import Storage
 
-FOLDERS = {"annotate": ("clips", "steps"), "plan": ("plan",), "edit": ("edits",)}
+FOLDERS = {
+    "annotate": ("clips", "steps"),
+    "plan": ("plan",),
+    "edit": ("edits",),
+    "measure": ("measures",),
+}
 
 
 def fork(old: Storage, new: Storage, config: Config) -> list[str]:

@@ -13,6 +13,7 @@ from pipelines.stages.edit import Editor, STRMatchEditor
 from pipelines.stages.track import NoTracker
 from pipelines.tracking.contrast import ContrastTracker
 from pipelines.tracking.motion import MotionTracker
+from strmatch.metrics.base import Metric
 
 # What is written as module:object is imported where it is used.
 BUILT_IN: dict[str, dict[str, Any]] = {
@@ -37,6 +38,14 @@ BUILT_IN: dict[str, dict[str, Any]] = {
         "str_match": STRMatchEditor,
         "sdedit": "pipelines.editors:SDEditEditor",
         "uniedit": "pipelines.editors:UniEditEditor",
+    },
+    "metric": {
+        "frame_consistency": "pipelines.metrics:frame_consistency",
+        "clip_similarity": "pipelines.metrics:clip_similarity",
+        "background_difference": "pipelines.metrics:background_difference",
+        "background_lpips": "pipelines.metrics:background_lpips",
+        "motion_error": "pipelines.metrics:motion_error",
+        "motion_error_raft": "pipelines.metrics:motion_error_raft",
     },
 }
 
@@ -88,11 +97,29 @@ def check_annotators(config: Config, used: bool) -> None:
         gpus = getattr(config.execution, f"gpus_per_{kind}", None)
         if gpus and not on_gpu(kind, config):
             raise ConfigError(f"execution.gpus_per_{kind} {gpus:g}: {kind} {name} runs on no GPU")
-        if used and hasattr(maker, "check"):
-            try:
-                maker.check(config)
-            except Exception as error:
-                raise RunError(f"{kind} {name}: {' '.join(str(error).split())}") from error
+        if used:
+            _check(kind, name, maker, config)
+
+
+def check_metrics(config: Config, used: bool) -> None:
+    """Likewise, the metrics.
+
+    Raises:
+        RunError: in one line, which metric cannot be computed, and why.
+    """
+    for name in config.measure.metrics:
+        maker = find("metric", name)
+        if used:
+            _check("metric", name, maker, config)
+
+
+def _check(kind: str, name: str, maker: Any, config: Config) -> None:
+    if not hasattr(maker, "check"):
+        return
+    try:
+        maker.check(config)
+    except Exception as error:
+        raise RunError(f"{kind} {name}: {' '.join(str(error).split())}") from error
 
 
 class InWorker:
@@ -117,6 +144,26 @@ class InWorker:
 def _made(kind: str, config: str) -> Any:
     read = Config.model_validate_json(config)
     return find(kind, getattr(read.annotate, kind))(read)
+
+
+def metrics(config: Config) -> dict[str, Metric]:
+    """The metrics that a configuration names, made once in a process.
+
+    Raises:
+        RunError: one of them cannot be made; names the cause.
+    """
+    return _made_metrics(config.model_dump_json())
+
+
+@cache
+def _made_metrics(config: str) -> dict[str, Metric]:
+    read, made = Config.model_validate_json(config), {}  # type: Config, dict[str, Metric]
+    for name in read.measure.metrics:
+        try:
+            made[name] = find("metric", name)(read)
+        except Exception as error:
+            raise RunError(f"metric {name}: {' '.join(str(error).split())}") from error
+    return made
 
 
 def find_editor(config: Config) -> type[Editor]:

@@ -1,4 +1,4 @@
-"""PUBLISH: clips, plan and edits in; the dataset out, with every row accounted for."""
+"""PUBLISH: clips, plan, edits and measures in; the dataset out, with every row accounted for."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +13,20 @@ from pipelines.clips import with_videos
 from pipelines.config import Config
 from pipelines.edit import committed
 from pipelines.errors import RunError
+from pipelines.limits import judge
+from pipelines.measure import measures_of
 from pipelines.plan import OF_AN_EDIT, by_clip, read_plan
-from pipelines.schema import DATASET, PLAN, STATUSES, extras_of, rows_table, unique, with_extras
+from pipelines.schema import (
+    DATASET,
+    PLAN,
+    STATUSES,
+    extras_of,
+    rows_table,
+    unique,
+    with_extras,
+    with_metrics,
+)
+from pipelines.sections import Bounds
 from pipelines.stages.base import Row
 from pipelines.storage import Storage
 from pipelines.version import PACKAGE_VERSION
@@ -33,13 +45,14 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
             cannot be written.
     """
     folders = config.publish.partition_by
-    items, extras = account(output, folders)
+    items, extras = account(output, config)
     output.remove("dataset")
-    schema = pa.schema([field for field in extras if field.name not in folders])
+    own = pa.schema([field for field in extras if field.name not in folders])
+    schema = with_extras(with_metrics(DATASET, config.measure.metrics), own)
     written = (
         ray.data.from_arrow(divide(items, config.publish.file_mb * MEGABYTE))
         .repartition(target_num_rows_per_block=1)
-        .map(WritePart(output, with_extras(DATASET, schema)), num_cpus=1)
+        .map(WritePart(output, schema, config.publish.limits), num_cpus=1)
     )
     for part in written.iter_rows():
         if part["problem"] is not None:
@@ -55,6 +68,7 @@ ITEMS = pa.schema(
         ("source_prompt", pa.string()),
         *((f"{name}s", pa.list_(PLAN.field(name).type)) for name in OF_AN_EDIT),
         ("edit_files", pa.list_(pa.string())),
+        ("measures_files", pa.list_(pa.string())),  # null: not measured
         ("folder", pa.string()),
         ("bytes", pa.float64()),
     ]
@@ -62,22 +76,20 @@ ITEMS = pa.schema(
 """A clip or source with its edits; without edits it is a row of the dataset itself."""
 
 
-def account(output: Storage, folders: Sequence[str] = ()) -> tuple[pa.Table, pa.Schema]:
+def account(output: Storage, config: Config) -> tuple[pa.Table, pa.Schema]:
     """Find the place of every row of the dataset.
 
     The dataset has a row for every planned edit, for every clip without an edit and for every
     source without a clip.
 
-    Args:
-        folders: the manifest's columns that name folders of the dataset.
-
     Returns:
         A table of `ITEMS`, in the order of the sources, and the manifest's own columns.
 
     Raises:
-        RunError: an edit has no result, or belongs to a clip that is not there; the manifest has
-            no such column.
+        RunError: an edit has no result or is not measured, or belongs to a clip that is not there;
+            the manifest has no column that shall name folders.
     """
+    folders = config.publish.partition_by
     clips, extras = _clips(output, folders)
     plan = read_plan(output)
     planned = by_clip(plan)
@@ -88,8 +100,27 @@ def account(output: Storage, folders: Sequence[str] = ()) -> tuple[pa.Table, pa.
     strangers = planned.filter(pc.invert(pc.is_in(planned["clip_row"], clips["row_id"])))
     if len(strangers):
         raise RunError(f"the plan names {len(strangers)} clips that clips/ does not hold")
+    edits = edits.rename_columns({"file": "edit_file"}).append_column(
+        "measures_file", _measures_files(output, plan, edits, config)
+    )
     items = _items(_distinct(clips, plan, planned), planned, edits, folders)
     return items, extras
+
+
+def _measures_files(
+    output: Storage, plan: pa.Table, edits: pa.Table, config: Config
+) -> pa.ChunkedArray:
+    """The file of measures of every edit; nulls where nothing is to be measured."""
+    if not config.measure.metrics:
+        return pa.chunked_array([pa.nulls(len(edits), pa.string())])
+    measured = measures_of(output, plan, edits, config)
+    missing = pc.invert(pc.is_in(plan["edit_id"], measured["edit_id"]))
+    if pc.any(missing).as_py():
+        raise RunError(
+            f"{pc.sum(missing).as_py()} edits are not measured; `strmatch measure` or the run's "
+            "command measures them"
+        )
+    return measured["file"].take(pc.index_in(edits["edit_id"], measured["edit_id"]))
 
 
 def _distinct(clips: pa.Table, plan: pa.Table, planned: pa.Table) -> pa.Table:
@@ -111,7 +142,10 @@ def _items(clips: pa.Table, planned: pa.Table, edits: pa.Table, folders: Sequenc
     columns = {"clip_file": clips["file"], "clip_row": clips["row_id"]}
     columns |= {"source_prompt": theirs["source_prompt"], "folder": _folders(clips, folders)}
     columns |= lists
-    columns |= {"edit_files": pa.ListArray.from_arrays(ends, held["file"].combine_chunks())}
+    columns |= {
+        f"{name}s": pa.ListArray.from_arrays(ends, held[name].combine_chunks())
+        for name in ("edit_file", "measures_file")
+    }
     columns |= {"bytes": clips["bytes"].to_numpy() * copies + np.diff(summed)}
     return pa.table({name: columns[name] for name in ITEMS.names}, schema=ITEMS)
 
@@ -192,22 +226,28 @@ def divide(items: pa.Table, size: float) -> pa.Table:
 class WritePart:
     """Assembles the rows of one dataset file and commits it."""
 
-    def __init__(self, output: Storage, schema: pa.Schema) -> None:
+    def __init__(self, output: Storage, schema: pa.Schema, limits: Mapping[str, Bounds]) -> None:
         self.output = output
         self.schema = schema
+        self.limits = dict(limits)
 
     def __call__(self, part: Row) -> Row:
         items = part["items"]
         clips = self._read("row_id", [(item["clip_file"], item["clip_row"]) for item in items])
         clips = {row["row_id"]: row for row in with_videos(self.output, [*clips.values()])}
-        edits = self._read(
-            "edit_id",
-            [
-                place
-                for item in items
-                for place in zip(item["edit_files"], item["edit_ids"], strict=True)
-            ],
+        edits, measures = (
+            self._read(
+                "edit_id",
+                [
+                    place
+                    for item in items
+                    for place in zip(item[files], item["edit_ids"], strict=True)
+                ],
+            )
+            for files in ("edit_files", "measures_files")
         )
+        for edit_id, measured in measures.items():
+            edits[edit_id] |= judge(measured, self.limits)
         rows = [row for item in items for row in _rows(item, clips[item["clip_row"]], edits)]
         each = sum(item["bytes"] for item in items) / len(rows)
         table = rows_table(rows, self.schema)
@@ -221,7 +261,8 @@ class WritePart:
         """Rows by their `key`, every file read once."""
         wanted = defaultdict(list)
         for file, name in places:
-            wanted[file].append(name)
+            if file is not None:
+                wanted[file].append(name)
         return {
             row[key]: row
             for file, names in wanted.items()

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import ray
 
-from pipelines import annotate, edit, plan, plugins, publish, telemetry
+from pipelines import annotate, edit, measure, plan, plugins, publish, telemetry
 from pipelines.bounded import carry_out
 from pipelines.breaker import Breaker
 from pipelines.busy import Busy
@@ -51,6 +51,7 @@ class Run:
         self.annotate(sources)
         self.plan()
         self.edit()
+        self.measure()
         self.publish()
 
     def annotate(self, sources: pa.Table) -> None:
@@ -84,6 +85,17 @@ class Run:
                 busy.see(row)
                 telemetry.busy(busy.share(editors))
             counts["busy_percent"] = round(100 * busy.share(editors))
+
+    def measure(self) -> None:
+        with self._phase("measure") as counts:
+            counts.update(clips=0, ok=0, failed=0)
+            total = len(measure.pending(self.output, self.config))
+            plugins.check_metrics(self.config, used=total > 0)
+            rows = measure.measure(self.output, self.config)
+            for row in progress(self._watched("measure", rows), "measure", total):
+                counts["clips"] += 1
+                counts["ok"] += row["ok"]
+                counts["failed"] += row["failed"]
 
     def publish(self) -> None:
         """Write dataset, report and, if there is an ok row, `_SUCCESS`.
@@ -161,6 +173,7 @@ def open_run(
     telemetry.RUN.set(str(storage))
     sources = find_sources(input, options, limit, exclude=storage) if input else None
     plugins.check_annotators(config, used=sources is not None)
+    plugins.check_metrics(config, used=sources is not None)
     try:
         editor = plugins.find_editor(config)
         editor_settings(editor, config)
@@ -198,8 +211,11 @@ def read_record(output: Storage) -> dict[str, Any] | None:
 
 
 def _refuse_other(previous: dict[str, Any], record: dict[str, Any], output: str) -> None:
-    """Refuse what would mix with the results that are there. Publishing starts anew each time."""
-    done = previous["phases"].keys() - {"publish"}
+    """Refuse what would mix with the results that are there.
+
+    Publishing starts anew each time, and other metrics are measured beside those that are there.
+    """
+    done = previous["phases"].keys() - {"measure", "publish"}
     if not done:
         return
     changed = []

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 STATUSES = ("ok", "rejected", "failed")
 OUTCOME = ("status", "error_stage", "error_type", "error_message")
@@ -126,6 +126,16 @@ EDITS = pa.schema(
 )
 """What EDIT commits: one row an edit."""
 
+MEASURES = pa.schema(
+    [
+        ("edit_id", pa.string()),
+        *_OUTCOME,
+        ("metrics", pa.map_(pa.string(), pa.float64())),  # by name; null: does not apply
+        ("measure_seconds", pa.float64()),
+    ]
+)
+"""What MEASURE commits: one row an edit that is ok."""
+
 DATASET = pa.schema(
     [
         ("row_id", pa.string()),
@@ -144,13 +154,30 @@ DATASET = pa.schema(
         ("model_revision", pa.string()),
         ("seconds", pa.float64()),
         ("inversion_seconds", pa.float64()),
+        ("measure_seconds", pa.float64()),
         ("package_version", pa.string()),
     ]
 )
-"""What is published."""
+"""What is published, besides the metrics and the manifest's own columns."""
 
+METRIC = "metric_"
+"""What the columns of metrics begin with."""
 TAKEN = frozenset(SOURCES.names) | frozenset(CLIPS.names) | frozenset(DATASET.names)
-"""Names that a manifest's own columns cannot keep."""
+
+
+def is_taken(name: str) -> bool:
+    """Whether a manifest's own column cannot keep this name."""
+    return name in TAKEN or name.startswith(METRIC)
+
+
+def metric_column(metric: str) -> str:
+    """The dataset's column for a metric, by its name in a configuration."""
+    return METRIC + metric.replace(":", "_").replace(".", "_")
+
+
+def with_metrics(schema: pa.Schema, metrics: Sequence[str]) -> pa.Schema:
+    """`schema` followed by a column for every metric."""
+    return pa.schema([*schema, *((metric_column(name), pa.float64()) for name in metrics)])
 
 
 def with_extras(schema: pa.Schema, extras: pa.Schema) -> pa.Schema:
@@ -160,7 +187,7 @@ def with_extras(schema: pa.Schema, extras: pa.Schema) -> pa.Schema:
 
 def extras_of(schema: pa.Schema) -> pa.Schema:
     """The manifest's own columns of a sources or clips table."""
-    return pa.schema([field for field in schema if field.name not in TAKEN])
+    return pa.schema([field for field in schema if not is_taken(field.name)])
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -1,6 +1,7 @@
 """The sections of a configuration: every field with its default and what it means."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.prompts.target_prompt import Kind
+from pipelines.schema import metric_column
 from strmatch.presets import NAMES
 
 STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -178,7 +180,62 @@ class Backbone(Section):
     """Precision of the weights. auto: float16 on a GPU, float32 on a CPU."""
 
 
+class ClipModel(Pretrained):
+    weights: Weights = "openai/clip-vit-large-patch14"
+    """A CLIP model: a hub id, or a folder or fsspec URI in transformers layout; or miniature, the
+    embedded model's."""
+    revision: str | None = "32bd64288804d66eefd0ccbe215aa642df71cc41"
+    """The commit to take from the hub. A hub id without one is refused."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the weights are the same every day."""
+        return self.weights == "miniature" or super().is_pinned
+
+
+class Measure(Section):
+    metrics: tuple[str, ...] = ()
+    """What judges an edit: frame_consistency, clip_similarity, background_difference,
+    background_lpips, motion_error, motion_error_raft, an entry point or module:object."""
+    clip: ClipModel = ClipModel()
+    """The model of the metric clip_similarity."""
+    interpolator: Weights | None = None
+    """The frame interpolation of the metric frame_consistency: a folder or fsspec URI. Null: by
+    optical flow."""
+    lpips: Weights | None = None
+    """The model of the metric background_lpips: a folder or fsspec URI."""
+    raft: Weights | None = None
+    """The model of the metric motion_error_raft: a folder or fsspec URI."""
+
+    @pydantic.field_validator("metrics")
+    @classmethod
+    def _distinct(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        columns = Counter(metric_column(name) for name in metrics)
+        twice = [column for column, count in columns.items() if count > 1]
+        if twice:
+            raise ValueError(f"two metrics would have the column {twice[0]}")
+        return metrics
+
+
+class Bounds(Section):
+    min: float | None = Field(default=None, allow_inf_nan=False)
+    """The least that is good enough. Null: anything."""
+    max: float | None = Field(default=None, allow_inf_nan=False)
+    """The most that is good enough. Null: anything."""
+
+    @pydantic.model_validator(mode="after")
+    def _in_order(self) -> "Bounds":
+        if self.min is None and self.max is None:
+            raise ValueError("give a min, a max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is over max {self.max:g}")
+        return self
+
+
 class Publish(Section):
+    limits: dict[str, Bounds] = {}
+    """Which edits are good enough, by metric: {motion_error: {max: 3}}. One outside is rejected; a
+    metric that does not apply to it rejects none."""
     file_mb: float = Field(default=128.0, gt=0)
     """Megabytes of a Parquet file of the dataset, about. A clip's edits are never split."""
     partition_by: tuple[str, ...] = ()
@@ -230,7 +287,8 @@ class Execution(Section):
     wait_for_resources: float = Field(default=0.0, ge=0)
     """Seconds to wait for an autoscaler to bring a machine that an editor fits on."""
     deadline: float = Field(default=3600.0, gt=0)
-    """Seconds that a video's decoding, an annotation, or a clip with all its edits may take."""
+    """Seconds that a video's decoding, an annotation, or a clip with all its edits may take, and
+    again the measuring of these."""
     attempts: int = Field(default=3, ge=1)
     """Workers in which a video or clip may die alone before it is given up."""
     max_failed_share: float = Field(default=1.0, ge=0, le=1)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import InputError
 from pipelines.ids import content_id, source_row_id
-from pipelines.schema import SOURCES, TAKEN, rows_table, with_extras
+from pipelines.schema import SOURCES, is_taken, rows_table, with_extras
 from pipelines.storage import Storage, filesystem
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def _from_manifest(fs: Any, uri: str, path: str) -> pa.Table:
     for name in table.column_names:
         if name in KNOWN:
             continue
-        kept = f"manifest_{name}" if name in TAKEN else name
+        kept = f"manifest_{name}" if is_taken(name) else name
         if kept != name:
             log.warning("manifest %s: column %s is carried as %s", uri, name, kept)
         column = table.column(name)

@@ -58,7 +58,7 @@ def run(
         float | None, typer.Option(min=0, help="Price of a GPU hour in dollars, for --dry-run.")
     ] = None,
 ) -> None:
-    """Annotate, plan, edit and publish: videos in, an edited dataset out.
+    """Annotate, plan, edit, measure and publish: videos in, an edited dataset out.
 
     The same command goes on where an earlier one stopped. With --dry-run a few sources are edited
     and thrown away to measure the speed, unless OUTPUT holds a run that tells it.
@@ -129,10 +129,22 @@ def edit(output: Output, set: Assign = None) -> None:
 
 @app.command()
 @one_line_errors
+def measure(output: Output, set: Assign = None) -> None:
+    """Only measure the edits that are there: OUTPUT/measures. Settings are those of the run.
+
+    Example: strmatch measure --output runs/first --set "measure.metrics=[motion_error]"
+    """
+    from jobs import commands
+
+    commands.phase("measure", output, set or [])
+
+
+@app.command()
+@one_line_errors
 def publish(output: Output, set: Assign = None) -> None:
     """Only write the dataset and the report: OUTPUT/dataset, OUTPUT/report.
 
-    Example: strmatch publish --output runs/first
+    Example: strmatch publish --output runs/first --set publish.limits.motion_error.max=3
     """
     from jobs import commands
 

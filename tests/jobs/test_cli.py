@@ -15,7 +15,7 @@ from pipelines.video import decode_video
 from tests.pipelines.videos import coded_frames, write_audio, write_video
 
 COMMANDS = [
-    *("run", "annotate", "plan", "edit", "publish", "demo", "config", "config show"),
+    *("run", "annotate", "plan", "edit", "measure", "publish", "demo", "config", "config show"),
     *("failures", "retry", "submit", "job status", "job logs", "job stop"),
     *("generate", "evaluate", "study", "bench", "train-miniature", "weights", "weights fetch"),
 ]
@@ -102,7 +102,7 @@ def test_a_folder_of_good_and_bad_videos_phase_by_phase(hostile, tmp_path):
     options = [part for setting in settings for part in ("--set", setting)]
     begun = strmatch("annotate", "--input", hostile, "--output", output, *options, cwd=tmp_path)
     assert begun.returncode == 0, begun.stderr
-    for phase in ("plan", "edit", "publish"):
+    for phase in ("plan", "edit", "measure", "publish"):
         ended = strmatch(phase, "--output", output, cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
     assert "2 edits ok, 0 rejected, 4 failed" in ended.stdout
@@ -129,7 +129,7 @@ def test_a_folder_of_good_and_bad_videos_phase_by_phase(hostile, tmp_path):
         size = (row["num_frames"], row["height"], row["width"], 3)
         assert decode_video(row["edited_video"]).shape == size
     record = json.loads((output / "run.json").read_text())
-    assert list(record["phases"]) == ["annotate", "plan", "edit", "publish"]
+    assert list(record["phases"]) == ["annotate", "plan", "edit", "measure", "publish"]
     assert (output / "_SUCCESS").exists()
 
     again = strmatch("run", "--input", hostile, "--output", output, *options, cwd=tmp_path)

@@ -84,7 +84,7 @@ def test_videos_are_stored_once_and_found_from_every_folder(output):
     videos = [row["source_video"] for row in with_videos(output, rows_of(output))]
     assert sorted(video[:8] for video in videos if video) == [b"video a1", b"video a2", b"video b1"]
     # What a clip weighs counts the video that lies elsewhere.
-    items, _ = account(output)
+    items, _ = account(output, load_config())
     stored = sum(output.sizes("clips").values()) + sum(output.sizes(FIRST).values())
     assert sum(items["bytes"].to_pylist()) == pytest.approx(stored)
 
@@ -96,7 +96,7 @@ def rows_of(output):
 
 def test_what_has_failed_is_done_again_from_where_it_failed(output):
     annotate(output)
-    forget(output, failures(output))
+    forget(output, load_config(), failures(output, load_config()))
     assert len(pending_clips(output, FIRST, THEN)) == 1
     _, rows = go_on(output, FIRST, THEN, STEP, "caption", lambda row: {"source_prompt": "Now."})
     assert [row["clip_id"] for row in rows] == ["b1"]

@@ -30,6 +30,9 @@ from strmatch.presets import load_preset
 EDITORS = "tests.pipelines.editors"
 SMALL = ["clip.num_frames=8", "clip.height=32", "clip.width=32"]
 SMALL += ["annotate.captioner=template"]
+METRICS = "tests.pipelines.metrics"
+DIFFERENCE, BACKGROUND = f"{METRICS}:Difference", f"{METRICS}:Background"
+SMALL += [f"measure.metrics=[{DIFFERENCE}, {BACKGROUND}]"]
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 PRESET_LAM = load_preset("miniature").edit.lam
 
@@ -180,7 +183,14 @@ def test_other_readers_take_the_dataset(published, tmp_path):
     for name, part in (("a", rows.filter(failed)), ("b", rows.filter(pa.compute.invert(failed)))):
         pq.write_table(part, tmp_path / f"{name}.parquet")
     assert rows.schema.remove_metadata().equals(
-        pa.schema([*DATASET, ("label", pa.int64())]).remove_metadata()
+        pa.schema(
+            [
+                *DATASET,
+                ("metric_tests_pipelines_metrics_Difference", pa.float64()),
+                ("metric_tests_pipelines_metrics_Background", pa.float64()),
+                ("label", pa.int64()),
+            ]
+        ).remove_metadata()
     )
     assert len(pd.read_parquet(tmp_path)) == 19
     assert ray.data.read_parquet(str(tmp_path)).count() == 19
@@ -215,10 +225,10 @@ def test_the_same_run_again_makes_the_same_rows(published, mixed, tmp_path):
 
 def test_a_finished_run_does_nothing_twice(published, mixed):
     output, _ = published
-    before = {path: path.stat().st_mtime_ns for path in output.glob("[ce]*/*.parquet")}
+    before = {path: path.stat().st_mtime_ns for path in output.glob("[cem]*/*.parquet")}
     record = run(mixed / "manifest.jsonl", output, editor="Picky")
-    assert {path: path.stat().st_mtime_ns for path in output.glob("[ce]*/*.parquet")} == before
-    assert record["phases"]["edit"]["clips"] == 0
+    assert {path: path.stat().st_mtime_ns for path in output.glob("[cem]*/*.parquet")} == before
+    assert record["phases"]["edit"]["clips"] == record["phases"]["measure"]["clips"] == 0
     assert record["counts"]["ok"] == 10
 
 
@@ -292,6 +302,7 @@ def test_a_plan_changed_by_hand_is_respected_until_it_is_made_anew(mixed, tmp_pa
         file.unlink()
         opened.plan()
         opened.edit()
+        opened.measure()
         opened.publish()
     rows = dataset(output)
     edits = rows[rows["level"] == "edit"]
@@ -310,7 +321,8 @@ def test_what_failed_can_be_listed_and_done_again(mixed, tmp_path):
     source, output = mixed / "manifest.jsonl", tmp_path / "out"
     run(source, output, editor="Picky")
     storage, before = Storage(str(output)), dataset(output).set_index("row_id")
-    found = failures(storage)
+    config = load_config(assignments=[*SMALL, f"editor={EDITORS}:Picky"])
+    found = failures(storage, config)
     assert len(found) == 9
     assert {row["row_id"] for row in found} == set(before[before["status"] == "failed"].index)
     entries = manifest(found, find_sources(str(source), {}))
@@ -322,7 +334,7 @@ def test_what_failed_can_be_listed_and_done_again(mixed, tmp_path):
     write_video(mixed / "missing.mp4")
     try:
         with begin(source, output, editor="Picky") as (opened, sources):
-            forget(storage, failures(storage, ["FileMissing"]))
+            forget(storage, config, failures(storage, config, ["FileMissing"]))
             opened.all_phases(sources)
     finally:
         (mixed / "missing.mp4").unlink()
@@ -340,7 +352,10 @@ def test_a_fork_takes_over_what_other_settings_leave_valid(published, mixed, tmp
     with pytest.raises(RunError, match="there is no run to fork"):
         fork(new, old, load_config(assignments=assignments))
     same = load_config(assignments=[*assignments, "publish.file_mb=1"])
-    assert fork(old, Storage(str(tmp_path / "same")), same) == ["annotate", "plan", "edit"]
+    kept = ["annotate", "plan", "edit", "measure"]
+    assert fork(old, Storage(str(tmp_path / "same")), same) == kept
+    other = load_config(assignments=[*assignments, "measure.metrics=[]"])
+    assert fork(old, Storage(str(tmp_path / "other")), other) == kept[:-1]
     config = load_config(assignments=[*assignments, "edit.lam=0.5"])
     assert fork(old, new, config) == ["annotate"]
     with pytest.raises(RunError, match="there is a run already"):

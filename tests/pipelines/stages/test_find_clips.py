@@ -306,7 +306,7 @@ def test_rejected_clips_go_through_annotation_and_into_the_dataset(tmp_path):
     assert [counts[name] for name in ("clips", "ok", "rejected", "failed")] == [5, 3, 2, 0]
     assert counts["failures"] == []
     assert len(pending_sources(rows_table([source(path)], SOURCES), output, "clips")) == 0
-    items, _ = account(output)
+    items, _ = account(output, load_config())
     assert sorted(items["clip_row"].to_pylist()) == sorted({row["row_id"] for row in rows})
 
 

@@ -1,0 +1,36 @@
+import pytest
+
+from pipelines.limits import judge
+from pipelines.sections import Bounds
+
+OK = {"status": "ok", "error_stage": None, "error_type": None, "error_message": None}
+
+
+def judged(metrics, **limits):
+    return judge(OK | {"metrics": list(metrics.items()), "measure_seconds": 1.0}, limits)
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [(1.0, "rejected"), (2.0, "ok"), (3.0, "ok"), (3.0001, "rejected"), (None, "ok")],
+)
+def test_bounds_belong_to_what_is_good_enough(value, status):
+    row = judged({"motion": value}, motion=Bounds(min=2, max=3))
+    assert row["status"] == status
+    assert row["metric_motion"] == value and row["measure_seconds"] == 1.0
+    assert row["error_stage"] == (None if status == "ok" else "measure")
+
+
+def test_the_message_names_every_metric_value_and_bound():
+    row = judged({"a:B": 0.5, "c": 7.25, "d": 9.0}, **{"a:B": Bounds(min=0.75), "c": Bounds(max=7)})
+    assert row["error_type"] == "OutOfLimits"
+    assert row["error_message"] == (
+        "a:B 0.5 is under 0.75 (publish.limits); c 7.25 is over 7 (publish.limits)"
+    )
+    assert row["metric_a_B"] == 0.5
+
+
+def test_what_could_not_be_measured_has_failed_whatever_the_limits():
+    failed = {"status": "failed", "error_stage": "measure", "error_type": "X", "error_message": "y"}
+    row = judge(failed | {"metrics": None, "measure_seconds": None}, {"a": Bounds(max=1)})
+    assert row == failed | {"measure_seconds": None}
