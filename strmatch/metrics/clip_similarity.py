@@ -1,0 +1,54 @@
+"""CLIP similarity (CS): does the edited clip show what its prompt says?"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+
+from strmatch.backbones.loading import load_strictly
+from strmatch.metrics.base import Sample
+from strmatch.tokens import tokens
+
+BATCH = 16
+"""Frames at a time."""
+
+
+class ClipSimilarity:
+    """The cosine of target prompt and frame in CLIP's space, times 100, averaged over the frames.
+
+    CLIPScore (Hessel et al., EMNLP 2021) without its cut at 0 and its factor of 2.5: what the paper
+    calls CLIP score. Numbers of different CLIP models do not compare.
+
+    Unit: hundredths. Range: -100 to 100, higher is better. Never NaN.
+
+    Args:
+        folder: a `CLIPModel` in safetensors with its tokenizer and image processor, as
+            `save_pretrained` leaves them: clip/ of the embedded weights, or a published one.
+        device: default: the GPU if there is one, else the CPU.
+
+    Raises:
+        WeightsError: the model cannot be loaded from the folder.
+    """
+
+    def __init__(self, folder: Path, device: str | torch.device | None = None) -> None:
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.model = load_strictly(CLIPModel, folder, torch.float32).eval().to(self.device)
+        self.tokenizer = CLIPTokenizer.from_pretrained(folder)
+        self.processor = CLIPImageProcessorPil.from_pretrained(folder)
+
+    @torch.no_grad()
+    def __call__(self, sample: Sample) -> float:
+        said = self.model.get_text_features(
+            tokens(self.tokenizer, [sample.target_prompt], self.device)
+        ).pooler_output
+        batches = [
+            sample.edited[start : start + BATCH] for start in range(0, len(sample.edited), BATCH)
+        ]
+        shown = torch.cat([self._embed(frames) for frames in batches])
+        return 100 * float(torch.cosine_similarity(shown, said).mean())
+
+    def _embed(self, frames: np.ndarray) -> torch.Tensor:
+        """Frames uint8 (n, H, W, 3) to float32 (n, channels)."""
+        pixels = self.processor(list(frames), return_tensors="pt").pixel_values
+        return self.model.get_image_features(pixels.to(self.device)).pooler_output
