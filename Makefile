@@ -32,8 +32,9 @@ demo: install
 	$(BIN)/strmatch demo --output demo
 
 # Two files of tests at a time: each has one torch thread, and a Ray cluster of two CPUs if any.
+# The report is looked at in a browser: apt-get install chromium chromium-driver
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Real clusters, and the Dockerfile's steps.
 test-infra: install

@@ -109,7 +109,7 @@ class Run:
             for row in progress(self._held(rows), "publish", None):
                 for name in counts:
                     counts[name] += row[name]
-            write_report(self.output, self.config.execution.report_rows)
+            write_report(self.output, self.config, self.record)
         self.record["counts"] = dict(counts)
         self.record["finished"] = _now()
         self._save()

@@ -295,7 +295,7 @@ class Execution(Section):
     """Stop a phase in which a larger share of rows fails."""
     storage_options: dict[str, Any] = {}
     """Options for fsspec (endpoints, profiles). Take secrets from the environment instead."""
-    report_rows: int = Field(default=100, ge=0)
-    """Edits shown on the report page."""
+    report_rows: int = Field(default=500, ge=0)
+    """Edits that the report shows with their clips, chosen by the seed; what went wrong beside."""
     endpoint: Server = Server()
     """Where a model is served, for the captioner openai and the prompter llm."""

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
@@ -170,14 +170,35 @@ class Storage:
             tables.append(some.combine_chunks())
         return pa.concat_tables(tables) if tables else None
 
-    def batches(self, name: str, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
-        """One Parquet file, so many rows at a time."""
+    def some_rows(
+        self, name: str, columns: list[str], places: Iterable[int], at_once: int
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Some rows of one Parquet file by their numbers, in order, so many at a time at most.
+
+        Row groups without any of them are not read.
+        """
+        wanted = np.array(sorted(places), int)
         with self.arrow.open_input_file(self.path(name)) as file:
-            yield from pq.ParquetFile(file).iter_batches(batch_size=rows, columns=columns)
+            parquet, first = pq.ParquetFile(file), 0
+            for group in range(parquet.num_row_groups):
+                rows = parquet.metadata.row_group(group).num_rows
+                if not _within(wanted, first, rows).size:
+                    first += rows
+                    continue
+                for batch in parquet.iter_batches(at_once, [group], columns):
+                    here = _within(wanted, first, len(batch))
+                    first += len(batch)
+                    if here.size:
+                        yield batch.take(pa.array(here)).to_pylist()
 
     def read_schema(self, name: str) -> pa.Schema:
         """The columns of one Parquet file."""
         return pq.read_schema(self.path(name), filesystem=self.arrow)
+
+
+def _within(places: np.ndarray, first: int, rows: int) -> np.ndarray:
+    """Of sorted places those in a span of rows, counted from its beginning."""
+    return places[np.searchsorted(places, first) : np.searchsorted(places, first + rows)] - first
 
 
 @contextmanager

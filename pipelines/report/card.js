@@ -1,0 +1,192 @@
+"use strict";
+
+/** An element with attributes and children. A child that is text becomes text, never HTML. */
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value !== null && value !== false) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+const integers = new Intl.NumberFormat("en");
+
+function words(name) {
+  return name.replaceAll("_", " ");
+}
+
+function shortened(value) {
+  const rounded = Number(value.toPrecision(3));
+  return Math.abs(rounded) >= 1000 ? integers.format(Math.round(value)) : String(rounded);
+}
+
+/** The videos of a row, in step: they begin together, and begin again when all have ended. */
+class Clips {
+  constructor(videos) {
+    this.videos = videos;
+    this.leader = videos[0];
+    for (const video of videos) {
+      video.addEventListener("canplay", () => this.resume());
+      video.addEventListener("ended", () => this.videos.every((v) => v.ended) && this.resume());
+    }
+    this.leader.addEventListener("timeupdate", () => this.align());
+  }
+
+  /** Fetch the files, which then play. */
+  load() {
+    for (const video of this.videos) {
+      if (!video.hasAttribute("src")) video.src = video.dataset.src;
+      video.preload = "auto";
+    }
+    this.resume();
+  }
+
+  /** Let go of files and decoders: a browser has few. */
+  unload() {
+    for (const video of this.videos) {
+      if (!video.hasAttribute("src")) continue;
+      video.removeAttribute("src");
+      video.load();
+    }
+  }
+
+  resume() {
+    const ended = this.videos.filter((video) => video.ended).length;
+    const ready = ended === this.videos.length
+      || this.videos.every((v) => !v.ended && v.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA);
+    if (!ready || !Clips.playing) return;
+    // Being taken off the page, or paused, ends a play that has not begun.
+    for (const video of this.videos) video.play().catch(() => {});
+  }
+
+  pause() {
+    for (const video of this.videos) video.pause();
+    this.align(0);
+  }
+
+  align(tolerance = 0.1) {
+    for (const video of this.videos) {
+      const apart = Math.abs(video.currentTime - this.leader.currentTime);
+      if (apart > tolerance && !video.ended && !this.leader.ended) {
+        video.currentTime = this.leader.currentTime;
+      }
+    }
+  }
+}
+
+Clips.playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** A row as an <article>, and its Clips, null if it has none. */
+function makeCard(row) {
+  const article = element("article", {
+    class: row.videos.length ? "card" : "card bare",
+    "data-row": row.row_id,
+    "aria-label": row.target_prompt || row.source_uri || row.row_id,
+  });
+  const stage = element("div", { class: "stage" }, ...makeFigures(row));
+  const body = element("div", { class: "body" }, ...makePrompts(row), makeNumbers(row), makeFooter(row));
+  article.append(stage, body);
+  const videos = [...stage.querySelectorAll("video")];
+  return { article, clips: videos.length ? new Clips(videos) : null };
+}
+
+function makeFigures(row) {
+  const figures = [];
+  if (row.videos.includes("source")) {
+    const masked = row.videos.includes("mask");
+    const figure = element("figure", { class: "source", tabindex: masked ? "0" : null },
+      makeVideo(row, "source"));
+    if (masked) {
+      figure.append(makeVideo(row, "mask"));
+      figure.setAttribute("aria-label", "Source; its mask shows while this has the focus");
+    }
+    figure.append(element("figcaption", {}, masked ? "source · mask" : "source"));
+    figures.push(figure);
+  }
+  if (row.videos.includes("edit")) {
+    figures.push(element("figure", { class: "edit" }, makeVideo(row, "edit"),
+      element("figcaption", {}, "edit")));
+  } else {
+    figures.push(makePlaceholder(row));
+  }
+  return figures;
+}
+
+function makeVideo(row, kind) {
+  const video = element("video", {
+    class: row.width < 200 ? `${kind} small` : kind,
+    width: row.width || null,
+    height: row.height || null,
+    preload: "none",
+    playsinline: true,
+    "aria-label": kind,
+    "data-src": `clips/${encodeURIComponent(row.row_id)}-${kind}.mp4`,
+  });
+  video.muted = true;
+  return video;
+}
+
+function makePlaceholder(row) {
+  if (row.status === "ok") {
+    return element("div", { class: "placeholder quiet" }, "not among the edits shown with clips");
+  }
+  return element("div", { class: `placeholder ${row.status}` },
+    element("strong", {}, row.error_type || row.status),
+    element("span", {}, row.error_message || ""));
+}
+
+function makePrompts(row) {
+  const source = row.source_prompt || "", target = row.target_prompt || "";
+  const apart = firstDifference(source, target);
+  const prompts = [];
+  if (source) prompts.push(makePrompt("from", source, row.source_word, apart));
+  if (target) prompts.push(makePrompt("to", target, row.target_word, apart));
+  return prompts;
+}
+
+function firstDifference(one, other) {
+  let place = 0;
+  while (place < one.length && one[place] === other[place]) place += 1;
+  return place;
+}
+
+/** A prompt with the word that was swapped marked: where the two prompts begin to differ. */
+function makePrompt(role, prompt, word, apart) {
+  const paragraph = element("p", { class: `prompt ${role}` });
+  const text = prompt.toLowerCase(), sought = (word || "").toLowerCase();
+  let start = sought ? text.indexOf(sought, Math.max(0, apart - sought.length + 1)) : -1;
+  if (start < 0 && sought) start = text.indexOf(sought);
+  if (start < 0) {
+    paragraph.append(prompt);
+  } else {
+    const end = start + sought.length;
+    paragraph.append(prompt.slice(0, start), element("mark", {}, prompt.slice(start, end)), prompt.slice(end));
+  }
+  return paragraph;
+}
+
+function makeNumbers(row) {
+  const list = element("dl", { class: "numbers" });
+  RUN.distributions.forEach(({ name }, index) => {
+    const value = row.numbers[index];
+    if (value === null) return;
+    list.append(element("div", {}, element("dt", {}, words(name)), element("dd", {}, shortened(value))));
+  });
+  return list;
+}
+
+function makeFooter(row) {
+  const footer = element("footer", {}, element("span", { class: `status ${row.status}` }, row.status));
+  if (row.target_kind) footer.append(element("span", {}, words(row.target_kind)));
+  // Where the edit is there all the same, what it was rejected for has no other place.
+  if (row.status !== "ok" && row.videos.includes("edit")) {
+    footer.append(element("span", { class: "why" }, `${row.error_type}: ${row.error_message || ""}`));
+  }
+  if (row.source_uri) {
+    const from = row.start_seconds === undefined ? "" : ` from ${row.start_seconds.toFixed(2)} s`;
+    footer.append(element("span", { class: "uri" }, `${row.source_uri}${from}`));
+  }
+  footer.append(element("code", { title: row.row_id }, row.row_id.slice(0, 8)));
+  return footer;
+}

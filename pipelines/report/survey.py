@@ -1,0 +1,108 @@
+"""What there is to say of all rows of a dataset, and which of them the report lists."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.schema import STATUSES
+from pipelines.storage import Storage
+
+METRIC = "metric_"
+COLUMNS = ["row_id", "level", "status", "error_stage", "error_type", "target_kind"]
+LISTED = 5000
+"""Rows that are listed beside the sample."""
+REASONS = 100
+BINS = 30
+
+Place = tuple[int, str, int]
+"""A row's hash, its file, and its number there."""
+
+
+@dataclass
+class Survey:
+    facts: dict[str, Any]
+    """Of all rows: counts by status and kind, reasons, distributions."""
+    numbers: list[str]
+    """The columns of metrics, and seconds."""
+    listed: dict[str, dict[int, bool]]
+    """Rows of each file, by their number there: whether they are shown with their clips."""
+
+
+def survey(output: Storage, seed: int, sample: int, most: int = LISTED) -> Survey:
+    """Read all rows, but no videos and no texts; keeps eight bytes a row and number.
+
+    The report lists `sample` edits that are ok, and `most` rows beside them: those that failed
+    first, then those rejected, with what clips they have, and other edits without theirs. Of too
+    many, a hash of seed and row_id chooses, wherever they lie.
+    """
+    statuses: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
+    kinds: Counter[str] = Counter()
+    reasons: Counter[tuple[str, ...]] = Counter()
+    numbers: list[str] = []
+    values: dict[str, list[np.ndarray]] = defaultdict(list)
+    kept: dict[str, list[Place]] = {status: [] for status in STATUSES}
+    for name in output.find("dataset", ".parquet"):
+        numbers = numbers or _numbers(output.read_schema(name))
+        table = output.read_table(name, COLUMNS + numbers)
+        rows = table.select(COLUMNS).to_pydict()
+        statuses.update(rows["status"])
+        kinds.update(kind for kind in rows["target_kind"] if kind is not None)
+        why = zip(rows["status"], rows["error_stage"], rows["error_type"], strict=True)
+        reasons.update(
+            (status, stage or "", type_ or "") for status, stage, type_ in why if status != "ok"
+        )
+        edits = table.filter(pc.equal(table["level"], "edit"))
+        for number in numbers:
+            column = edits[number].drop_null().to_numpy().astype(float)
+            values[number].append(column[np.isfinite(column)])
+        of_status: dict[str, list[Place]] = defaultdict(list)
+        for place, (row_id, status) in enumerate(zip(rows["row_id"], rows["status"], strict=True)):
+            of_status[status].append((_hash(seed, row_id), name, place))
+        for status, places in of_status.items():
+            kept[status] = nsmallest(sample + most, [*kept[status], *places])
+    facts = {
+        "rows": statuses.total(),
+        "statuses": statuses,
+        "kinds": dict(sorted(kinds.items())),
+        "reasons": [[*reason, count] for reason, count in reasons.most_common(REASONS)],
+        "distributions": [_distribution(number, values[number]) for number in numbers],
+    }
+    return Survey(facts, numbers, _choose(kept, sample, most))
+
+
+def _numbers(schema: pa.Schema) -> list[str]:
+    metrics = [f.name for f in schema if f.name.startswith(METRIC) and pa.types.is_floating(f.type)]
+    return [*metrics, "seconds"]
+
+
+def _hash(seed: int, row_id: str) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{row_id}".encode(), digest_size=8).digest())
+
+
+def _choose(kept: dict[str, list[Place]], sample: int, most: int) -> dict[str, dict[int, bool]]:
+    not_ok = [*kept["failed"], *kept["rejected"]][:most]
+    shown = [*kept["ok"][:sample], *not_ok]
+    others = kept["ok"][sample : sample + most - len(not_ok)]
+    listed: dict[str, dict[int, bool]] = defaultdict(dict)
+    for with_clips, places in ((True, shown), (False, others)):
+        for _, name, place in places:
+            listed[name][place] = with_clips
+    return dict(sorted(listed.items()))
+
+
+def _distribution(name: str, parts: Iterable[np.ndarray]) -> dict[str, Any]:
+    """A histogram: `bins` hold rows from `low` to `high`."""
+    values = np.concatenate([np.empty(0), *parts])
+    found: dict[str, Any] = {"name": name.removeprefix(METRIC), "count": len(values)}
+    if len(values):
+        bins, edges = np.histogram(values, BINS)
+        found |= {"low": float(edges[0]), "high": float(edges[-1]), "bins": bins.tolist()}
+        found |= {"median": float(np.median(values)), "mean": float(values.mean())}
+    return found

@@ -1,0 +1,156 @@
+"""Published runs without a run: the dataset's rows, and what run.json would say."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines import masks
+from pipelines.config import Config, dump, fingerprints
+from pipelines.encode import encode_video
+from pipelines.schema import DATASET, rows_table, with_extras
+from pipelines.storage import Storage
+from strmatch.miniature.scenes import Scene, Sprite, caption, with_attributes
+from strmatch.miniature.world import render
+
+FPS = 8.0
+METRICS = ("frame_consistency", "clip_similarity", "background_difference", "motion_error")
+HOSTILE = [
+    "<script>window.hacked = 1; alert(1)</script>",
+    '"><img src=x onerror="window.hacked = 1">',
+    "</script><script>window.hacked = 1</script>",
+    "<!--<script>\u2028window.hacked = 1;\u2029]]>&lt;b&gt;",
+    "${window.hacked = 1}`'\\\"",
+]
+SCENES = [
+    (
+        Scene((Sprite("circle", "red", "right", 24.0, (18.0, 32.0), 28.0),), "bricks"),
+        {"shape": "square"},
+    ),
+    (
+        Scene((Sprite("star", "yellow", "up", 26.0, (32.0, 46.0), 26.0),), "stripes"),
+        {"colour": "purple"},
+    ),
+    (
+        Scene((Sprite("square", "purple", "left", 22.0, (46.0, 30.0), 28.0),), "checks"),
+        {"background": "dots"},
+    ),
+    (
+        Scene((Sprite("triangle", "green", "down", 24.0, (34.0, 18.0), 28.0),), "dots"),
+        {"shape": "star"},
+    ),
+]
+KINDS = ["noun_near", "recolour", "background", "noun_far"]
+
+
+def examples() -> list[dict[str, Any]]:
+    """A clip, its mask and its edit as rows; in the last one the target was given, without mask."""
+    made = []
+    for (scene, changed), kind in zip(SCENES, KINDS, strict=True):
+        edit = with_attributes(scene, **changed)
+        rendered = render([scene, edit])
+        source, target = caption(scene), caption(edit)
+        (old, new), *_ = [
+            pair for pair in zip(source.split(), target.split(), strict=True) if pair[0] != pair[1]
+        ]
+        made.append(
+            {
+                "source_prompt": source,
+                "target_prompt": target,
+                "target_kind": kind,
+                "source_word": old,
+                "target_word": new,
+                "source_video": encode_video(rendered.frames[0].numpy(), FPS),
+                "edited_video": encode_video(rendered.frames[1].numpy(), FPS),
+                "mask": masks.encode(rendered.masks[0, 0].numpy()),
+            }
+        )
+    made[-1] |= dict.fromkeys(("target_kind", "source_word", "target_word", "mask"))
+    return made
+
+
+def row_id(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()[:32]
+
+
+def mixed_rows(count: int) -> list[dict[str, Any]]:
+    """Of ten rows eight are ok, one is rejected, one has failed, as an edit or as a source.
+
+    The last ones are ok, and hostile.
+    """
+    made, rows = examples(), []
+    for number in range(count):
+        example = made[number % 4]
+        row = example | {
+            "row_id": row_id(number),
+            "level": "edit",
+            "status": "ok",
+            "source_uri": f"shelf-{number % 7}/clip-{number:04d}.mp4",
+            "start_seconds": number % 5 * 2.0,
+            "fps": FPS,
+            "height": 64,
+            "width": 64,
+            "seconds": 4.0 + number % 23 / 10,
+            "metric_frame_consistency": 0.9 + number % 97 / 1000,
+            "metric_clip_similarity": 0.2 + (number * 37) % 101 / 500,
+            "metric_background_difference": (number * 13) % 53 / 400 if example["mask"] else None,
+            "metric_motion_error": (number * 7) % 89 / 50,
+        }
+        if number % 10 == 8:
+            row |= {
+                "status": "rejected",
+                "error_stage": "measure",
+                "error_type": "ClipSimilarityTooLow",
+                "error_message": "clip_similarity is lower than 0.25",
+            }
+        if number % 20 == 9:
+            row = _failed(row, "edit", "OutOfMemory", "the GPU's memory does not hold this clip")
+        if number % 20 == 19:
+            kept = {name: row[name] for name in ("row_id", "source_uri")}
+            row = _failed(kept | {"level": "source"}, "annotate", "DecodeFailed", "holds no frame")
+        rows.append(row)
+    for row, text in zip(rows[-len(HOSTILE) - 2 :], HOSTILE, strict=False):
+        row |= {"source_prompt": f"a {text}", "target_prompt": f"b {text}"}
+        row |= {"source_uri": f"{text}.mp4", "target_kind": "recolour"}
+        row |= {"source_word": text, "target_word": text}
+    return rows
+
+
+def _failed(row: dict[str, Any], stage: str, kind: str, message: str) -> dict[str, Any]:
+    without = {name: value for name, value in row.items() if not name.startswith("metric_")}
+    why = {"error_stage": stage, "error_type": kind, "error_message": message}
+    return without | {"status": "failed", "edited_video": None, "seconds": None} | why
+
+
+def publish(
+    folder: Path, rows: Sequence[dict[str, Any]], metrics: Sequence[str] = METRICS, files: int = 3
+) -> Storage:
+    """Write rows as a dataset of some files."""
+    output = Storage(str(folder))
+    schema = with_extras(
+        DATASET, pa.schema([(f"metric_{metric}", pa.float64()) for metric in metrics])
+    )
+    size = -(-len(rows) // files)
+    for number in range(files):
+        part = rows_table(rows[number * size : (number + 1) * size], schema)
+        output.write_table(f"dataset/part-{number:05d}.parquet", part, row_group_size=50)
+    return output
+
+
+def record_of(config: Config) -> dict[str, Any]:
+    return {
+        "input": "videos/manifest.jsonl",
+        "limit": None,
+        "config": dump(config),
+        "fingerprints": fingerprints(config),
+        "model_revision": "miniature 3f9c2a71",
+        "versions": {"strmatch": "0.1.0", "torch": "2.13.0", "ray": "2.60.0"},
+        "started": "2026-03-01T01:00:00+00:00",
+        "phases": {
+            "annotate": {"seconds": 95.2, "clips": 950, "failed": 50},
+            "plan": {"seconds": 0.4, "edits": 950},
+            "edit": {"seconds": 4312.0, "ok": 900, "failed": 50},
+        },
+    }

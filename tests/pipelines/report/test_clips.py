@@ -1,0 +1,35 @@
+import numpy as np
+
+from pipelines import masks
+from pipelines.encode import encode_video
+from pipelines.report.clips import TINT, write_clips
+from pipelines.storage import Storage
+from pipelines.video import decode_video
+
+
+def test_a_mask_is_laid_over_the_source(tmp_path):
+    frames = np.full((4, 48, 64, 3), (40, 120, 60), np.uint8)
+    mask = np.zeros(frames.shape[:3], bool)
+    mask[:3, 12:36, 16:40] = True  # in the last frame there is nothing
+    video = encode_video(frames, 8.0)
+    row = {"row_id": "masked", "fps": 8.0, "source_video": video, "edited_video": video}
+    written = write_clips(Storage(str(tmp_path)), row | {"mask": masks.encode(mask)})
+
+    assert written == ["source", "edit", "mask"]
+    shown = decode_video((tmp_path / "report/clips/masked-mask.mp4").read_bytes()).astype(int)
+    source = decode_video(video)
+    # Colour is stored at half the resolution, and bleeds over edges.
+    half = (frames[0, 0, 0] // 2 + TINT // 2).astype(int)
+    assert np.abs(shown[:3, 16:32, 20:36] - half).max() < 16
+    assert np.abs(shown[:3, 12:36, [16, 39]] - half).mean() > 16
+    assert np.abs(shown[:, :8] - source[:, :8]).max() < 16
+    assert np.abs(shown[3] - source[3]).max() < 16
+
+
+def test_only_what_there_is_becomes_a_file(tmp_path):
+    video = encode_video(np.zeros((2, 16, 16, 3), np.uint8), 8.0)
+    row = {"row_id": "r", "fps": 8.0, "source_video": video, "edited_video": None, "mask": None}
+    assert write_clips(Storage(str(tmp_path)), row) == ["source"]
+    assert [path.name for path in tmp_path.glob("report/clips/*")] == ["r-source.mp4"]
+    nothing = row | {"row_id": "n", "source_video": None, "mask": [{"size": [1, 1], "counts": "0"}]}
+    assert write_clips(Storage(str(tmp_path)), nothing) == []
