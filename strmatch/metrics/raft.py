@@ -1,0 +1,68 @@
+"""Motion error by RAFT, as the paper measures it. Needs torchvision: the extra `raft`."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from strmatch.backbones.checkpoint import check_fit, read_tensors
+from strmatch.metrics.base import Sample
+from strmatch.metrics.motion_error import end_point_error
+
+SIDE, SMALLEST = 8, 128
+"""RAFT takes frames whose sides are multiples of 8, and not less than 128 pixels."""
+
+
+class RaftMotionError:
+    """Mean end-point error between the optical flows of source and edited clip, by RAFT-Large.
+
+    The paper's ME (arXiv 2506.22868): the mean of |flow_src − flow_edit| over all pixels and all
+    pairs of frames that follow each other, the flows by RAFT (Teed and Deng, ECCV 2020) as
+    torchvision has it. **Never run by this project's tests**, which have no torchvision.
+
+    Unit: pixels a frame, at the clip's own size. Range: from 0 (equal motion), lower is better.
+    NaN: of one frame.
+
+    Args:
+        path: torchvision's weights of `raft_large` (raft_large_C_T_SKHT_V2-ff5fadd5.pth), or the
+            same tensors in .safetensors. Nothing that a pickle holds is run.
+        device: default: the GPU if there is one, else the CPU.
+
+    Raises:
+        ImportError: torchvision is not installed, or for another torch.
+        WeightsError: the file cannot be read, or does not fit.
+    """
+
+    def __init__(self, path: Path, device: str | torch.device | None = None) -> None:
+        try:
+            from torchvision.models.optical_flow import raft_large
+        except (ImportError, RuntimeError) as error:  # the latter where it was built for another
+            raise ImportError(
+                "motion error by RAFT needs a torchvision that fits this torch: "
+                "pip install 'strmatch[raft]'"
+            ) from error
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.net = raft_large(weights=None, progress=False)
+        tensors = read_tensors(path)
+        check_fit(tensors, self.net, path)
+        self.net.load_state_dict(tensors)
+        self.net.eval().to(self.device)
+
+    def __call__(self, sample: Sample) -> float:
+        return end_point_error(sample, self.flow)
+
+    @torch.no_grad()
+    def flow(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Frames uint8 (H, W, 3) to float32 (H, W, 2), pixels to the right and down."""
+        height, width = first.shape[:2]
+        refined = self.net(self._padded(first), self._padded(second))
+        return refined[-1][0, :, :height, :width].movedim(0, -1).cpu().numpy()
+
+    def _padded(self, frame: np.ndarray) -> torch.Tensor:
+        """uint8 (H, W, 3) to float32 (1, 3, H', W') from -1 to 1."""
+        pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device)
+        pixels = pixels.movedim(-1, 0)[None].float() / 127.5 - 1
+        height, width = (max(side + -side % SIDE, SMALLEST) for side in frame.shape[:2])
+        margins = (0, width - frame.shape[1], 0, height - frame.shape[0])
+        return F.pad(pixels, margins, mode="replicate")
