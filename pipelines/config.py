@@ -43,7 +43,7 @@ class Config(Section):
     backbone: Backbone
     """The text-to-video model."""
     editor: str = "str_match"
-    """What edits: str_match, sdedit, uniedit, an entry point or module:object."""
+    """What edits: str_match, sdedit, dmt, uniedit, an entry point or module:object."""
     edit: EditSettings
     """The settings of str_match. Other editors share those that suit the backbone: steps, guidance,
     how it inverts, the mask's dilation."""

@@ -69,6 +69,23 @@ class SDEditEditor(_Baseline):
         return self.editor.edit(inversion, target_prompt, mask=mask, seed=seed).frames
 
 
+class DMTEditor(_Baseline):
+    """`strmatch.baselines.dmt.DMT`. It takes no mask: a clip that has one is edited as a whole."""
+
+    stochastic: ClassVar[bool] = True
+
+    @classmethod
+    def _classes(cls) -> tuple[Any, Any]:
+        from strmatch.baselines.dmt import DMT, DMTSettings
+
+        return DMT, DMTSettings
+
+    def edit(
+        self, inversion: Any, target_prompt: str, mask: np.ndarray | None, seed: int
+    ) -> np.ndarray:
+        return self.editor.edit(inversion, target_prompt, seed=seed).frames
+
+
 class UniEditEditor(_Baseline):
     """`strmatch.baselines.uniedit.UniEdit`."""
 

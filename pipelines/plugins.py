@@ -36,6 +36,7 @@ BUILT_IN: dict[str, dict[str, Any]] = {
     },
     "editor": {
         "str_match": STRMatchEditor,
+        "dmt": "pipelines.editors:DMTEditor",
         "sdedit": "pipelines.editors:SDEditEditor",
         "uniedit": "pipelines.editors:UniEditEditor",
     },

@@ -45,8 +45,8 @@ def attend(
     return probabilities @ value
 
 
-class _Enough(Exception):
-    """All maps are there: the rest of the pass is of no use."""
+class Enough(Exception):
+    """All that is recorded is there: the rest of the pass is of no use."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def record_attention(
         def keep(probabilities: Tensor) -> None:
             maps[name] = probabilities.mean(dim=1, keepdim=True) if mean_heads else probabilities
             if leave and len(maps) == len(modules):
-                raise _Enough
+                raise Enough
 
         return keep
 
@@ -78,7 +78,7 @@ def record_attention(
         module.probe = keep_as(name)
     try:
         yield maps
-    except _Enough:
+    except Enough:
         pass
     finally:
         for module in modules.values():

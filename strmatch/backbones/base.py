@@ -81,6 +81,18 @@ class Backbone(Protocol):
         """What `epsilon` and `attention_maps` give, of one whole pass."""
         ...
 
+    def averaged_features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
+        """Features of the decoder averaged over space, (f, c) each.
+
+        They are those that DMT compares: see the UNet's `space_time_modules`. The pass ends with
+        the last of them.
+
+        Args:
+            latents: (1, c, f, h, w). Gradients flow back to them.
+            embedding: (1, tokens, d).
+        """
+        ...
+
     def exchange_spatial(self, exchange: SpatialExchange) -> AbstractContextManager[None]:
         """Passes inside the block let every spatial self-attention use what `exchange` returns."""
         ...

@@ -13,6 +13,7 @@ from strmatch.attention import exchange_attention, record_attention
 from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
 from strmatch.ddim import to_epsilon
+from strmatch.features import record_averages
 from strmatch.loss import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
 from strmatch.tokens import tokens
@@ -23,8 +24,8 @@ class VideoDiffusion:
 
     Args:
         unet: called as unet(sample (b, c, f, h, w), timestep, text (b, tokens, d)) and offering
-            `attention_blocks(level)` and `num_levels`, as `LaVieUNet` does. A sample (1, …) is
-            shared by all texts, and lean=True keeps little for a gradient.
+            `attention_blocks(level)`, `num_levels` and `space_time_modules()`, as `LaVieUNet` does.
+            A sample (1, …) is shared by all texts, and lean=True keeps little for a gradient.
         vae: an AutoencoderKL.
         text_encoder: a CLIPTextModel.
         tokenizer: a CLIPTokenizer.
@@ -154,6 +155,16 @@ class VideoDiffusion:
         with record_attention(probed, mean_heads=choice.mean_heads) as maps:
             epsilon = self.epsilon(latents, timestep, embedding)
         return epsilon, _by_layer(maps, blocks, latents.dtype)
+
+    def averaged_features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
+        """See `Backbone.averaged_features`.
+
+        Raises:
+            ValueError: the UNet has one level only.
+        """
+        with record_averages(self.unet.space_time_modules()) as averages:
+            self.unet(latents.to(self.dtype), timestep, embedding)
+        return [average.to(latents.dtype) for average in averages]
 
     def exchange_spatial(self, exchange: SpatialExchange) -> AbstractContextManager[None]:
         """See `Backbone.exchange_spatial`."""

@@ -112,6 +112,19 @@ class FactorisedUNet(nn.Module):
         """
         return self._levels[level] if level in range(self.num_levels) else {}
 
+    def space_time_modules(self) -> list[nn.Module]:
+        """See `LaVieUNet.space_time_modules`. What mixes frames is the temporal convolution
+        (Zeroscope, as DMT takes it) or the motion module (AnimateDiff).
+
+        Raises:
+            ValueError: there is no second block on the way up.
+        """
+        if self.num_levels < 2:
+            raise ValueError("features of the decoder need a UNet of two levels or more")
+        block = self.unet.up_blocks[1]
+        mixers = block.temp_convs if hasattr(block, "temp_convs") else block.motion_modules
+        return [block.resnets[1].conv2, mixers[1], *(block.upsamplers or ())]
+
     def _find_blocks(self, level: int) -> Iterator[tuple[str, FactorisedBlock]]:
         stages = [f"down_blocks.{level}", f"up_blocks.{self.num_levels - 1 - level}"]
         if level == self.num_levels - 1:

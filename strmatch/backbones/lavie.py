@@ -432,6 +432,22 @@ class LaVieUNet(ModelMixin, ConfigMixin):
             if isinstance(module, TransformerBlock)
         }
 
+    def space_time_modules(self) -> list[nn.Module]:
+        """The modules of the decoder whose output tells how things lie and move, as executed.
+
+        They are those that DMT takes of Zeroscope: in the second block on the way up, the last
+        convolution of the second resnet, before its residual, and the upsampler. In the place of
+        the temporal convolution after that resnet, which LaVie has not, stands the temporal
+        attention of the transformer after it: what first mixes the frames there.
+
+        Raises:
+            ValueError: there is no second block.
+        """
+        _require(self.num_levels > 1, "features of the decoder need a UNet of two levels or more")
+        block = self.up_blocks[1]
+        mixers = [transformer.transformer_blocks[0] for transformer in block.attentions[1:2]]
+        return [block.resnets[1].conv2, *(m.attn_temp for m in mixers), *block.upsamplers]
+
     @classmethod
     def from_pretrained(cls, folder: Any, **kwargs: Any) -> Any:
         """As diffusers' `from_pretrained`, but missing or unexpected weights are an error.

@@ -1,7 +1,7 @@
 """What the baselines share: settings that are the backbone's, and a plain inversion."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -9,10 +9,19 @@ from strmatch.backbones.base import Backbone
 from strmatch.editor import Inversion, STRMatch
 from strmatch.settings import EditSettings
 
+OF_THE_BACKBONE = (
+    *("num_inference_steps", "guidance_scale", "inversion_label", "noised_until"),
+    "mask_dilation",
+)
+"""Fields that suit a backbone whatever the method, and mean the same in `EditSettings`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
-    """How a backbone is sampled, whatever the method. See `EditSettings` for each."""
+    """How a backbone is sampled."""
+
+    its_own: ClassVar[tuple[str, ...]] = ()
+    """Those of `OF_THE_BACKBONE` that a method publishes with itself."""
 
     num_inference_steps: int = 50
     """DDIM steps from noise to clip."""
@@ -46,17 +55,11 @@ class InversionSettings(SamplingSettings):
 
 AnySettings = TypeVar("AnySettings", bound=SamplingSettings)
 
-SHARED = (
-    *("num_inference_steps", "guidance_scale", "inversion_label", "noised_until"),
-    "mask_dilation",
-)
-"""Fields that suit a backbone, and mean the same in `EditSettings`."""
-
 
 def shared_settings(kind: type[SamplingSettings], edit: EditSettings) -> dict[str, Any]:
     """The fields of a baseline's settings class that the backbone decides, which `edit` suits."""
-    known = {field.name for field in fields(kind)}
-    return {name: getattr(edit, name) for name in SHARED if name in known}
+    known = {field.name for field in fields(kind)} - set(kind.its_own)
+    return {name: getattr(edit, name) for name in OF_THE_BACKBONE if name in known}
 
 
 def settings_for(kind: type[AnySettings], edit: EditSettings, **options: Any) -> AnySettings:

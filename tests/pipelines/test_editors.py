@@ -18,8 +18,8 @@ from pipelines.storage import Storage
 from pipelines.video import decode_video
 from tests.strmatch.tiny import FRAMES, SIZE, save_backbone, tiny_backbone
 
-NAMES = ("sdedit", "uniedit")
-STRENGTH = {"sdedit": "strength", "uniedit": "injected_share"}
+NAMES = ("sdedit", "dmt", "uniedit")
+STRENGTH = {"sdedit": "strength", "dmt": "lr", "uniedit": "injected_share"}
 CLIP = "clips/a.parquet"
 PROMPTS = {"source_prompt": "a red circle", "targets": [{"prompt": "a blue square"}]}
 
@@ -78,7 +78,7 @@ def test_an_edit_is_made_and_says_with_which_settings(name, configured, output):
     said = json.loads(row["editor_settings"])
     assert said[STRENGTH[name]] == 0.5
     assert said["num_inference_steps"] == 2  # the backbone's, by `edit`
-    assert said["guidance_scale"] == config.edit.guidance_scale
+    assert ("mask_dilation" in said) == (name == "sdedit")
     assert "lam" not in said
     assert said == editor_settings(plugins.find_editor(config), config)
 
