@@ -28,6 +28,8 @@ class Speed:
     """Of the cluster's time."""
     edit_seconds: float
     """Of an editor's time."""
+    measure_seconds: float
+    """Of the cluster's time."""
     bytes: float
     """Of the dataset."""
 
@@ -54,6 +56,7 @@ def estimate(
     table.add_row("annotate", f"about {_time(count * speed.annotate_seconds)} on this cluster")
     wall = _time(hours * 3600 / part.workers)
     table.add_row("edit", f"about {wall} on this cluster, with {part.workers} editors")
+    table.add_row("measure", f"about {_time(count * speed.measure_seconds)} on this cluster")
     if part.gpus:
         table.add_row("GPU-hours", f"about {hours * part.gpus:.2f}")
         if gpu_hour is not None:
@@ -65,10 +68,11 @@ def estimate(
 
 
 def _stored(output: Storage) -> Speed | None:
-    """The speed of the run in `output`, None if it did not annotate and edit in its last call."""
+    """The speed of the run in `output`, if it annotated, edited and measured in its last call."""
     record = read_record(output)
     phases = (record or {}).get("phases", {})
-    if not phases.get("annotate", {}).get("sources") or not phases.get("edit", {}).get("clips"):
+    done = {"annotate": "sources", "edit": "clips", "measure": "clips"}
+    if not all(phases.get(phase, {}).get(what) for phase, what in done.items()):
         return None
     return _speed(output, phases, "the run in this output")
 
@@ -97,6 +101,7 @@ def _speed(output: Storage, phases: dict[str, dict[str, float]], origin: str) ->
         edits,
         phases["annotate"]["seconds"] / sources,
         clips * sum(seconds) / max(len(seconds), 1),  # a file a clip
+        phases["measure"]["seconds"] / sources,
         output.fs.du(output.path("dataset")) / sources,
     )
 

@@ -6,6 +6,7 @@ Their modules are imported, and their weights loaded, where they are made: in a 
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from pipelines.config import Config
 from pipelines.pretrained import NEEDED, TRANSFORMERS, check_files, find_folder
@@ -19,8 +20,12 @@ class Maker:
 
     path: str
     """Its module and class, below strmatch.metrics."""
-    meaning: str
-    """What it measures, its unit, and which way is better."""
+
+    @property
+    def metric(self) -> type[Metric]:
+        """The class."""
+        module, _, name = self.path.partition(":")
+        return getattr(import_module(f"strmatch.metrics.{module}"), name)
 
     def check(self, config: Config) -> None:
         """Look whether its weights are there, without fetching them.
@@ -34,10 +39,10 @@ class Maker:
         return None
 
     def __call__(self, config: Config) -> Metric:
-        module, _, name = self.path.partition(":")
-        cls = getattr(import_module(f"strmatch.metrics.{module}"), name)
         folder = self.folder(config)
-        return cls() if folder is None else cls(folder)
+        cls: Any = self.metric
+        # Tasks without a GPU of their own see those of the machine all the same.
+        return cls() if folder is None else cls(folder, device="cpu")
 
 
 @dataclass(frozen=True)
@@ -45,21 +50,18 @@ class ByWeights(Maker):
     """Makes a metric of weights that a field of the section `measure` names."""
 
     field: str
-    optional: bool = False
-    """Whether it does something else without them."""
 
     def check(self, config: Config) -> None:
         weights = getattr(config.measure, self.field)
-        if weights is None and not self.optional:
+        if weights is None:
             raise WeightsError(f"name a folder or URI with its weights: measure.{self.field}")
-        if weights and "://" not in weights and not Path(weights).is_dir():
+        if "://" not in weights and not Path(weights).is_dir():
             raise WeightsError(f"measure.{self.field}: there is no folder {weights}")
-        if weights:
-            check_files(weights, None, ("*",))
+        check_files(weights, None, ("*",))
 
-    def folder(self, config: Config) -> Path | None:
+    def folder(self, config: Config) -> Path:
         weights = getattr(config.measure, self.field)
-        return fetch(weights) if weights and "://" in weights else weights and Path(weights)
+        return fetch(weights) if "://" in weights else Path(weights)
 
 
 @dataclass(frozen=True)
@@ -78,30 +80,9 @@ class ByClip(Maker):
         return find_folder(model.weights, model.revision, TRANSFORMERS)
 
 
-frame_consistency = ByWeights(
-    "frame_consistency:FrameConsistency",
-    "how well frames are foretold by those beside them, VBench's motion smoothness; from 0 to 1, "
-    "more is better",
-    "interpolator",
-    optional=True,
-)
-clip_similarity = ByClip(
-    "clip_similarity:ClipSimilarity",
-    "cosine of CLIP's embeddings of target prompt and frames, their mean; more is better",
-)
-background_difference = Maker(
-    "background:BackgroundDifference",
-    "how much the background differs from the source's, without learned weights; less is better",
-)
-background_lpips = ByWeights(
-    "lpips:BackgroundLPIPS", "LPIPS of the background to the source's; less is better", "lpips"
-)
-motion_error = Maker(
-    "motion_error:MotionError",
-    "how far the optical flow (DIS) is from the source's, in pixels a frame; less is better",
-)
-motion_error_raft = ByWeights(
-    "raft:RaftMotionError",
-    "how far the optical flow (RAFT) is from the source's, in pixels a frame; less is better",
-    "raft",
-)
+frame_consistency = Maker("frame_consistency:FrameConsistency")
+clip_similarity = ByClip("clip_similarity:ClipSimilarity")
+background_difference = Maker("background:BackgroundDifference")
+background_lpips = ByWeights("lpips:BackgroundLPIPS", "lpips")
+motion_error = Maker("motion_error:MotionError")
+motion_error_raft = ByWeights("raft:RaftMotionError", "raft")

@@ -16,6 +16,7 @@ from pipelines import annotate, edit, measure, plan, plugins, publish, telemetry
 from pipelines.bounded import carry_out
 from pipelines.breaker import Breaker
 from pipelines.busy import Busy
+from pipelines.card import write_card
 from pipelines.cluster import share
 from pipelines.config import Config, differences, dump, fingerprints
 from pipelines.errors import RunError, last_line
@@ -112,6 +113,7 @@ class Run:
             write_report(self.output, self.config, self.record)
         self.record["counts"] = dict(counts)
         self.record["finished"] = _now()
+        write_card(self.output, self.config, self.record)
         self._save()
         if not counts["ok"]:
             raise RunError(

@@ -199,9 +199,6 @@ class Measure(Section):
     background_lpips, motion_error, motion_error_raft, an entry point or module:object."""
     clip: ClipModel = ClipModel()
     """The model of the metric clip_similarity."""
-    interpolator: Weights | None = None
-    """The frame interpolation of the metric frame_consistency: a folder or fsspec URI. Null: by
-    optical flow."""
     lpips: Weights | None = None
     """The model of the metric background_lpips: a folder or fsspec URI."""
     raft: Weights | None = None

@@ -36,6 +36,7 @@ CLIPS, TARGETS = 24, ("a square", "a star")
 SETTINGS = (
     "clip.num_frames=4",
     "editor=tests.pipelines.editors:Slow",
+    "measure.metrics=[tests.pipelines.metrics:Difference]",
     # Bad luck may hit one clip again and again. It has no fault of its own.
     "execution.attempts=100",
     "publish.file_mb=0.05",

@@ -23,6 +23,7 @@ from tests.pipelines.videos import coded_frames, write_video
 SETTINGS = (
     *("clip.num_frames=4", "clip.height=32", "clip.width=32", "execution.deadline=30"),
     *("annotate.tracker=none", "editor=tests.pipelines.editors:Invert"),
+    "measure.metrics=[tests.pipelines.metrics:Difference]",
 )
 
 

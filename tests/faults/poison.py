@@ -23,6 +23,7 @@ DEADLINE = 10.0
 SETTINGS = (
     *("clip.num_frames=2", "clip.height=32", "clip.width=32", "annotate.tracker=none"),
     *("editor=tests.pipelines.editors:Poisoned", f"execution.deadline={DEADLINE}"),
+    "measure.metrics=[tests.pipelines.metrics:Difference]",
 )
 
 

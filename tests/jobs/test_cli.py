@@ -152,7 +152,7 @@ def test_a_terminated_run_stops_at_once_and_loses_nothing(tmp_path):
     root = str(Path(__file__).parents[2])
     begin = ["run", "--input", tmp_path / "in", "--output", tmp_path / "out"]
     begin += ["--set", "editor=tests.pipelines.editors:Slow", "--set", "annotate.tracker=none"]
-    begin += ["--set", "annotate.captioner=template"]
+    begin += ["--set", "annotate.captioner=template", "--set", "measure.metrics=[]"]
     command = [str(Path(sys.executable).parent / "strmatch"), *map(str, begin)]
     environment = os.environ | {"PYTHONPATH": root, "COLUMNS": "100"}
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)

@@ -78,7 +78,7 @@ def begin(manifest, output, models):
         *("annotate.detector.threshold=0", "annotate.mask_check.max_area=1"),
         *("annotate.mask_check.max_empty=1", "annotate.mask_check.min_area=0"),
         *("annotate.mask_check.max_shift=9", "annotate.mask_check.max_growth=99"),
-        "editor=tests.pipelines.editors:Invert",
+        *("editor=tests.pipelines.editors:Invert", "measure.metrics=[]"),
     ]
     return open_run(str(output), load_config(assignments=assignments), str(manifest))
 

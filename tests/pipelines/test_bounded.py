@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("ray_cluster")
 GOOD = 6
 SMALL = ["clip.num_frames=2", "clip.height=32", "clip.width=32"]
 SMALL += ["execution.attempts=2", "annotate.captioner=template"]
+SMALL += ["measure.metrics=[tests.pipelines.metrics:Difference]"]
 HASTY = "execution.deadline=12"
 """Longer than what a worker on a busy machine imports with its first clip."""
 
@@ -110,6 +111,20 @@ def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):
     assert messages["hang"] == "took longer than 12 s, execution.deadline, and was ended"
 
 
+def test_an_edit_that_kills_or_hangs_a_metric_costs_its_clip_alone(videos):
+    good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
+    bad = [{"uri": f"{name}.mp4", "targets": [f"{what}"]} for name, what in DEADLY.items()]
+    write_manifest(videos, [*good[:2], *bad, *good[2:]])
+    metric = "measure.metrics=[tests.pipelines.metrics:Poisoned]"
+    rows = run(
+        videos, "editor=tests.pipelines.editors:Invert", "annotate.tracker=none", metric, HASTY
+    )
+    assert reasons(rows) == {"kill": ("measure", "WorkerDied"), "hang": ("measure", "Deadline")}
+    assert rows["status"].value_counts().to_dict() == {"ok": GOOD, "failed": 2}
+    assert rows["edited_video"].notna().all()
+
+
+DEADLY = {"red": "kill", "blue": "hang"}
 IN_TASKS = {"red.mp4": ("track", "WorkerDied"), "blue.mp4": ("track", "Deadline")}
 IN_A_POOL = {"green.mp4": ("caption", "WorkerDied")}
 

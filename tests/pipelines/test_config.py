@@ -51,6 +51,12 @@ def test_file_over_preset_and_assignments_over_file(tmp_path):
         ("annotate.vlm=a", "annotate.vlm: Input should be a valid dictionary"),
         ("annotate.captions.min_words=50", "annotate.captions: min_words 50 is over max_words 40"),
         ("execution.endpoint.base_url=host:8000", "base_url: write it as http://host:8000/v1"),
+        ("publish.limits.speed.max=1", "publish.limits: speed is not measured; measure.metrics"),
+        ("publish.limits={a: {mim: 1}}", "publish.limits.a.mim: no such key$"),
+        ("publish.limits={a: {}}", "publish.limits.a: give a min, a max or both"),
+        ("publish.limits={a: {min: 2, max: 1}}", "publish.limits.a: min 2 is over max 1"),
+        ("publish.limits={a: {min: .nan}}", "publish.limits.a.min: Input should be a finite"),
+        ("measure.metrics=['a:b', a.b]", "measure.metrics: two .* have the column metric_a_b"),
         ("edit.lam", "write it as section.key=value"),
         ("edit.lam=[", "is not a YAML value"),
     ],
@@ -152,7 +158,8 @@ def test_weights_are_a_hub_id_or_found_from_every_worker(tmp_path, monkeypatch):
 
 
 def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
-    base = fingerprints(load_config())
+    metrics = "measure.metrics=[motion_error]"
+    base = fingerprints(load_config(assignments=[metrics]))
     for assignment, first in (
         ("clip.fps=4", "annotate"),
         ("annotate.captions.frames=3", "annotate"),
@@ -161,13 +168,26 @@ def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
         ("edit.lam=0.5", "plan"),
         ("editor_options.strength=0.5", "plan"),
         ("backbone.dtype=float16", "plan"),
+        ("measure.metrics=[motion_error, other]", "measure"),
+        ("measure.lpips=s3://bucket/lpips", "measure"),
         ("publish.file_mb=3", "publish"),
+        ("publish.limits={motion_error: {max: 3}}", "publish"),
         ("execution.editors=3", None),
         ("execution.endpoint.base_url=http://other:8000/v1", None),
     ):
-        changed = fingerprints(load_config(assignments=[assignment]))
+        changed = fingerprints(load_config(assignments=[metrics, assignment]))
         differs = [phase for phase in PHASES if changed[phase] != base[phase]]
         assert differs == (list(PHASES[PHASES.index(first) :]) if first else [])
+
+
+def test_the_clip_model_of_the_hub_has_a_commit_where_it_is_used():
+    other = "measure.clip.weights=org/model"
+    load_config(assignments=[other, "measure.metrics=[motion_error]"])
+    used = "measure.metrics=[clip_similarity]"
+    load_config(assignments=[used, other, "measure.clip.revision=abc"])
+    load_config(assignments=[used, "measure.clip.weights=miniature"])
+    with pytest.raises(ConfigError, match="measure.clip: org/model is no folder; of a hub id, set"):
+        load_config(assignments=[used, other])
 
 
 def test_differences_are_the_semantic_ones():

@@ -22,6 +22,7 @@ from tests.pipelines.videos import coded_frames, write_video
 SETTINGS = ["clip.num_frames=4", "clip.height=32", "clip.width=32", "annotate.tracker=none"]
 SETTINGS += ["annotate.captioner=template"]
 SETTINGS += ["editor=tests.pipelines.editors:Invert"]
+SETTINGS += ["measure.metrics=[tests.pipelines.metrics:Difference]"]
 COLUMNS = ["row_id", "status", "error_type", "target_prompt", "source_video", "edited_video"]
 
 

@@ -111,6 +111,42 @@ def test_annotators_without_their_weights_are_refused_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (["measure.metrics=[motion]"], "no metric 'motion'; there is background_difference, "),
+        (["measure.metrics=['nowhere.at:All']"], "metric nowhere.at:All: No module named 'nowhere"),
+        (["measure.metrics=[background_lpips]"], "name a folder or URI with its weights: measure."),
+        (
+            ["measure.metrics=[motion_error_raft]", "measure.raft={here}/none"],
+            "metric motion_error_raft: measure.raft: there is no folder {here}/none",
+        ),
+        (
+            ["measure.metrics=[background_lpips]", "measure.lpips=file://{here}/none"],
+            "metric background_lpips: cannot find weights at file://{here}/none",
+        ),
+        (
+            ["measure.metrics=[clip_similarity]", "measure.clip.weights={here}"],
+            "metric clip_similarity: {here} holds no config.json",
+        ),
+    ],
+)
+def test_metrics_that_cannot_be_computed_are_refused(assignments, message, tmp_path):
+    config = load_config(assignments=[text.format(here=tmp_path) for text in assignments])
+    with pytest.raises(RunError) as refused:
+        plugins.check_metrics(config, used=True)
+    assert message.format(here=tmp_path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_metrics_need_their_weights_only_where_they_are_computed():
+    names = "[frame_consistency, background_lpips, motion_error_raft]"
+    plugins.check_metrics(load_config(assignments=[f"measure.metrics={names}"]), used=False)
+    embedded = "measure.metrics=[frame_consistency, clip_similarity, motion_error]"
+    weights = "measure.clip.weights=miniature"
+    plugins.check_metrics(load_config(assignments=[embedded, weights]), used=True)
+
+
 def test_what_the_hub_does_not_have_is_refused(monkeypatch, tmp_path):
     with Served((404, b"{}", {})) as hub:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url.removesuffix("/v1"))

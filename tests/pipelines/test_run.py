@@ -3,6 +3,8 @@
 import json
 import os
 from collections import Counter
+import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -218,6 +220,154 @@ def test_the_report_shows_edits_and_reasons(published):
             assert decode_video(edit).shape == (8, 32, 32, 3)
 
 
+PROGRAM = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
+
+
+@pytest.mark.parametrize("folders", [[], ["label"]])
+def test_the_card_s_programs_read_the_same_rows(published, mixed, tmp_path, monkeypatch, folders):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    output = published[0]
+    if folders:
+        output = shutil.copytree(output, tmp_path / "out")
+        run(mixed / "manifest.jsonl", output, f"publish.partition_by={folders}", editor="Picky")
+    programs = PROGRAM.findall((output / "README.md").read_text())
+    by_datasets, by_pandas, by_ray, video = done = [{} for _ in programs]
+    for program, names in zip(programs, done, strict=True):
+        exec(program, names)
+    columns = [*DATASET.names, "metric_tests_pipelines_metrics_Difference"]
+    columns += [] if folders else ["label"]
+    expected = rows_of(pq.read_table(output / "dataset").to_pylist(), columns)
+    assert len(expected) == 19
+    assert rows_of(by_datasets["rows"], columns) == expected
+    assert rows_of(by_pandas["rows"].to_dict("records"), columns) == expected
+    assert rows_of(by_ray["rows"].take_all(), columns) == expected
+    for rows in (by_pandas["rows"].to_dict("records"), by_ray["rows"].take_all()):
+        assert {int(row["label"]) for row in rows} == {1, 2, 3, 4, 5, 6, 7, 8}
+    (shown,) = {row["edited_video"] for row in expected.values()} & {video["video"]}
+    assert np.array_equal(video["frames"], decode_video(shown))
+    for row in by_datasets["rows"]:
+        if row["status"] == "ok":
+            assert decode_video(row["edited_video"]).shape == (8, 32, 32, 3)
+
+
+def rows_of(rows, columns):
+    """Rows by their ids, with lists and nulls as everybody writes them."""
+
+    def plain(value):
+        if isinstance(value, list | tuple | np.ndarray):
+            return [plain(each) for each in value]
+        if isinstance(value, dict):
+            return {name: plain(each) for name, each in value.items()}
+        return None if value is None or value != value else value
+
+    return {row["row_id"]: {name: plain(row[name]) for name in columns} for row in rows}
+
+
+def test_every_ok_row_has_what_was_measured_of_its_stored_videos(published):
+    output, record = published
+    rows = dataset(output)
+    assert record["phases"]["measure"] | {"seconds": 0} == {
+        "seconds": 0, "clips": 6, "ok": 10, "failed": 0,
+    }  # fmt: skip
+    names = [f"metric_tests_pipelines_metrics_{name}" for name in ("Difference", "Background")]
+    assert list(rows.columns[-3:]) == [*names, "label"]
+    for row in rows.to_dict("records"):
+        if row["status"] != "ok":
+            assert all(np.isnan(row[name]) for name in [*names, "measure_seconds"])
+            continue
+        difference = np.abs(
+            decode_video(row["source_video"]).astype(int) - decode_video(row["edited_video"])
+        )
+        assert row[names[0]] == difference.mean()
+        if row["mask_source"] == "none":
+            assert np.isnan(row[names[1]])
+        else:
+            assert row[names[1]] == difference[~masks.decode(row["mask"])].mean()
+        assert row["measure_seconds"] > 0
+
+
+def test_other_limits_and_metrics_edit_nothing_again(published, mixed):
+    output, _ = published
+    before, table = dataset(output), pq.read_table(output / "dataset")
+    column = "metric_tests_pipelines_metrics_Difference"
+    limit = float(before[column].median())
+    edits, measures = mtimes(output, "edits"), mtimes(output, "measures")
+    bounds = f"publish.limits={{'{DIFFERENCE}': {{max: {limit}}}}}"
+    record = run(mixed / "manifest.jsonl", output, bounds, editor="Picky")
+    assert record["phases"]["measure"]["clips"] == 0
+    assert mtimes(output, "measures") == measures
+    rows = dataset(output)
+    rejected = rows[rows["status"] == "rejected"]
+    assert record["counts"]["rejected"] == len(rejected) == (before[column] > limit).sum() > 0
+    assert set(rejected["row_id"]) == set(before[before[column] > limit]["row_id"])
+    assert set(rejected["error_stage"]) == {"measure"}
+    assert rejected["error_message"].str.match(rf"{DIFFERENCE} \S+ is over {limit:g}").all()
+    assert rejected["edited_video"].notna().all()
+    assert f"at most {limit:g}" in (output / "README.md").read_text()
+
+    other = f"measure.metrics=[{BACKGROUND}]"
+    record = run(mixed / "manifest.jsonl", output, other, editor="Picky")
+    assert record["phases"]["measure"]["ok"] == 10
+    assert column not in dataset(output)
+    assert mtimes(output, "measures").items() > measures.items()
+    record = run(mixed / "manifest.jsonl", output, editor="Picky")
+    assert record["phases"]["measure"]["clips"] == 0
+    assert pq.read_table(output / "dataset").equals(table)
+    assert mtimes(output, "edits") == edits
+
+
+def mtimes(output, folder):
+    return {path: path.stat().st_mtime_ns for path in (output / folder).iterdir()}
+
+
+def test_what_could_not_be_measured_has_failed_and_is_measured_again(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_video(tmp_path / "in" / "a.mp4")
+    manifest, output = tmp_path / "in" / "m.jsonl", tmp_path / "out"
+    manifest.write_text('{"uri": "a.mp4", "targets": ["raise", "a fox"]}')
+    poisoned = f"measure.metrics=[{METRICS}:Poisoned]"
+    with begin(manifest, output, poisoned) as (opened, sources):
+        opened.annotate(sources)
+        opened.plan()
+        opened.edit()
+        with pytest.raises(RunError, match="4 edits are not measured; `strmatch measure` or"):
+            opened.publish()
+    run(manifest, output, poisoned)
+    rows = dataset(output)
+    failed = rows[rows["target_prompt"] == "raise"]
+    assert set(failed["error_type"]) == {"ZeroDivisionError"} and len(failed) == 2
+    assert set(failed["status"]) == {"failed"} and failed["edited_video"].notna().all()
+    assert set(rows[rows["target_prompt"] == "a fox"]["status"]) == {"ok"}
+    settings = [*SMALL, poisoned, f"editor={EDITORS}:Invert"]
+    config, storage = load_config(assignments=settings), Storage(str(output))
+    found = failures(storage, config)
+    assert [row["row_id"] for row in found] == failed["row_id"].tolist()
+    edits = mtimes(output, "edits")
+    forget(storage, config, found)
+    record = run(manifest, output, poisoned)
+    assert record["phases"]["measure"]["clips"] == 2 and mtimes(output, "edits") == edits
+    with pytest.raises(RunError, match=f"^metric {METRICS}:Weightless: no weights at all$"):
+        run(manifest, output, f"measure.metrics=[{METRICS}:Weightless]")
+    stopped = "measure stopped: .*the metric's weights are rotten"
+    with pytest.raises(RunError, match=stopped) as raised:
+        run(manifest, output, f"measure.metrics=[{METRICS}:Broken]")
+    assert "\n" not in str(raised.value)
+    assert not (output / "_SUCCESS").exists()
+
+
+def test_the_report_shows_edits_and_reasons_and_escapes_names(published):
+    output, _ = published
+    page = (output / "report" / "index.html").read_text()
+    assert "19 rows: 10 ok, 0 rejected, 9 failed" in page
+    assert page.count("<article>") == 10
+    assert "naïve &#39;quote&#39;.mp4" in page
+    assert "no dogs, please" in page
+    for name in output.glob("report/*.mp4"):
+        assert decode_video(name.read_bytes()).shape == (8, 32, 32, 3)
+
+
 def test_the_same_run_again_makes_the_same_rows(published, mixed, tmp_path):
     first = dataset(published[0]).sort_values("row_id")
     run(mixed / "manifest.jsonl", tmp_path / "again", editor="Picky")
@@ -239,11 +389,13 @@ def test_lost_files_are_made_again_and_only_they(published, mixed):
     output, _ = published
     rows = dataset(output)
     clip, edits = next(iter(output.glob("clips/*"))), sorted(output.glob("edits/*"))
-    clip.unlink()
-    edits[0].unlink()
-    kept = {path: path.stat().st_mtime_ns for path in edits[1:]}
-    run(mixed / "manifest.jsonl", output, editor="Picky")
-    assert {path: path.stat().st_mtime_ns for path in edits[1:]} == kept
+    measures = sorted(output.glob("measures/*"))
+    for lost in (clip, edits[0], measures[0]):
+        lost.unlink()
+    kept = {path: path.stat().st_mtime_ns for path in (*edits[1:], *measures[1:])}
+    record = run(mixed / "manifest.jsonl", output, editor="Picky")
+    assert record["phases"]["measure"]["clips"] in (1, 2)  # that of the lost edit, too
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert dataset(output)["row_id"].tolist() == rows["row_id"].tolist()
 
 

@@ -144,12 +144,14 @@ def test_columns_of_any_type_are_carried(tmp_path):
         "small": pa.array([1, None], pa.int8()),
         "nothing": pa.nulls(2),
         "status": pa.array(["new", "old"]),
+        "metric_mine": pa.array([0.5, None]),
     }
     pq.write_table(pa.table({"uri": ["a.mp4", "b.mp4"], **extras}), path)
     table = find(path)
     for name in ("tags", "box", "when", "small"):
         assert table[name].combine_chunks() == extras[name]
     assert table["manifest_status"].to_pylist() == ["new", "old"]
+    assert table["manifest_metric_mine"].to_pylist() == [0.5, None]
     assert table.schema.field("nothing").type == pa.string()
 
 
