@@ -25,12 +25,12 @@ function shortened(value) {
 class Clips {
   constructor(videos) {
     this.videos = videos;
-    this.leader = videos[0];
     for (const video of videos) {
       video.addEventListener("canplay", () => this.resume());
-      video.addEventListener("ended", () => this.videos.every((v) => v.ended) && this.resume());
+      video.addEventListener("timeupdate", () => this.align());
+      video.addEventListener("ended", () => this.resume());
+      video.addEventListener("error", () => this.drop(video));
     }
-    this.leader.addEventListener("timeupdate", () => this.align());
   }
 
   /** Fetch the files, which then play. */
@@ -51,6 +51,14 @@ class Clips {
     }
   }
 
+  /** Go on without a file that is not there, or that this browser does not play. */
+  drop(video) {
+    this.videos = this.videos.filter((other) => other !== video);
+    video.parentElement.querySelector("figcaption").textContent = "cannot be played here";
+    this.resume();
+  }
+
+  /** Play, as soon as all can. */
   resume() {
     const ended = this.videos.filter((video) => video.ended).length;
     const ready = ended === this.videos.length
@@ -65,12 +73,12 @@ class Clips {
     this.align(0);
   }
 
+  /** Bring all to the first one's time. */
   align(tolerance = 0.1) {
-    for (const video of this.videos) {
-      const apart = Math.abs(video.currentTime - this.leader.currentTime);
-      if (apart > tolerance && !video.ended && !this.leader.ended) {
-        video.currentTime = this.leader.currentTime;
-      }
+    const [leader, ...others] = this.videos;
+    for (const video of others) {
+      const apart = Math.abs(video.currentTime - leader.currentTime);
+      if (apart > tolerance && !video.ended && !leader.ended) video.currentTime = leader.currentTime;
     }
   }
 }
@@ -171,7 +179,7 @@ function makeNumbers(row) {
   RUN.distributions.forEach(({ name }, index) => {
     const value = row.numbers[index];
     if (value === null) return;
-    list.append(element("div", {}, element("dt", {}, words(name)), element("dd", {}, shortened(value))));
+    list.append(element("div", {}, element("dt", { title: words(name) }, words(name)), element("dd", {}, shortened(value))));
   });
   return list;
 }

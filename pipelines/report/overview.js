@@ -31,8 +31,9 @@ function showSummary() {
   let text = `${plural(RUN.rows, "row", "rows")}: ${integers.format(ok)} ok, `
     + `${integers.format(rejected)} rejected, ${integers.format(failed)} failed.`;
   if (RUN.listed < RUN.rows) {
-    text += ` The ${integers.format(RUN.listed)} below are all failures up to a bound and a sample`
-      + " of the rest; counts and distributions are of all rows.";
+    text += ` Listed are ${integers.format(RUN.sample)} edits that the seed chose and `
+      + `${integers.format(RUN.listed - RUN.sample)} other rows, failures first; counts and `
+      + "distributions are of all rows.";
   }
   byId("summary").textContent = text;
   for (const status of ["ok", "rejected", "failed"]) {

@@ -64,10 +64,11 @@ function sorted(some) {
 /** Filter anew and show a page of what is left. */
 function update(wanted = 0) {
   found = sorted(rows.filter(matches));
-  const reading = filesRead < RUN.files ? ` Reading ${integers.format(RUN.listed - rows.length)} more …` : "";
+  const listed = RUN.listed < RUN.rows ? "listed " : "";
   const filtered = found.length < rows.length ? ` of ${integers.format(rows.length)}` : "";
-  byId("found").textContent = `${integers.format(found.length)}${filtered} `
-    + `${rows.length === 1 ? "row" : "rows"}.${reading}`;
+  const left = RUN.listed - rows.length;
+  byId("found").textContent = `${integers.format(found.length)}${filtered} ${listed}`
+    + `${rows.length === 1 ? "row" : "rows"}.${left ? ` Reading ${integers.format(left)} more …` : ""}`;
   showChips();
   showPage(wanted);
 }

@@ -28,7 +28,7 @@ Place = tuple[int, str, int]
 @dataclass
 class Survey:
     facts: dict[str, Any]
-    """Of all rows: counts by status and kind, reasons, distributions."""
+    """Of all rows: counts by status and kind, reasons, distributions. Values of JSON."""
     numbers: list[str]
     """The columns of metrics, and seconds."""
     listed: dict[str, dict[int, bool]]
@@ -62,13 +62,11 @@ def survey(output: Storage, seed: int, sample: int, most: int = LISTED) -> Surve
         for number in numbers:
             column = edits[number].drop_null().to_numpy().astype(float)
             values[number].append(column[np.isfinite(column)])
-        of_status: dict[str, list[Place]] = defaultdict(list)
-        for place, (row_id, status) in enumerate(zip(rows["row_id"], rows["status"], strict=True)):
-            of_status[status].append((_hash(seed, row_id), name, place))
-        for status, places in of_status.items():
+        for status, places in _places(rows, name, seed).items():
             kept[status] = nsmallest(sample + most, [*kept[status], *places])
     facts = {
         "rows": statuses.total(),
+        "sample": min(sample, statuses["ok"]),
         "statuses": statuses,
         "kinds": dict(sorted(kinds.items())),
         "reasons": [[*reason, count] for reason, count in reasons.most_common(REASONS)],
@@ -82,8 +80,13 @@ def _numbers(schema: pa.Schema) -> list[str]:
     return [*metrics, "seconds"]
 
 
-def _hash(seed: int, row_id: str) -> int:
-    return int.from_bytes(hashlib.blake2b(f"{seed}:{row_id}".encode(), digest_size=8).digest())
+def _places(rows: dict[str, list[Any]], name: str, seed: int) -> dict[str, list[Place]]:
+    """The rows of a file by status."""
+    found: dict[str, list[Place]] = defaultdict(list)
+    for place, (row_id, status) in enumerate(zip(rows["row_id"], rows["status"], strict=True)):
+        digest = hashlib.blake2b(f"{seed}:{row_id}".encode(), digest_size=8).digest()
+        found[status].append((int.from_bytes(digest), name, place))
+    return found
 
 
 def _choose(kept: dict[str, list[Place]], sample: int, most: int) -> dict[str, dict[int, bool]]:
@@ -102,7 +105,11 @@ def _distribution(name: str, parts: Iterable[np.ndarray]) -> dict[str, Any]:
     values = np.concatenate([np.empty(0), *parts])
     found: dict[str, Any] = {"name": name.removeprefix(METRIC), "count": len(values)}
     if len(values):
-        bins, edges = np.histogram(values, BINS)
+        low, high = values.min(), values.max()
+        if np.isclose(low, high):
+            margin = max(1.0, abs(low)) / 2
+            low, high = low - margin, high + margin
+        bins, edges = np.histogram(values, BINS, (low, high))
         found |= {"low": float(edges[0]), "high": float(edges[-1]), "bins": bins.tolist()}
-        found |= {"median": float(np.median(values)), "mean": float(values.mean())}
+        found |= {"median": float(np.median(values))}
     return found

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines import masks
@@ -81,6 +82,7 @@ def mixed_rows(count: int) -> list[dict[str, Any]]:
     The last ones are ok, and hostile.
     """
     made, rows = examples(), []
+    rng = np.random.default_rng(0)
     for number in range(count):
         example = made[number % 4]
         row = example | {
@@ -92,11 +94,13 @@ def mixed_rows(count: int) -> list[dict[str, Any]]:
             "fps": FPS,
             "height": 64,
             "width": 64,
-            "seconds": 4.0 + number % 23 / 10,
-            "metric_frame_consistency": 0.9 + number % 97 / 1000,
-            "metric_clip_similarity": 0.2 + (number * 37) % 101 / 500,
-            "metric_background_difference": (number * 13) % 53 / 400 if example["mask"] else None,
-            "metric_motion_error": (number * 7) % 89 / 50,
+            "seconds": round(rng.gamma(9.0, 0.5), 2),
+            "metric_frame_consistency": round(1 - rng.gamma(3.0, 0.01), 4),
+            "metric_clip_similarity": round(rng.normal(0.31, 0.02), 4),
+            "metric_background_difference": round(rng.gamma(2.0, 0.02), 4)
+            if example["mask"]
+            else None,
+            "metric_motion_error": round(rng.gamma(2.5, 0.3), 3),
         }
         if number % 10 == 8:
             row |= {
@@ -104,6 +108,7 @@ def mixed_rows(count: int) -> list[dict[str, Any]]:
                 "error_stage": "measure",
                 "error_type": "ClipSimilarityTooLow",
                 "error_message": "clip_similarity is lower than 0.25",
+                "metric_clip_similarity": round(rng.uniform(0.21, 0.25), 4),
             }
         if number % 20 == 9:
             row = _failed(row, "edit", "OutOfMemory", "the GPU's memory does not hold this clip")

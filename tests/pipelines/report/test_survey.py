@@ -57,7 +57,15 @@ def test_infinite_and_missing_numbers_are_in_no_distribution(tmp_path):
     values = [1.0, float("inf"), float("nan"), None, 3.0]
     rows = [bare(n) | {"metric_speed": value} for n, value in enumerate(values)]
     speed, _ = survey(publish(tmp_path, rows, metrics=["speed"]), 0, 5).facts["distributions"]
-    assert (speed["count"], speed["low"], speed["high"], speed["mean"]) == (2, 1.0, 3.0, 2.0)
+    assert (speed["count"], speed["low"], speed["high"], speed["median"]) == (2, 1.0, 3.0, 2.0)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, -1e20])
+def test_equal_numbers_are_in_one_bin(tmp_path, value):
+    rows = [bare(n) | {"metric_speed": np.nextafter(value, n)} for n in range(4)]
+    speed, _ = survey(publish(tmp_path, rows, metrics=["speed"]), 0, 5).facts["distributions"]
+    assert sorted(speed["bins"])[-2:] in ([0, 4], [2, 2], [1, 3])
+    assert speed["low"] < value < speed["high"]
 
 
 def test_the_sample_follows_from_the_seed_and_not_from_where_rows_lie(tmp_path):
