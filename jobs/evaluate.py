@@ -15,13 +15,14 @@ from jobs.evaluation import annotators
 from jobs.evaluation.report import Results, as_json, tables
 from jobs.evaluation.suite import Pool, Suite, Task, default_processes, figures, projected_seconds
 from jobs.evaluation.work import Clip, Examiner
+from jobs.paper import compare
 from pipelines.errors import RunError
 from pipelines.version import PACKAGE_VERSION
 from strmatch import WeightsError
 from strmatch.backbones.loading import weights_folder, weights_revision
 from strmatch.miniature.splits import Split
 
-SUITES = ("miniature", "annotators")
+SUITES = ("miniature", "annotators", "paper")
 console = Console()
 
 
@@ -39,7 +40,8 @@ def evaluate(
     Args:
         json_file: for all figures.
         output: folder for every judged clip beside its truth, NAME.npz with `frames` and `truth`,
-            uint8 (f, H, W, 3), lossless; clips.jsonl says what was asked and measured.
+            uint8 (f, H, W, 3), lossless; clips.jsonl says what was asked and measured. Of the suite
+            `paper`: where it goes on after a stop, and where its page lies.
     """
     if suite not in SUITES:
         raise RunError(f"--suite {suite}: there is {', '.join(SUITES)}")
@@ -48,6 +50,10 @@ def evaluate(
             raise RunError("--suite annotators takes neither --weights nor --output")
         return evaluate_annotators(clips, seed, split, json_file)
     weights, revision = check(weights)
+    if suite == "paper":
+        if output is None:
+            raise RunError("--suite paper needs --output, a folder where it can go on after a stop")
+        return compare(clips, seed, split, weights, revision, json_file, str(output))
     asked = Suite(weights, clips, seed, split)
     began = time.perf_counter()
     results: Results = {

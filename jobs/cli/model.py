@@ -42,7 +42,10 @@ def generate(
 def evaluate(
     suite: Annotated[
         str,
-        typer.Option(help="miniature: the embedded model. annotators: masks, captions, targets."),
+        typer.Option(
+            help="miniature: the embedded model. annotators: masks, captions, targets. paper: the "
+            "paper's comparisons of editors."
+        ),
     ],
     clips: Annotated[int, typer.Option(min=1, help="Clips of each part.")] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Which clips.")] = 0,
@@ -52,12 +55,18 @@ def evaluate(
     weights: Weights = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Write every judged clip and its truth to this folder.")
+        Path | None,
+        typer.Option(
+            help="Write every judged clip and its truth to this folder. Of the suite paper: all "
+            "results; the same command goes on from there."
+        ),
     ] = None,
 ) -> None:
     """Measure generation, reconstruction and editing, or annotation, against exact truth.
 
     Example: strmatch evaluate --suite miniature --clips 60 --seed 1 --json figures.json
+
+    Example: strmatch evaluate --suite paper --clips 54 --output runs/paper
     """
     from jobs import evaluate as job
 

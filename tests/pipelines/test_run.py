@@ -2,9 +2,9 @@
 
 import json
 import os
-from collections import Counter
 import re
 import shutil
+from collections import Counter
 
 import numpy as np
 import pandas as pd

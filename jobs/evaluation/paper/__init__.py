@@ -1,0 +1,1 @@
+"""The paper's comparisons on rendered clips: methods × settings × clips, and what it claims."""

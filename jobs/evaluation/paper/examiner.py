@@ -1,0 +1,175 @@
+"""One case through many attempts: edits, metrics, and how far each is from the exact truth."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from jobs.evaluation.measures import background, centroid_error, psnr
+from jobs.evaluation.paper.cases import PaperCase, alone
+from jobs.evaluation.paper.methods import METHODS, Attempt, Method
+from strmatch import STRMatch, load_backbone
+from strmatch.backbones.loading import weights_folder
+from strmatch.baselines.base import settings_for
+from strmatch.baselines.dmt import DMT, DMTSettings
+from strmatch.baselines.sdedit import SDEdit, SDEditSettings
+from strmatch.baselines.uniedit import UniEdit, UniEditSettings
+from strmatch.metrics.background import BackgroundDifference
+from strmatch.metrics.base import Metric, Sample
+from strmatch.metrics.clip_similarity import ClipSimilarity
+from strmatch.metrics.frame_consistency import FrameConsistency
+from strmatch.metrics.motion_error import MotionError
+from strmatch.miniature.judge import judge, score_edit
+from strmatch.miniature.scenes import caption
+from strmatch.miniature.world import render
+from strmatch.presets import load_preset
+
+METRICS = (
+    "frame_consistency",
+    "clip_similarity",
+    "background_difference",
+    "motion_error",
+    "fidelity",
+    "kept",
+    "centroid_px",
+    "background_psnr",
+    "counterfactual_psnr",
+    "seconds",
+)
+"""What is measured of an edit: FC, CS, (a stand-in of) BL and ME as in production runs; then, told
+from the exact truth, the shares of the asked and of the other attributes that are seen, the
+subject's distance from its path, the PSNR of the background and of the whole against the
+counterfactual; and the seconds of one core."""
+
+BASELINES: dict[str, tuple[type, type]] = {
+    "sdedit": (SDEdit, SDEditSettings),
+    "dmt": (DMT, DMTSettings),
+    "uniedit": (UniEdit, UniEditSettings),
+}
+HIDDEN = 5
+"""Side in pixels of the square that grows another object's mask before it is covered."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A rendered case."""
+
+    case: PaperCase
+    source: np.ndarray
+    """uint8 (f, H, W, 3)."""
+    truth: np.ndarray
+    """Likewise: the counterfactual."""
+    alone: np.ndarray
+    """Likewise: the counterfactual without other objects."""
+    subject: np.ndarray
+    """bool (f, H, W)."""
+    wanted: np.ndarray
+    """bool (f, H, W): where the edit is to be."""
+    others: np.ndarray
+    """bool (f, H, W): other objects, with a margin."""
+    track: torch.Tensor
+    """(f, 2)."""
+
+
+def show(case: PaperCase) -> Shown:
+    """Render a case."""
+    rendered = render([case.source, case.target, alone(case.target)])
+    source, truth, only = rendered.frames.numpy()
+    subject, *others = rendered.masks[0].numpy()
+    square = np.ones((HIDDEN, HIDDEN), np.uint8)
+    covered = np.zeros_like(subject)
+    for other in others:
+        covered |= np.stack([cv2.dilate(f.astype(np.uint8), square) for f in other]) > 0
+    wanted = ~subject if case.kind == "background" else subject
+    return Shown(case, source, truth, only, subject, wanted, covered, rendered.tracks[1, 0])
+
+
+class PaperExaminer:
+    """Runs methods on cases and measures what comes out. Built once in each worker.
+
+    Args:
+        weights: as `load_backbone` takes them; clip/ lies beside the backbone's folders.
+        threads: of the CPU.
+        steps: of every edit; default: the preset's.
+    """
+
+    def __init__(self, weights: str, threads: int = 1, steps: int | None = None) -> None:
+        torch.set_num_threads(threads)
+        preset = load_preset("miniature").edit
+        self.settings = replace(preset, num_inference_steps=steps or preset.num_inference_steps)
+        self.backbone = load_backbone(weights, settings=self.settings)
+        self.folder = weights_folder(weights) / "clip"
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        return {
+            "frame_consistency": FrameConsistency(),
+            "clip_similarity": ClipSimilarity(self.folder),
+            "background_difference": BackgroundDifference(),
+            "motion_error": MotionError(),
+        }
+
+    def __call__(self, case: PaperCase, attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
+        """A row an attempt: its name, and `METRICS`."""
+        shown = show(case)
+        rebuilt = self.backbone.decode(self.backbone.encode(shown.source))
+        inversions: dict[str, Any] = {}
+        rows = []
+        for attempt in attempts:
+            method = METHODS[attempt.method]
+            began = time.process_time()
+            edited = self.edit(shown, method, attempt.strength, inversions)
+            seconds = time.process_time() - began
+            measured = self.measure(shown, rebuilt, edited)
+            rows.append({"attempt": attempt.name, "seconds": seconds} | measured)
+        return rows
+
+    def edit(
+        self, shown: Shown, method: Method, strength: float, inversions: dict[str, Any]
+    ) -> np.ndarray:
+        """The case's edit; `inversions` are shared by the methods of one editor."""
+        prompt = caption(shown.case.source)
+        settings = method.settings(strength)
+        editor = self._editor(method.editor, settings)
+        if method.editor not in inversions:
+            inversions[method.editor] = editor.invert(shown.source, prompt)
+        mask = shown.wanted if method.masked else None
+        changes = settings if method.editor == "str_match" else {}
+        result = editor.edit(
+            inversions[method.editor], caption(shown.case.target), mask=mask, **changes
+        )
+        return result.frames
+
+    def _editor(self, name: str, settings: dict[str, Any]) -> Any:
+        if name == "str_match":
+            return STRMatch(self.backbone, self.settings)
+        editor, kind = BASELINES[name]
+        return editor(self.backbone, settings_for(kind, self.settings, **settings))
+
+    def measure(self, shown: Shown, rebuilt: np.ndarray, edited: np.ndarray) -> dict[str, float]:
+        """`METRICS` of an edit, less its seconds.
+
+        Args:
+            rebuilt: the source as the autoencoder gives it back: the best background there is.
+        """
+        case = shown.case
+        prompts = caption(case.source), caption(case.target)
+        sample = Sample(shown.source, edited, shown.wanted, *prompts)
+        only = np.where(shown.others[..., None], shown.alone, edited)
+        seen = judge(torch.from_numpy(only)[None])
+        score = score_edit(seen.verdicts[0], case.source, case.target)
+        height, width = self.backbone.pixel_size(1, 1)
+        size = (edited.shape[1] // height, edited.shape[2] // width)
+        outside = background(shown.wanted, size, self.settings.mask_dilation)
+        return {name: metric(sample) for name, metric in self.metrics.items()} | {
+            "fidelity": float(np.mean(list(score.asked.values()))),
+            "kept": float(np.mean(list(score.kept.values()))),
+            "centroid_px": centroid_error(seen.tracks[0], shown.track),
+            "background_psnr": psnr(edited, rebuilt, outside),
+            "counterfactual_psnr": psnr(edited, shown.truth),
+        }

@@ -1,0 +1,68 @@
+"""What a method's strengths trade: fidelity against what is preserved."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jobs.evaluation.figures import Figure
+from jobs.evaluation.paper.choose import by_attempt, grid
+from pipelines.stages.base import Row
+
+DRAWS = 2000
+POINTS = 21
+"""At which two frontiers are compared."""
+
+
+def frontier(rows: Sequence[Row], method: str, metric: str) -> np.ndarray:
+    """A metric (strengths, cases) of a method, in the order of its grid.
+
+    Args:
+        rows: results of `grid`.
+    """
+    groups = by_attempt(rows)
+    tried = [attempt.name for attempt in grid() if attempt.method == method]
+    return np.array([[row[metric] for row in groups[name]] for name in tried], float)
+
+
+def frontier_gain(
+    rows: Sequence[Row], ours: str, theirs: str, preserved: str, fidelity: str
+) -> Figure:
+    """How much more fidelity one method has where both preserve equally much.
+
+    Averaged over all that both preserve; between its strengths, a method's fidelity is read off
+    straight lines. With the bootstrap's 95 % interval over the cases. NaN where the two have no
+    preservation in common.
+
+    Args:
+        rows: results of `grid`.
+        preserved: a metric of which less is better.
+        fidelity: a metric of which more is better.
+    """
+    found = [
+        (frontier(rows, method, preserved), frontier(rows, method, fidelity))
+        for method in (ours, theirs)
+    ]
+    cases = found[0][0].shape[1]
+    random = np.random.default_rng(0)
+    draws = [np.arange(cases), *random.integers(cases, size=(DRAWS, cases))]
+    gains = np.array([_gain(found, drawn) for drawn in draws])
+    value, known = gains[0], gains[1:][np.isfinite(gains[1:])]
+    if np.isnan(value) or not len(known):
+        return Figure(np.nan, np.nan, np.nan)
+    low, high = np.quantile(known, [0.025, 0.975])
+    return Figure(float(value), float(low), float(high))
+
+
+def _gain(found: Sequence[tuple[np.ndarray, np.ndarray]], cases: np.ndarray) -> float:
+    lines = []
+    for preserved, fidelity in found:
+        x, y = preserved[:, cases].mean(axis=1), fidelity[:, cases].mean(axis=1)
+        order = x.argsort()
+        lines.append((x[order], y[order]))
+    low = max(x[0] for x, _ in lines)
+    high = min(x[-1] for x, _ in lines)
+    if low >= high:
+        return float("nan")
+    where = np.linspace(low, high, POINTS)
+    first, second = (np.interp(where, x, y) for x, y in lines)
+    return float(np.mean(first - second))

@@ -1,0 +1,154 @@
+"""What the paper claims, each put to the test of paired differences."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jobs.evaluation.figures import Figure
+from jobs.evaluation.paper.choose import by_attempt
+from jobs.evaluation.paper.frontier import frontier_gain
+from pipelines.stages.base import Row
+
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A metric of one method less that of another on the same clips."""
+
+    ours: str
+    theirs: str
+    metric: str
+    wanted: int
+    """1: the paper has more of it, −1: less, 0: about as much."""
+    margin: float = 0.0
+    """How far apart "about as much" may be."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A claim, and all that has to hold for it."""
+
+    name: str
+    claim: str
+    comparisons: tuple[Comparison, ...]
+
+
+FC, CS, BL, ME = PAPER_METRICS = (
+    "frame_consistency",
+    "clip_similarity",
+    "background_difference",
+    "motion_error",
+)
+COMPARABLE = 1.0
+"""Of CLIP similarity, in hundredths of the cosine: what counts as comparable fidelity."""
+
+
+def _each(ours: str, theirs: str, wanted: Mapping[str, int]) -> tuple[Comparison, ...]:
+    return tuple(Comparison(ours, theirs, metric, sign) for metric, sign in wanted.items())
+
+
+STATEMENTS = (
+    Statement(
+        "str_against_concatenation",
+        "The STR score instead of concatenated maps: FC and CS up, BL and ME worse",
+        _each("str_match", "concatenated_maps", {FC: 1, CS: 1, BL: 1, ME: 1}),
+    ),
+    Statement(
+        "larger_lambda",
+        "λ from half to one and a half: FC and CS down, BL and ME better",
+        _each("lambda_one_and_a_half", "lambda_half", {FC: -1, CS: -1, BL: -1, ME: -1}),
+    ),
+    Statement(
+        "masked_against_uniedit",
+        "With masks, STR-Match is better than UniEdit in all four",
+        _each("str_match_masked", "uniedit", {FC: 1, CS: 1, BL: -1, ME: -1}),
+    ),
+    Statement(
+        "unmasked_against_dmt",
+        "Without masks, STR-Match keeps background and motion better than DMT at comparable CS",
+        (
+            Comparison("str_match", "dmt", BL, -1),
+            Comparison("str_match", "dmt", ME, -1),
+            Comparison("str_match", "dmt", CS, 0, COMPARABLE),
+        ),
+    ),
+)
+
+
+def difference(comparison: Comparison, groups: Mapping[str, Sequence[Row]]) -> Figure:
+    """The mean paired difference with the percentile bootstrap's 95 % interval.
+
+    Clips on which either has no finite value are left out.
+    """
+    ours, theirs = (
+        np.array([row[comparison.metric] for row in groups[name]], float)
+        for name in (comparison.ours, comparison.theirs)
+    )
+    paired = ours - theirs
+    paired = paired[np.isfinite(paired)]
+    if not len(paired):
+        return Figure(np.nan, np.nan, np.nan)
+    drawn = np.random.default_rng(0).choice(paired, size=(DRAWS, len(paired))).mean(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Figure(float(paired.mean()), float(low), float(high))
+
+
+def verdict(comparison: Comparison, figure: Figure) -> str:
+    """reproduced, not reproduced or undecided, as far as this comparison goes."""
+    if comparison.wanted == 0:
+        if figure.low > -comparison.margin and figure.high < comparison.margin:
+            return "reproduced"
+        apart = figure.low > comparison.margin or figure.high < -comparison.margin
+        return "not reproduced" if apart else "undecided"
+    low, high = sorted((comparison.wanted * figure.low, comparison.wanted * figure.high))
+    if low > 0:
+        return "reproduced"
+    return "not reproduced" if high < 0 else "undecided"
+
+
+def overall(verdicts: Sequence[str]) -> str:
+    """A claim holds if all of it does, and fails with any part of it."""
+    for weakest in ("not reproduced", "undecided"):
+        if weakest in verdicts:
+            return weakest
+    return "reproduced"
+
+
+def put_to_the_test(tested: Sequence[Row], tried: Sequence[Row]) -> list[dict[str, Any]]:
+    """Every statement with its verdict and the numbers behind it.
+
+    Args:
+        tested: results on the test clips.
+        tried: results of the whole grid on the dev clips, for what is claimed of frontiers.
+    """
+    groups = by_attempt(tested)
+    found = []
+    for statement in STATEMENTS:
+        compared = [_row(c, difference(c, groups)) for c in statement.comparisons]
+        found.append(_tested(statement.name, statement.claim, compared))
+    compared = []
+    for preserved in (BL, ME):
+        comparison = Comparison("str_match", "concatenated_maps", CS, 1)
+        gain = frontier_gain(tried, comparison.ours, comparison.theirs, preserved, CS)
+        compared.append(_row(comparison, gain) | {"at_equal": preserved})
+    claim = "At equal preservation, the STR score has more CS than concatenated maps (dev clips)"
+    return [*found, _tested("frontier_against_concatenation", claim, compared)]
+
+
+def _row(comparison: Comparison, figure: Figure) -> dict[str, Any]:
+    return {
+        "metric": comparison.metric,
+        "ours": comparison.ours,
+        "theirs": comparison.theirs,
+        "wanted": {1: "more", -1: "less", 0: "about equal"}[comparison.wanted],
+        "difference": figure,
+        "verdict": verdict(comparison, figure),
+    }
+
+
+def _tested(name: str, claim: str, compared: list[dict[str, Any]]) -> dict[str, Any]:
+    held = overall([one["verdict"] for one in compared])
+    return {"name": name, "claim": claim, "verdict": held, "comparisons": compared}

@@ -1,0 +1,71 @@
+"""The suite's work on a real cluster, with the embedded model and few steps."""
+
+import pytest
+import ray
+
+from jobs.evaluation.paper.methods import Attempt
+from jobs.evaluation.paper.work import Part, done, examine, results
+from pipelines.cluster import cluster
+from pipelines.sections import Execution
+from pipelines.storage import Storage
+from strmatch.backbones.loading import weights_folder, weights_revision
+
+REVISION = weights_revision(weights_folder("miniature"))
+EXECUTION = Execution(editors=1)
+ATTEMPTS = (Attempt("plain", "lambda_0", 4.0), Attempt("matched", "str_match", 0.4))
+
+
+def part(attempts=ATTEMPTS, **changes):
+    given = {"split": "test", "seed": 3, "clips": 2, "attempts": attempts, "revision": REVISION}
+    return Part(**given | {"steps": 2} | changes)
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory, ray_cluster):
+    return Storage(str(tmp_path_factory.mktemp("paper")))
+
+
+def run(asked, output):
+    with cluster(EXECUTION):
+        return list(examine(asked, "miniature", output, EXECUTION))
+
+
+def test_cases_are_committed_one_by_one_and_only_what_is_left_is_done_again(output):
+    asked = part()
+    assert done(asked, output) == 0
+    assert [row["ok"] for row in run(asked, output)] == [2, 2]
+    first = results(asked, output)
+    assert [(row["index"], row["attempt"]) for row in first] == [
+        (0, "plain"),
+        (0, "matched"),
+        (1, "plain"),
+        (1, "matched"),
+    ]
+    assert run(asked, output) == []
+
+    names = output.files("results", ".parquet")
+    output.remove(names[0])
+    assert done(asked, output) == 1
+    assert len(run(asked, output)) == 1
+    again = results(asked, output)
+    for before, after in zip(first, again, strict=True):
+        assert before | {"seconds": 0} == after | {"seconds": 0}
+
+
+def test_other_attempts_clips_or_weights_are_other_results(output):
+    names = {
+        name
+        for changes in ({}, {"seed": 4}, {"revision": "other"}, {"steps": 3}, {"split": "dev"})
+        for name in part(**changes).items()["item"].to_pylist()
+    }
+    names |= set(part(ATTEMPTS[:1]).items()["item"].to_pylist())
+    assert len(names) == 12
+
+
+def test_a_case_that_fails_says_why(output):
+    asked = part((Attempt("wrong", "sdedit", 5.0),), clips=1)
+    (row,) = run(asked, output)
+    assert row["failed"] == 1
+    (result,) = results(asked, output)
+    assert result["error_type"] == "ValueError" and "strength" in result["error_message"]
+    assert ray.is_initialized()
