@@ -179,7 +179,7 @@ function makeNumbers(row) {
   RUN.distributions.forEach(({ name }, index) => {
     const value = row.numbers[index];
     if (value === null) return;
-    list.append(element("div", {}, element("dt", { title: words(name) }, words(name)), element("dd", {}, shortened(value))));
+    list.append(element("div", {}, element("dt", {}, words(name)), element("dd", {}, shortened(value))));
   });
   return list;
 }

@@ -3,6 +3,7 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.storage import Storage
@@ -65,3 +66,29 @@ def test_a_reader_never_sees_half_a_file(tmp_path):
         for write in writes:
             write.result()
     assert all(data in contents for data in reads)
+
+
+def test_some_rows_come_by_their_numbers_a_few_at_a_time(tmp_path):
+    storage = Storage(str(tmp_path))
+    table = pa.table({"number": range(20), "name": [f"row {n}" for n in range(20)]})
+    storage.write_table("rows.parquet", table, row_group_size=6)
+    wanted = [19, 0, 5, 6, 7, 8, 9]
+    parts = list(storage.some_rows("rows.parquet", ["number"], wanted, at_once=2))
+    assert [row for part in parts for row in part] == [{"number": n} for n in sorted(wanted)]
+    assert max(len(part) for part in parts) == 2
+    assert list(storage.some_rows("rows.parquet", ["number"], [], at_once=2)) == []
+
+
+def test_row_groups_without_wanted_rows_are_not_read(tmp_path):
+    storage = Storage(str(tmp_path))
+    table = pa.table({"number": range(20)})
+    storage.write_table("rows.parquet", table, row_group_size=10)
+    column = pq.read_metadata(tmp_path / "rows.parquet").row_group(0).column(0)
+    with open(tmp_path / "rows.parquet", "r+b") as file:
+        file.seek(column.dictionary_page_offset or column.data_page_offset)
+        file.write(b"\xff" * column.total_compressed_size)
+    with pytest.raises((OSError, pa.ArrowInvalid)):
+        list(storage.some_rows("rows.parquet", ["number"], [3], at_once=10))
+    assert list(storage.some_rows("rows.parquet", ["number"], [13], at_once=10)) == [
+        [{"number": 13}]
+    ]
