@@ -146,6 +146,7 @@ def resolve(
         "clip": {name: getattr(chosen, name) for name in ("num_frames", "height", "width", "fps")},
         "backbone": {"weights": preset},
         "edit": dataclasses.asdict(chosen.edit),
+        "editor_options": dict(chosen.editor_options.get(str(wanted.get("editor")), {})),
     }
     _merge(merged, wanted)
     try:

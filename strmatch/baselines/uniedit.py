@@ -34,12 +34,11 @@ class UniEdit:
     and keys from the reconstruction, with a mask also the values outside it. The motion branch,
     which is for changed motion, is left out, as it is there.
 
-    Departures: the reconstruction does not follow from optimised null-text embeddings (Mokady et
-    al. 2023) but is the inversion's own latents, level by level, which those approximate
-    (so Ju et al. 2024 do in the place of null-text inversion); the unconditional prompt is the
-    negative prompt itself. Under the empty prompt, which is the unconditional one as well, guidance
-    cancels out of the reconstruction, so that little is left to optimise. Masks come to the size of
-    a layer by max-pooling, not by the nearest pixel: no thin subject is lost on the way.
+    Departures: the reconstruction does not follow from null-text embeddings (Mokady et al. 2023),
+    optimised step by step until it does what the inversion did; it is the inversion's own latents,
+    level by level, as Ju et al. (2024, arXiv 2310.01506) put them in that place. So the
+    unconditional prompt is the negative prompt itself, not such an embedding. Masks come to the
+    size of a layer by max-pooling, not by the nearest pixel: no thin subject is lost on the way.
 
     Args:
         backbone: see `strmatch.load_backbone`.

@@ -1,7 +1,9 @@
 """Presets: what suits one backbone. A preset is one small module with a `PRESET`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
+from typing import Any
 
 from strmatch.settings import EditSettings
 
@@ -19,6 +21,8 @@ class Preset:
     width: int
     fps: float
     edit: EditSettings
+    editor_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings of other editors by the editor's name, where the published ones do not suit."""
 
 
 def load_preset(name: str) -> Preset:

@@ -32,4 +32,9 @@ PRESET = Preset(
         # paper's "all but the finest" means here.
         scored_levels=(1, 2),
     ),
+    editor_options={
+        # Its published guidance and negative prompt are Zeroscope's: of such words this model knows
+        # none.
+        "dmt": {"guidance_scale": 4.0, "negative_prompt": "", "lr": 0.05},
+    },
 )

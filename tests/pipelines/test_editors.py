@@ -103,6 +103,15 @@ def test_options_are_part_of_an_edit_s_id_and_others_settings_are_not(name, conf
     assert planned(output, configured(name, "edit.lam=7")) == base
 
 
+def test_a_preset_may_have_options_and_what_is_given_comes_first():
+    def options(*assignments, preset="miniature"):
+        return load_config(preset, assignments=["editor=dmt", *assignments]).editor_options
+
+    assert options()["negative_prompt"] == "" and options(preset="zeroscope") == {}
+    assert options("editor_options.lr=3") == options() | {"lr": 3}
+    assert load_config().editor_options == {}
+
+
 @pytest.mark.parametrize(
     ("editor", "option", "message"),
     [

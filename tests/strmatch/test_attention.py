@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from strmatch.attention import attend, record_attention
+from strmatch.attention import attend, exchange_attention, record_attention
 from strmatch.backbones.lavie import LaVieUNet
 
 
@@ -11,12 +11,13 @@ class Layer(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.linear, self.probe, self.passes = nn.Linear(6, 6), None, 0
+        self.linear, self.passes = nn.Linear(6, 6), 0
+        self.probe = self.exchange = None
 
     def forward(self, x):
         self.passes += 1
         x = self.linear(x)
-        return attend(x, x, x, scale=0.5, probe=self.probe)
+        return attend(x, x, x, scale=0.5, probe=self.probe, exchange=self.exchange)
 
 
 @pytest.fixture
@@ -35,6 +36,24 @@ def test_the_fused_kernel_and_the_probed_one_give_the_same():
     )
     expected = (query @ key.transpose(-1, -2) * 0.3 + bias).softmax(-1)
     torch.testing.assert_close(seen[0], expected)
+
+
+def test_what_is_exchanged_is_attended_with_and_shown(chain):
+    x, other = torch.randn(2, 1, 1, 4, 6, dtype=torch.float64)
+    maps = []
+
+    def exchange(query, key, value):
+        assert torch.equal(query, chain[0].linear(x))
+        return query, other, value
+
+    chain[0].probe = maps.append
+    with exchange_attention([(chain[0], exchange)]):
+        actual = chain[0](x)
+    query = value = chain[0].linear(x)
+    expected = (0.5 * query @ other.transpose(-1, -2)).softmax(-1)
+    torch.testing.assert_close(maps[0], expected)
+    torch.testing.assert_close(actual, expected @ value)
+    assert chain[0].exchange is None
 
 
 def test_a_pass_that_is_left_gives_the_maps_and_gradients_of_the_whole(chain):
