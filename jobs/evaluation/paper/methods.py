@@ -27,14 +27,12 @@ class Method:
         return {**self.fixed, self.strength: strength}
 
 
-PRESET = load_preset("miniature").edit
-LAMBDA = PRESET.lam
+PRESET = load_preset("miniature")
+LAMBDA = PRESET.edit.lam
 _STR = (LAMBDA / 4, LAMBDA / 2, LAMBDA, 2 * LAMBDA)
 _CONCATENATED = (LAMBDA, 2 * LAMBDA, 4 * LAMBDA, 8 * LAMBDA)
 _GUIDANCE = (1.5, 2.5, 4.0, 6.0)
 _NOISE = (0.4, 0.5, 0.6, 0.7)
-# Guidance as published asks for a far larger model.
-_OF_DMT = {"guidance_scale": PRESET.guidance_scale, "negative_prompt": ""}
 
 METHODS: dict[str, Method] = {
     "str_match": Method("str_match", "lam", _STR),
@@ -48,7 +46,7 @@ METHODS: dict[str, Method] = {
     ),
     "sdedit": Method("sdedit", "strength", _NOISE),
     "sdedit_masked": Method("sdedit", "strength", _NOISE, masked=True),
-    "dmt": Method("dmt", "lr", (0.0125, 0.025, 0.05, 0.1), fixed=_OF_DMT),
+    "dmt": Method("dmt", "lr", (0.0125, 0.025, 0.05, 0.1), fixed=PRESET.editor_options["dmt"]),
     "uniedit": Method("uniedit", "injected_share", (0.2, 0.4, 0.6, 0.8), masked=True),
 }
 
