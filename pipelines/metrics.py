@@ -34,22 +34,24 @@ class Maker:
             WeightsError: they are not.
         """
 
-    def folder(self, config: Config) -> Path | None:
-        """The local folder of its weights, fetched first if they are remote; None: it has none."""
+    def weights(self, config: Config) -> Path | None:
+        """Where its weights lie, fetched first if they are remote; None: it has none."""
         return None
 
     def __call__(self, config: Config) -> Metric:
-        folder = self.folder(config)
+        weights = self.weights(config)
         cls: Any = self.metric
         # Tasks without a GPU of their own see those of the machine all the same.
-        return cls() if folder is None else cls(folder, device="cpu")
+        return cls() if weights is None else cls(weights, device="cpu")
 
 
 @dataclass(frozen=True)
-class ByWeights(Maker):
-    """Makes a metric of weights that a field of the section `measure` names."""
+class ByFolder(Maker):
+    """Makes a metric of the folder that a field of the section `measure` names."""
 
     field: str
+    needed: str = "*"
+    """Pattern of a file that has to be there."""
 
     def check(self, config: Config) -> None:
         weights = getattr(config.measure, self.field)
@@ -57,11 +59,18 @@ class ByWeights(Maker):
             raise WeightsError(f"name a folder or URI with its weights: measure.{self.field}")
         if "://" not in weights and not Path(weights).is_dir():
             raise WeightsError(f"measure.{self.field}: there is no folder {weights}")
-        check_files(weights, None, ("*",))
+        check_files(weights, None, (self.needed,))
 
-    def folder(self, config: Config) -> Path:
+    def weights(self, config: Config) -> Path:
         weights = getattr(config.measure, self.field)
         return fetch(weights) if "://" in weights else Path(weights)
+
+
+class ByFile(ByFolder):
+    """Makes a metric of the file in such a folder that has the needed name."""
+
+    def weights(self, config: Config) -> Path:
+        return min(super().weights(config).glob(self.needed))
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ class ByClip(Maker):
         if model.weights != "miniature":
             check_files(model.weights, model.revision, NEEDED)
 
-    def folder(self, config: Config) -> Path:
+    def weights(self, config: Config) -> Path:
         model = config.measure.clip
         if model.weights == "miniature":
             return weights_folder("miniature") / "clip"
@@ -81,8 +90,9 @@ class ByClip(Maker):
 
 
 frame_consistency = Maker("frame_consistency:FrameConsistency")
+frame_consistency_rife = ByFile("rife:RIFEFrameConsistency", "rife", "flownet.*")
 clip_similarity = ByClip("clip_similarity:ClipSimilarity")
 background_difference = Maker("background:BackgroundDifference")
-background_lpips = ByWeights("lpips:BackgroundLPIPS", "lpips")
+background_lpips = ByFolder("lpips:BackgroundLPIPS", "lpips")
 motion_error = Maker("motion_error:MotionError")
-motion_error_raft = ByWeights("raft:RaftMotionError", "raft")
+motion_error_raft = ByFile("raft:RaftMotionError", "raft", "raft_large*")

@@ -193,16 +193,25 @@ class ClipModel(Pretrained):
         return self.weights == "miniature" or super().is_pinned
 
 
+WITHOUT_WEIGHTS = ("frame_consistency", "background_difference", "motion_error")
+
+
 class Measure(Section):
-    metrics: tuple[str, ...] = ()
-    """What judges an edit: frame_consistency, clip_similarity, background_difference,
-    background_lpips, motion_error, motion_error_raft, an entry point or module:object."""
+    metrics: tuple[str, ...] = WITHOUT_WEIGHTS
+    """What judges an edit: frame_consistency, frame_consistency_rife, clip_similarity,
+    background_difference, background_lpips, motion_error, motion_error_raft, an entry point or
+    module:object. Default: those that need no weights, with clip_similarity where the preset has a
+    CLIP of its own."""
     clip: ClipModel = ClipModel()
     """The model of the metric clip_similarity."""
+    rife: Weights | None = None
+    """Of the metric frame_consistency_rife: a folder or fsspec URI with RIFE 4.0's flownet.pkl."""
     lpips: Weights | None = None
-    """The model of the metric background_lpips: a folder or fsspec URI."""
+    """Of the metric background_lpips: a folder or fsspec URI with torchvision's alexnet-….pth and
+    alex.pth of LPIPS 0.1."""
     raft: Weights | None = None
-    """The model of the metric motion_error_raft: a folder or fsspec URI."""
+    """Of the metric motion_error_raft: a folder or fsspec URI with torchvision's raft_large_….pth,
+    alone."""
 
     @pydantic.field_validator("metrics")
     @classmethod
