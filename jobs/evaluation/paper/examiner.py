@@ -70,6 +70,8 @@ class Shown:
     """bool (f, H, W)."""
     wanted: np.ndarray
     """bool (f, H, W): where the edit is to be."""
+    changed: np.ndarray
+    """bool (f, H, W): likewise, with where the counterfactual's subject goes beyond the source's."""
     others: np.ndarray
     """bool (f, H, W): other objects, with a margin."""
     track: torch.Tensor
@@ -86,7 +88,9 @@ def show(case: PaperCase) -> Shown:
     for other in others:
         covered |= np.stack([cv2.dilate(f.astype(np.uint8), square) for f in other]) > 0
     wanted = ~subject if case.kind == "background" else subject
-    return Shown(case, source, truth, only, subject, wanted, covered, rendered.tracks[1, 0])
+    changed = wanted if case.kind == "background" else subject | rendered.masks[1, 0].numpy()
+    track = rendered.tracks[1, 0]
+    return Shown(case, source, truth, only, subject, wanted, changed, covered, track)
 
 
 class PaperExaminer:
@@ -159,13 +163,13 @@ class PaperExaminer:
         """
         case = shown.case
         prompts = caption(case.source), caption(case.target)
-        sample = Sample(shown.source, edited, shown.wanted, *prompts)
+        sample = Sample(shown.source, edited, shown.changed, *prompts)
         only = np.where(shown.others[..., None], shown.alone, edited)
         seen = judge(torch.from_numpy(only)[None])
         score = score_edit(seen.verdicts[0], case.source, case.target)
         height, width = self.backbone.pixel_size(1, 1)
         size = (edited.shape[1] // height, edited.shape[2] // width)
-        outside = background(shown.wanted, size, self.settings.mask_dilation)
+        outside = background(shown.changed, size, self.settings.mask_dilation)
         return {name: metric(sample) for name, metric in self.metrics.items()} | {
             "fidelity": float(np.mean(list(score.asked.values()))),
             "kept": float(np.mean(list(score.kept.values()))),
