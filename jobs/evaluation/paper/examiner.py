@@ -71,7 +71,7 @@ class Shown:
     wanted: np.ndarray
     """bool (f, H, W): where the edit is to be."""
     changed: np.ndarray
-    """bool (f, H, W): likewise, with where the counterfactual's subject goes beyond the source's."""
+    """bool (f, H, W): likewise, and where the counterfactual's subject goes beyond the source's."""
     others: np.ndarray
     """bool (f, H, W): other objects, with a margin."""
     track: torch.Tensor
