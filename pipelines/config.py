@@ -15,7 +15,6 @@ import yaml
 from pipelines.errors import ConfigError
 from pipelines.sections import (
     STRICT,
-    WITHOUT_WEIGHTS,
     Annotate,
     Backbone,
     Clip,
@@ -149,9 +148,6 @@ def resolve(
         "edit": dataclasses.asdict(chosen.edit),
         "editor_options": dict(chosen.editor_options.get(str(wanted.get("editor")), {})),
     }
-    if chosen.clip:
-        metrics = [*WITHOUT_WEIGHTS, "clip_similarity"]
-        merged["measure"] = {"metrics": metrics, "clip": {"weights": chosen.clip}}
     _merge(merged, wanted)
     try:
         return Config.model_validate(merged)

@@ -34,24 +34,22 @@ class Maker:
             WeightsError: they are not.
         """
 
-    def weights(self, config: Config) -> Path | None:
-        """Where its weights lie, fetched first if they are remote; None: it has none."""
+    def folder(self, config: Config) -> Path | None:
+        """The local folder of its weights, fetched first if they are remote; None: it has none."""
         return None
 
     def __call__(self, config: Config) -> Metric:
-        weights = self.weights(config)
+        folder = self.folder(config)
         cls: Any = self.metric
         # Tasks without a GPU of their own see those of the machine all the same.
-        return cls() if weights is None else cls(weights, device="cpu")
+        return cls() if folder is None else cls(folder, device="cpu")
 
 
 @dataclass(frozen=True)
-class ByFolder(Maker):
-    """Makes a metric of the folder that a field of the section `measure` names."""
+class ByWeights(Maker):
+    """Makes a metric of weights that a field of the section `measure` names."""
 
     field: str
-    needed: str = "*"
-    """Pattern of a file that has to be there."""
 
     def check(self, config: Config) -> None:
         weights = getattr(config.measure, self.field)
@@ -59,18 +57,11 @@ class ByFolder(Maker):
             raise WeightsError(f"name a folder or URI with its weights: measure.{self.field}")
         if "://" not in weights and not Path(weights).is_dir():
             raise WeightsError(f"measure.{self.field}: there is no folder {weights}")
-        check_files(weights, None, (self.needed,))
+        check_files(weights, None, ("*",))
 
-    def weights(self, config: Config) -> Path:
+    def folder(self, config: Config) -> Path:
         weights = getattr(config.measure, self.field)
         return fetch(weights) if "://" in weights else Path(weights)
-
-
-class ByFile(ByFolder):
-    """Makes a metric of the file in such a folder that has the needed name."""
-
-    def weights(self, config: Config) -> Path:
-        return min(super().weights(config).glob(self.needed))
 
 
 @dataclass(frozen=True)
@@ -82,7 +73,7 @@ class ByClip(Maker):
         if model.weights != "miniature":
             check_files(model.weights, model.revision, NEEDED)
 
-    def weights(self, config: Config) -> Path:
+    def folder(self, config: Config) -> Path:
         model = config.measure.clip
         if model.weights == "miniature":
             return weights_folder("miniature") / "clip"
@@ -90,9 +81,8 @@ class ByClip(Maker):
 
 
 frame_consistency = Maker("frame_consistency:FrameConsistency")
-frame_consistency_rife = ByFile("rife:RIFEFrameConsistency", "rife", "flownet.*")
 clip_similarity = ByClip("clip_similarity:ClipSimilarity")
 background_difference = Maker("background:BackgroundDifference")
-background_lpips = ByFolder("lpips:BackgroundLPIPS", "lpips")
+background_lpips = ByWeights("lpips:BackgroundLPIPS", "lpips")
 motion_error = Maker("motion_error:MotionError")
-motion_error_raft = ByFile("raft:RaftMotionError", "raft", "raft_large*")
+motion_error_raft = ByWeights("raft:RaftMotionError", "raft")

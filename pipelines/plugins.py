@@ -42,7 +42,6 @@ BUILT_IN: dict[str, dict[str, Any]] = {
     },
     "metric": {
         "frame_consistency": "pipelines.metrics:frame_consistency",
-        "frame_consistency_rife": "pipelines.metrics:frame_consistency_rife",
         "clip_similarity": "pipelines.metrics:clip_similarity",
         "background_difference": "pipelines.metrics:background_difference",
         "background_lpips": "pipelines.metrics:background_lpips",

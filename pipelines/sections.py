@@ -193,25 +193,16 @@ class ClipModel(Pretrained):
         return self.weights == "miniature" or super().is_pinned
 
 
-WITHOUT_WEIGHTS = ("frame_consistency", "background_difference", "motion_error")
-
-
 class Measure(Section):
-    metrics: tuple[str, ...] = WITHOUT_WEIGHTS
-    """What judges an edit: frame_consistency, frame_consistency_rife, clip_similarity,
-    background_difference, background_lpips, motion_error, motion_error_raft, an entry point or
-    module:object. Default: those that need no weights, with clip_similarity where the preset has a
-    CLIP of its own."""
+    metrics: tuple[str, ...] = ()
+    """What judges an edit: frame_consistency, clip_similarity, background_difference,
+    background_lpips, motion_error, motion_error_raft, an entry point or module:object."""
     clip: ClipModel = ClipModel()
     """The model of the metric clip_similarity."""
-    rife: Weights | None = None
-    """Of the metric frame_consistency_rife: a folder or fsspec URI with RIFE 4.0's flownet.pkl."""
     lpips: Weights | None = None
-    """Of the metric background_lpips: a folder or fsspec URI with torchvision's alexnet-….pth and
-    alex.pth of LPIPS 0.1."""
+    """The model of the metric background_lpips: a folder or fsspec URI."""
     raft: Weights | None = None
-    """Of the metric motion_error_raft: a folder or fsspec URI with torchvision's raft_large_….pth,
-    alone."""
+    """The model of the metric motion_error_raft: a folder or fsspec URI."""
 
     @pydantic.field_validator("metrics")
     @classmethod

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from strmatch.backbones.checkpoint import check_fit, read_tensors
-from strmatch.metrics.frame_consistency import FrameConsistency
 
 OF_TRAINING = ("block_tea.", "contextnet.", "unet.")
 """Parts of the published checkpoint that its fast mode does not use."""
@@ -55,19 +54,6 @@ class RIFE:
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
         margins = (0, -width % SIDE, 0, -height % SIDE)
         return F.pad(pixels.movedim(-1, 1).float() / 255, margins, mode="replicate")
-
-
-class RIFEFrameConsistency(FrameConsistency):
-    """`FrameConsistency` by a learned interpolator, as VBench's is (its is AMT-S).
-
-    Unit: none. Range: 0 to 1, higher is better. NaN: of fewer than three frames.
-
-    Args:
-        path, device: see `RIFE`.
-    """
-
-    def __init__(self, path: Path, device: str | torch.device | None = None) -> None:
-        super().__init__(RIFE(path, device))
 
 
 class IFNet(nn.Module):

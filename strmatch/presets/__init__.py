@@ -21,8 +21,6 @@ class Preset:
     width: int
     fps: float
     edit: EditSettings
-    clip: str | None = None
-    """The weights that hold a CLIP for such clips; None: the user names one."""
     editor_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings of other editors by the editor's name, where the published ones do not suit."""
 

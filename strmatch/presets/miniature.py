@@ -32,7 +32,6 @@ PRESET = Preset(
         # paper's "all but the finest" means here.
         scored_levels=(1, 2),
     ),
-    clip="miniature",
     editor_options={
         # Its published guidance and negative prompt are Zeroscope's: of such words this model knows
         # none.

@@ -3,7 +3,6 @@ import pickle
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from pipelines import plugins
@@ -12,10 +11,8 @@ from pipelines.errors import ConfigError, RunError
 from pipelines.run import open_run
 from pipelines.stages.edit import STRMatchEditor
 from pipelines.tracking.motion import MotionTracker
-from strmatch.metrics.base import Sample
 from tests.pipelines.editors import Invert
 from tests.pipelines.servers import Served, completion
-from tests.strmatch.metrics import test_rife as rife
 
 
 def test_built_in_and_by_module():
@@ -129,10 +126,6 @@ def test_annotators_without_their_weights_are_refused_before_any_work(
             "metric background_lpips: cannot find weights at file://{here}/none",
         ),
         (
-            ["measure.metrics=[frame_consistency_rife]", "measure.rife={here}"],
-            "metric frame_consistency_rife: {here} holds no flownet.*",
-        ),
-        (
             ["measure.metrics=[clip_similarity]", "measure.clip.weights={here}"],
             "metric clip_similarity: {here} holds no config.json",
         ),
@@ -152,17 +145,6 @@ def test_metrics_need_their_weights_only_where_they_are_computed():
     embedded = "measure.metrics=[frame_consistency, clip_similarity, motion_error]"
     weights = "measure.clip.weights=miniature"
     plugins.check_metrics(load_config(assignments=[embedded, weights]), used=True)
-
-
-def test_a_metric_is_made_of_the_one_file_that_it_needs(tmp_path):
-    rife.save(rife.published(), tmp_path / "flownet.pkl")
-    (tmp_path / "notes.txt").touch()
-    names = ["measure.metrics=[frame_consistency_rife]", f"measure.rife={tmp_path}"]
-    config = load_config(assignments=names)
-    plugins.check_metrics(config, used=True)
-    ((_, metric),) = plugins.metrics(config).items()
-    frames = np.full((3, 32, 32, 3), 90, np.uint8)
-    assert 0 < metric(Sample(frames, frames, None, "", "")) <= 1
 
 
 def test_what_the_hub_does_not_have_is_refused(monkeypatch, tmp_path):
