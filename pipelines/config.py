@@ -148,6 +148,9 @@ def resolve(
         "edit": dataclasses.asdict(chosen.edit),
         "editor_options": dict(chosen.editor_options.get(str(wanted.get("editor")), {})),
     }
+    if chosen.weights:  # they come with the package, and so does a CLIP that knows their world
+        metrics = [*Measure().metrics, "clip_similarity"]
+        merged["measure"] = {"metrics": metrics, "clip": {"weights": "miniature"}}
     _merge(merged, wanted)
     try:
         return Config.model_validate(merged)

@@ -5,6 +5,7 @@ Their modules are imported, and their weights loaded, where they are made: in a 
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,34 +35,76 @@ class Maker:
             WeightsError: they are not.
         """
 
-    def folder(self, config: Config) -> Path | None:
-        """The local folder of its weights, fetched first if they are remote; None: it has none."""
+    def weights(self, config: Config) -> Path | None:
+        """The local place of its weights, fetched first if they are remote; None: it has none."""
         return None
 
     def __call__(self, config: Config) -> Metric:
-        folder = self.folder(config)
-        cls: Any = self.metric
-        # Tasks without a GPU of their own see those of the machine all the same.
-        return cls() if folder is None else cls(folder, device="cpu")
+        weights = self.weights(config)
+        return self.metric() if weights is None else on_cpu(self.metric, weights)
+
+
+def on_cpu(cls: Any, weights: Path) -> Any:
+    """Load a model. Tasks without a GPU of their own see those of the machine all the same."""
+    return cls(weights, device="cpu")
 
 
 @dataclass(frozen=True)
-class ByWeights(Maker):
-    """Makes a metric of weights that a field of the section `measure` names."""
+class ByFolder(Maker):
+    """Makes a metric of a folder of weights that a field of the section `measure` names."""
 
     field: str
+    files: tuple[str, ...]
+    """Patterns; of each the folder holds a file."""
 
     def check(self, config: Config) -> None:
-        weights = getattr(config.measure, self.field)
-        if weights is None:
+        folder = getattr(config.measure, self.field)
+        if folder is None:
             raise WeightsError(f"name a folder or URI with its weights: measure.{self.field}")
-        if "://" not in weights and not Path(weights).is_dir():
-            raise WeightsError(f"measure.{self.field}: there is no folder {weights}")
-        check_files(weights, None, ("*",))
+        if "://" not in folder and not Path(folder).is_dir():
+            raise WeightsError(f"measure.{self.field}: there is no folder {folder}")
+        check_files(folder, None, self.files)
 
-    def folder(self, config: Config) -> Path:
-        weights = getattr(config.measure, self.field)
-        return fetch(weights) if "://" in weights else Path(weights)
+    def weights(self, config: Config) -> Path | None:
+        folder = getattr(config.measure, self.field)
+        return fetch(folder) if "://" in folder else Path(folder)
+
+
+class ByFile(ByFolder):
+    """Makes a metric of the one file in such a folder."""
+
+    def weights(self, config: Config) -> Path | None:
+        folder = super().weights(config)
+        assert folder
+        (pattern,) = self.files
+        found = sorted(folder.glob(pattern))
+        if len(found) != 1:
+            raise WeightsError(f"{folder} must hold one file {pattern}, and holds {len(found)}")
+        return found[0]
+
+
+class Smoothness(ByFile):
+    """Makes the metric frame_consistency: by optical flow, or by RIFE where there are weights."""
+
+    def check(self, config: Config) -> None:
+        if config.measure.rife:
+            super().check(config)
+
+    def __call__(self, config: Config) -> Metric:
+        from strmatch.metrics.frame_consistency import FrameConsistency
+        from strmatch.metrics.rife import RIFE
+
+        weights = self.weights(config) if config.measure.rife else None
+        return FrameConsistency(on_cpu(RIFE, weights)) if weights else FrameConsistency()
+
+
+class ByRaft(ByFile):
+    """Makes the metric motion_error_raft."""
+
+    def check(self, config: Config) -> None:
+        if find_spec("torchvision") is None:
+            raise WeightsError("needs torchvision: pip install 'strmatch[raft]'")
+        super().check(config)
 
 
 @dataclass(frozen=True)
@@ -73,16 +116,16 @@ class ByClip(Maker):
         if model.weights != "miniature":
             check_files(model.weights, model.revision, NEEDED)
 
-    def folder(self, config: Config) -> Path:
+    def weights(self, config: Config) -> Path:
         model = config.measure.clip
         if model.weights == "miniature":
             return weights_folder("miniature") / "clip"
         return find_folder(model.weights, model.revision, TRANSFORMERS)
 
 
-frame_consistency = Maker("frame_consistency:FrameConsistency")
+frame_consistency = Smoothness("frame_consistency:FrameConsistency", "rife", ("flownet*",))
 clip_similarity = ByClip("clip_similarity:ClipSimilarity")
 background_difference = Maker("background:BackgroundDifference")
-background_lpips = ByWeights("lpips:BackgroundLPIPS", "lpips")
+background_lpips = ByFolder("lpips:BackgroundLPIPS", "lpips", ("alexnet*", "alex.*"))
 motion_error = Maker("motion_error:MotionError")
-motion_error_raft = ByWeights("raft:RaftMotionError", "raft")
+motion_error_raft = ByRaft("raft:RaftMotionError", "raft", ("raft_large*",))

@@ -194,15 +194,21 @@ class ClipModel(Pretrained):
 
 
 class Measure(Section):
-    metrics: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ("frame_consistency", "background_difference", "motion_error")
     """What judges an edit: frame_consistency, clip_similarity, background_difference,
-    background_lpips, motion_error, motion_error_raft, an entry point or module:object."""
+    background_lpips, motion_error, motion_error_raft, an entry point or module:object. The embedded
+    presets add clip_similarity, by their own CLIP."""
     clip: ClipModel = ClipModel()
     """The model of the metric clip_similarity."""
+    rife: Weights | None = None
+    """A folder or fsspec URI with flownet.pkl of RIFE 4.0, which then interpolates for the metric
+    frame_consistency. Null: optical flow does."""
     lpips: Weights | None = None
-    """The model of the metric background_lpips: a folder or fsspec URI."""
+    """A folder or fsspec URI with alexnet-owt-7be5be79.pth and alex.pth, for the metric
+    background_lpips."""
     raft: Weights | None = None
-    """The model of the metric motion_error_raft: a folder or fsspec URI."""
+    """A folder or fsspec URI with raft_large_C_T_SKHT_V2-ff5fadd5.pth, for the metric
+    motion_error_raft."""
 
     @pydantic.field_validator("metrics")
     @classmethod

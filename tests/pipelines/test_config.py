@@ -23,6 +23,14 @@ def test_a_preset_alone_is_a_configuration():
     assert config.backbone.weights == "lavie"
 
 
+def test_what_is_measured_needs_no_download():
+    lavie, embedded = load_config("lavie").measure, load_config("miniature-fast").measure
+    assert "clip_similarity" not in lavie.metrics and lavie.clip.is_pinned
+    assert embedded.metrics == (*lavie.metrics, "clip_similarity")
+    assert embedded.clip.weights == "miniature" and embedded.clip.is_pinned
+    assert load_config(assignments=["measure.metrics=[]"]).measure.metrics == ()
+
+
 def test_file_over_preset_and_assignments_over_file(tmp_path):
     file = tmp_path / "config.yaml"
     file.write_text("preset: lavie\nclip: {fps: 4}\nedit: {lam: 0.005, radius: 2}\n")
@@ -169,6 +177,7 @@ def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
         ("editor_options.strength=0.5", "plan"),
         ("backbone.dtype=float16", "plan"),
         ("measure.metrics=[motion_error, other]", "measure"),
+        ("measure.rife=s3://bucket/rife", "measure"),
         ("measure.lpips=s3://bucket/lpips", "measure"),
         ("publish.file_mb=3", "publish"),
         ("publish.limits={motion_error: {max: 3}}", "publish"),
@@ -185,7 +194,7 @@ def test_the_clip_model_of_the_hub_has_a_commit_where_it_is_used():
     load_config(assignments=[other, "measure.metrics=[motion_error]"])
     used = "measure.metrics=[clip_similarity]"
     load_config(assignments=[used, other, "measure.clip.revision=abc"])
-    load_config(assignments=[used, "measure.clip.weights=miniature"])
+    load_config("lavie", assignments=[used])
     with pytest.raises(ConfigError, match="measure.clip: org/model is no folder; of a hub id, set"):
         load_config(assignments=[used, other])
 

@@ -118,9 +118,14 @@ def test_annotators_without_their_weights_are_refused_before_any_work(
         (["measure.metrics=['nowhere.at:All']"], "metric nowhere.at:All: No module named 'nowhere"),
         (["measure.metrics=[background_lpips]"], "name a folder or URI with its weights: measure."),
         (
-            ["measure.metrics=[motion_error_raft]", "measure.raft={here}/none"],
-            "metric motion_error_raft: measure.raft: there is no folder {here}/none",
+            ["measure.metrics=[motion_error_raft]"],
+            "metric motion_error_raft: needs torchvision: ",
         ),
+        (
+            ["measure.metrics=[background_lpips]", "measure.lpips={here}/none"],
+            "metric background_lpips: measure.lpips: there is no folder {here}/none",
+        ),
+        (["measure.rife={here}"], "metric frame_consistency: {here} holds no flownet*"),
         (
             ["measure.metrics=[background_lpips]", "measure.lpips=file://{here}/none"],
             "metric background_lpips: cannot find weights at file://{here}/none",

@@ -1,0 +1,58 @@
+"""The metrics by their names in a configuration, each really computed where it has no download."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from pipelines import plugins
+from pipelines.config import load_config
+from pipelines.errors import RunError
+from strmatch.metrics.base import Sample
+from strmatch.metrics.lpips import LPIPS
+from strmatch.metrics.rife import RIFE, IFNet
+
+
+def sample(shift=0, mask=True):
+    """Noise that moves by a pixel a frame, and an edit that moves by so many more."""
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    source = np.stack([np.roll(noise, i, axis=1) for i in range(4)])
+    edited = np.stack([np.roll(noise, i * (1 + shift), axis=1) for i in range(4)])
+    inside = np.zeros(source.shape[:3], bool)
+    inside[:, :32] = True
+    return Sample(source, edited, inside if mask else None, "a red circle", "a blue star")
+
+
+def test_the_default_metrics_of_the_embedded_presets():
+    metrics = plugins.metrics(load_config())
+    values = {name: metric(sample()) for name, metric in metrics.items()}
+    assert list(values) == list(load_config().measure.metrics)
+    assert values["background_difference"] == values["motion_error"] == 0
+    assert 0 < values["frame_consistency"] <= 1 and -100 <= values["clip_similarity"] <= 100
+    assert metrics["motion_error"](sample(shift=2)) > 1
+    assert math.isnan(metrics["background_difference"](sample(mask=False)))
+
+
+def test_lpips_of_a_folder(tmp_path):
+    torch.manual_seed(0)
+    lpips = LPIPS()
+    features = {f"features.{k}": v for k, v in lpips.features.state_dict().items()}
+    save_file(lpips.heads.state_dict(), tmp_path / "alex.safetensors")
+    save_file(features, tmp_path / "alexnet.safetensors")
+    chosen = ["measure.metrics=[background_lpips]", f"measure.lpips={tmp_path}"]
+    metric = plugins.metrics(load_config(assignments=chosen))["background_lpips"]
+    assert metric(sample()) == 0 and math.isnan(metric(sample(mask=False)))
+
+
+def test_frame_consistency_by_rife(tmp_path):
+    torch.manual_seed(0)
+    save_file(IFNet().state_dict(), tmp_path / "flownet.safetensors")
+    chosen = ["measure.metrics=[frame_consistency]", f"measure.rife={tmp_path}"]
+    config = load_config(assignments=chosen)
+    metric = plugins.metrics(config)["frame_consistency"]
+    assert isinstance(metric.interpolate, RIFE)
+    (tmp_path / "flownet.pkl").touch()
+    with pytest.raises(RunError, match=r"must hold one file flownet\*, and holds 2"):
+        plugins.metrics(config.model_copy(update={"seed": 1}))
