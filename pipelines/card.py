@@ -51,9 +51,9 @@ COLUMNS = {
     "editor": "what edited",
     "editor_settings": "all its settings, JSON",
     "model_revision": "names the weights",
-    "seconds": "that the row took, its share of the inversion included",
-    "inversion_seconds": "that all edits of the clip share",
-    "measure_seconds": "that the metrics took",
+    "seconds": "seconds that the row took, its share of the inversion included",
+    "inversion_seconds": "seconds of what all edits of the clip share",
+    "measure_seconds": "seconds that the metrics took",
     "package_version": "of strmatch",
 }
 """The dataset's own columns, and what they mean."""
@@ -100,11 +100,12 @@ def escape(text: Any) -> str:
 
 
 def _meaning(metric: str) -> str:
-    """The first line of what a metric's class says, and its unit."""
+    """The first paragraph of what a metric's class says, and its unit."""
     maker = plugins.find("metric", metric)
     said = inspect.getdoc(getattr(maker, "metric", maker)) or ""
     paragraphs = [" ".join(part.split()) for part in said.split("\n\n")]
-    return " ".join([*paragraphs[:1], *(part for part in paragraphs if part.startswith("Unit:"))])
+    chosen = [*paragraphs[:1], *(part for part in paragraphs[1:] if part.startswith("Unit:"))]
+    return " ".join(chosen).replace("NaN", "Null")
 
 
 def _limits(bounds: Bounds | None) -> str:

@@ -34,7 +34,7 @@ def fork(old: Storage, new: Storage, config: Config) -> list[str]:
     revision = plugins.find_editor(config).revision(config)
     kept: list[str] = []
     for phase in PHASES:
-        same = record["fingerprints"][phase] == prints[phase]
+        same = record["fingerprints"].get(phase) == prints[phase]
         if phase != "annotate":
             same = same and record["model_revision"] == revision
         if phase not in FOLDERS or phase not in record["phases"] or not same:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines import masks, plugins, telemetry
 from pipelines.config import Config
+from pipelines.errors import RunError
 from pipelines.ids import content_id
 from pipelines.schema import MEASURES, rows_table
 from pipelines.stages.base import Row, failure, outcome
@@ -40,8 +41,11 @@ class MeasureClip:
         self.watch = watch
 
     def __call__(self, work: Row) -> Row:
-        """What became of the clip's edits."""
-        plugins.metrics(self.config)  # one that cannot be made is no edit's fault
+        """What became of the clip's edits; or the problem that stops the phase."""
+        try:
+            plugins.metrics(self.config)
+        except RunError as error:  # no edit's fault
+            return outcome([]) | {"problem": str(error)}
         with self.watch("measure", work["measures"]):
             return commit_measures(self.output, work["measures"], self._measure_all(work))
 

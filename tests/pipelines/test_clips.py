@@ -120,3 +120,12 @@ def test_a_fork_takes_the_videos_with_it(output, tmp_path):
     new = Storage(str(tmp_path / "new"))
     assert fork(output, new, load_config(assignments=[EDITOR, "edit.lam=0.5"])) == ["annotate"]
     assert with_videos(new, rows_of(new)) == with_videos(output, rows_of(output))
+
+
+def test_a_fork_of_a_run_that_knew_no_measuring_keeps_its_edits(output, tmp_path):
+    config = load_config(assignments=[EDITOR])
+    prints = {name: value for name, value in fingerprints(config).items() if name != "measure"}
+    phases = {"annotate": {}, "plan": {}, "edit": {}, "publish": {}}
+    record = {"fingerprints": prints, "model_revision": "1", "config": {}, "phases": phases}
+    output.write("run.json", json.dumps(record).encode())
+    assert fork(output, Storage(str(tmp_path / "new")), config) == ["annotate", "plan", "edit"]
