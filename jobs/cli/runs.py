@@ -142,7 +142,7 @@ def measure(output: Output, set: Assign = None) -> None:
 @app.command()
 @one_line_errors
 def publish(output: Output, set: Assign = None) -> None:
-    """Only write the dataset and the report: OUTPUT/dataset, OUTPUT/report.
+    """Only write the dataset, its card and the report: OUTPUT/dataset, README.md, OUTPUT/report.
 
     Example: strmatch publish --output runs/first --set publish.limits.motion_error.max=3
     """
