@@ -36,8 +36,8 @@ class Clips {
   /** Fetch the files, which then play. */
   load() {
     for (const video of this.videos) {
-      if (!video.hasAttribute("src")) video.src = video.dataset.src;
       video.preload = "auto";
+      if (!video.hasAttribute("src")) video.src = video.dataset.src;
     }
     this.resume();
   }

@@ -59,7 +59,7 @@ function showRun() {
     byId("facts").append(element("dt", {}, name), element("dd", {}, String(value)));
   }
   for (const [name, { seconds, ...counts }] of Object.entries(record.phases)) {
-    const did = Object.entries(counts).map(([what, count]) => `${integers.format(count)} ${words(what)}`);
+    const did = Object.entries(counts).map(([what, count]) => `${words(what)} ${integers.format(count)}`);
     byId("phases").tBodies[0].append(element("tr", {}, element("th", { scope: "row" }, name),
       element("td", { class: "number" }, duration(seconds)), element("td", {}, did.join(", "))));
   }
