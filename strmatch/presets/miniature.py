@@ -33,8 +33,10 @@ PRESET = Preset(
         scored_levels=(1, 2),
     ),
     editor_options={
-        # Its published guidance and negative prompt are Zeroscope's: of such words this model knows
-        # none.
+        # Published are Zeroscope's guidance and negative prompt, of whose words this model knows
+        # none. Of three clips of the training list lr 0.05 leaves the subject 1.2, 3.4 and 31
+        # pixels off, and 0.0175, in 8 optimised steps as far as 0.007 in 20, 2.7, 7.1 and 30: the
+        # third, a figure that stands still, neither holds. 0.1 loses the first as well.
         "dmt": {"guidance_scale": 4.0, "negative_prompt": "", "lr": 0.05},
     },
 )
