@@ -19,7 +19,8 @@ class RaftMotionError:
 
     The paper's ME (arXiv 2506.22868): the mean of |flow_src − flow_edit| over all pixels and all
     pairs of frames that follow each other, the flows by RAFT (Teed and Deng, ECCV 2020) as
-    torchvision has it. **Never run by this project's tests**, which have no torchvision.
+    torchvision has it. **No test of this project runs it**, for there is no torchvision: by hand,
+    with random weights in the network of torchvision 0.28, its flow was that network's own.
 
     Unit: pixels a frame, at the clip's own size. Range: from 0 (equal motion), lower is better.
     NaN: of one frame.

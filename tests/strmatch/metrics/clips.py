@@ -5,7 +5,10 @@ import numpy as np
 
 from strmatch.metrics.base import Sample
 
-TEXTURES = ("noise", "bits", "blocks", "smooth", "smoother", "faint", "checks", "large_checks")
+TEXTURES = (
+    *("noise", "bits", "blocks", "smooth", "smoother", "faint", "checks", "large_checks"),
+    *("waves", "stripes"),
+)
 SIZES = ((64, 64), (128, 192), (90, 120))
 MARGIN = 48
 
@@ -33,6 +36,10 @@ def texture(name: str, height: int, width: int, seed: int = 0) -> np.ndarray:
             return _checks(x, y, 6)
         case "large_checks":
             return _checks(x, y, 8)
+        case "waves":
+            return np.uint8(127 + 60 * (np.sin(x / 5) + np.sin(y / 7)))[..., None].repeat(3, 2)
+        case "stripes":
+            return np.uint8(127 + 100 * np.sin(x * np.pi / 8))[..., None].repeat(3, 2)
     raise ValueError(name)
 
 

@@ -11,18 +11,16 @@ from tests.strmatch.metrics.clips import SIZES, TEXTURES, beside, panned
 
 @pytest.mark.parametrize("name", TEXTURES)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("way", [1, -1])
-def test_a_shift_by_three_pixels_a_frame_is_three_within_a_tenth(name, size, way):
-    still = panned(name, size, (0, 0), frames=4)
-    moving = panned(name, size, (3 * way, 0), frames=4)
-    assert MotionError()(beside(still, moving)) == pytest.approx(3, rel=0.1)
-    assert MotionError()(beside(moving, still)) == pytest.approx(3, rel=0.1)
+def test_a_shift_by_three_pixels_a_frame_is_three_within_a_tenth(name, size):
+    still = panned(name, size, (0, 0), frames=3)
+    right, left = (panned(name, size, (step, 0), frames=3) for step in (3, -3))
+    assert MotionError()(beside(still, right)) == pytest.approx(3, rel=0.1)
+    assert MotionError()(beside(left, still)) == pytest.approx(3, rel=0.1)
 
 
 @pytest.mark.parametrize("name", TEXTURES)
-@pytest.mark.parametrize("size", SIZES)
-def test_nor_does_a_texture_that_comes_in_again_change_that(name, size):
-    still = panned(name, size, (0, 0), frames=4, seed=1)
+def test_nor_does_a_texture_that_comes_in_again_change_that(name):
+    still = panned(name, (64, 64), (0, 0), frames=6, seed=1)
     moving = np.stack([np.roll(frame, 3 * time, axis=1) for time, frame in enumerate(still)])
     assert MotionError()(beside(still, moving)) == pytest.approx(3, rel=0.1)
 
