@@ -1,7 +1,8 @@
 """Test videos, written with PyAV: every frame carries its own index in its pixels."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,6 +76,19 @@ def read_codes(frames: np.ndarray) -> list[int]:
     return [int(code) for code in ones @ (1 << np.arange(BITS))]
 
 
+@contextmanager
+def _same_scheduling() -> Iterator[None]:
+    """SVT-AV1 takes real-time priority for its caller, where it may: root's tests would starve."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def write_video(
     path: str | Path,
     frames: np.ndarray,
@@ -96,7 +110,7 @@ def write_video(
     fps = Fraction(fps)
     if codec == "libx264":
         options = {"preset": "veryfast", "threads": "2"} | (options or {})
-    with av.open(str(path), "w", options=container_options or {}) as container:
+    with _same_scheduling(), av.open(str(path), "w", options=container_options or {}) as container:
         stream: Any = container.add_stream(codec, rate=fps, options=options or {})
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = pixel_format
