@@ -68,6 +68,8 @@ def as_json(results: Results) -> str:
             return plain(asdict(value))
         if isinstance(value, dict):
             return {name: plain(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [plain(item) for item in value]
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
     return json.dumps(plain(results), indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,51 @@
+"""The suite `paper` as a whole, with few clips and steps."""
+
+import json
+
+import pytest
+
+from jobs import paper
+from jobs.evaluate import check, evaluate
+from jobs.evaluation.paper.methods import METHODS, MULTIPLES
+from jobs.evaluation.paper.statements import STATEMENTS
+from pipelines.errors import RunError
+
+
+def test_without_an_output_it_is_refused_in_a_line():
+    with pytest.raises(RunError, match="--suite paper needs --output"):
+        evaluate("paper", 1, 0, "test", None, None, None)
+
+
+def test_every_method_and_statement_has_its_figures(ray_cluster, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(paper, "DEV_CLIPS", 1)
+    weights, revision = check(None)
+    output, file = tmp_path / "out", tmp_path / "paper.json"
+
+    def run():
+        paper.compare(2, 5, "test", weights, revision, file, str(output), steps=1)
+        return json.loads(file.read_text())
+
+    found = run()
+    assert list(found["methods"]) == list(METHODS) and list(found["lambdas"]) == list(MULTIPLES)
+    for figures in found["methods"].values():
+        for figure in figures.values():
+            assert set(figure) == {"value", "low", "high"}
+        similarity = figures["clip_similarity"]
+        assert similarity["low"] <= similarity["value"] <= similarity["high"]
+    for name, method in METHODS.items():
+        assert found["strengths"][name] in method.grid
+    names = [statement["name"] for statement in found["statements"]]
+    assert names == [*(s.name for s in STATEMENTS), "frontier_against_concatenation"]
+    for statement in found["statements"]:
+        assert statement["verdict"] in ("reproduced", "not reproduced", "undecided")
+    assert json.loads((output / "paper.json").read_text()) == found
+    for name in ("index.html", "paper.md", "radar.svg", "frontier.svg"):
+        assert (output / name).stat().st_size > 1000
+    said = capsys.readouterr().out
+    assert "str_match_masked" in said and "2 clips: about" in said
+
+    results = {path: path.stat().st_mtime_ns for path in (output / "results").iterdir()}
+    assert len(results) == 3
+    again = run()  # nothing is done again
+    assert {path: path.stat().st_mtime_ns for path in (output / "results").iterdir()} == results
+    assert again | {"seconds": 0} == found | {"seconds": 0}
