@@ -91,20 +91,30 @@ def hostile(tmp_path_factory):
     return folder
 
 
-def test_a_folder_of_good_and_bad_videos_phase_by_phase(hostile, tmp_path):
-    """Also from a folder whose own packages are called like ours."""
+@pytest.fixture(scope="module")
+def by_phases(hostile, tmp_path_factory):
+    """A run of the hostile folder, a command a phase; its output, its options, its last command.
+
+    It runs in a folder whose own packages are called like ours.
+    """
+    folder = tmp_path_factory.mktemp("elsewhere")
     for package in ("jobs", "pipelines"):
-        (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").write_text("raise RuntimeError('not ours')")
-    output = tmp_path / "out put"
+        (folder / package).mkdir()
+        (folder / package / "__init__.py").write_text("raise RuntimeError('not ours')")
+    output = folder / "out put"
     settings = ["edit.num_inference_steps=1", "annotate.targets_per_clip=1"]
-    settings += ["annotate.captioner=template"]
+    settings += ["annotate.captioner=template", "measure.metrics=[motion_error]"]
     options = [part for setting in settings for part in ("--set", setting)]
-    begun = strmatch("annotate", "--input", hostile, "--output", output, *options, cwd=tmp_path)
-    assert begun.returncode == 0, begun.stderr
+    ended = strmatch("annotate", "--input", hostile, "--output", output, *options, cwd=folder)
+    assert ended.returncode == 0, ended.stderr
     for phase in ("plan", "edit", "measure", "publish"):
-        ended = strmatch(phase, "--output", output, cwd=tmp_path)
+        ended = strmatch(phase, "--output", output, cwd=folder)
         assert ended.returncode == 0, ended.stderr
+    return output, options, ended
+
+
+def test_a_folder_of_good_and_bad_videos_phase_by_phase(by_phases):
+    output, _, ended = by_phases
     assert "2 edits ok, 0 rejected, 4 failed" in ended.stdout
     assert str(output / "dataset") in ended.stdout
 
@@ -132,13 +142,19 @@ def test_a_folder_of_good_and_bad_videos_phase_by_phase(hostile, tmp_path):
     assert list(record["phases"]) == ["annotate", "plan", "edit", "measure", "publish"]
     assert (output / "_SUCCESS").exists()
 
-    again = strmatch("run", "--input", hostile, "--output", output, *options, cwd=tmp_path)
+
+def test_the_same_command_goes_on_and_another_is_refused(by_phases, hostile):
+    output, options, _ = by_phases
+    again = strmatch("run", "--input", hostile, "--output", output, *options)
     assert again.returncode == 0, again.stderr
     other = strmatch("run", "--input", hostile, "--output", output, "--set", "seed=3")
     assert other.returncode == 1
     assert "holds a run with other settings" in other.stderr
     assert "seed: 0 → 3" in other.stderr
 
+
+def test_failures_are_listed_and_make_a_manifest(by_phases, tmp_path):
+    output, _, _ = by_phases
     listed = strmatch("failures", output, "--manifest", tmp_path / "failed.csv")
     assert listed.returncode == 0, listed.stderr
     assert "Truncated" in listed.stdout and "4 entries" in listed.stdout
