@@ -53,7 +53,9 @@ def evaluate(
     if suite == "paper":
         if output is None:
             raise RunError("--suite paper needs --output, a folder where it can go on after a stop")
-        return compare(clips, seed, split, weights, revision, json_file, str(output))
+        compared = compare(clips, seed, split, weights, revision, str(output))
+        keep(compared, json_file)
+        return compared
     asked = Suite(weights, clips, seed, split)
     began = time.perf_counter()
     results: Results = {
@@ -68,7 +70,7 @@ def evaluate(
     results |= {"seconds": round(time.perf_counter() - began)} | figures(rows)
     for table in tables(results):
         console.print(table, "")
-    _keep(results, json_file)
+    keep(results, json_file)
     return results
 
 
@@ -97,11 +99,11 @@ def evaluate_annotators(
     results |= {"seconds": round(time.perf_counter() - began)} | figures
     for table in annotators.tables(results):
         console.print(table, "")
-    _keep(results, json_file)
+    keep(results, json_file)
     return results
 
 
-def _keep(results: Results, json_file: Path | None) -> None:
+def keep(results: Results, json_file: Path | None) -> None:
     if json_file:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(as_json(results), "utf-8")

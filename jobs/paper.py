@@ -2,7 +2,6 @@
 
 import time
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,7 +39,6 @@ def compare(
     split: Split,
     weights: str,
     revision: str,
-    json_file: Path | None,
     output: str,
     steps: int | None = None,
 ) -> dict[str, Any]:
@@ -69,6 +67,7 @@ def compare(
         strengths = choose(tried)
         test = Part(split, seed, clips, _chosen(strengths), revision, steps)
         tested = _examine("methods", test, weights, storage, execution)
+    groups = by_attempt(tested)
     found: dict[str, Any] = {
         "suite": "paper",
         "split": split,
@@ -79,9 +78,9 @@ def compare(
         "model_revision": revision,
         "seconds": round(time.perf_counter() - began),
         "strengths": strengths,
-        "methods": {name: figures(by_attempt(tested)[name]) for name in METHODS},
-        "lambdas": {name: figures(by_attempt(tested)[name]) for name in MULTIPLES},
-        "kinds": {name: _by_kind(by_attempt(tested)[name]) for name in METHODS},
+        "methods": {name: figures(groups[name]) for name in METHODS},
+        "lambdas": {name: figures(groups[name]) for name in MULTIPLES},
+        "kinds": {name: _by_kind(groups[name]) for name in METHODS},
         "statements": put_to_the_test(tested, tried),
     }
     plots = pages.plots(found, tried)
@@ -91,9 +90,6 @@ def compare(
     written["index.html"] = pages.html(found, plots).encode()
     for name, data in written.items():
         storage.write(name, data)
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_bytes(written["paper.json"])
     for table in pages.tables(found):
         console.print(table, "")
     console.print(f"page: {storage}/index.html", highlight=False)

@@ -15,6 +15,7 @@ from pipelines import plugins
 from pipelines.config import Config
 from pipelines.schema import metric_column
 from pipelines.sections import Bounds
+from pipelines.stages.edit import editor_settings
 from pipelines.storage import Storage
 
 CARD = "README.md"
@@ -88,7 +89,7 @@ def write_card(output: Storage, config: Config, record: Mapping[str, Any]) -> No
         config=config,
         record=record,
         limits={name: _limits(config.publish.limits.get(name)) for name in metrics},
-        settings=json.loads(config.model_dump_json())["edit"],
+        settings=json.loads(json.dumps(editor_settings(plugins.find_editor(config), config))),
     )
     output.write(CARD, card.encode(errors="replace"))
 

@@ -155,7 +155,7 @@ def resolve(
     try:
         return Config.model_validate(merged)
     except pydantic.ValidationError as error:
-        raise ConfigError("; ".join(_explain(e) for e in error.errors())) from None
+        raise ConfigError("; ".join(explain(e) for e in error.errors())) from None
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -244,7 +244,7 @@ def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
             base[name] = value
 
 
-def _explain(error: Any) -> str:
+def explain(error: Any) -> str:
     """One pydantic error as `field: what is wrong`, with the nearest field's name."""
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "value_error":  # raised by our own checks, which say it all

@@ -1,12 +1,13 @@
 """What STR-Match is compared with, as editors of a run. Settings: `editor_options`."""
 
 import dataclasses
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 import pydantic
 
-from pipelines.config import Config
+from pipelines.config import Config, explain
 from pipelines.errors import ConfigError
 from pipelines.sections import STRICT
 from pipelines.stages.edit import BackboneEditor
@@ -15,6 +16,12 @@ from pipelines.stages.edit import BackboneEditor
 class _Baseline(BackboneEditor):
     """An editor of `strmatch.baselines`."""
 
+    path: ClassVar[str]
+    """Its module and class, below strmatch.baselines."""
+    stochastic: ClassVar[bool] = False
+    masked: ClassVar[bool] = True
+    """Whether it takes a mask."""
+
     def __init__(self, config: Config) -> None:
         make, _ = self._classes()
         self.editor = make(self.load_backbone(config), self._settings(config))
@@ -22,7 +29,9 @@ class _Baseline(BackboneEditor):
     @classmethod
     def _classes(cls) -> tuple[Any, Any]:
         """The library's class, and that of its settings. They import torch."""
-        raise NotImplementedError
+        module, _, name = cls.path.partition(":")
+        found = import_module(f"strmatch.baselines.{module}")
+        return getattr(found, name), getattr(found, f"{name}Settings")
 
     @classmethod
     def settings(cls, config: Config) -> dict[str, Any]:
@@ -46,65 +55,36 @@ class _Baseline(BackboneEditor):
                 shared_settings(kind, config.edit) | config.editor_options
             )
         except pydantic.ValidationError as error:
-            raise ConfigError("; ".join(_explain(each) for each in error.errors())) from None
+            wrong = (each | {"loc": ("editor_options", *each["loc"])} for each in error.errors())
+            raise ConfigError("; ".join(explain(each) for each in wrong)) from None
 
     def invert(self, frames: np.ndarray, source_prompt: str) -> Any:
         return self.editor.invert(frames, source_prompt)
+
+    def edit(
+        self, inversion: Any, target_prompt: str, mask: np.ndarray | None, seed: int
+    ) -> np.ndarray:
+        options: dict[str, Any] = {"mask": mask} if self.masked else {}
+        options |= {"seed": seed} if self.stochastic else {}
+        return self.editor.edit(inversion, target_prompt, **options).frames
 
 
 class SDEditEditor(_Baseline):
     """`strmatch.baselines.sdedit.SDEdit`."""
 
-    stochastic: ClassVar[bool] = True
-
-    @classmethod
-    def _classes(cls) -> tuple[Any, Any]:
-        from strmatch.baselines.sdedit import SDEdit, SDEditSettings
-
-        return SDEdit, SDEditSettings
-
-    def edit(
-        self, inversion: Any, target_prompt: str, mask: np.ndarray | None, seed: int
-    ) -> np.ndarray:
-        return self.editor.edit(inversion, target_prompt, mask=mask, seed=seed).frames
+    path = "sdedit:SDEdit"
+    stochastic = True
 
 
 class DMTEditor(_Baseline):
     """`strmatch.baselines.dmt.DMT`. It takes no mask: a clip that has one is edited as a whole."""
 
-    stochastic: ClassVar[bool] = True
-
-    @classmethod
-    def _classes(cls) -> tuple[Any, Any]:
-        from strmatch.baselines.dmt import DMT, DMTSettings
-
-        return DMT, DMTSettings
-
-    def edit(
-        self, inversion: Any, target_prompt: str, mask: np.ndarray | None, seed: int
-    ) -> np.ndarray:
-        return self.editor.edit(inversion, target_prompt, seed=seed).frames
+    path = "dmt:DMT"
+    stochastic = True
+    masked = False
 
 
 class UniEditEditor(_Baseline):
     """`strmatch.baselines.uniedit.UniEdit`."""
 
-    stochastic: ClassVar[bool] = False
-
-    @classmethod
-    def _classes(cls) -> tuple[Any, Any]:
-        from strmatch.baselines.uniedit import UniEdit, UniEditSettings
-
-        return UniEdit, UniEditSettings
-
-    def edit(
-        self, inversion: Any, target_prompt: str, mask: np.ndarray | None, seed: int
-    ) -> np.ndarray:
-        return self.editor.edit(inversion, target_prompt, mask=mask).frames
-
-
-def _explain(error: Any) -> str:
-    if error["type"] == "value_error":  # of the settings' own checks, which name the field
-        return f"editor_options: {error['ctx']['error']}"
-    field = ".".join(str(part) for part in error["loc"])
-    return f"editor_options.{field}: {error['msg']}, got {error['input']!r}"
+    path = "uniedit:UniEdit"

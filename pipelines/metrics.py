@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.config import Config
 from pipelines.pretrained import NEEDED, TRANSFORMERS, check_files, find_folder
-from strmatch.backbones.loading import WeightsError, fetch, weights_folder
+from strmatch.backbones.loading import WeightsError, fetch, one_file, weights_folder
 from strmatch.metrics.base import Metric
 
 
@@ -77,10 +77,7 @@ class ByFile(ByFolder):
         folder = super().weights(config)
         assert folder
         (pattern,) = self.files
-        found = sorted(folder.glob(pattern))
-        if len(found) != 1:
-            raise WeightsError(f"{folder} must hold one file {pattern}, and holds {len(found)}")
-        return found[0]
+        return one_file(folder, pattern)
 
 
 class Smoothness(ByFile):

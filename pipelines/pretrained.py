@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from strmatch.backbones.loading import WeightsError, cached, fetch
+from strmatch.backbones.loading import WeightsError, best_device, cached, fetch
 
 TRANSFORMERS = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
 """The files of a model in transformers layout: neither pickles nor code."""
@@ -121,8 +121,4 @@ def load_model(cls: Any, folder: Path, dtype: torch.dtype = torch.float32) -> An
             f"{folder} does not fit {cls.__name__}: {len(wrong)} tensors are missing or of another "
             f"shape, first {wrong[0]}"
         )
-    return model.eval().to(device())
-
-
-def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return model.eval().to(best_device())

@@ -31,12 +31,12 @@ class TransformersVLM:
         import torch
         from transformers import AutoModelForImageTextToText
 
-        from pipelines.pretrained import TRANSFORMERS, device, find_folder, load_model
-        from strmatch.backbones.loading import WeightsError
+        from pipelines.pretrained import TRANSFORMERS, find_folder, load_model
+        from strmatch.backbones.loading import WeightsError, best_device
 
         choice = config.annotate.vlm
         self.captions = config.annotate.captions
-        self.device = device()
+        self.device = best_device()
         auto = torch.bfloat16 if self.device.type == "cuda" else torch.float32
         dtype = auto if choice.dtype == "auto" else getattr(torch, choice.dtype)
         folder = find_folder(choice.weights, choice.revision, TRANSFORMERS)

@@ -2,9 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from pipelines import masks, plugins, telemetry
 from pipelines.config import Config
@@ -16,7 +14,7 @@ from pipelines.stages.edit import read_clip
 from pipelines.storage import Storage
 from pipelines.video import decode_video
 from pipelines.watch import Watch
-from strmatch.metrics.base import Sample
+from strmatch.metrics.base import Metric, Sample
 
 OF_AN_EDIT = ("edit_id", "edited_video")
 
@@ -43,13 +41,13 @@ class MeasureClip:
     def __call__(self, work: Row) -> Row:
         """What became of the clip's edits; or the problem that stops the phase."""
         try:
-            plugins.metrics(self.config)
+            metrics = plugins.metrics(self.config)
         except RunError as error:  # no edit's fault
             return outcome([]) | {"problem": str(error)}
         with self.watch("measure", work["measures"]):
-            return commit_measures(self.output, work["measures"], self._measure_all(work))
+            return commit_measures(self.output, work["measures"], self._measure_all(work, metrics))
 
-    def _measure_all(self, work: Row) -> list[Row]:
+    def _measure_all(self, work: Row, metrics: Mapping[str, Metric]) -> list[Row]:
         edits = read_ok_edits(self.output, work["edit_file"], work["edit_ids"])
         if not edits:
             return []
@@ -61,35 +59,30 @@ class MeasureClip:
             failed = failure("measure", error)
             return [{"edit_id": edit["edit_id"], **failed} for edit in edits]
         targets = dict(zip(work["edit_ids"], work["target_prompts"], strict=True))
+        unedited = Sample(source, source, mask, work["source_prompt"], "")
         return [
-            self._measure(edit, source, mask, work["source_prompt"], targets[edit["edit_id"]])
+            _measure(edit, unedited._replace(target_prompt=targets[edit["edit_id"]]), metrics)
             for edit in edits
         ]
 
-    def _measure(
-        self,
-        edit: Row,
-        source: np.ndarray,
-        mask: np.ndarray | None,
-        source_prompt: str,
-        target_prompt: str,
-    ) -> Row:
-        started, name = time.perf_counter(), ""
-        try:
-            edited = decode_video(edit["edited_video"])
-            sample = Sample(source, edited, mask, source_prompt, target_prompt)
-            values = {}
-            for name, metric in plugins.metrics(self.config).items():
-                value = float(metric(sample))
-                values[name] = None if math.isnan(value) else value
-            result: Row = {"status": "ok", "metrics": list(values.items())}
-        except Exception as error:
-            result = failure("measure", error)
-            if name:
-                result["error_message"] = f"{name}: {result['error_message']}"
-        seconds = time.perf_counter() - started
-        telemetry.took("measure", seconds)
-        return {"edit_id": edit["edit_id"], "measure_seconds": seconds, **result}
+
+def _measure(edit: Row, unedited: Sample, metrics: Mapping[str, Metric]) -> Row:
+    """A row of `schema.MEASURES`."""
+    started, name = time.perf_counter(), ""
+    try:
+        sample = unedited._replace(edited=decode_video(edit["edited_video"]))
+        values = {}
+        for name, metric in metrics.items():
+            value = float(metric(sample))
+            values[name] = None if math.isnan(value) else value
+        result: Row = {"status": "ok", "metrics": list(values.items())}
+    except Exception as error:
+        result = failure("measure", error)
+        if name:
+            result["error_message"] = f"{name}: {result['error_message']}"
+    seconds = time.perf_counter() - started
+    telemetry.took("measure", seconds)
+    return {"edit_id": edit["edit_id"], "measure_seconds": seconds, **result}
 
 
 def read_ok_edits(

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from pipelines.errors import ConfigError
-from pipelines.pretrained import device, find_folder
+from pipelines.pretrained import find_folder
 from pipelines.tracking.segmenter import Box, Prompt, Tracks, empty_tracks
-from strmatch.backbones.loading import WeightsError
+from strmatch.backbones.loading import WeightsError, best_device
 
 
 class PackageSegmenter:
@@ -53,7 +53,7 @@ class PackageSegmenter:
         predictor = builder.build_sam2_video_predictor(
             configs[checkpoints[0].name],
             ckpt_path=None,
-            device=device(),
+            device=best_device(),
             hydra_overrides_extra=list(overrides),
         )
         _load_checkpoint(predictor, checkpoints[0])

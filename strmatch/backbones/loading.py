@@ -53,7 +53,7 @@ def load_backbone(
     if settings is None:
         settings = load_preset(str(source)).edit if source in NAMES else EditSettings()
     folder = weights_folder(source)
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = best_device(device)
     dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
     return VideoDiffusion(
         unet=_load_unet(folder / "unet", dtype).to(device),
@@ -64,6 +64,23 @@ def load_backbone(
         settings=settings,
         revision=weights_revision(folder),
     )
+
+
+def best_device(device: str | torch.device | None = None) -> torch.device:
+    """`device`, by default the GPU if there is one, else the CPU."""
+    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def one_file(folder: Path, pattern: str) -> Path:
+    """The file in a folder whose name has a pattern.
+
+    Raises:
+        WeightsError: there is none, or another one.
+    """
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        raise WeightsError(f"{folder} must hold one file {pattern}, and holds {len(found)}")
+    return found[0]
 
 
 def weights_folder(source: str | os.PathLike[str]) -> Path:

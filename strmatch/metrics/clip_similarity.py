@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
-from strmatch.backbones.loading import load_strictly
+from strmatch.backbones.loading import best_device, load_strictly
 from strmatch.metrics.base import Sample
 from strmatch.tokens import tokens
 
@@ -32,7 +32,7 @@ class ClipSimilarity:
     """
 
     def __init__(self, folder: Path, device: str | torch.device | None = None) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = best_device(device)
         self.model = load_strictly(CLIPModel, folder, torch.float32).eval().to(self.device)
         self.tokenizer = CLIPTokenizer.from_pretrained(folder)
         self.processor = CLIPImageProcessorPil.from_pretrained(folder)

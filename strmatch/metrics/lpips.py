@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from strmatch.backbones.checkpoint import check_fit, read_tensors
-from strmatch.backbones.loading import WeightsError
+from strmatch.backbones.loading import best_device, one_file
 from strmatch.metrics.base import Sample
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
@@ -38,7 +38,7 @@ class BackgroundLPIPS:
     """
 
     def __init__(self, folder: Path, device: str | torch.device | None = None) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = best_device(device)
         self.lpips = load_lpips(folder).to(self.device)
 
     @torch.no_grad()
@@ -104,7 +104,7 @@ class LPIPS(nn.Module):
 
 def load_lpips(folder: Path) -> LPIPS:
     """LPIPS with published weights: see `BackgroundLPIPS`."""
-    alexnet, heads = _only(folder, "alexnet*"), _only(folder, "alex.*")
+    alexnet, heads = one_file(folder, "alexnet*"), one_file(folder, "alex.*")
     lpips = LPIPS().eval()
     backbone = read_tensors(alexnet)
     parts = (
@@ -121,10 +121,3 @@ def load_lpips(folder: Path) -> LPIPS:
 def _own_name(published: str) -> str:
     """features.3.weight is 3.weight, and lin2.model.1.weight 2.weight."""
     return published.removeprefix("features.").removeprefix("lin").replace(".model.1", "")
-
-
-def _only(folder: Path, pattern: str) -> Path:
-    found = sorted(folder.glob(pattern))
-    if len(found) != 1:
-        raise WeightsError(f"{folder} must hold one file {pattern}, and holds {len(found)}")
-    return found[0]

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from strmatch.backbones.checkpoint import check_fit, read_tensors
+from strmatch.backbones.loading import best_device
 from strmatch.metrics.base import Sample
 from strmatch.metrics.motion_error import end_point_error
 
@@ -43,7 +44,7 @@ class RaftMotionError:
                 "motion error by RAFT needs a torchvision that fits this torch: "
                 "pip install 'strmatch[raft]'"
             ) from error
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = best_device(device)
         self.net = raft_large(weights=None, progress=False)
         tensors = read_tensors(path)
         check_fit(tensors, self.net, path)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from strmatch.backbones.checkpoint import check_fit, read_tensors
+from strmatch.backbones.loading import best_device
 
 OF_TRAINING = ("block_tea.", "contextnet.", "unet.")
 """Parts of the published checkpoint that its fast mode does not use."""
@@ -31,7 +32,7 @@ class RIFE:
     """
 
     def __init__(self, path: Path, device: str | torch.device | None = None) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = best_device(device)
         named = {k.removeprefix("module."): v for k, v in read_tensors(path).items()}
         tensors = {k: v for k, v in named.items() if not k.startswith(OF_TRAINING)}
         self.net = IFNet()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jobs import paper
-from jobs.evaluate import check, evaluate
+from jobs.evaluate import check, evaluate, keep
 from jobs.evaluation.paper.methods import METHODS, MULTIPLES
 from jobs.evaluation.paper.statements import STATEMENTS
 from pipelines.errors import RunError
@@ -22,7 +22,8 @@ def test_every_method_and_statement_has_its_figures(ray_cluster, tmp_path, monke
     output, file = tmp_path / "out", tmp_path / "paper.json"
 
     def run():
-        paper.compare(2, 5, "test", weights, revision, file, str(output), steps=1)
+        found = paper.compare(2, 5, "test", weights, revision, str(output), steps=1)
+        keep(found, file)
         return json.loads(file.read_text())
 
     found = run()

@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from jobs.evaluation.figures import Figure
+from jobs.evaluation.figures import Figure, mean
 from jobs.evaluation.paper.choose import by_attempt
 from jobs.evaluation.paper.frontier import frontier_gain
 from pipelines.stages.base import Row
-
-DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -88,12 +86,7 @@ def difference(comparison: Comparison, groups: Mapping[str, Sequence[Row]]) -> F
         for name in (comparison.ours, comparison.theirs)
     )
     paired = ours - theirs
-    paired = paired[np.isfinite(paired)]
-    if not len(paired):
-        return Figure(np.nan, np.nan, np.nan)
-    drawn = np.random.default_rng(0).choice(paired, size=(DRAWS, len(paired))).mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Figure(float(paired.mean()), float(low), float(high))
+    return mean(paired[np.isfinite(paired)].tolist())
 
 
 def verdict(comparison: Comparison, figure: Figure) -> str:

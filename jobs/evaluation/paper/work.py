@@ -1,7 +1,7 @@
 """The suite's work on Ray Data: a case with all its attempts is an item, committed when done."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -62,9 +62,7 @@ class Part:
 
     def items(self) -> pa.Table:
         """One of `ITEMS` a case."""
-        attempts = [
-            {"name": a.name, "method": a.method, "strength": a.strength} for a in self.attempts
-        ]
+        attempts = [asdict(attempt) for attempt in self.attempts]
         of_all = {"split": self.split, "seed": self.seed, "attempts": attempts}
         named = of_all | {"revision": self.revision, "steps": self.steps}
         rows = [
@@ -142,10 +140,9 @@ class ExamineCase:
 
 
 def _pending(items: pa.Table, output: Storage) -> pa.Table:
-    there = {name.rsplit("/", 1)[-1] for name in output.files("results", ".parquet")}
-    names = pa.array([f"{item}.parquet" for item in items["item"].to_pylist()], pa.string())
-    held = pc.is_in(names, pa.array(sorted(there), pa.string()))
-    return items.filter(pc.invert(held))
+    files = pa.array([_file(item) for item in items["item"].to_pylist()], pa.string())
+    there = pa.array(output.files("results", ".parquet"), pa.string())
+    return items.filter(pc.invert(pc.is_in(files, there)))
 
 
 def _commit(output: Storage, item: Row, rows: list[Row]) -> Row:
