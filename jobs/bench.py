@@ -12,9 +12,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from jobs.benchmark.arithmetic import count_operations, matrix_rate
 from jobs.benchmark.forms import EXACT
 from jobs.benchmark.measure import PARTS, measure_memory, measure_seconds
-from jobs.benchmark.models import MODELS, Model
+from jobs.benchmark.models import FULL_SIZE, MODELS, Model
 from pipelines.errors import RunError
 
 console = Console()
@@ -32,12 +33,14 @@ def bench(
     unknown = set(models) - set(MODELS)
     if unknown:
         raise RunError(f"no model {sorted(unknown)} to bench: there are {', '.join(MODELS)}")
-    if "lavie" in models and not torch.cuda.is_available():
-        raise RunError("the model lavie takes hours without a GPU: bench lavie-narrow instead")
+    full = set(models) & set(FULL_SIZE)
+    if full and not torch.cuda.is_available():
+        raise RunError(f"{full.pop()} takes hours without a GPU: bench lavie-narrow instead")
     torch.set_num_threads(threads or os.cpu_count() or 1)
-    results: dict[str, Any] = {"machine": _machine(), "steps": steps, "models": {}}
+    machine = _machine()
+    results: dict[str, Any] = {"machine": machine, "steps": steps, "models": {}}
     for name in models:
-        measured = measure(MODELS[name](), steps, targets, repeats)
+        measured = measure(MODELS[name](), steps, targets, repeats, machine["bf16_rate"])
         results["models"][name] = measured
         console.print(_table(name, measured), "")
         if json_file:
@@ -45,12 +48,18 @@ def bench(
     return results
 
 
-def measure(model: Model, steps: int, targets: Sequence[int], repeats: int) -> dict[str, Any]:
-    """All figures of one model."""
+def measure(
+    model: Model, steps: int, targets: Sequence[int], repeats: int, bf16_rate: float | None = None
+) -> dict[str, Any]:
+    """All figures of one model; on a GPU of the compiled form, too.
+
+    Args:
+        bf16_rate: of the GPU's matrix products, operations a second.
+    """
     settings = replace(model.backbone.settings, num_inference_steps=steps)
     # All numbers of targets compare with one.
     targets = sorted({1, *targets})
-    forms = dict.fromkeys(EXACT, settings)
+    forms = dict.fromkeys((*EXACT, "compiled") if bf16_rate else EXACT, settings)
     if model.fast_share:
         fewer = max(1, round(model.fast_share * steps))
         forms["fast"] = replace(settings, num_inference_steps=fewer)
@@ -78,15 +87,27 @@ def measure(model: Model, steps: int, targets: Sequence[int], repeats: int) -> d
         },
         "forms": {name: seconds[name] | {"peak_bytes": memory[name]} for name in forms},
     }
+    if bf16_rate:
+        operations = count_operations(model, settings)
+        figures |= {
+            "compiled_seconds_ratio": seconds["compiled"]["seconds"] / plain["seconds"],
+            "compiled_memory_ratio": memory["compiled"] / memory["as_written"],
+            "operations": operations,
+            "bf16_share": {
+                name: operations / seconds[name]["seconds"] / bf16_rate
+                for name in ("ours", "compiled")
+            },
+        }
     if "fast" in forms:
         figures["fast_seconds_ratio"] = seconds["fast"]["seconds"] / plain["seconds"]
     return figures
 
 
 def _machine() -> dict[str, Any]:
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    has_gpu = torch.cuda.is_available()
     return {
-        "gpu": gpu,
+        "gpu": torch.cuda.get_device_name() if has_gpu else None,
+        "bf16_rate": matrix_rate() if has_gpu else None,
         "cpu": platform.machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -109,5 +130,9 @@ def _table(name: str, measured: dict[str, Any]) -> Table:
     table.caption = "; ".join(
         [f"largest relative difference {measured['max_relative_difference']:.0e}"]
         + [f"{k} targets × {ratio:.2f}" for k, ratio in measured["targets_ratio"].items()]
+        + [
+            f"{form}: {x:.0%} of the bf16 rate"
+            for form, x in measured.get("bf16_share", {}).items()
+        ]
     )
     return table

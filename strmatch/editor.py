@@ -130,11 +130,12 @@ class STRMatch:
             pixels = mask_tensor(self.backbone, mask, z_source[0])
             editable = latent_mask(pixels, height, width, settings.mask_dilation)
 
-        source = self.backbone.embed(inversion.source_prompt)
-        target = self.backbone.embed(target_prompt)
-        unconditional = source
-        if settings.negative_prompt is not None:
-            unconditional = self.backbone.embed(settings.negative_prompt)
+        negative_prompt = settings.negative_prompt
+        if negative_prompt is None:
+            negative_prompt = inversion.source_prompt
+        prompts = (inversion.source_prompt, target_prompt, negative_prompt)
+        embeddings = {prompt: self.backbone.embed(prompt) for prompt in set(prompts)}
+        source, target, unconditional = (embeddings[prompt] for prompt in prompts)
         scored = [unconditional, target] if settings.scored_halves == "both" else [target]
         matcher = Matcher(self.backbone, settings, self.lean)
 
@@ -142,11 +143,9 @@ class STRMatch:
         for step, level in enumerate(range(inversion.schedule.num_steps, 0, -1)):
             t = timesteps[level]
             lam = settings.lam if level > settings.unmatched_steps else 0.0
-            loss = grad_norm = float("nan")
             if lam > 0 or callback:
                 source_features = self._source_features(matcher, inversion, level, source)
-                value, gradient = matcher.loss_and_gradient(z, t, scored, source_features)
-                loss, grad_norm = value.item(), gradient.norm().item()
+                loss, gradient = matcher.loss_and_gradient(z, t, scored, source_features)
                 z = z - lam * gradient
             epsilon = guided_epsilon(
                 self.backbone, z, t, unconditional, target, settings.guidance_scale
@@ -154,13 +153,13 @@ class STRMatch:
             z = ddim_step(z, epsilon, alphas[level], alphas[level - 1])
             if editable is not None:
                 z = blend(z, z_source[level - 1], editable)
-            if callback:
+            if callback:  # else nothing is read: a GPU need not be waited for
                 callback(
                     {
                         "step": step,
                         "timestep": t,
-                        "loss": loss,
-                        "grad_norm": grad_norm,
+                        "loss": loss.item(),
+                        "grad_norm": gradient.norm().item(),
                         "latents": z,
                     }
                 )

@@ -14,13 +14,13 @@ def guided_epsilon(
     target: Tensor,
     scale: float,
 ) -> Tensor:
-    """ε_u + scale · (ε_c − ε_u); one pass where both halves are equal or the scale is 1.
+    """ε_u + scale · (ε_c − ε_u); one pass where both are one tensor or the scale is 1.
 
     Args:
         latents: (b, c, f, h, w).
         unconditional, target: (b, tokens, d).
     """
-    if scale == 1 or torch.equal(unconditional, target):
+    if scale == 1 or unconditional is target:
         return backbone.epsilon(latents, timestep, target)
     both = torch.cat([unconditional, target])
     if len(latents) > 1:

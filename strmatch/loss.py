@@ -1,11 +1,13 @@
 """What the edit descends: the distance between the source's and the target's attention."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from strmatch import compilation
 from strmatch.score import str_score
 from strmatch.settings import EditSettings
 
@@ -35,21 +37,38 @@ class Objective(NamedTuple):
 
     feature: Callable[[LayerMaps], Tensor]
     """Of one block. The maps of all its heads, or their mean alone."""
-    terms: Callable[[Tensor, Tensor], Tensor]
-    """(source's feature, target's) → (terms,): the loss reduces those of all blocks together."""
+    terms: Callable[[Tensor, LayerMaps], Tensor]
+    """(source's feature, target's maps) of one block → (terms,): the loss reduces those of all
+    blocks together."""
     reduction: str
     """"sum" or "mean"."""
 
 
-def make_objective(settings: EditSettings) -> Objective:
-    """The objective that `settings` names: Eq. 5 on the STR score, or the paper's ablation."""
+def make_objective(settings: EditSettings, compiled: bool = False) -> Objective:
+    """The objective that `settings` names: Eq. 5 on the STR score, or the paper's ablation.
+
+    Args:
+        compiled: let PyTorch compile it.
+    """
     if settings.objective == "concatenated_maps":
-        return Objective(concatenate_maps, squared_differences, settings.reduction)
-    return Objective(
-        lambda maps: str_score(*maps, radius=settings.radius),
-        lambda source, target: negative_cosines(source, target, settings.cosine),
-        settings.reduction,
-    )
+        feature: Callable[[LayerMaps], Tensor] = concatenate_maps
+        distance: Callable[[Tensor, Tensor], Tensor] = squared_differences
+    else:
+        feature = partial(score_maps, radius=settings.radius)
+        distance = partial(negative_cosines, cosine=settings.cosine)
+
+    def terms(source: Tensor, maps: LayerMaps) -> Tensor:
+        return distance(source, feature(maps))
+
+    if not compiled:
+        return Objective(feature, terms, settings.reduction)
+    compiled_feature, compiled_terms = (compilation.compiled(part) for part in (feature, terms))
+    return Objective(compiled_feature, compiled_terms, settings.reduction)
+
+
+def score_maps(maps: LayerMaps, radius: int = 1) -> Tensor:
+    """The STR score of a block: Ω (f, h, n, n)."""
+    return str_score(maps.spatial, maps.temporal, radius)
 
 
 def negative_cosines(source: Tensor, target: Tensor, cosine: str = "row") -> Tensor:

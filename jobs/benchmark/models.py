@@ -1,22 +1,24 @@
 """What the benchmark edits, and with which models. Speed does not depend on a weight's value."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, UNet3DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from strmatch import EditSettings, load_backbone
 from strmatch.backbones.diffusion import VideoDiffusion
+from strmatch.backbones.factorised import FactorisedUNet
 from strmatch.backbones.lavie import LaVieUNet
 from strmatch.miniature.model import make_scheduler
 from strmatch.miniature.tokenizer import make_tokenizer
 from strmatch.presets import load_preset
 
-FRAMES = 16
 SOURCE = "a red circle moving right over bricks"
 TARGETS = tuple(
     f"a {colour} {shape} moving right over bricks"
@@ -33,6 +35,14 @@ class Model:
     frames: np.ndarray
     fast_share: float | None = None
     """Of the steps, which a fast preset takes; None: there is none."""
+
+    @cached_property
+    def compiled(self) -> VideoDiffusion:
+        """The backbone once more, to be compiled: with weights of its own, in another layout."""
+        of = self.backbone
+        unet = copy.deepcopy(of.unet)
+        parts = (unet, of.vae, of.text_encoder, of.tokenizer, of.scheduler, of.settings)
+        return VideoDiffusion(*parts, compiled=True)
 
 
 def make_miniature() -> Model:
@@ -54,22 +64,42 @@ def make_lavie() -> Model:
     return _random_lavie(widths=(320, 640, 1280, 1280), heads=8, text=768, image=128)
 
 
+def make_zeroscope() -> Model:
+    """Zeroscope at its own size, 24 frames of 320×576, with random weights, for a GPU."""
+    torch.manual_seed(0)
+    unet = FactorisedUNet(_awake(UNet3DConditionModel(attention_head_dim=64)))
+    return _random_model(unet, text=1024, image=128, clip=_clip(320, 576, frames=24))
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "miniature": make_miniature,
     "lavie-narrow": make_lavie_narrow,
     "lavie": make_lavie,
+    "zeroscope": make_zeroscope,
 }
+FULL_SIZE = ("lavie", "zeroscope")
+"""Those that take hours without a GPU."""
 
 
 def _random_lavie(
     widths: tuple[int, ...], heads: int | Sequence[int], text: int, image: int
 ) -> Model:
     torch.manual_seed(0)
-    tokenizer = make_tokenizer()
     unet = LaVieUNet(block_out_channels=widths, attention_head_dim=heads, cross_attention_dim=text)
+    return _random_model(_awake(unet), text, image, _clip(320, 512))
+
+
+def _awake(unet: nn.Module) -> nn.Module:
+    """No branch may be dead: some start with zeros, such as the temporal attention's."""
     for parameter in unet.parameters():
-        if parameter.count_nonzero() == 0:  # the temporal attention would be dead
+        if parameter.count_nonzero() == 0:
             nn.init.normal_(parameter, std=0.02)
+    return unet
+
+
+def _random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray) -> Model:
+    """The UNet with an autoencoder and a text encoder, of Stable Diffusion's form, around it."""
+    tokenizer = make_tokenizer()
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
@@ -95,12 +125,12 @@ def _random_lavie(
     backbone = VideoDiffusion(
         unet, vae, text_encoder, tokenizer, make_scheduler("epsilon"), settings
     )
-    return Model(backbone, _clip(320, 512))
+    return Model(backbone, clip)
 
 
-def _clip(height: int, width: int) -> np.ndarray:
+def _clip(height: int, width: int, frames: int = 16) -> np.ndarray:
     """A ramp of colours that moves to the right."""
-    x = np.arange(width)[None, None, :] + 2 * np.arange(FRAMES)[:, None, None]
+    x = np.arange(width)[None, None, :] + 2 * np.arange(frames)[:, None, None]
     y = np.arange(height)[None, :, None]
     waves = [np.sin(k * x * 6.3 / width + y * 6.3 / height) for k in (1, 2, 3)]
     return (127.5 + 100 * np.stack(waves, axis=-1)).astype(np.uint8)

@@ -66,7 +66,9 @@ class BackboneEditor:
         if config.execution.torch_threads:
             torch.set_num_threads(config.execution.torch_threads)
         dtype = None if config.backbone.dtype == "auto" else getattr(torch, config.backbone.dtype)
-        return load_backbone(config.backbone.weights, dtype=dtype)
+        return load_backbone(
+            config.backbone.weights, dtype=dtype, compiled=config.execution.compiled
+        )
 
     @classmethod
     def revision(cls, config: Config) -> str:

@@ -1,12 +1,13 @@
 """What STR-Match, and what it is compared with, asks of a text-to-video model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
 
+from strmatch.compilation import Function
 from strmatch.loss import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
 
@@ -28,6 +29,8 @@ class Backbone(Protocol):
     """The edit settings that suit the model."""
     revision: str
     """Names the weights: equal weights, equal revision."""
+    compiled: bool
+    """Whether what runs in every step is compiled."""
 
     def encode(self, frames: np.ndarray) -> Tensor:
         """Frames uint8 (f, H, W, 3) as scaled latents (1, c, f, h, w)."""
@@ -45,7 +48,19 @@ class Backbone(Protocol):
         """The text condition (1, tokens, d) of a prompt; "" is the null prompt."""
         ...
 
-    def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
+    def label(self, timestep: int) -> Tensor:
+        """A timestep as a tensor (), where the model is. All passes take either."""
+        ...
+
+    def replay(self, key: Hashable, function: Function, *inputs: Tensor) -> Sequence[Tensor]:
+        """`function` of `inputs`, tensors to tensors.
+
+        Where the backbone is compiled, a GPU may have recorded what it does for another call with
+        this `key` and inputs of these shapes, and do that again.
+        """
+        ...
+
+    def epsilon(self, latents: Tensor, timestep: int | Tensor, embeddings: Tensor) -> Tensor:
         """ε (b, c, f, h, w) for latents (b, c, f, h, w) and embeddings (b, tokens, d).
 
         Latents (1, c, f, h, w) are shared by all embeddings.
@@ -55,7 +70,7 @@ class Backbone(Protocol):
     def attention_maps(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: int | Tensor,
         embedding: Tensor,
         choice: MapChoice,
         lean: bool = False,
@@ -74,14 +89,16 @@ class Backbone(Protocol):
     def epsilon_and_maps(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: int | Tensor,
         embedding: Tensor,
         choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
         """What `epsilon` and `attention_maps` give, of one whole pass."""
         ...
 
-    def averaged_features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
+    def averaged_features(
+        self, latents: Tensor, timestep: int | Tensor, embedding: Tensor
+    ) -> list[Tensor]:
         """Features of the decoder averaged over space, (f, c) each.
 
         They are those that DMT compares: see the UNet's `space_time_modules`. The pass ends with

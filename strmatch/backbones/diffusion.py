@@ -1,7 +1,7 @@
 """A backbone made of a diffusers-format text-to-video model."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -9,14 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from strmatch import compilation
 from strmatch.attention import exchange_attention, record_attention
 from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
+from strmatch.compilation import Function, Recording
 from strmatch.ddim import to_epsilon
 from strmatch.features import record_averages
 from strmatch.loss import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
 from strmatch.tokens import tokens
+
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""By dimensions, the layout that compiled convolutions want: they would copy weights each time."""
 
 
 class VideoDiffusion:
@@ -32,6 +37,8 @@ class VideoDiffusion:
         scheduler: a DDIMScheduler.
         settings: the edit settings that suit the model.
         revision: names the weights.
+        compiled: let PyTorch compile the passes of the UNet: each kind of them, for each shape of a
+            clip, takes a minute or two when it first runs, and less time from then on.
     """
 
     frames_at_once = 4
@@ -46,6 +53,7 @@ class VideoDiffusion:
         scheduler: Any,
         settings: EditSettings,
         revision: str = "unversioned",
+        compiled: bool = False,
     ) -> None:
         self.unet: Any = unet.eval().requires_grad_(False)
         self.vae: Any = vae.eval().requires_grad_(False)
@@ -54,6 +62,15 @@ class VideoDiffusion:
         self.scheduler = scheduler
         self.settings = settings
         self.revision = revision
+        self._alphas = scheduler.alphas_cumprod.to(self.device, torch.float64)
+        self.compiled = compiled
+        self._compiled_pass = compilation.compiled(self._pass) if compiled else self._pass
+        self.recordings: dict[Hashable, Recording] = {}
+        """What `replay` holds: some gigabytes of a GPU's memory."""
+        if compiled:
+            for weight in self.unet.parameters():
+                if weight.ndim in CHANNELS_LAST:
+                    weight.data = weight.contiguous(memory_format=CHANNELS_LAST[weight.ndim])
 
     @property
     def device(self) -> torch.device:
@@ -117,16 +134,30 @@ class VideoDiffusion:
         """See `Backbone.embed`; the text encoder's last hidden state."""
         return self.text_encoder(tokens(self.tokenizer, [prompt], self.device))[0]
 
-    def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
+    def label(self, timestep: int) -> Tensor:
+        """See `Backbone.label`."""
+        return torch.full((), timestep, device=self.device)  # made there: nothing waits for it
+
+    def replay(self, key: Hashable, function: Function, *inputs: Tensor) -> Sequence[Tensor]:
+        """See `Backbone.replay`."""
+        is_recorded = self.compiled and self.device.type == "cuda"
+        if not is_recorded or any(tensor.requires_grad for tensor in inputs):
+            return function(*inputs)
+        shapes = tuple((tensor.shape, tensor.dtype) for tensor in inputs)
+        if (key, shapes) not in self.recordings:
+            self.recordings[key, shapes] = Recording(function, inputs)
+        return self.recordings[key, shapes](inputs)
+
+    def epsilon(self, latents: Tensor, timestep: int | Tensor, embeddings: Tensor) -> Tensor:
         """See `Backbone.epsilon`."""
-        output = self.unet(latents.to(self.dtype), timestep, embeddings).to(latents.dtype)
-        alpha = float(self.scheduler.alphas_cumprod[timestep])
-        return to_epsilon(output, latents, alpha, self.scheduler.config.prediction_type)
+        inputs = (latents, self._as_label(timestep), embeddings)
+        (epsilon,) = self.replay("epsilon", self._epsilon, *inputs)
+        return epsilon
 
     def attention_maps(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: int | Tensor,
         embedding: Tensor,
         choice: MapChoice,
         lean: bool = False,
@@ -136,27 +167,25 @@ class VideoDiffusion:
         Raises:
             ValueError: the UNet has no attention at one of the levels, or not that temporal one.
         """
-        blocks = self._blocks(choice.levels)
-        probed = _probed(blocks, choice.temporal)
-        with record_attention(probed, leave=True, mean_heads=choice.mean_heads) as maps:
-            self.unet(latents.to(self.dtype), timestep, embedding, lean=lean)
-        return _by_layer(maps, blocks, latents.dtype)
+        label = self._as_label(timestep)
+        _, maps = self._run(latents, label, embedding, choice, leave=True, lean=lean)
+        return maps
 
     def epsilon_and_maps(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: int | Tensor,
         embedding: Tensor,
         choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
         """See `Backbone.epsilon_and_maps`; errors as of `attention_maps`."""
-        blocks = self._blocks(choice.levels)
-        probed = _probed(blocks, choice.temporal)
-        with record_attention(probed, mean_heads=choice.mean_heads) as maps:
-            epsilon = self.epsilon(latents, timestep, embedding)
-        return epsilon, _by_layer(maps, blocks, latents.dtype)
+        label = self._as_label(timestep)
+        output, maps = self._run(latents, label, embedding, choice)
+        return self._to_epsilon(output, latents, label), maps
 
-    def averaged_features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
+    def averaged_features(
+        self, latents: Tensor, timestep: int | Tensor, embedding: Tensor
+    ) -> list[Tensor]:
         """See `Backbone.averaged_features`.
 
         Raises:
@@ -166,15 +195,54 @@ class VideoDiffusion:
             self.unet(latents.to(self.dtype), timestep, embedding)
         return [average.to(latents.dtype) for average in averages]
 
-    def exchange_spatial(self, exchange: SpatialExchange) -> AbstractContextManager[None]:
-        """See `Backbone.exchange_spatial`."""
-        return exchange_attention(
-            [
-                (block.attn1, partial(exchange, level))
-                for level in range(self.unet.num_levels)
-                for block in self.unet.attention_blocks(level).values()
-            ]
-        )
+    @contextmanager
+    def exchange_spatial(self, exchange: SpatialExchange) -> Iterator[None]:
+        """See `Backbone.exchange_spatial`. These passes are not compiled."""
+        exchanges = [
+            (block.attn1, partial(exchange, level))
+            for level in range(self.unet.num_levels)
+            for block in self.unet.attention_blocks(level).values()
+        ]
+        compiled, self.compiled = self.compiled, False
+        try:
+            with exchange_attention(exchanges):
+                yield
+        finally:
+            self.compiled = compiled
+
+    def _epsilon(self, latents: Tensor, label: Tensor, embeddings: Tensor) -> tuple[Tensor]:
+        output, _ = self._run(latents, label, embeddings)
+        return (self._to_epsilon(output, latents, label),)
+
+    def _run(self, *inputs: Any, **options: Any) -> Any:
+        """`_pass`, compiled where that is wanted."""
+        fast = self.compiled and not options.get("lean")
+        return (self._compiled_pass if fast else self._pass)(*inputs, **options)
+
+    def _pass(
+        self,
+        latents: Tensor,
+        label: Tensor,
+        embeddings: Tensor,
+        choice: MapChoice | None = None,
+        leave: bool = False,
+        lean: bool = False,
+    ) -> tuple[Any, list[LayerMaps]]:
+        """What the UNet puts out, or None if it is left with the last map; and the chosen maps."""
+        blocks = {} if choice is None else self._blocks(choice.levels)
+        probed = {} if choice is None else _probed(blocks, choice.temporal)
+        mean_heads = choice is not None and choice.mean_heads
+        output = None
+        with record_attention(probed, leave=leave, mean_heads=mean_heads) as maps:
+            output = self.unet(latents.to(self.dtype), label, embeddings, lean=lean)
+        return output, _by_layer(maps, blocks, latents.dtype)
+
+    def _as_label(self, timestep: int | Tensor) -> Tensor:
+        return timestep if isinstance(timestep, Tensor) else self.label(timestep)
+
+    def _to_epsilon(self, output: Tensor, latents: Tensor, label: Tensor) -> Tensor:
+        prediction = self.scheduler.config.prediction_type
+        return to_epsilon(output.to(latents.dtype), latents, torch.take(self._alphas, label), prediction)
 
     def _blocks(self, levels: tuple[int, ...] | None) -> dict[str, Any]:
         if levels is None:

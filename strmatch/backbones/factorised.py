@@ -155,13 +155,13 @@ class MeanAttention:
 
         def keep(probabilities: Tensor) -> None:
             maps.append(probabilities)
-            if probe and len(maps) == len(self._attentions):
+            if probe is not None and len(maps) == len(self._attentions):
                 mean = torch.stack(maps).mean(dim=0)
                 maps.clear()
                 probe(mean)
 
         for attention in self._attentions:
-            attention.probe = probe and keep
+            attention.probe = None if probe is None else keep
 
     probe = property(None, _set_probe)
 

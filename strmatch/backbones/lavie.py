@@ -57,7 +57,9 @@ class RelativePositionBias(nn.Module):
 
     def forward(self, frames: int) -> Tensor:
         table = self.relative_attention_bias
-        return table(relative_position_buckets(frames, table.weight.device)).permute(2, 0, 1)
+        bias = table(relative_position_buckets(frames, table.weight.device))
+        # Fused kernels on a GPU take a bias whose rows lie in one piece, and no other.
+        return bias.permute(2, 0, 1).contiguous()
 
 
 class RotaryEmbedding(nn.Module):
@@ -179,7 +181,7 @@ class TransformerBlock(nn.Module):
 
     @property
     def is_probed(self) -> bool:
-        return any(a.probe for a in (self.attn1, self.attn2, self.attn_temp))
+        return any(a.probe is not None for a in (self.attn1, self.attn2, self.attn_temp))
 
     def forward(self, x: Tensor, text: Tensor, lean: bool = False) -> Tensor:
         b, f, n, _ = x.shape

@@ -30,6 +30,7 @@ def load_backbone(
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
     settings: EditSettings | None = None,
+    compiled: bool = False,
 ) -> VideoDiffusion:
     """Load a text-to-video model for editing.
 
@@ -42,6 +43,7 @@ def load_backbone(
         device: default: the GPU if there is one, else the CPU.
         dtype: default: float16 on a GPU, float32 on a CPU.
         settings: what the backbone suggests to editors; default: the preset's, else LaVie's.
+        compiled: see `VideoDiffusion`.
 
     Raises:
         WeightsError: the weights cannot be found, or do not fit the architecture exactly.
@@ -63,6 +65,7 @@ def load_backbone(
         scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
         settings=settings,
         revision=weights_revision(folder),
+        compiled=compiled,
     )
 
 

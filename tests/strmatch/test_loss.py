@@ -37,13 +37,13 @@ def test_row_cosine_is_one_cosine_per_frame_head_and_position():
         -dot_over_norms(source[i, k, p], target[i, k, p])
         for i, k, p in itertools.product(range(f), range(h), range(n))
     ]
-    terms = make_objective(EditSettings()).terms(source, target)
+    terms = negative_cosines(source, target, "row")
     torch.testing.assert_close(terms, torch.tensor(expected, dtype=terms.dtype))
 
 
 def test_layer_cosine_is_one_cosine_a_layer():
     source, target = scores(0)[0], scores(1)[0]
-    terms = make_objective(EditSettings(cosine="layer")).terms(source, target)
+    terms = negative_cosines(source, target, "layer")
     assert terms.tolist() == pytest.approx([-dot_over_norms(source, target)])
 
 
@@ -52,17 +52,21 @@ def test_equal_scores_are_the_minimum():
     torch.testing.assert_close(negative_cosines(score, score), -torch.ones(6))
 
 
-def test_the_feature_is_the_score():
-    maps = layers(0)[0]
-    feature = make_objective(EditSettings(radius=2)).feature(maps)
-    torch.testing.assert_close(feature, str_score(*maps, radius=2))
+@pytest.mark.parametrize("cosine", ["row", "layer"])
+def test_the_objective_is_the_cosine_of_scores(cosine):
+    source, target = layers(0)[0], layers(1)[0]
+    objective = make_objective(EditSettings(radius=2, cosine=cosine))
+    of_source, of_target = (str_score(*maps, radius=2) for maps in (source, target))
+    torch.testing.assert_close(objective.feature(source), of_source)
+    terms = objective.terms(of_source, target)
+    torch.testing.assert_close(terms, negative_cosines(of_source, of_target, cosine))
 
 
 def test_the_ablation_compares_all_entries_of_both_maps():
     source, target = layers(0)[0], layers(1)[0]
     objective = make_objective(EditSettings(objective="concatenated_maps"))
     expected = sum(((a - b) ** 2).sum() for a, b in zip(source, target, strict=True))
-    terms = objective.terms(objective.feature(source), objective.feature(target))
+    terms = objective.terms(objective.feature(source), target)
     torch.testing.assert_close(terms.sum(), expected)
     assert terms.shape == (sum(tensor.numel() for tensor in source),)
 
