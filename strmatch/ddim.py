@@ -37,9 +37,7 @@ class Schedule:
         return cls(alphas=tuple(alphas), timesteps=(0, *timesteps))
 
 
-def to_epsilon(
-    output: Tensor, latents: Tensor, alpha: float | Tensor, prediction_type: str
-) -> Tensor:
+def to_epsilon(output: Tensor, latents: Tensor, alpha: float, prediction_type: str) -> Tensor:
     """A model's raw output as the noise ε that it implies at noise level ᾱ = `alpha`.
 
     For v-prediction (Salimans & Ho 2022), v = √ᾱ ε − √(1−ᾱ) x₀ gives ε = √ᾱ v + √(1−ᾱ) z.

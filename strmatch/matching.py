@@ -25,8 +25,6 @@ class Matcher:
         self.objective = make_objective(settings, backbone.compiled)
         self.kind: Hashable = (self.choice, settings.objective, settings.radius)
         """Matchers of one kind look at the same features."""
-        self.loss_kind: Hashable = (self.kind, settings.cosine, settings.reduction)
-        """Likewise, and compare them in the same way."""
 
     @torch.no_grad()
     def features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
@@ -40,13 +38,13 @@ class Matcher:
         maps = self.backbone.attention_maps(latents, timestep, embedding, self.choice)
         return [self.objective.feature(block) for block in maps]
 
+    @torch.no_grad()
     def epsilon_and_features(
         self, latents: Tensor, timestep: int, embedding: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
         """ε and `features` of one pass."""
-        inputs = (latents, self.backbone.label(timestep), embedding)
-        epsilon, *features = self.backbone.replay(self.kind, self._epsilon_and_features, *inputs)
-        return epsilon, features
+        epsilon, maps = self.backbone.epsilon_and_maps(latents, timestep, embedding, self.choice)
+        return epsilon, [self.objective.feature(block) for block in maps]
 
     def loss_and_gradient(
         self,
@@ -60,30 +58,12 @@ class Matcher:
         Returns:
             The scalar loss and ∇_{z_t} L of the latents' shape, both detached.
         """
-        label, texts = self.backbone.label(timestep), torch.cat(list(embeddings))
-        inputs = (latents.detach(), label, texts, *source_features)
-        if self.lean:
-            return self._loss_and_gradient(*inputs)
-        loss, gradient = self.backbone.replay(self.loss_kind, self._loss_and_gradient, *inputs)
-        return loss, gradient
-
-    @torch.no_grad()
-    def _epsilon_and_features(
-        self, latents: Tensor, label: Tensor, embedding: Tensor
-    ) -> list[Tensor]:
-        epsilon, maps = self.backbone.epsilon_and_maps(latents, label, embedding, self.choice)
-        return [epsilon, *map(self.objective.feature, maps)]
-
-    def _loss_and_gradient(
-        self, latents: Tensor, label: Tensor, embeddings: Tensor, *source_features: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Of latents that need not require a gradient, and embeddings (1 or 2, tokens, d)."""
         latents = latents.detach().requires_grad_()
         loss, gradient = latents.new_zeros(()), torch.zeros_like(latents)
-        for embedding in embeddings.split(1):
+        for embedding in embeddings:
             with torch.enable_grad():
                 maps = self.backbone.attention_maps(
-                    latents, label, embedding, self.choice, self.lean
+                    latents, timestep, embedding, self.choice, self.lean
                 )
             value, at_maps = self._loss_at_maps(maps, source_features)
             flat = [tensor for block in maps for tensor in block]

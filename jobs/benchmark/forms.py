@@ -9,6 +9,7 @@ from torch import Tensor
 from jobs.benchmark.as_written import AsWritten
 from jobs.benchmark.models import SOURCE, Model
 from strmatch import STRMatch
+from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.settings import EditSettings
 
 EXACT = ("as_written", "ours", "lean")
@@ -18,6 +19,7 @@ same result but for rounding, and "fast", with the settings of a fast preset."""
 
 @dataclass(frozen=True)
 class Form:
+    backbone: VideoDiffusion
     invert: Callable[[], Any]
     edit: Callable[[Any, str], Tensor]
     """(inversion, target prompt) → latents, which it has also decoded."""
@@ -36,9 +38,10 @@ def make_form(name: str, model: Model, settings: EditSettings) -> Form:
             backbone.decode(latents)
             return latents
 
-        return Form(lambda: plain.invert(model.frames, SOURCE), edit, (plain, "guided"))
+        return Form(backbone, lambda: plain.invert(model.frames, SOURCE), edit, (plain, "guided"))
     editor = STRMatch(backbone, settings, memory="lean" if name == "lean" else "normal")
     return Form(
+        backbone,
         lambda: editor.invert(model.frames, SOURCE),
         lambda inversion, prompt: editor.edit(inversion, prompt).latents,
         (backbone, "epsilon"),

