@@ -4,10 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from jobs import bench as job
+from jobs.benchmark.arithmetic import count_operations
 from jobs.benchmark.models import Model
 from pipelines.errors import RunError
+from strmatch import compilation
 from tests.strmatch.tiny import FRAMES, SIZE, tiny_backbone
 
 
@@ -34,6 +37,34 @@ def test_every_form_is_measured_and_equals_the_plain_one(tmp_path, monkeypatch):
     assert figures["seconds_ratio"] == pytest.approx(
         figures["forms"]["ours"]["seconds"] / figures["forms"]["as_written"]["seconds"]
     )
+
+
+def test_on_a_gpu_the_compiled_form_and_the_share_of_its_rate_are_measured(monkeypatch):
+    monkeypatch.setattr(compilation, "compiled", lambda function: function)
+    model, rate = make_tiny(), 1e12
+    figures = job.measure(model, steps=2, targets=[1], repeats=1, bf16_rate=rate)
+    forms = figures["forms"]
+    assert forms.keys() == {"as_written", "ours", "lean", "compiled", "fast"}
+    for name, share in figures["bf16_share"].items():
+        assert share == pytest.approx(figures["operations"] / forms[name]["seconds"] / rate)
+    parts = sum(forms["compiled"][part] for part in job.PARTS)
+    assert parts == pytest.approx(forms["compiled"]["seconds"])
+
+
+def test_operations_are_those_of_every_product_of_the_passes():
+    model = make_tiny()
+    one, two = (
+        count_operations(model, replace(model.backbone.settings, num_inference_steps=steps))
+        for steps in (1, 2)
+    )
+    assert two == 2 * one
+    text = model.backbone.embed("")
+    with FlopCounterMode(display=False) as counter:
+        model.backbone.epsilon(model.backbone.encode(model.frames), 500, text)
+    single = counter.get_total_flops()
+    # Inversion one, denoising nearly two (what precedes the text is shared), the score pass up to
+    # its last map, twice: forward and backward.
+    assert 3 * single < one < 5.1 * single
 
 
 def test_what_cannot_be_measured_is_refused(monkeypatch):
