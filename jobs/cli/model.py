@@ -98,7 +98,10 @@ def study(
 @one_line_errors
 def bench(
     models: Annotated[
-        str, typer.Option(help="miniature, lavie-narrow; lavie on a GPU. Commas between them.")
+        str,
+        typer.Option(
+            help="miniature, lavie-narrow; lavie, zeroscope on a GPU. Commas between them."
+        ),
     ] = "miniature,lavie-narrow",
     steps: Annotated[int, typer.Option(min=1, help="Steps of every edit.")] = 2,
     targets: Annotated[str, typer.Option(help="Numbers of targets of one clip.")] = "1,2,4,8",
