@@ -286,8 +286,8 @@ class Execution(Section):
     """lean: the same edits with less GPU memory, in more time. An editor that runs out of memory
     goes on like that by itself."""
     compiled: bool = False
-    """Compile the passes of the UNet: on a GPU an edit takes half the time, once an editor has
-    spent some minutes on it. Results differ in the last digits."""
+    """Compile the passes of the UNet: on a GPU an edit takes about two thirds of the time, once an
+    editor has spent some minutes on it. Results differ in the last digits."""
     ray_address: str | None = None
     """A Ray cluster to join. Null: $RAY_ADDRESS, else a cluster of this machine alone."""
     wait_for_resources: float = Field(default=0.0, ge=0)
