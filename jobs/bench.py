@@ -33,9 +33,9 @@ def bench(
     unknown = set(models) - set(MODELS)
     if unknown:
         raise RunError(f"no model {sorted(unknown)} to bench: there are {', '.join(MODELS)}")
-    full = set(models) & set(FULL_SIZE)
+    full = [name for name in models if name in FULL_SIZE]
     if full and not torch.cuda.is_available():
-        raise RunError(f"{full.pop()} takes hours without a GPU: bench lavie-narrow instead")
+        raise RunError(f"{full[0]} takes hours without a GPU: bench lavie-narrow instead")
     torch.set_num_threads(threads or os.cpu_count() or 1)
     machine = _machine()
     results: dict[str, Any] = {"machine": machine, "steps": steps, "models": {}}

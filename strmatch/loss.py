@@ -60,13 +60,13 @@ def make_objective(settings: EditSettings, compiled: bool = False) -> Objective:
     def terms(source: Tensor, maps: LayerMaps) -> Tensor:
         return distance(source, feature(maps))
 
-    if not compiled:
-        return Objective(feature, terms, settings.reduction)
-    compiled_feature, compiled_terms = (compilation.compiled(part) for part in (feature, terms))
-    return Objective(compiled_feature, compiled_terms, settings.reduction)
+    if compiled:
+        parts = (compilation.compiled(feature), compilation.compiled(terms))
+        return Objective(*parts, settings.reduction)
+    return Objective(feature, terms, settings.reduction)
 
 
-def score_maps(maps: LayerMaps, radius: int = 1) -> Tensor:
+def score_maps(maps: LayerMaps, radius: int) -> Tensor:
     """The STR score of a block: Ω (f, h, n, n)."""
     return str_score(maps.spatial, maps.temporal, radius)
 
