@@ -15,7 +15,7 @@ from pipelines.bounded import Work, carry_out
 from pipelines.cluster import cpus, rows_per_block
 from pipelines.config import Config, fingerprints
 from pipelines.edit import committed
-from pipelines.plan import OF_A_CLIP, read_plan
+from pipelines.plan import AT_ONCE, OF_A_CLIP, read_plan
 from pipelines.stages.base import Row
 from pipelines.stages.measure import (
     MeasureClip,
@@ -94,7 +94,8 @@ def items(plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:
         [("edit_id", "list"), ("target_prompt", "list")]
     )
     how = fingerprints(config)["measure"]
-    rows = files.select(["edit_file", "size", "edit_id_list"]).to_pylist()
+    batches = files.select(["edit_file", "size", "edit_id_list"]).to_batches(AT_ONCE)
+    rows = (row for batch in batches for row in batch.to_pylist())
     names = [measures_name(r["edit_file"], r["size"], r["edit_id_list"], how) for r in rows]
     columns = [files[name] for name in (*OF_A_CLIP, "edit_file")]
     columns += [files["edit_id_list"], files["target_prompt_list"], pa.array(names, pa.string())]

@@ -7,6 +7,7 @@ under ids that fit; planned anew is only what is not.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import ray.data
 
@@ -175,16 +176,24 @@ def read_plan(output: Storage, columns: Sequence[str] = PLAN.names) -> pa.Table:
         ]
     except pa.ArrowException as error:
         raise RunError(f"plan in {output}: {error}") from error
-    return pa.concat_tables(tables) if tables else PLAN.empty_table().select(columns)
+    return pa.concat_tables([PLAN.empty_table().select(columns), *tables]).combine_chunks()
 
 
 def by_clip(plan: pa.Table, said: Sequence[str] = OF_AN_EDIT) -> pa.Table:
-    """One row a clip, in order: what its rows say of their edits, as lists.
+    """One row a clip, in order of their first rows: what its rows say of their edits, as lists.
+
+    The lists are the plan's own columns, not copied where a clip's rows are neighbours.
 
     Args:
         said: the columns wanted of `OF_AN_EDIT`; "edit_id" becomes "edit_ids".
     """
-    grouped = plan.group_by(list(OF_A_CLIP), use_threads=False)
-    return grouped.aggregate([(name, "list") for name in said]).rename_columns(
-        {f"{name}_list": f"{name}s" for name in said}
-    )
+    clips = plan["clip_row"].combine_chunks().dictionary_encode().indices.to_numpy()
+    if (np.diff(clips) < 0).any():
+        order = np.argsort(clips, kind="stable")
+        plan, clips = plan.take(order), clips[order]
+    starts = np.flatnonzero(np.diff(clips, prepend=-1))
+    ends = pa.array(np.append(starts, len(clips)), pa.int32())
+    columns = {name: plan[name].take(pa.array(starts)) for name in OF_A_CLIP}
+    for name in said:
+        columns[f"{name}s"] = pa.ListArray.from_arrays(ends, plan[name].combine_chunks())
+    return pa.table(columns)

@@ -211,4 +211,4 @@ def unique(table: pa.Table, key: str) -> pa.Table:
     """The first row of every value of `key`, in order."""
     numbered = pa.table({"key": table[key], "row": np.arange(len(table))})
     first = numbered.group_by("key", use_threads=False).aggregate([("row", "first")])
-    return table.take(first["row_first"])
+    return table if len(first) == len(table) else table.take(first["row_first"])

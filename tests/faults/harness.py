@@ -110,6 +110,7 @@ class Sniper:
                 return
             self.rng.choice(targets).kill()
         self.killed[kind] += 1
+        print(f"{self.killed.total()}: {kind}", flush=True)
 
     def _processes(self, kind: str) -> list[psutil.Process]:
         """Actors that edit, what edits for them, or workers with a task of another kind."""

@@ -5,11 +5,11 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.account import account
 from pipelines.clips import CommitClips, pending_clips, pending_sources, read_found, with_videos
 from pipelines.config import dump, fingerprints, load_config
 from pipelines.failures import failures, forget
 from pipelines.fork import fork
-from pipelines.publish import account
 from pipelines.schema import CLIPS, SOURCES, STEP, rows_table
 from pipelines.stages.base import failure
 from pipelines.stages.edit import read_clip
@@ -84,7 +84,7 @@ def test_videos_are_stored_once_and_found_from_every_folder(output):
     videos = [row["source_video"] for row in with_videos(output, rows_of(output))]
     assert sorted(video[:8] for video in videos if video) == [b"video a1", b"video a2", b"video b1"]
     # What a clip weighs counts the video that lies elsewhere.
-    items, _ = account(output, load_config())
+    items = account(output, load_config()).clips
     stored = sum(output.sizes("clips").values()) + sum(output.sizes(FIRST).values())
     assert sum(items["bytes"].to_pylist()) == pytest.approx(stored)
 

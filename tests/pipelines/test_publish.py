@@ -1,5 +1,11 @@
-from pipelines.publish import ITEMS, divide
-from pipelines.schema import rows_table
+import pyarrow as pa
+import pytest
+
+from pipelines.errors import RunError
+from pipelines.publish import divide, portions, reconcile
+from pipelines.storage import Storage
+
+CLIPS = pa.schema([("clip_row", pa.string()), ("bytes", pa.float64()), ("folder", pa.string())])
 
 
 def item(name, size, folder=""):
@@ -7,8 +13,8 @@ def item(name, size, folder=""):
 
 
 def names(items, size):
-    parts = divide(rows_table(items, ITEMS), size).to_pylist()
-    return {part["name"]: [item["clip_row"] for item in part["items"]] for part in parts}
+    clips = pa.Table.from_pylist(items, CLIPS)
+    return {name: clips.take(rows)["clip_row"].to_pylist() for name, rows in divide(clips, size)}
 
 
 def test_files_are_filled_in_order_to_about_their_size():
@@ -34,3 +40,25 @@ def test_every_folder_has_files_of_its_own():
 
 def test_nothing_makes_no_file():
     assert names([], 100) == {}
+
+
+def test_portions_hold_so_many_clips_or_the_part_that_makes_it_more():
+    parts = [(name, list(range(size))) for name, size in zip("abcde", [3, 1, 9, 2, 1], strict=True)]
+    sizes = [[name for name, _ in some] for some in portions(parts, 4)]
+    assert sizes == [["a", "b"], ["c"], ["d", "e"]]
+    assert list(portions([], 4)) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [("ab", "1 rows lost, 0 too"), ("abcc", "0 rows lost, 1 too"), ("abc", None)]
+)
+def test_a_dataset_with_other_rows_does_not_stay(tmp_path, rows, said):
+    output = Storage(str(tmp_path))
+    for name, ids in zip(("x", "y"), (rows[:1], rows[1:]), strict=True):
+        output.write_table(f"dataset/{name}.parquet", pa.table({"row_id": list(ids)}))
+    expected = pa.array(["c", "a", "b"])
+    if said is None:
+        return reconcile(output, expected)
+    with pytest.raises(RunError, match=said):
+        reconcile(output, expected)
+    assert not (tmp_path / "dataset").exists()

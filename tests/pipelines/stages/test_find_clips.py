@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pipelines import masks
+from pipelines.account import account
 from pipelines.clips import CommitClips, name_row, pending_sources
 from pipelines.config import load_config
 from pipelines.errors import RowError
-from pipelines.publish import account
 from pipelines.schema import CLIPS, SOURCES, rows_table
 from pipelines.stages.find_clips import LOOKED_AT, FindClips, find_spans, fit, frame_indices
 from pipelines.storage import Storage
@@ -306,7 +306,7 @@ def test_rejected_clips_go_through_annotation_and_into_the_dataset(tmp_path):
     assert [counts[name] for name in ("clips", "ok", "rejected", "failed")] == [5, 3, 2, 0]
     assert counts["failures"] == []
     assert len(pending_sources(rows_table([source(path)], SOURCES), output, "clips")) == 0
-    items, _ = account(output, load_config())
+    items = account(output, load_config()).clips
     assert sorted(items["clip_row"].to_pylist()) == sorted({row["row_id"] for row in rows})
 
 
