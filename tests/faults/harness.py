@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ KINDS = {"actor": 3, "editor": 2, "worker": 3, "driver": 2, "node": 1}
 """What is killed, and how often for each other. An editor is the process beside an actor that makes
 the edits, or the one that watches over it."""
 PAUSE = (1.0, 6.0)
-"""Seconds between two faults."""
+"""Seconds between two faults, or more until there is something of the kind to kill."""
+LOOK_EVERY = 0.2
 CLIPS, TARGETS = 24, ("a square", "a star")
 SETTINGS = (
     "clip.num_frames=4",
@@ -95,7 +96,7 @@ class Sniper:
         self.killed: Counter[str] = Counter()
 
     def shoot(self, driver: subprocess.Popen[bytes]) -> None:
-        """One fault of a random kind; none if nothing of that kind is there."""
+        """One fault of a random kind, once there is one to kill; none if the driver ends before."""
         kind = self.rng.choices(list(KINDS), list(KINDS.values()))[0]
         if kind == "driver":
             driver.kill()
@@ -104,13 +105,19 @@ class Sniper:
             nodes = self.cluster.worker_nodes
             self.cluster.remove_node(self.rng.choice(sorted(nodes, key=id)), allow_graceful=False)
             self.cluster.add_node(num_cpus=2)
-        else:
-            targets = self._processes(kind)
-            if not targets:
-                return
-            self.rng.choice(targets).kill()
+        elif not self._kill_process(kind, driver):
+            return
         self.killed[kind] += 1
         print(f"{self.killed.total()}: {kind}", flush=True)
+
+    def _kill_process(self, kind: str, driver: subprocess.Popen[bytes]) -> bool:
+        while driver.poll() is None:
+            if processes := self._processes(kind):
+                with suppress(psutil.NoSuchProcess):
+                    self.rng.choice(processes).kill()
+                    return True
+            time.sleep(LOOK_EVERY)
+        return False
 
     def _processes(self, kind: str) -> list[psutil.Process]:
         """Actors that edit, what edits for them, or workers with a task of another kind."""
