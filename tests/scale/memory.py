@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,23 +18,36 @@ import torch
 from pipelines.captions.transformers_vlm import TransformersVLM
 from pipelines.config import load_config
 from pipelines.errors import Rejected
-from pipelines.tracking.tracker import Sam2HF
+from pipelines.tracking.sam2_hf import HFSegmenter
+from pipelines.tracking.sam2_package import PackageSegmenter
+from pipelines.tracking.tracker import SubjectTracker
 from tests.pipelines.captions.models import qwen
-from tests.pipelines.tracking.components import save_owlv2, small_sam2
+from tests.pipelines.tracking.components import (
+    PACKAGE_OVERRIDES,
+    save_owlv2,
+    save_sam2_package,
+    small_sam2,
+)
 
 FRAMES, HEIGHT, WIDTH = 4, 64, 96
 SETTINGS = ("annotate.detector.threshold=0", "annotate.detector.frames=1")
 
 
 def annotators(folder: Path) -> dict[str, Callable[[np.ndarray], object]]:
-    """Both, with random weights that are saved below the folder."""
+    """A captioner and both trackers, with random weights that are saved below the folder."""
     qwen(folder / "vlm")
-    small_sam2().save_pretrained(folder / "sam2")
+    small_sam2().save_pretrained(folder / "sam2_hf")
+    save_sam2_package(folder / "sam2")
     save_owlv2(folder / "detector")
-    weights = [f"annotate.{name}.weights={folder / name}" for name in ("vlm", "sam2", "detector")]
+    weights = [f"annotate.{name}.weights={folder / name}" for name in ("vlm", "detector")]
     config = load_config(assignments=[*SETTINGS, *weights])
-    captioner, tracker = TransformersVLM(config), Sam2HF(config)
-    return {"transformers_vlm": captioner, "sam2_hf": lambda frames: tracker(frames, "a thing")}
+    segmenters = {
+        "sam2_hf": HFSegmenter.load(str(folder / "sam2_hf"), None),
+        "sam2": PackageSegmenter.load(str(folder / "sam2"), None, PACKAGE_OVERRIDES),
+    }
+    trackers = {name: SubjectTracker(made, config) for name, made in segmenters.items()}
+    follow = {name: partial(track, subject="a thing") for name, track in trackers.items()}
+    return {"transformers_vlm": TransformersVLM(config), **follow}
 
 
 def growth(annotator: Callable[[np.ndarray], object], early: int, late: int) -> dict[str, float]:

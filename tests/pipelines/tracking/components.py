@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import torch
 from transformers import (
@@ -156,6 +157,18 @@ def package_checkpoint(model: Sam2VideoModel, names: list[str]) -> dict[str, tor
         else:
             result[name] = weights[theirs]
     return result
+
+
+def save_sam2_package(folder: Path) -> None:
+    """The weights of `small_sam2`, as SAM2's authors publish theirs."""
+    from sam2.build_sam import build_sam2_video_predictor
+
+    predictor = build_sam2_video_predictor(
+        "configs/sam2.1/sam2.1_hiera_t.yaml", device="cpu", hydra_overrides_extra=PACKAGE_OVERRIDES
+    )
+    tensors = package_checkpoint(small_sam2(), list(predictor.state_dict()))
+    folder.mkdir(exist_ok=True)
+    torch.save({"model": tensors}, folder / "sam2.1_hiera_tiny.pt")
 
 
 PATCHES = 4

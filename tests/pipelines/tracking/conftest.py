@@ -1,13 +1,12 @@
 import pytest
-import torch
 
 from pipelines.tracking.sam2_hf import HFSegmenter
 from pipelines.tracking.sam2_package import PackageSegmenter
 from tests.pipelines.tracking.components import (
     PACKAGE_OVERRIDES,
-    package_checkpoint,
     save_grounding_dino,
     save_owlv2,
+    save_sam2_package,
     small_sam2,
 )
 
@@ -21,14 +20,10 @@ def sam2_hf_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def sam2_folder(tmp_path_factory):
-    """The same weights as in `sam2_hf_folder`, as SAM2's authors publish theirs."""
-    build_sam = pytest.importorskip("sam2.build_sam")
-    predictor = build_sam.build_sam2_video_predictor(
-        "configs/sam2.1/sam2.1_hiera_t.yaml", device="cpu", hydra_overrides_extra=PACKAGE_OVERRIDES
-    )
+    """The same weights as in `sam2_hf_folder`."""
+    pytest.importorskip("sam2")
     folder = tmp_path_factory.mktemp("sam2")
-    tensors = package_checkpoint(small_sam2(), list(predictor.state_dict()))
-    torch.save({"model": tensors}, folder / "sam2.1_hiera_tiny.pt")
+    save_sam2_package(folder)
     return folder
 
 
