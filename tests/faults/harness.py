@@ -36,7 +36,7 @@ LOOK_EVERY = 0.2
 CLIPS, TARGETS = 24, ("a square", "a star")
 SETTINGS = (
     "clip.num_frames=4",
-    "editor=tests.pipelines.editors:Slow",
+    "editor=tests.pipelines.editors:Slower",
     "measure.metrics=[tests.pipelines.metrics:Difference]",
     # Bad luck may hit one clip again and again. It has no fault of its own.
     "execution.attempts=100",

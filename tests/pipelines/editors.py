@@ -51,9 +51,17 @@ class Picky(Invert):
 class Slow(Invert):
     """Takes a moment, so that there is something to interrupt."""
 
+    seconds = 0.3
+
     def edit(self, inversion, target_prompt, mask, seed):
-        time.sleep(0.3)
+        time.sleep(self.seconds)
         return super().edit(inversion, target_prompt, mask, seed)
+
+
+class Slower(Slow):
+    """Takes so long that most of a run is editing."""
+
+    seconds = 1.5
 
 
 class Poisoned(Invert):
