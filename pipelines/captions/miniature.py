@@ -17,6 +17,7 @@ from pipelines.errors import Rejected
 from pipelines.tracking.contrast import find_objects
 from strmatch.backbones.loading import weights_folder
 from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
+from strmatch.miniature.subject import shape_overlaps
 from strmatch.miniature.tracks import name_motion
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 from strmatch.tokens import tokens
@@ -26,6 +27,8 @@ FAITHFUL = 20.0
 """dB of the autoencoder's round trip: clips of the small world have 22 and more, others 16."""
 SHIFT = 3
 """Pixels."""
+LEAST_FIT = 0.7
+"""Intersection over union with a shape of the world."""
 HALO = np.ones((5, 5), np.uint8)
 
 
@@ -40,9 +43,9 @@ class Look(NamedTuple):
 class MiniatureCaptioner:
     """Says what figures a clip of the small world shows, how they move, and before what.
 
-    The embedded CLIP tells shape, colour and background of each thing that `contrast` finds; its
-    path tells its motion. What the embedded autoencoder cannot show is not of the small world, and
-    has no caption.
+    Of each thing that `contrast` finds the outline tells the shape, the path the motion, and the
+    embedded CLIP colour and background. What the embedded autoencoder cannot show is not of the
+    small world, and has no caption.
 
     Args:
         config: not asked: the models come with the package.
@@ -77,21 +80,26 @@ class MiniatureCaptioner:
             raise Rejected("NotOfTheWorld", f"the embedded captioner sees no figure: {PATIENCE}")
         things = []
         for index, mask in enumerate(objects):
-            motion = name_motion_of(mask)
-            if motion is None:
+            shape, motion = name_shape(mask), name_motion_of(mask)
+            if shape is None or motion is None:
                 raise Rejected(
-                    "NotOfTheWorld", f"a figure moves in a way that has no name: {PATIENCE}"
+                    "NotOfTheWorld",
+                    f"a figure {'moves in a way' if shape else 'has a shape'} that has no name: "
+                    f"{PATIENCE}",
                 )
             others = np.any(np.delete(objects, index, axis=0), axis=0, keepdims=False)
-            things.append((self._look(without(frames, others)), motion))
+            look = self._look(without(frames, others), shape)
+            things.append((look, motion))
         return caption_of(things)
 
-    def _look(self, frames: np.ndarray) -> Look:
-        """What CLIP sees in frames, mirrored and shifted: none of it changes what they show."""
+    def _look(self, frames: np.ndarray, shape: str) -> Look:
+        """What CLIP sees in frames that show a thing of this shape, whether mirrored or shifted."""
         with torch.no_grad():
             seen = self.clip.get_image_features(_pixels(views(frames))).pooler_output
             seen = F.normalize(seen, dim=-1)
-        return self.looks[int((seen @ self.said.T).mean(dim=0).argmax())]
+        likeness = (seen @ self.said.T).mean(dim=0)
+        fitting = [index for index, look in enumerate(self.looks) if look.shape == shape]
+        return self.looks[max(fitting, key=lambda index: float(likeness[index]))]
 
     def _embed(self, captions: list[str]) -> Tensor:
         """Unit vectors, float32 (captions, channels)."""
@@ -121,12 +129,30 @@ def caption_of(things: Sequence[tuple[Look, str | None]]) -> str:
 def name_motion_of(mask: np.ndarray) -> str | None:
     """How the thing of a mask bool (f, H, W) moves, if that has a name."""
     areas = mask.sum(axis=(1, 2))
+    sizes = np.where(areas > 0, np.sqrt(areas), np.nan).astype(np.float32)
+    return name_motion(middles_of(mask), torch.from_numpy(sizes))
+
+
+def name_shape(mask: np.ndarray) -> str | None:
+    """The shape with the outline of the thing of a mask bool (f, H, W), if there is one.
+
+    Asked are the frames that it does not leave.
+    """
+    rim = np.pad(np.zeros_like(mask[0, 1:-1, 1:-1]), 1, constant_values=True)
+    present, cut = mask.any(axis=(1, 2)), (mask & rim).any(axis=(1, 2))
+    seen = mask[present & ~cut] if (present & ~cut).any() else mask[present]
+    alpha = torch.from_numpy(seen).float()
+    fits = shape_overlaps(alpha, middles_of(seen), alpha.sum(dim=(1, 2))).mean(dim=0)
+    return SHAPES[int(fits.argmax())] if fits.max() > LEAST_FIT else None
+
+
+def middles_of(mask: np.ndarray) -> Tensor:
+    """Centroids, float32 (f, 2), x and y in pixels, of a mask bool (f, H, W); NaN where empty."""
     middles = np.full((len(mask), 2), np.nan, np.float32)
     for middle, frame in zip(middles, mask, strict=True):
         if frame.any():
             middle[:] = np.argwhere(frame).mean(axis=0)[::-1]
-    sizes = np.where(areas > 0, np.sqrt(areas), np.nan).astype(np.float32)
-    return name_motion(torch.from_numpy(middles), torch.from_numpy(sizes))
+    return torch.from_numpy(middles)
 
 
 def views(frames: np.ndarray) -> np.ndarray:

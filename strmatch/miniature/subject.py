@@ -111,7 +111,22 @@ def _opacity(frames: Tensor, plate: Tensor, rgb: Tensor) -> Tensor:
 
 
 def _name_shapes(alpha: Tensor, centroids: Tensor, areas: Tensor) -> Tensor:
-    """The shape that overlaps best when it has the same centroid and area, else -1: long (n)."""
+    """The shape that overlaps best, else -1: long (n)."""
+    best, name = shape_overlaps(alpha, centroids, areas).max(dim=1)
+    return torch.where(best > MIN_IOU, name, -1)
+
+
+def shape_overlaps(alpha: Tensor, centroids: Tensor, areas: Tensor) -> Tensor:
+    """How well each of SHAPES covers a subject, when it has the same centroid and area.
+
+    Args:
+        alpha: (n, H, W), how much of each pixel is the subject's.
+        centroids: (n, 2), x and y in pixels.
+        areas: (n), pixels.
+
+    Returns:
+        (n, shapes): intersection over union.
+    """
     height, width = alpha.shape[1:]
     x = torch.arange(width, device=alpha.device) - centroids[:, 0, None, None]
     y = torch.arange(height, device=alpha.device)[:, None] - centroids[:, 1, None, None]
@@ -121,5 +136,4 @@ def _name_shapes(alpha: Tensor, centroids: Tensor, areas: Tensor) -> Tensor:
         template = coverage(signed_distance(shape, x, y, size))
         common = torch.minimum(alpha, template).sum(dim=(1, 2))
         overlaps.append(common / torch.maximum(alpha, template).sum(dim=(1, 2)))
-    best, name = torch.stack(overlaps).max(dim=0)
-    return torch.where(best > MIN_IOU, name, -1)
+    return torch.stack(overlaps, dim=1)

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.captions.miniature import MiniatureCaptioner
+from pipelines.captions.miniature import MiniatureCaptioner, name_shape
 from pipelines.config import load_config
 from pipelines.encode import encode_video
 from pipelines.errors import Rejected
@@ -39,6 +39,24 @@ def test_two_figures_are_both_named(captioner):
         words = captioner(stored(frames)).split()
         named += [sprite.colour in words for sprite in scene.sprites]
     assert sum(named) >= 11
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_an_outline_tells_the_shape(scale):
+    scenes = [sample_scene(seed, "dev") for seed in range(40)]
+    for scene, mask in zip(scenes, render(scenes).masks[:, 0].numpy(), strict=True):
+        larger = mask.repeat(scale, axis=1).repeat(scale, axis=2)
+        assert name_shape(larger) == scene.sprites[0].shape
+
+
+def test_frames_that_cut_a_thing_off_do_not_tell_its_shape():
+    mask = render([sample_scene(1, "dev")]).masks[0, 0].numpy()
+    shape = name_shape(mask)
+    mask[1:] = False
+    mask[1:, 20:40, -5:] = True  # leaves through the right side
+    assert name_shape(mask) == shape
+    mask[0] = False
+    assert name_shape(mask) is None
 
 
 @pytest.mark.parametrize("what", ["noise", "black", "ellipse", "words", "film"])
