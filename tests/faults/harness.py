@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,10 @@ from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
 
 KINDS = {"actor": 3, "editor": 2, "worker": 3, "driver": 2, "node": 1}
-"""What is killed, and how often for each other. An editor is the process beside an actor that makes
-the edits, or the one that watches over it."""
+"""What is killed, and how often beside the others. An editor is the process beside an actor that
+makes the edits, or the one that watches over it."""
 PAUSE = (1.0, 6.0)
-"""Seconds between two faults, or more until there is something of the kind to kill."""
-LOOK_EVERY = 0.2
+"""Seconds between two faults."""
 CLIPS, TARGETS = 24, ("a square", "a star")
 SETTINGS = (
     "clip.num_frames=4",
@@ -96,8 +95,13 @@ class Sniper:
         self.killed: Counter[str] = Counter()
 
     def shoot(self, driver: subprocess.Popen[bytes]) -> None:
-        """One fault of a random kind, once there is one to kill; none if the driver ends before."""
-        kind = self.rng.choices(list(KINDS), list(KINDS.values()))[0]
+        """One fault, of a kind that is there and has not had its share yet; else none."""
+        targets = {kind: self._processes(kind) for kind in ("actor", "editor", "worker")}
+        there = ["driver", "node", *(kind for kind, found in targets.items() if found)]
+        behind = [max(0.0, self._behind(kind)) for kind in there]
+        if not any(behind):
+            return
+        kind = self.rng.choices(there, behind)[0]
         if kind == "driver":
             driver.kill()
             driver.wait()
@@ -105,19 +109,18 @@ class Sniper:
             nodes = self.cluster.worker_nodes
             self.cluster.remove_node(self.rng.choice(sorted(nodes, key=id)), allow_graceful=False)
             self.cluster.add_node(num_cpus=2)
-        elif not self._kill_process(kind, driver):
-            return
+        else:
+            try:
+                self.rng.choice(targets[kind]).kill()
+            except psutil.NoSuchProcess:
+                return
         self.killed[kind] += 1
         print(f"{self.killed.total()}: {kind}", flush=True)
 
-    def _kill_process(self, kind: str, driver: subprocess.Popen[bytes]) -> bool:
-        while driver.poll() is None:
-            if processes := self._processes(kind):
-                with suppress(psutil.NoSuchProcess):
-                    self.rng.choice(processes).kill()
-                    return True
-            time.sleep(LOOK_EVERY)
-        return False
+    def _behind(self, kind: str) -> float:
+        """How many faults of a kind the next one's share has room for."""
+        share = KINDS[kind] / sum(KINDS.values())
+        return share * (self.killed.total() + 1) - self.killed[kind]
 
     def _processes(self, kind: str) -> list[psutil.Process]:
         """Actors that edit, what edits for them, or workers with a task of another kind."""
