@@ -23,13 +23,17 @@ console = Console()
 
 def bench(
     models: Sequence[str],
-    steps: int,
+    steps: int | None,
     targets: Sequence[int],
     repeats: int,
     threads: int | None,
     json_file: Path | None,
 ) -> dict[str, Any]:
-    """Measure every model, print a table of each, and write JSON_FILE after each."""
+    """Measure every model, print a table of each, and write JSON_FILE after each.
+
+    Args:
+        steps: of every edit; None: each model's own.
+    """
     unknown = set(models) - set(MODELS)
     if unknown:
         raise RunError(f"no model {sorted(unknown)} to bench: there are {', '.join(MODELS)}")
@@ -38,9 +42,10 @@ def bench(
         raise RunError(f"{full[0]} takes hours without a GPU: bench lavie-narrow instead")
     torch.set_num_threads(threads or os.cpu_count() or 1)
     machine = _machine()
-    results: dict[str, Any] = {"machine": machine, "steps": steps, "models": {}}
+    results: dict[str, Any] = {"machine": machine, "models": {}}
     for name in models:
-        measured = measure(MODELS[name](), steps, targets, repeats, machine["bf16_rate"])
+        model = MODELS[name]()
+        measured = measure(model, steps or model.steps, targets, repeats, machine["bf16_rate"])
         results["models"][name] = measured
         console.print(_table(name, measured), "")
         if json_file:
@@ -68,6 +73,7 @@ def measure(
     ours, plain = seconds["ours"], seconds["as_written"]
     edit = ours["seconds"] - ours["inversion"]
     figures = {
+        "steps": steps,
         "seconds_ratio": ours["seconds"] / plain["seconds"],
         "cpu_seconds_ratio": ours["cpu_seconds"] / plain["cpu_seconds"],
         "memory_ratio": memory["ours"] / memory["as_written"],
@@ -128,7 +134,8 @@ def _table(name: str, measured: dict[str, Any]) -> Table:
             f"{of['peak_bytes'] / plain['peak_bytes']:.2f}",
         )
     table.caption = "; ".join(
-        [f"largest relative difference {measured['max_relative_difference']:.0e}"]
+        [f"{measured['steps']} steps an edit"]
+        + [f"largest relative difference {measured['max_relative_difference']:.0e}"]
         + [f"{k} targets × {ratio:.2f}" for k, ratio in measured["targets_ratio"].items()]
         + [
             f"{form}: {x:.0%} of the bf16 rate"

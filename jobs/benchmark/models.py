@@ -33,6 +33,8 @@ class Model:
 
     backbone: VideoDiffusion
     frames: np.ndarray
+    steps: int
+    """Of an edit, unless one is asked for with others: as many as can be waited for."""
     fast_share: float | None = None
     """Of the steps, which a fast preset takes; None: there is none."""
 
@@ -51,24 +53,24 @@ def make_miniature() -> Model:
     settings = replace(preset.edit, inversion_label="current")
     steps = [p.edit.num_inference_steps for p in (load_preset("miniature-fast"), preset)]
     clip = _clip(preset.height, preset.width)
-    return Model(load_backbone(settings=settings), clip, fast_share=steps[0] / steps[1])
+    return Model(load_backbone(settings=settings), clip, steps[0], steps[0] / steps[1])
 
 
 def make_lavie_narrow() -> Model:
     """LaVie with a tenth of its channels and random weights, at its own 320×512."""
-    return _random_lavie(widths=(32, 64, 128, 128), heads=(1, 2, 4, 4), text=64, image=8)
+    return _random_lavie((32, 64, 128, 128), heads=(1, 2, 4, 4), text=64, image=8, steps=2)
 
 
 def make_lavie() -> Model:
     """LaVie at full size with random weights, for a GPU."""
-    return _random_lavie(widths=(320, 640, 1280, 1280), heads=8, text=768, image=128)
+    return _random_lavie((320, 640, 1280, 1280), heads=8, text=768, image=128, steps=50)
 
 
 def make_zeroscope() -> Model:
     """Zeroscope at its own size, 24 frames of 320×576, with random weights, for a GPU."""
     torch.manual_seed(0)
     unet = FactorisedUNet(_awake(UNet3DConditionModel(attention_head_dim=64)))
-    return _random_model(unet, text=1024, image=128, clip=_clip(320, 576, frames=24))
+    return _random_model(unet, text=1024, image=128, clip=_clip(320, 576, frames=24), steps=50)
 
 
 MODELS: dict[str, Callable[[], Model]] = {
@@ -82,11 +84,11 @@ FULL_SIZE = ("lavie", "zeroscope")
 
 
 def _random_lavie(
-    widths: tuple[int, ...], heads: int | Sequence[int], text: int, image: int
+    widths: tuple[int, ...], heads: int | Sequence[int], text: int, image: int, steps: int
 ) -> Model:
     torch.manual_seed(0)
     unet = LaVieUNet(block_out_channels=widths, attention_head_dim=heads, cross_attention_dim=text)
-    return _random_model(_awake(unet), text, image, _clip(320, 512))
+    return _random_model(_awake(unet), text, image, _clip(320, 512), steps)
 
 
 def _awake(unet: nn.Module) -> nn.Module:
@@ -97,7 +99,7 @@ def _awake(unet: nn.Module) -> nn.Module:
     return unet
 
 
-def _random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray) -> Model:
+def _random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray, steps: int) -> Model:
     """The UNet with an autoencoder and a text encoder, of Stable Diffusion's form, around it."""
     tokenizer = make_tokenizer()
     vae = AutoencoderKL(
@@ -125,7 +127,7 @@ def _random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray) -> M
     backbone = VideoDiffusion(
         unet, vae, text_encoder, tokenizer, make_scheduler("epsilon"), settings
     )
-    return Model(backbone, clip)
+    return Model(backbone, clip, steps)
 
 
 def _clip(height: int, width: int, frames: int = 16) -> np.ndarray:

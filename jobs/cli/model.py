@@ -103,7 +103,13 @@ def bench(
             help="miniature, lavie-narrow; lavie, zeroscope on a GPU. Commas between them."
         ),
     ] = "miniature,lavie-narrow",
-    steps: Annotated[int, typer.Option(min=1, help="Steps of every edit.")] = 2,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Steps of every edit. Default: 10 of the miniature, 2 of lavie-narrow, else 50.",
+        ),
+    ] = None,
     targets: Annotated[str, typer.Option(help="Numbers of targets of one clip.")] = "1,2,4,8",
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each form, in turn.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Default: one a core.")] = None,
@@ -111,7 +117,7 @@ def bench(
 ) -> None:
     """Measure what an edit costs beside Algorithm 1 as it is written: seconds and memory.
 
-    Example: strmatch bench --models miniature --steps 5 --repeats 3 --json bench.json
+    Example: strmatch bench --models miniature --repeats 3 --json bench.json
     """
     from jobs import bench as job
 
