@@ -46,9 +46,9 @@ def evaluate(
     if suite not in SUITES:
         raise RunError(f"--suite {suite}: there is {', '.join(SUITES)}")
     if suite == "annotators":
-        if weights or output:
-            raise RunError("--suite annotators takes neither --weights nor --output")
-        return evaluate_annotators(clips, seed, split, json_file)
+        if output:
+            raise RunError("--suite annotators takes no --output")
+        return evaluate_annotators(clips, seed, split, json_file, weights or "miniature")
     weights, revision = check(weights)
     if suite == "paper":
         if output is None:
@@ -75,11 +75,17 @@ def evaluate(
 
 
 def evaluate_annotators(
-    clips: int, seed: int, split: Split, json_file: Path | None, processes: int | None = None
+    clips: int,
+    seed: int,
+    split: Split,
+    json_file: Path | None,
+    weights: str = "miniature",
+    processes: int | None = None,
 ) -> Results:
     """Run the suite `annotators`: no metadata in; masks, captions and target prompts judged.
 
     Args:
+        weights: of the tracker `miniature` where it is compared with others.
         processes: single-threaded; default: one a core.
     """
     cases = annotators.draw_cases(clips, split, seed)
@@ -93,7 +99,7 @@ def evaluate_annotators(
     }
     console.print(f"{len(cases)} clips, {clips} of them of the core", highlight=False)
     tasks: list[Task] = [("annotate", (case,)) for case in cases]
-    with Pool(annotators.Annotators, processes or default_processes()) as pool:
+    with Pool(partial(annotators.Annotators, weights), processes or default_processes()) as pool:
         done = track(pool.run(tasks), "annotating", len(cases), console=console)
         figures = annotators.figures(list(done))
     results |= {"seconds": round(time.perf_counter() - began)} | figures
