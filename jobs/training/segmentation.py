@@ -32,13 +32,15 @@ def tracking_loss(model: Sam2VideoModel, phase: SegmenterPhase, clips: int, devi
     """Cross entropy and Dice of all frames' masks, and cross entropy of whether a thing is seen.
 
     Frames are a stretch of a clip, the box is on any of them, and from there the thing is followed
-    forwards, then backwards: as in a clip that is annotated.
+    forwards, then backwards: as in a clip that is annotated. Every clip comes twice, once for each
+    of two things: that the same frames have other masks is what teaches to look at the box.
     """
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
-        frames, masks = draw_clips(clips, phase, generator, device)
+        frames, masks = draw_clips((clips + 1) // 2, phase, generator, device)
         prompted = int(torch.randint(phase.frames, (), generator=generator))
-        truth = choose_things(masks, prompted, generator)
+        truth = choose_things(masks, prompted, generator).flatten(0, 1)
+        frames = frames.repeat_interleave(2, dim=0)
         boxes = jittered_boxes(truth[:, prompted], generator)
         with fast(device):
             logits, scores = follow(model, normalise(frames), boxes, prompted)
@@ -83,10 +85,17 @@ def normalise(frames: Tensor) -> Tensor:
 
 
 def choose_things(masks: Tensor, frame: int, generator: torch.Generator) -> Tensor:
-    """Of each clip's things (b, n, f, H, W), any one that is seen on a frame: bool (b, f, H, W)."""
+    """Of each clip's things (b, n, f, H, W), two that are seen on a frame: bool (b, 2, f, H, W).
+
+    Where there is only one it is taken twice.
+    """
     seen = masks[:, :, frame].sum(dim=(2, 3)) >= LEAST_SEEN
     draws = torch.rand(seen.shape, generator=generator).to(masks.device)
-    return masks[torch.arange(len(masks)), (draws * seen).argmax(dim=1)]
+    order = (draws * seen).argsort(dim=1, descending=True)
+    first, last = order[:, 0], order[:, -1]
+    rows = torch.arange(len(masks))
+    second = torch.where(seen[rows, last], last, first)
+    return masks[rows[:, None], torch.stack((first, second), dim=1)]
 
 
 def jittered_boxes(masks: Tensor, generator: torch.Generator) -> Tensor:

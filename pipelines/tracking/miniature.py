@@ -8,12 +8,16 @@ from pipelines.tracking.sam2_hf import HFSegmenter
 from pipelines.tracking.segmenter import Box
 from strmatch.backbones.loading import weights_folder
 
+LEAST_IN_COMMON = 0.5
+"""Intersection over union."""
+
 
 class MiniatureTracker:
     """What `contrast` finds, seen more exactly.
 
-    Of what `contrast` finds of the subject, the frame in which it is most of its usual size gives
-    the box that SAM2 starts from.
+    Where it is most nearly of its usual size gives the frame and the box that SAM2 starts from.
+    Things that are not of the small world SAM2 does not know: where the two masks have little in
+    common, `contrast`'s stands.
 
     Args:
         config: not asked: the model comes with the package.
@@ -32,7 +36,9 @@ class MiniatureTracker:
             return None
         rough = objects[named(frames, objects, subject)]
         frame = typical_frame(rough)
-        return self.segmenter.track(frames, [box_around(rough[frame])], frame).masks[0]
+        exact = self.segmenter.track(frames, [box_around(rough[frame])], frame).masks[0]
+        agree = (exact & rough).sum() >= LEAST_IN_COMMON * (exact | rough).sum()
+        return exact if agree else rough
 
 
 def typical_frame(mask: np.ndarray) -> int:

@@ -95,9 +95,13 @@ def test_what_is_shown_is_seen_and_in_the_box():
     phase = PHASE.model_copy(update={"frames": 3, "stride": 4, "two_sprites": 1.0})
     frames, masks = draw_clips(16, phase, generator, "cpu")
     assert frames.shape == (16, 3, 3, 64, 64) and masks.shape == (16, 2, 3, 64, 64)
-    truth = choose_things(masks, 1, generator)
-    chosen = (truth[:, None] == masks).all(dim=(2, 3, 4))
-    assert chosen.any(dim=1).all() and chosen[:, 1].any()
+    masks[0, 1, 1] = False  # hidden on the frame of the prompt
+    pairs = choose_things(masks, 1, generator)
+    assert torch.equal(pairs[0, 0], masks[0, 0]) and torch.equal(pairs[0, 1], masks[0, 0])
+    swapped = [torch.equal(pair, things.flip(0)) for pair, things in zip(pairs, masks, strict=True)]
+    same = [torch.equal(pair, things) for pair, things in zip(pairs, masks, strict=True)]
+    assert any(swapped) and any(same)
+    truth = pairs[:, 1]
     boxes = jittered_boxes(truth[:, 1], generator)
     for mask, (x0, y0, x1, y1) in zip(truth[:, 1], boxes.tolist(), strict=True):
         rows, columns = mask.nonzero().unbind(dim=1)
