@@ -17,6 +17,7 @@ from jobs.evaluation.suite import Pool, Suite, Task, default_processes, figures,
 from jobs.evaluation.work import Clip, Examiner
 from jobs.paper import compare
 from pipelines.errors import RunError
+from pipelines.tracking.miniature import MiniatureTracker
 from pipelines.version import PACKAGE_VERSION
 from strmatch import WeightsError
 from strmatch.backbones.loading import weights_folder, weights_revision
@@ -48,7 +49,7 @@ def evaluate(
     if suite == "annotators":
         if output:
             raise RunError("--suite annotators takes no --output")
-        return evaluate_annotators(clips, seed, split, json_file, weights or "miniature")
+        return evaluate_annotators(clips, seed, split, json_file, weights)
     weights, revision = check(weights)
     if suite == "paper":
         if output is None:
@@ -79,15 +80,17 @@ def evaluate_annotators(
     seed: int,
     split: Split,
     json_file: Path | None,
-    weights: str = "miniature",
+    weights: str | None = None,
     processes: int | None = None,
 ) -> Results:
     """Run the suite `annotators`: no metadata in; masks, captions and target prompts judged.
 
     Args:
-        weights: of the tracker `miniature` where it is compared with others.
+        weights: a model with a SAM2, which is then compared with the trackers, too.
         processes: single-threaded; default: one a core.
     """
+    if weights:
+        check_segmenter(weights)
     cases = annotators.draw_cases(clips, split, seed)
     began = time.perf_counter()
     results: Results = {
@@ -107,6 +110,18 @@ def evaluate_annotators(
         console.print(table, "")
     keep(results, json_file)
     return results
+
+
+def check_segmenter(weights: str) -> None:
+    """Look whether a model has a SAM2.
+
+    Raises:
+        RunError: it has none.
+    """
+    try:
+        MiniatureTracker.load(weights)
+    except WeightsError as error:
+        raise RunError(str(error)) from error
 
 
 def keep(results: Results, json_file: Path | None) -> None:

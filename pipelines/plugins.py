@@ -19,7 +19,6 @@ from strmatch.metrics.base import Metric
 BUILT_IN: dict[str, dict[str, Any]] = {
     "tracker": {
         "contrast": lambda config: ContrastTracker(),
-        "miniature": "pipelines.tracking.miniature:MiniatureTracker",
         "motion": lambda config: MotionTracker(),
         "none": lambda config: NoTracker(),
         "sam2": "pipelines.tracking.tracker:Sam2",

@@ -141,8 +141,7 @@ class ServedModel(Section):
 
 class Annotate(Section):
     tracker: str = "contrast"
-    """Finds the subject's mask: contrast, miniature, motion, sam2_hf, sam2, none, or
-    module:object."""
+    """Finds the subject's mask: contrast, motion, sam2_hf, sam2, none, or module:object."""
     sam2: Sam2 = Sam2()
     """The model of the trackers sam2_hf and sam2."""
     detector: Detector = Detector()

@@ -123,7 +123,9 @@ def bench(
 @one_line_errors
 def train_miniature(
     output: Annotated[Path, typer.Option(help="Folder of checkpoints and weights.")],
-    recipe: Annotated[str, typer.Option(help="cpu, or a YAML file like it.")] = "cpu",
+    recipe: Annotated[
+        str, typer.Option(help="cpu, segmenter (the embedded SAM2 alone), or a YAML file.")
+    ] = "cpu",
     weights: Annotated[
         str | None,
         typer.Option(help="Folder or fsspec URI of a model to go on from, or miniature."),
@@ -139,6 +141,8 @@ def train_miniature(
     every command as --weights.
 
     Example: strmatch train-miniature --recipe cpu --output runs/miniature
+
+    Example: strmatch train-miniature --recipe segmenter --weights miniature --output runs/sam2
     """
     from jobs import train_miniature as job
 

@@ -35,7 +35,7 @@ from strmatch.miniature.splits import Split
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, MOTIONS, SHAPES
 from strmatch.miniature.world import render
 
-TRACKERS = ("contrast", "miniature", "motion")
+TRACKERS = ("contrast", "motion")
 HARDER_SHARE = 10
 """One in so many clips as there are core ones, of each harder kind, for the trackers alone."""
 
@@ -64,17 +64,18 @@ class Annotators:
     """The stages of ANNOTATE as the default configuration makes them, in one process.
 
     Args:
-        weights: of the tracker `miniature` where it is compared with others.
+        weights: a model with a SAM2, which is then compared with the trackers, too.
     """
 
-    def __init__(self, weights: str = "miniature") -> None:
+    def __init__(self, weights: str | None = None) -> None:
         self.config = config = load_config()
         choice = config.annotate
         self.caption = Caption(choice.captioner, InWorker("captioner", config))
         self.track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
         self.target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
         self.trackers = {name: find("tracker", name)(config) for name in TRACKERS}
-        self.trackers["miniature"] = MiniatureTracker(config, weights)
+        if weights:
+            self.trackers["miniature sam2"] = MiniatureTracker.load(weights)
 
     def annotate(self, case: Case) -> Row:
         """What is right about one clip: trackers' overlaps and times, and of the core the rest."""
@@ -172,6 +173,7 @@ def is_exact(prompt: str, target: Row) -> bool:
 
 def figures(rows: list[Row]) -> dict[str, Any]:
     """The suite's table."""
+    compared = list(rows[0]["overlap"])
     core = [row for row in rows if "said" in row]
     kinds = sorted({row["kind"] for row in rows})
     by_tracker: dict[str, dict[str, Figure]] = {
@@ -179,7 +181,7 @@ def figures(rows: list[Row]) -> dict[str, Any]:
             kind: mean([row["overlap"][name] for row in rows if row["kind"] == kind])
             for kind in kinds
         }
-        for name in TRACKERS
+        for name in compared
     }
     return {
         "mask_iou": mean([row["mask"] for row in core]),
@@ -190,7 +192,7 @@ def figures(rows: list[Row]) -> dict[str, Any]:
         "target_exact": share([exact for row in core for exact in row["targets"]]),
         "mask_iou_by_tracker": by_tracker,
         "cpu_seconds_by_tracker": {
-            name: mean([row["seconds"][name] for row in rows]) for name in TRACKERS
+            name: mean([row["seconds"][name] for row in rows]) for name in compared
         },
     }
 

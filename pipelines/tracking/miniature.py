@@ -1,34 +1,34 @@
-"""The tracker `miniature`: the embedded SAM2 follows a thing of the small world."""
+"""A tracker for the small world: SAM2 follows what `contrast` finds."""
 
 import numpy as np
 
-from pipelines.config import Config
 from pipelines.tracking.contrast import find_objects, named
 from pipelines.tracking.sam2_hf import HFSegmenter
-from pipelines.tracking.segmenter import Box
+from pipelines.tracking.segmenter import Box, Segmenter
 from strmatch.backbones.loading import weights_folder
-
-LEAST_IN_COMMON = 0.5
-"""Intersection over union."""
 
 
 class MiniatureTracker:
-    """What `contrast` finds, seen more exactly.
+    """What `contrast` finds of the subject, seen again by a segmenter.
 
-    Where it is most nearly of its usual size gives the frame and the box that SAM2 starts from.
-    Things that are not of the small world SAM2 does not know: where the two masks have little in
-    common, `contrast`'s stands.
-
-    Args:
-        config: not asked: the model comes with the package.
-        weights: a model's folder like the package's own, with a segmenter/ in it.
-
-    Raises:
-        WeightsError: it has none.
+    Where it is most nearly of its usual size gives the frame and the box that the segmenter starts
+    from.
     """
 
-    def __init__(self, config: Config, weights: str = "miniature") -> None:
-        self.segmenter = HFSegmenter.load(str(weights_folder(weights) / "segmenter"), None)
+    def __init__(self, segmenter: Segmenter) -> None:
+        self.segmenter = segmenter
+
+    @classmethod
+    def load(cls, weights: str) -> "MiniatureTracker":
+        """With the SAM2 that `strmatch train-miniature --recipe segmenter` has trained.
+
+        Args:
+            weights: the folder or URI of its model, with a segmenter/ in it.
+
+        Raises:
+            WeightsError: it has none.
+        """
+        return cls(HFSegmenter.load(str(weights_folder(weights) / "segmenter"), None))
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
         objects = find_objects(frames)
@@ -36,9 +36,7 @@ class MiniatureTracker:
             return None
         rough = objects[named(frames, objects, subject)]
         frame = typical_frame(rough)
-        exact = self.segmenter.track(frames, [box_around(rough[frame])], frame).masks[0]
-        agree = (exact & rough).sum() >= LEAST_IN_COMMON * (exact | rough).sum()
-        return exact if agree else rough
+        return self.segmenter.track(frames, [box_around(rough[frame])], frame).masks[0]
 
 
 def typical_frame(mask: np.ndarray) -> int:

@@ -24,7 +24,7 @@ def test_built_in_and_by_module():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("sam", "no tracker 'sam'; there is contrast, miniature, motion, none, sam2, sam2_hf"),
+        ("sam", "no tracker 'sam'; there is contrast, motion, none, sam2, sam2_hf"),
         ("nowhere.at_all:Tracker", "No module named 'nowhere'"),
         ("tests.pipelines.editors:Missing", "has no attribute 'Missing'"),
     ],
