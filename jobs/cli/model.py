@@ -66,6 +66,8 @@ def evaluate(
 
     Example: strmatch evaluate --suite miniature --clips 60 --seed 1 --json figures.json
 
+    Example: strmatch evaluate --suite annotators --weights runs/sam2/weights
+
     Example: strmatch evaluate --suite paper --clips 54 --output runs/paper
     """
     from jobs import evaluate as job
@@ -124,7 +126,7 @@ def bench(
 def train_miniature(
     output: Annotated[Path, typer.Option(help="Folder of checkpoints and weights.")],
     recipe: Annotated[
-        str, typer.Option(help="cpu, segmenter (the embedded SAM2 alone), or a YAML file.")
+        str, typer.Option(help="cpu, segmenter (a SAM2 of the small world), or a YAML file.")
     ] = "cpu",
     weights: Annotated[
         str | None,
