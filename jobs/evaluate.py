@@ -17,6 +17,7 @@ from jobs.evaluation.suite import Pool, Suite, Task, default_processes, figures,
 from jobs.evaluation.work import Clip, Examiner
 from jobs.paper import compare
 from pipelines.errors import RunError
+from pipelines.tracking.miniature import MiniatureTracker
 from pipelines.version import PACKAGE_VERSION
 from strmatch import WeightsError
 from strmatch.backbones.loading import weights_folder, weights_revision
@@ -46,9 +47,9 @@ def evaluate(
     if suite not in SUITES:
         raise RunError(f"--suite {suite}: there is {', '.join(SUITES)}")
     if suite == "annotators":
-        if weights or output:
-            raise RunError("--suite annotators takes neither --weights nor --output")
-        return evaluate_annotators(clips, seed, split, json_file)
+        if output:
+            raise RunError("--suite annotators takes no --output")
+        return evaluate_annotators(clips, seed, split, json_file, weights)
     weights, revision = check(weights)
     if suite == "paper":
         if output is None:
@@ -75,13 +76,21 @@ def evaluate(
 
 
 def evaluate_annotators(
-    clips: int, seed: int, split: Split, json_file: Path | None, processes: int | None = None
+    clips: int,
+    seed: int,
+    split: Split,
+    json_file: Path | None,
+    weights: str | None = None,
+    processes: int | None = None,
 ) -> Results:
     """Run the suite `annotators`: no metadata in; masks, captions and target prompts judged.
 
     Args:
+        weights: a model with a SAM2, which is then compared with the trackers, too.
         processes: single-threaded; default: one a core.
     """
+    if weights:
+        check_segmenter(weights)
     cases = annotators.draw_cases(clips, split, seed)
     began = time.perf_counter()
     results: Results = {
@@ -93,7 +102,7 @@ def evaluate_annotators(
     }
     console.print(f"{len(cases)} clips, {clips} of them of the core", highlight=False)
     tasks: list[Task] = [("annotate", (case,)) for case in cases]
-    with Pool(annotators.Annotators, processes or default_processes()) as pool:
+    with Pool(partial(annotators.Annotators, weights), processes or default_processes()) as pool:
         done = track(pool.run(tasks), "annotating", len(cases), console=console)
         figures = annotators.figures(list(done))
     results |= {"seconds": round(time.perf_counter() - began)} | figures
@@ -101,6 +110,18 @@ def evaluate_annotators(
         console.print(table, "")
     keep(results, json_file)
     return results
+
+
+def check_segmenter(weights: str) -> None:
+    """Look whether a model has a SAM2.
+
+    Raises:
+        RunError: it has none.
+    """
+    try:
+        MiniatureTracker.load(weights)
+    except WeightsError as error:
+        raise RunError(str(error)) from error
 
 
 def keep(results: Results, json_file: Path | None) -> None:

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from jobs.evaluate import evaluate
-from jobs.training.card import write_card
+from jobs.evaluation.report import Results
+from jobs.training.card import write_card, write_segmenter_card
 from jobs.training.recipe import Recipe, load_recipe
-from jobs.training.train import START, train
+from jobs.training.train import START, train, train_segmenter
 from jobs.training.workers import run_workers
 from pipelines.errors import RunError
 from strmatch import WeightsError
@@ -26,20 +27,33 @@ def train_miniature(
     Args:
         start: the model to go on from; for recipes without an autoencoder's phase.
     """
+    processes, weights = workers or os.cpu_count() or 1, folder / "weights"
+    name = Path(recipe).stem
+
+    def measure(suite: str) -> Results:
+        return evaluate(suite, clips, 0, "test", str(weights), folder / f"{suite}.json", None)
+
     try:
         chosen = load_recipe(recipe)
         _keep_start(folder, start, chosen, recipe)
-        run_workers(workers or os.cpu_count() or 1, train, chosen, folder, report)
+        if chosen.diffusion:
+            run_workers(processes, train, chosen, folder, report)
+        if chosen.segmenter:
+            run_workers(processes, train_segmenter, chosen, folder, report)
     except (ValueError, WeightsError) as error:
         raise RunError(str(error)) from error
-    weights = folder / "weights"
-    figures = evaluate("miniature", clips, 0, "test", str(weights), folder / "figures.json", None)
-    write_card(weights, Path(recipe).stem, chosen, folder, figures)
+    if chosen.diffusion:
+        write_card(weights, name, chosen, folder, measure("miniature"))
+    if chosen.segmenter:
+        write_segmenter_card(weights, name, chosen, folder, measure("annotators"))
     print(f"  weights: {weights}")
 
 
 def _keep_start(folder: Path, start: str | None, recipe: Recipe, name: str) -> None:
-    """Copy the model to go on from, which may be the very one that the training replaces."""
+    """Copy the model to go on from, which may be the very one that the training replaces.
+
+    What the recipe does not train stays as it is.
+    """
     kept = folder / START
     if recipe.autoencoder and start:
         raise ValueError(f"recipe {name} has an autoencoder of its own: it takes no --weights")
@@ -58,3 +72,4 @@ def _keep_start(folder: Path, start: str | None, recipe: Recipe, name: str) -> N
     shutil.rmtree(partial_copy, ignore_errors=True)
     shutil.copytree(weights_folder(start), partial_copy)
     partial_copy.rename(kept)
+    shutil.copytree(kept, folder / "weights", dirs_exist_ok=True)

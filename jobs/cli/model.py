@@ -66,6 +66,8 @@ def evaluate(
 
     Example: strmatch evaluate --suite miniature --clips 60 --seed 1 --json figures.json
 
+    Example: strmatch evaluate --suite annotators --weights runs/sam2/weights
+
     Example: strmatch evaluate --suite paper --clips 54 --output runs/paper
     """
     from jobs import evaluate as job
@@ -129,7 +131,9 @@ def bench(
 @one_line_errors
 def train_miniature(
     output: Annotated[Path, typer.Option(help="Folder of checkpoints and weights.")],
-    recipe: Annotated[str, typer.Option(help="cpu, or a YAML file like it.")] = "cpu",
+    recipe: Annotated[
+        str, typer.Option(help="cpu, segmenter (a SAM2 of the small world), or a YAML file.")
+    ] = "cpu",
     weights: Annotated[
         str | None,
         typer.Option(help="Folder or fsspec URI of a model to go on from, or miniature."),
@@ -145,6 +149,8 @@ def train_miniature(
     every command as --weights.
 
     Example: strmatch train-miniature --recipe cpu --output runs/miniature
+
+    Example: strmatch train-miniature --recipe segmenter --weights miniature --output runs/sam2
     """
     from jobs import train_miniature as job
 

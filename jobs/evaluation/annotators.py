@@ -1,6 +1,7 @@
 """The suite `annotators`: what the embedded chain makes of rendered clips without any metadata."""
 
 import re
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,7 @@ from pipelines.stages.caption import Caption
 from pipelines.stages.subject import name_subject
 from pipelines.stages.target import Target
 from pipelines.stages.track import Track
+from pipelines.tracking.miniature import MiniatureTracker
 from pipelines.video import decode_video
 from strmatch.miniature.scenes import (
     HARDER_KINDS,
@@ -59,34 +61,52 @@ def draw_cases(clips: int, split: Split, seed: int) -> list[Case]:
 
 
 class Annotators:
-    """The stages of ANNOTATE as the default configuration makes them, in one process."""
+    """The stages of ANNOTATE as the default configuration makes them, in one process.
 
-    def __init__(self) -> None:
+    Args:
+        weights: a model with a SAM2, which is then compared with the trackers, too.
+    """
+
+    def __init__(self, weights: str | None = None) -> None:
         self.config = config = load_config()
         choice = config.annotate
         self.caption = Caption(choice.captioner, InWorker("captioner", config))
         self.track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
         self.target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
         self.trackers = {name: find("tracker", name)(config) for name in TRACKERS}
+        if weights:
+            self.trackers["miniature sam2"] = MiniatureTracker.load(weights)
 
     def annotate(self, case: Case) -> Row:
-        """What is right about one clip: `overlap` by tracker, and of core clips all the rest."""
+        """What is right about one clip: trackers' overlaps and times, and of the core the rest."""
         scene = case.scene()
         rendered = render([scene])
         fps, crf = self.config.clip.fps, self.config.clip.crf
         video = encode_video(rendered.frames[0].numpy(), fps, crf)
         exact = rendered.masks[0].numpy()
-        row = {"kind": kind_of(case, scene), "overlap": self._overlaps(video, scene, exact[0])}
+        overlaps, seconds = self._compare(video, scene, exact[0])
+        row = {"kind": kind_of(case, scene), "overlap": overlaps, "seconds": seconds}
         if case.kind == "core":
             row |= self._chain(video, scene, exact[0], f"{case}")
         return row
 
-    def _overlaps(self, video: bytes, scene: Scene, exact: np.ndarray) -> dict[str, float]:
-        """Each tracker alone, told the true subject: the one that the caption names first."""
+    def _compare(
+        self, video: bytes, scene: Scene, exact: np.ndarray
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Each tracker alone, told the true subject: the one that the caption names first.
+
+        Returns:
+            Overlap and seconds of processor time by tracker.
+        """
         frames = decode_video(video)
         told = name_subject({"subject": None, "source_prompt": caption(scene)})["subject"]
-        found = {name: tracker(frames, told) for name, tracker in self.trackers.items()}
-        return {name: overlap(mask, exact) for name, mask in found.items()}
+        overlaps, seconds = {}, {}
+        for name, tracker in self.trackers.items():
+            began = time.process_time()
+            mask = tracker(frames, told)
+            seconds[name] = time.process_time() - began
+            overlaps[name] = overlap(mask, exact)
+        return overlaps, seconds
 
     def _chain(self, video: bytes, scene: Scene, exact: np.ndarray, clip_id: str) -> Row:
         asked = ("caption", "subject", "mask", "targets")
@@ -153,6 +173,7 @@ def is_exact(prompt: str, target: Row) -> bool:
 
 def figures(rows: list[Row]) -> dict[str, Any]:
     """The suite's table."""
+    compared = list(rows[0]["overlap"])
     core = [row for row in rows if "said" in row]
     kinds = sorted({row["kind"] for row in rows})
     by_tracker: dict[str, dict[str, Figure]] = {
@@ -160,7 +181,7 @@ def figures(rows: list[Row]) -> dict[str, Any]:
             kind: mean([row["overlap"][name] for row in rows if row["kind"] == kind])
             for kind in kinds
         }
-        for name in TRACKERS
+        for name in compared
     }
     return {
         "mask_iou": mean([row["mask"] for row in core]),
@@ -170,6 +191,9 @@ def figures(rows: list[Row]) -> dict[str, Any]:
         },
         "target_exact": share([exact for row in core for exact in row["targets"]]),
         "mask_iou_by_tracker": by_tracker,
+        "cpu_seconds_by_tracker": {
+            name: mean([row["seconds"][name] for row in rows]) for name in compared
+        },
     }
 
 
@@ -180,9 +204,20 @@ def tables(results: dict[str, Any]) -> list[Table]:
         if isinstance(figure, Figure):
             low, high = show(name, figure.low), show(name, figure.high)
             chain.add_row(name, show(name, figure.value), f"{low} … {high}")
+    head, *rows = trackers(results)
+    masks_of = Table(*head, box=None, padding=(0, 2))
+    for row in rows:
+        masks_of.add_row(*row)
+    return [chain, masks_of]
+
+
+def trackers(results: dict[str, Any]) -> list[list[str]]:
+    """Rows of cells, the head first: every tracker's mask IoU by kind of clip, and its time."""
     by_tracker = results["mask_iou_by_tracker"]
     kinds = list(next(iter(by_tracker.values())))
-    masks_of = Table("mask_iou", *kinds, box=None, padding=(0, 2))
+    rows = [["mask_iou", *kinds, "a clip"]]
     for name, figures_of in by_tracker.items():
-        masks_of.add_row(name, *(show("mask_iou", figures_of[kind].value) for kind in kinds))
-    return [chain, masks_of]
+        seconds = results["cpu_seconds_by_tracker"][name].value
+        cells = [show("mask_iou", figures_of[kind].value) for kind in kinds]
+        rows.append([name, *cells, f"{seconds:.2f} s"])
+    return rows

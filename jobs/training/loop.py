@@ -20,7 +20,11 @@ REPORT_EVERY = 50  # steps
 WEIGHT_DECAY = 1e-3
 
 # Tables of vectors, and what stands between a network and the outside.
-_OUTER = re.compile(r"(token|position)_embedding|relative_attention_bias|conv_in|conv_out")
+_OUTER = re.compile(
+    r"(token|position)_embedding|relative_attention_bias|conv_in|conv_out"
+    r"|(iou|mask|obj_score)_tokens?|(point|no_mask|pos)_embed|patch_embed\.|no_(memory|object)_"
+    r"|(memory_temporal|no_memory)_positional_encoding|occlusion"
+)
 
 Loss = Callable[[int, torch.Generator], Tensor]
 """The loss of a step on a batch that is drawn with the generator."""

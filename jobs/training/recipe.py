@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-RECIPES = ("cpu",)
+RECIPES = ("cpu", "segmenter")
 CLIP_FRAMES = 16
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -56,6 +56,25 @@ class DiffusionPhase(Phase):
         return self
 
 
+class SegmenterPhase(Phase):
+    """Training of SAM2 on stretches of clips."""
+
+    frames: int = Field(ge=1)
+    """Of a stretch; of one frame, nothing is followed."""
+    stride: int = Field(default=1, ge=1)
+    """Take every frame of a stretch, or every second …, up to every so many'th."""
+    two_sprites: Share = 0.5
+    """Clips of two things, where the box tells which; the others are of all kinds."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "SegmenterPhase":
+        if (self.frames - 1) * self.stride >= CLIP_FRAMES:
+            raise ValueError(
+                f"{self.frames} frames with stride {self.stride} are no part of {CLIP_FRAMES}"
+            )
+        return self
+
+
 class Recipe(BaseModel):
     """All phases, in the order in which they run."""
 
@@ -65,11 +84,22 @@ class Recipe(BaseModel):
     prediction_type: Literal["v_prediction", "epsilon"] = "v_prediction"
     autoencoder: Phase | None = None
     """None: the training goes on from a model that has one."""
-    diffusion: tuple[DiffusionPhase, ...]
+    diffusion: tuple[DiffusionPhase, ...] = ()
+    """Empty: the other parts are those of the model that the training goes on from."""
     decoder: Phase | None = None
     """The autoencoder's second half alone: what the latents mean does not change any more."""
-    image_tower: Phase
+    image_tower: Phase | None = None
     """CLIP's other half, fitted to the text tower that the UNet has learnt to listen to."""
+    segmenter: tuple[SegmenterPhase, ...] = ()
+    """SAM2, which depends on no other part. Single frames first, then memory."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Recipe":
+        if bool(self.diffusion) != bool(self.image_tower):
+            raise ValueError("diffusion and image_tower need each other")
+        if not self.diffusion and (self.autoencoder or self.decoder or not self.segmenter):
+            raise ValueError("without diffusion there is a segmenter and nothing else")
+        return self
 
 
 def load_recipe(name: str) -> Recipe:

@@ -13,14 +13,17 @@ from jobs.training.contrastive import contrastive_loss
 from jobs.training.diffusion import denoising_loss, fill_bank, silence_residuals
 from jobs.training.loop import Loss, fit
 from jobs.training.origin import note_origin
-from jobs.training.recipe import DiffusionPhase, Phase, Recipe
+from jobs.training.recipe import DiffusionPhase, Phase, Recipe, SegmenterPhase
+from jobs.training.segmentation import tracking_loss
 from jobs.training.workers import Worker
 from strmatch.backbones.lavie import LaVieUNet
-from strmatch.miniature.model import make_clip, make_scheduler, make_unet, make_vae
+from strmatch.miniature.model import make_clip, make_scheduler, make_segmenter, make_unet, make_vae
 from strmatch.miniature.tokenizer import make_tokenizer
 
 START = "start"
 """The model that a training without an autoencoder's phase goes on from, below its folder."""
+SEGMENTER = "segmenter"
+"""Where SAM2 lies below the weights, and how the names of its phases begin."""
 
 
 def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], None]) -> None:
@@ -28,14 +31,9 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
 
     Writes `folder`/weights, in diffusers' layout and half precision.
     """
+    assert recipe.image_tower
     device, seed = worker.device, recipe.seed
-
-    def run(name: str, model: nn.Module, phase: Phase, make_loss: Callable[[int], Loss]) -> None:
-        if worker.leads:
-            note_origin(folder / name)
-        share = max(1, phase.batch // worker.count)
-        fit(name, model, lambda: make_loss(share), phase, worker, folder / name, seed, report)
-
+    run = _runner(worker, folder, seed, report)
     torch.manual_seed(seed)
     tokenizer = make_tokenizer()
     scheduler = make_scheduler(recipe.prediction_type)
@@ -85,6 +83,40 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
         unet.half().save_pretrained(weights / "unet")
         scheduler.save_pretrained(weights / "scheduler")
         save_clip(clip.half(), tokenizer, weights)
+
+
+def train_segmenter(
+    worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], None]
+) -> None:
+    """Likewise, train SAM2, which has nothing in common with the other parts.
+
+    Writes `folder`/weights/segmenter, in transformers' layout and half precision.
+    """
+    run = _runner(worker, folder, recipe.seed, report)
+    torch.manual_seed(recipe.seed)
+    model = make_segmenter().to(worker.device)
+    for index, phase in enumerate(recipe.segmenter):
+
+        def track(clips: int, phase: SegmenterPhase = phase) -> Loss:
+            return tracking_loss(model, phase, clips, worker.device)
+
+        run(f"{SEGMENTER}-{index}-{phase.frames}f", model, phase, track)
+    if worker.leads:
+        model.half().save_pretrained(folder / "weights" / SEGMENTER)
+
+
+def _runner(
+    worker: Worker, folder: Path, seed: int, report: Callable[[str], None]
+) -> Callable[[str, nn.Module, Phase, Callable[[int], Loss]], None]:
+    """What trains a model in a phase by a loss on this worker's share of the batch."""
+
+    def run(name: str, model: nn.Module, phase: Phase, make_loss: Callable[[int], Loss]) -> None:
+        if worker.leads:
+            note_origin(folder / name)
+        share = max(1, phase.batch // worker.count)
+        fit(name, model, lambda: make_loss(share), phase, worker, folder / name, seed, report)
+
+    return run
 
 
 def _fresh(tokenizer: CLIPTokenizer) -> tuple[AutoencoderKL, CLIPModel, LaVieUNet]:

@@ -3,7 +3,15 @@
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
 from torch import nn
-from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    Sam2VideoConfig,
+    Sam2VideoModel,
+)
 
 from strmatch.backbones.lavie import (
     MAX_DISTANCE,
@@ -11,9 +19,15 @@ from strmatch.backbones.lavie import (
     RelativePositionBias,
     relative_position_buckets,
 )
+from strmatch.miniature.scenes import WORLD_SIZE
 
 WIDTH = 128
 LOOKING_AWAY = 4.0
+PRESENT = 4.0
+NEARBY = 3.0
+BREADTH = 0.4
+"""Of the frequencies by which places are known: with SAM2's own, places 5 pixels apart are strange
+to each other, and the corners of a box lie beside the figure in it."""
 
 
 def make_unet() -> LaVieUNet:
@@ -93,6 +107,92 @@ def make_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
     nn.init.normal_(embeddings.token_embedding.weight, std=1.0)
     nn.init.normal_(embeddings.position_embedding.weight, std=0.2)
     return clip
+
+
+def make_segmenter() -> Sam2VideoModel:
+    """SAM2 over 64×64 frames: patches of 2×2 pixels, masks of 32×32 that are drawn twice as large.
+
+    Such masks are enough: logits of 32×32 can give all outlines of the world, up to 0.01 % of
+    their area. Of memory it has the frame of the prompt and three more, and pointers to things
+    have no time, so that a few frames of training tell what a whole clip needs. It makes one mask,
+    and need not guess which of several is best.
+    """
+    grid = WORLD_SIZE // 2
+    channels = [32, 64, 96, 128]
+    backbone = {
+        "model_type": "sam2_hiera_det_model",
+        "image_size": [WORLD_SIZE, WORLD_SIZE],
+        "patch_kernel_size": [7, 7],
+        "patch_stride": [2, 2],
+        "patch_padding": [3, 3],
+        "hidden_size": channels[0],
+        "embed_dim_per_stage": channels,
+        "blocks_per_stage": [1, 1, 2, 1],
+        "num_attention_heads_per_stage": [1, 2, 3, 4],
+        "window_size_per_stage": [8, 4, 8, 4],
+        "global_attention_blocks": [3],
+        "mlp_ratio": 2.0,
+    }
+    config = Sam2VideoConfig(
+        image_size=WORLD_SIZE,
+        vision_config={
+            "backbone_config": backbone,
+            "backbone_channel_list": channels[::-1],
+            "backbone_feature_sizes": [[grid // n, grid // n] for n in (1, 2, 4)],
+            "fpn_hidden_size": WIDTH,
+        },
+        prompt_encoder_config={"hidden_size": WIDTH, "image_size": WORLD_SIZE, "patch_size": 8},
+        mask_decoder_config={
+            "hidden_size": WIDTH,
+            "mlp_dim": 2 * WIDTH,
+            "num_attention_heads": 4,
+            "num_multimask_outputs": 0,
+            "iou_head_hidden_dim": 32,
+            "dynamic_multimask_via_stability": False,
+        },
+        multimask_output_in_sam=False,
+        multimask_output_for_tracking=False,
+        num_maskmem=4,
+        enable_temporal_pos_encoding_for_object_pointers=False,
+        memory_attention_hidden_size=WIDTH,
+        memory_attention_num_layers=1,
+        memory_attention_feed_forward_hidden_size=2 * WIDTH,
+        memory_attention_dropout=0.0,
+        memory_attention_rope_dropout=0.0,
+        memory_attention_rope_feat_sizes=[grid // 4, grid // 4],
+        memory_encoder_hidden_size=WIDTH,
+        memory_encoder_output_channels=64,
+        mask_downsampler_embed_dim=WIDTH,
+        memory_fuser_embed_dim=WIDTH,
+        memory_fuser_intermediate_dim=2 * WIDTH,
+    )
+    model = Sam2VideoModel(config).eval()
+    _look_where_prompts_are(model)
+    return model
+
+
+@torch.no_grad()
+def _look_where_prompts_are(model: Sam2VideoModel) -> None:
+    """Start with a decoder in which a prompt and the image near it see each other.
+
+    From transformers' own start boxes hardly reach the masks, and training drowns them: after 400
+    steps of two figures a frame both were marked, whatever the box.
+    """
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
+    for module in (*model.mask_decoder.modules(), *model.prompt_encoder.modules()):
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight)
+    for name, module in model.mask_decoder.transformer.named_modules():
+        if name.endswith(("token_to_image", "image_to_token")):
+            module.q_proj.weight *= NEARBY**0.5
+            module.k_proj.weight.copy_(module.q_proj.weight)
+    # What it takes for absent teaches nothing about masks.
+    model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(PRESENT)
+    frequencies = model.prompt_encoder.shared_embedding.positional_embedding
+    frequencies *= BREADTH
+    model.shared_image_embedding.positional_embedding.copy_(frequencies)
 
 
 def make_scheduler(prediction_type: str) -> DDIMScheduler:

@@ -21,14 +21,20 @@ def test_the_suite_prints_and_writes_its_figures(tmp_path, capsys):
     by_tracker = figures["mask_iou_by_tracker"]
     assert set(by_tracker) == {"contrast", "motion"}
     assert {"core", "two_sprites", "moving_background"} <= set(by_tracker["motion"])
+    assert 0 < figures["cpu_seconds_by_tracker"]["motion"]["value"] < 5
     assert "caption_shape" in capsys.readouterr().out
 
 
-def test_it_takes_no_weights():
-    with pytest.raises(RunError, match="takes neither --weights nor --output"):
-        job.evaluate("annotators", 4, 0, "dev", "miniature", None, None)
+def test_it_writes_no_clips(tmp_path):
+    with pytest.raises(RunError, match="--suite annotators takes no --output"):
+        job.evaluate("annotators", 4, 0, "dev", None, None, tmp_path)
     with pytest.raises(RunError, match="there is miniature, annotators"):
         job.evaluate("all", 4, 0, "dev", None, None, None)
+
+
+def test_weights_without_a_sam2_are_refused_before_any_work():
+    with pytest.raises(RunError, match="there is no folder .*segmenter"):
+        job.evaluate("annotators", 4, 0, "dev", "miniature", None, None)
 
 
 def test_cases_depend_on_the_seed_alone():

@@ -1,9 +1,9 @@
 import json
 
 from jobs.evaluation.figures import Figure
-from jobs.training.card import HISTORY, write_card
+from jobs.training.card import HISTORY, write_card, write_segmenter_card
 from jobs.training.recipe import Recipe
-from jobs.training.train import START
+from jobs.training.train import SEGMENTER, START
 from tests.jobs.training.test_train import RECIPE
 
 RESULTS = {
@@ -50,3 +50,26 @@ def test_the_card_tells_all_phases_from_the_first_model_on(tmp_path):
     assert "32 minutes altogether" in text
     assert "On 7 clips of the test list, seed 3" in text
     assert "| vae_psnr | 36.0 dB |" in text and "license: apache-2.0" in text
+
+
+def test_the_segmenter_has_a_card_of_its_own(tmp_path):
+    weights = tmp_path / "weights"
+    (weights / SEGMENTER).mkdir(parents=True)
+    curve(tmp_path, "image-tower-1", [(50, 0.5, 60.0)])
+    curve(tmp_path, f"{SEGMENTER}-0-1f", [(50, 0.75, 30.0)])
+    recipe, figure = Recipe(**RECIPE.model_dump()), Figure(0.875, 0.8, 0.9)
+    results = {
+        "clips": 7,
+        "seed": 3,
+        "mask_iou_by_tracker": {"miniature": {"core": figure, "two_sprites": figure}},
+        "cpu_seconds_by_tracker": {"miniature": Figure(0.25, 0.2, 0.3)},
+    }
+    write_segmenter_card(weights, "alone", recipe, tmp_path, results)
+    write_card(weights, "both", recipe, tmp_path, RESULTS)
+    text = (weights / SEGMENTER / "README.md").read_text()
+    assert f"| {SEGMENTER}-0-1f | 50 | 0.75 | 0.5 | alone |" in text
+    assert "image-tower" not in text
+    assert "| miniature | 0.88 | 0.88 | 0.25 s |" in text and "license: apache-2.0" in text
+    assert [row["phase"] for row in json.loads((weights / HISTORY).read_text())] == [
+        "image-tower-1"
+    ]

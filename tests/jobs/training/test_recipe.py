@@ -19,8 +19,10 @@ def write(tmp_path, recipe):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_packaged_recipes_end_on_clips_of_sixteen_frames(name):
-    assert load_recipe(name).diffusion[-1].frames == 16
+def test_the_packaged_recipes_begin_with_single_frames(name):
+    recipe = load_recipe(name)
+    phases = recipe.diffusion or recipe.segmenter
+    assert phases[0].frames == 1 < phases[-1].frames
 
 
 def test_a_recipe_of_ones_own(tmp_path):
@@ -39,6 +41,9 @@ def test_a_recipe_of_ones_own(tmp_path):
             {"diffusion": [PHASE | {"frames": 4, "clips": 8, "stride": 6}]},
             "diffusion.0: .*4 frames with stride 6 are no part of 16",
         ),
+        ({"segmenter": [PHASE | {"frames": 5, "stride": 4}]}, "5 frames with stride 4 are no part"),
+        ({"image_tower": None}, "diffusion and image_tower need each other"),
+        ({"diffusion": [], "image_tower": None}, "there is a segmenter and nothing else"),
         ({"prediction_type": "sample"}, "prediction_type: .*'v_prediction' or 'epsilon'"),
     ],
 )

@@ -8,8 +8,10 @@ from transformers import CLIPModel
 
 from jobs.training.origin import read_origin
 from jobs.training.recipe import Recipe
-from jobs.training.train import START, train
+from jobs.training.train import SEGMENTER, START, train, train_segmenter
 from jobs.training.workers import Worker
+from pipelines.tracking.sam2_hf import HFSegmenter
+from pipelines.tracking.segmenter import Box
 from strmatch import load_backbone
 from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
@@ -66,6 +68,24 @@ def test_training_again_changes_nothing_that_is_done(folder):
     before = {path: path.read_bytes() for path in folder.rglob("*.safetensors")}
     train(Worker(), RECIPE, folder, lambda line: None)
     assert {path: path.read_bytes() for path in folder.rglob("*.safetensors")} == before
+
+
+def test_sam2_is_trained_apart_and_to_the_same_bytes_after_a_stop(tmp_path):
+    phases = [STEP | {"frames": 1}, STEP | {"frames": 2, "stride": 3, "optimizer": "muon"}]
+    recipe = Recipe.model_validate({"segmenter": phases})
+    train_segmenter(Worker(), recipe, tmp_path / "whole", lambda line: None)
+    begun = recipe.model_copy(update={"segmenter": recipe.segmenter[:1]})
+    for part in (begun, recipe):
+        train_segmenter(Worker(), part, tmp_path / "parts", lambda line: None)
+    whole, parts = (
+        tmp_path / name / "weights" / SEGMENTER / "model.safetensors" for name in ("whole", "parts")
+    )
+    assert whole.read_bytes() == parts.read_bytes()
+    assert whole.stat().st_size < 8e6
+    tracks = HFSegmenter.load(str(whole.parent), None).track(
+        np.zeros((2, 64, 64, 3), np.uint8), [Box(10, 10, 30, 30)], 0
+    )
+    assert tracks.masks.shape == (1, 2, 64, 64)
 
 
 def test_two_hundred_steps_improve_the_losses(tmp_path):

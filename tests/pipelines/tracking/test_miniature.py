@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from pipelines.tracking.contrast import ContrastTracker
+from pipelines.tracking.miniature import MiniatureTracker, box_around, typical_frame
+from pipelines.tracking.segmenter import Box, Tracks
+from strmatch import WeightsError
+from strmatch.miniature.scenes import sample_scene
+from strmatch.miniature.world import render
+
+
+class Frozen:
+    """A segmenter that gives the box it is shown, in all frames."""
+
+    def track(self, frames, prompts, prompt_frame):
+        (box,) = prompts
+        masks = np.zeros((1, *frames.shape[:3]), bool)
+        masks[:, :, int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)] = True
+        return Tracks(masks, np.ones((1, len(frames)), np.float32))
+
+
+def test_of_two_things_the_named_one_is_shown_to_the_segmenter():
+    scene = sample_scene(1, "dev", "two_sprites")
+    frames = render([scene]).frames[0].numpy()
+    for sprite in scene.sprites:
+        rough = ContrastTracker()(frames, sprite.colour)
+        shown = MiniatureTracker(Frozen())(frames, sprite.colour)
+        frame = typical_frame(rough)
+        assert shown[frame][rough[frame]].all()
+        assert box_around(shown[0]) == box_around(rough[frame])
+
+
+def test_it_starts_where_the_subject_is_of_its_usual_size():
+    mask = np.zeros((5, 8, 8), bool)
+    mask[1, 2:4, 3:6] = mask[2, 2:4, 3:7] = True
+    mask[3] = True  # as of two things taken for one
+    assert typical_frame(mask) == 2
+    assert box_around(mask[2]) == Box(3, 2, 7, 4)
+
+
+def test_without_a_thing_there_is_no_mask():
+    assert MiniatureTracker(Frozen())(np.zeros((4, 48, 80, 3), np.uint8), "red circle") is None
+
+
+def test_the_packaged_model_has_no_segmenter():
+    with pytest.raises(WeightsError, match="there is no folder .*segmenter"):
+        MiniatureTracker.load("miniature")
