@@ -65,9 +65,9 @@ def measure(
     # All numbers of targets compare with one.
     targets = sorted({1, *targets})
     forms = dict.fromkeys((*EXACT, "compiled") if bf16_rate else EXACT, settings)
-    if model.fast_share:
-        fewer = max(1, round(model.fast_share * steps))
-        forms["fast"] = replace(settings, num_inference_steps=fewer)
+    if model.fast:
+        share = model.fast.num_inference_steps / model.backbone.settings.num_inference_steps
+        forms["fast"] = replace(model.fast, num_inference_steps=max(1, round(share * steps)))
     seconds, latents = measure_seconds(model, forms, targets, repeats)
     memory = {name: measure_memory(model, name, settings) for name in forms}
     ours, plain = seconds["ours"], seconds["as_written"]

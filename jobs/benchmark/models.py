@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -35,8 +35,8 @@ class Model:
     frames: np.ndarray
     steps: int
     """Of an edit, unless one is asked for with others: as many as can be waited for."""
-    fast_share: float | None = None
-    """Of the steps, which a fast preset takes; None: there is none."""
+    fast: EditSettings | None = None
+    """Of a fast preset, beside the backbone's own settings; None: there is none."""
 
     @cached_property
     def compiled(self) -> VideoDiffusion:
@@ -50,10 +50,8 @@ class Model:
 def make_miniature() -> Model:
     """The embedded model, trained."""
     preset = load_preset("miniature")
-    settings = replace(preset.edit, inversion_label="current")
-    steps = [p.edit.num_inference_steps for p in (load_preset("miniature-fast"), preset)]
-    clip = _clip(preset.height, preset.width)
-    return Model(load_backbone(settings=settings), clip, steps[0], steps[0] / steps[1])
+    clip, fast = _clip(preset.height, preset.width), load_preset("miniature-fast").edit
+    return Model(load_backbone(settings=preset.edit), clip, steps=10, fast=fast)
 
 
 def make_lavie_narrow() -> Model:

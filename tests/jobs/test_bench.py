@@ -18,7 +18,9 @@ def make_tiny():
     frames = np.random.default_rng(0).integers(0, 256, (FRAMES, SIZE, SIZE, 3), dtype=np.uint8)
     backbone = tiny_backbone()
     backbone.settings = replace(backbone.settings, inversion_label="current")
-    return Model(backbone, frames, steps=2, fast_share=0.5)
+    fast = replace(backbone.settings, num_inference_steps=1)
+    backbone.settings = replace(backbone.settings, num_inference_steps=2)
+    return Model(backbone, frames, steps=2, fast=fast)
 
 
 def test_every_form_is_measured_and_equals_the_plain_one(tmp_path, monkeypatch):
