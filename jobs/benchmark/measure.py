@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
 from jobs.benchmark.forms import make_form
+from jobs.benchmark.memory import peak_bytes
 from jobs.benchmark.models import SOURCE, TARGETS, Model
 from strmatch.settings import EditSettings
 
@@ -126,20 +126,8 @@ def measure_memory(model: Model, form_name: str, settings: EditSettings) -> int:
         form.edit(form.invert(), TARGETS[0])
 
     if not torch.cuda.is_available():
-        return _peak_on_cpu(edit)
+        return peak_bytes(edit)
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     edit()
     return torch.cuda.max_memory_allocated() - before
-
-
-def _peak_on_cpu(work: Callable[[], None]) -> int:
-    # PyTorch keeps no such count for a CPU, but its profiler sees every allocation.
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as seen:
-        work()
-    changes = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]
-    held = most = 0
-    for change in sorted(changes, key=lambda e: e.start_ns()):
-        held += change.nbytes()
-        most = max(most, held)
-    return most

@@ -1,0 +1,58 @@
+"""What tensors hold at most, on a CPU: PyTorch counts that for a GPU alone."""
+
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+def peak_bytes(work: Callable[[], None]) -> int:
+    """Bytes that tensors made by `work` hold at most at a time; a kernel's own scratch not counted.
+
+    PyTorch's profiler sees every allocation as well, but what it looks at lives longer.
+    """
+    with _Held() as held:
+        work()
+    return held.most
+
+
+class _Held(TorchDispatchMode):
+    """Follows the memory that operations make, until nobody has it any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self.known: set[int] = set()
+
+    def __torch_dispatch__(
+        self,
+        function: Any,
+        types: Iterable[type],
+        arguments: tuple[Any, ...] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> Any:
+        for storage in _storages((arguments, options)):
+            self._follow(storage, size=0)  # if it is older than this
+        result = function(*arguments, **(options or {}))
+        for storage in _storages(result):
+            self._follow(storage, storage.nbytes())
+        self.most = max(self.most, self.now)
+        return result
+
+    def _follow(self, storage: torch.UntypedStorage, size: int) -> None:
+        if storage._cdata not in self.known:
+            self.known.add(storage._cdata)
+            self.now += size
+            weakref.finalize(storage, self._forget, storage._cdata, size)
+
+    def _forget(self, name: int, size: int) -> None:
+        self.known.remove(name)
+        self.now -= size
+
+
+def _storages(values: Any) -> list[torch.UntypedStorage]:
+    return [value.untyped_storage() for value in tree_leaves(values) if isinstance(value, Tensor)]
