@@ -23,14 +23,15 @@ from pipelines.storage import Storage
 KNOWN = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_file"]
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
+FILES = ("edit_file", "measures_file")
+"""Where an edit lies; measures_file is null where nothing was measured."""
 ITEMS = pa.schema(
     [
         ("clip_file", pa.string()),
         ("clip_row", pa.string()),
         ("source_prompt", pa.string()),
         *((f"{name}s", pa.list_(PLAN.field(name).type)) for name in OF_AN_EDIT),
-        ("edit_files", pa.list_(pa.string())),
-        ("measures_files", pa.list_(pa.string())),  # null: not measured
+        *((f"{name}s", pa.list_(pa.string())) for name in FILES),
         ("bytes", pa.float64()),
     ]
 )
@@ -45,9 +46,7 @@ class Account:
     """clip_row, clip_file, folder (Hive's, below the dataset's) and bytes of a clip and all its
     edits, in the order of the sources; `plan`, its row of `planned`, null: none."""
     planned: pa.Table
-    """Of `plan.by_clip`."""
-    edits: pa.Table
-    """edit_id, edit_file, measures_file and bytes of every edit, planned or not."""
+    """Of `plan.by_clip`, with the lists edit_files and measures_files."""
     extras: pa.Schema
     """The manifest's own columns."""
 
@@ -55,14 +54,11 @@ class Account:
         """These rows of `clips` with all that is to be known of them, a table of `ITEMS`."""
         clips = self.clips.take(pa.array(rows, pa.int64()))
         theirs = self.planned.take(clips["plan"])
-        lists = {f"{name}s": _no_nulls(theirs[f"{name}s"].combine_chunks()) for name in OF_AN_EDIT}
-        edit_ids = lists["edit_ids"]
-        held = self.edits.take(pc.index_in(edit_ids.values, self.edits["edit_id"]))
         columns = {name: clips[name] for name in ("clip_file", "clip_row", "bytes")}
-        columns |= {"source_prompt": theirs["source_prompt"]} | lists
+        columns |= {"source_prompt": theirs["source_prompt"]}
         columns |= {
-            f"{name}s": pa.ListArray.from_arrays(edit_ids.offsets, held[name].combine_chunks())
-            for name in ("edit_file", "measures_file")
+            f"{name}s": _no_nulls(theirs[f"{name}s"].combine_chunks())
+            for name in (*OF_AN_EDIT, *FILES)
         }
         return pa.table({name: columns[name] for name in ITEMS.names}, schema=ITEMS)
 
@@ -87,23 +83,23 @@ def account(output: Storage, config: Config) -> Account:
     strangers = planned.filter(pc.invert(pc.is_in(planned["clip_row"], clips["row_id"])))
     if len(strangers):
         raise RunError(f"the plan names {len(strangers)} clips that clips/ does not hold")
+    edit_ids = planned["edit_ids"].combine_chunks()
     edits = _edits(output, plan, config)
+    edits = edits.take(pc.index_in(edit_ids.values, edits["edit_id"]))
+    for name in FILES:
+        lists = pa.ListArray.from_arrays(edit_ids.offsets, edits[name].combine_chunks())
+        planned = planned.append_column(f"{name}s", lists)
     clips = _distinct(clips, plan, planned)
     place = pc.index_in(clips["row_id"], planned["clip_row"])
-    return Account(
-        pa.table(
-            {
-                "clip_row": clips["row_id"],
-                "clip_file": clips["file"],
-                "folder": pa.array(_folders(clips, folders), pa.string()),
-                "bytes": _with_edits(clips["bytes"], place, planned, edits),
-                "plan": place,
-            }
-        ),
-        planned,
-        edits,
-        extras,
-    )
+    weights = _with_edits(clips["bytes"], place, edit_ids.offsets.to_numpy(), edits["bytes"])
+    found = {
+        "clip_row": clips["row_id"],
+        "clip_file": clips["file"],
+        "folder": pa.array(_folders(clips, folders), pa.string()),
+        "bytes": weights,
+        "plan": place,
+    }
+    return Account(pa.table(found), planned, extras)
 
 
 def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema]:
@@ -143,7 +139,7 @@ def _bytes(output: Storage, clips: pa.Table) -> np.ndarray:
 
 
 def _edits(output: Storage, plan: pa.Table, config: Config) -> pa.Table:
-    """Where every committed edit and its measures lie: see `Account.edits`."""
+    """Where every committed edit and its measures lie: edit_id, `FILES` and bytes."""
     edits = committed(output, plan)
     missing = pc.sum(pc.invert(pc.is_in(plan["edit_id"], edits["edit_id"]))).as_py()
     if missing:
@@ -178,22 +174,21 @@ def _distinct(clips: pa.Table, plan: pa.Table, planned: pa.Table) -> pa.Table:
 
 
 def _with_edits(
-    clips: pa.ChunkedArray, place: pa.ChunkedArray, planned: pa.Table, edits: pa.Table
+    clips: pa.ChunkedArray, place: pa.ChunkedArray, ends: np.ndarray, edits: pa.ChunkedArray
 ) -> np.ndarray:
     """The bytes of clips' rows in the dataset: a clip's own in every row, and those of its edits.
 
     Args:
         clips: each clip's own bytes.
-        place: each clip's row of `planned`, null: none.
+        place: which of the planned clips each is, null: none.
+        ends: where the edits of each planned clip begin and end.
+        edits: each edit's bytes.
     """
-    edit_ids = planned["edit_ids"].combine_chunks()
-    ends = edit_ids.offsets.to_numpy()
-    each = edits["bytes"].take(pc.index_in(edit_ids.values, edits["edit_id"])).to_numpy()
-    summed = np.append(0.0, each.cumsum())[ends]
+    summed = np.append(0.0, edits.to_numpy().cumsum())[ends]
     # the last is that of clips without a plan
     bytes_of = np.append(np.diff(summed), 0.0)
     copies = np.append(np.diff(ends), 1)
-    rows = place.fill_null(len(planned)).to_numpy()
+    rows = place.fill_null(len(ends) - 1).to_numpy()
     return clips.to_numpy() * copies[rows] + bytes_of[rows]
 
 

@@ -75,11 +75,13 @@ def divide(clips: pa.Table, size: float) -> list[Part]:
 def portions(parts: list[Part], clips: int) -> Iterator[list[Part]]:
     """The parts in order, so many that they hold this number of clips, or just more."""
     portion: list[Part] = []
+    held = 0
     for part in parts:
         portion.append(part)
-        if sum(len(rows) for _, rows in portion) >= clips:
+        held += len(part[1])
+        if held >= clips:
             yield portion
-            portion = []
+            portion, held = [], 0
     if portion:
         yield portion
 

@@ -48,7 +48,7 @@ class ContrastTracker:
         objects = find_objects(frames)
         if not len(objects):
             return None
-        return objects[named(frames, objects, subject)]
+        return objects[_named(frames, objects, subject)]
 
 
 def find_objects(frames: np.ndarray) -> np.ndarray:
@@ -123,7 +123,7 @@ def _by_hue(luma_chroma: np.ndarray, core: np.ndarray) -> list[np.ndarray]:
     return parts
 
 
-def named(frames: np.ndarray, objects: np.ndarray, subject: str | None) -> int:
+def _named(frames: np.ndarray, objects: np.ndarray, subject: str | None) -> int:
     """Which of the objects has the colour that is named, 0 if none is."""
     words = re.findall(r"\w+", (subject or "").lower())
     colour = next((COLOURS[word] for word in words if word in COLOURS), None)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.tracking.contrast import find_objects, named
+from pipelines.tracking.contrast import ContrastTracker
 from pipelines.tracking.sam2_hf import HFSegmenter
 from pipelines.tracking.segmenter import Box, Segmenter
 from strmatch.backbones.loading import weights_folder
@@ -31,10 +31,9 @@ class MiniatureTracker:
         return cls(HFSegmenter.load(str(weights_folder(weights) / "segmenter"), None))
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
-        objects = find_objects(frames)
-        if not len(objects):
+        rough = ContrastTracker()(frames, subject)
+        if rough is None:
             return None
-        rough = objects[named(frames, objects, subject)]
         frame = typical_frame(rough)
         return self.segmenter.track(frames, [box_around(rough[frame])], frame).masks[0]
 

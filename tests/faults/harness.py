@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,8 +96,8 @@ class Sniper:
 
     def shoot(self, driver: subprocess.Popen[bytes]) -> None:
         """One fault, of a kind that is there and has not had its share yet; else none."""
-        targets = {kind: self._processes(kind) for kind in ("actor", "editor", "worker")}
-        there = ["driver", "node", *(kind for kind, found in targets.items() if found)]
+        targets = self._processes()
+        there = ["driver", "node", *targets]
         behind = [max(0.0, self._behind(kind)) for kind in there]
         if not any(behind):
             return
@@ -122,22 +122,20 @@ class Sniper:
         share = KINDS[kind] / sum(KINDS.values())
         return share * (self.killed.total() + 1) - self.killed[kind]
 
-    def _processes(self, kind: str) -> list[psutil.Process]:
-        """Actors that edit, what edits for them, or workers with a task of another kind."""
-        found = []
-        for process in psutil.Process().children(recursive=True):
+    def _processes(self) -> dict[str, list[psutil.Process]]:
+        """Actors that edit, what edits for them, and workers with a task of another kind."""
+        found: dict[str, list[psutil.Process]] = defaultdict(list)
+        children = psutil.Process().children(recursive=True)
+        for process in sorted(children, key=lambda process: process.pid):
             try:
                 title = " ".join(process.cmdline())
             except psutil.Error:
                 continue
-            if kind == "editor":
-                if "pipelines.supervisor" in title:
-                    found.append(process)
-            elif title.startswith("ray::") and not title.startswith("ray::IDLE"):
-                edits = "EditClip" in title
-                if edits == (kind == "actor") and "Map" in title:
-                    found.append(process)
-        return sorted(found, key=lambda process: process.pid)
+            if "pipelines.supervisor" in title:
+                found["editor"].append(process)
+            elif title.startswith("ray::") and not title.startswith("ray::IDLE") and "Map" in title:
+                found["actor" if "EditClip" in title else "worker"].append(process)
+        return found
 
 
 def rows_of(output: Path) -> list[tuple[Any, ...]]:

@@ -1,6 +1,22 @@
+import pytest
 import torch
 
 from jobs.benchmark.memory import peak_bytes
+
+MEGABYTE = 1 << 20
+
+
+def test_the_peak_counts_what_is_held_at_once():
+    def one_after_the_other():
+        for _ in range(3):
+            torch.zeros(MEGABYTE, dtype=torch.uint8)
+
+    def together():
+        held = [torch.zeros(MEGABYTE, dtype=torch.uint8) for _ in range(3)]
+        held.clear()
+
+    assert peak_bytes(one_after_the_other) == pytest.approx(MEGABYTE, rel=0.01)
+    assert peak_bytes(together) == pytest.approx(3 * MEGABYTE, rel=0.01)
 
 
 def test_what_lives_at_a_time_is_counted_once():

@@ -25,6 +25,10 @@ def test_the_packaged_recipes_begin_with_single_frames(name):
     assert phases[0].frames == 1 < phases[-1].frames
 
 
+def test_the_model_s_recipe_ends_on_clips_of_sixteen_frames():
+    assert load_recipe("cpu").diffusion[-1].frames == 16
+
+
 def test_a_recipe_of_ones_own(tmp_path):
     recipe = load_recipe(write(tmp_path, RECIPE))
     assert recipe.diffusion[0].clips == 8
