@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from strmatch.backbones.loading import WeightsError, best_device, cached, fetch
+from strmatch.backbones.loading import WeightsError, best_device, cached, fetch, load_strictly
 
 TRANSFORMERS = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
 """The files of a model in transformers layout: neither pickles nor code."""
@@ -105,20 +105,4 @@ def load_model(cls: Any, folder: Path, dtype: torch.dtype = torch.float32) -> An
     Raises:
         WeightsError: it cannot be loaded, or tensors are missing or of another shape.
     """
-    try:
-        model, report = cls.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except Exception as error:
-        raise WeightsError(f"cannot load {cls.__name__} from {folder}: {error}") from error
-    wrong = sorted(str(key) for key in [*report["missing_keys"], *report["mismatched_keys"]])
-    if wrong:
-        raise WeightsError(
-            f"{folder} does not fit {cls.__name__}: {len(wrong)} tensors are missing or of another "
-            f"shape, first {wrong[0]}"
-        )
-    return model.eval().to(best_device())
+    return load_strictly(cls, folder, dtype, extra=True).eval().to(best_device())

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from strmatch.backbones.loading import WeightsError
+from strmatch.backbones.loading import WeightsError, refuse_faults
 
 ZIP = b"PK\x03\x04"
 NOT_ALLOWED = re.compile(r"GLOBAL (\S+)")
@@ -75,8 +75,4 @@ def check_fit(tensors: Mapping[str, Tensor], model: torch.nn.Module, path: Path)
         for name in sorted(expected.keys() & found.keys())
         if expected[name] != found[name]
     ]
-    if faults:
-        more = f"; {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise WeightsError(
-            f"{path} does not fit {type(model).__name__}: {', '.join(faults[:3])}{more}"
-        )
+    refuse_faults(faults, type(model).__name__, path)

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -208,8 +208,11 @@ def _load_unet(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
         raise WeightsError(f"{folder}: {error}") from error
 
 
-def load_strictly(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
-    """Load a model from safetensors, refusing missing, unexpected and misshapen tensors.
+def load_strictly(cls: Any, folder: Path, dtype: torch.dtype, *, extra: bool = False) -> Any:
+    """Load a model from safetensors, refusing missing, misshapen and unexpected tensors.
+
+    Args:
+        extra: whether there may be tensors that the model has no use for.
 
     Raises:
         WeightsError: names the folder and what is wrong with it.
@@ -224,11 +227,20 @@ def load_strictly(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
         )
     except Exception as error:
         raise WeightsError(f"cannot load {cls.__name__} from {folder}: {error}") from error
-    wrong = {
-        kind: sorted(str(key) for key in report[kind])
-        for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")
-        if report[kind]
-    }
-    if wrong:
-        raise WeightsError(f"{folder} does not fit {cls.__name__}: {wrong}")
+    # Tensors of another shape have raised.
+    faults = [f"{key} is missing" for key in sorted(report["missing_keys"])]
+    if not extra:
+        faults += [f"{key} is unexpected" for key in sorted(report["unexpected_keys"])]
+    refuse_faults(faults, cls.__name__, folder)
     return model
+
+
+def refuse_faults(faults: Sequence[str], model: str, path: Path) -> None:
+    """Say the first few of the `faults` that weights at `path` have for a model, if any.
+
+    Raises:
+        WeightsError: there are faults.
+    """
+    if faults:
+        more = f"; {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise WeightsError(f"{path} does not fit {model}: {', '.join(faults[:3])}{more}")

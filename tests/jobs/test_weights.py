@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import s3fs
 import torch
-from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner
 
 from jobs import weights
@@ -42,15 +41,6 @@ def tensors():
 def base(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stable diffusion")
     return folder, save_stable_diffusion(folder, unet=True)
-
-
-@pytest.fixture(scope="module")
-def s3():
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

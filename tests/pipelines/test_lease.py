@@ -7,7 +7,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from pipelines import lease
 from pipelines.errors import RunError
@@ -24,21 +23,13 @@ with Lease(Storage(sys.argv[1])):
 """
 
 
-@pytest.fixture(scope="module")
-def s3():
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield {"endpoint_url": f"http://{host}:{port}", "key": "a", "secret": "b"}
-    server.stop()
-
-
 @pytest.fixture(params=["disk", "S3"])
 def output(request, tmp_path):
     if request.param == "disk":
         return Storage(str(tmp_path))
     bucket = tmp_path.name.replace("_", "-").lower()
-    storage = Storage(f"s3://{bucket}/out", request.getfixturevalue("s3"))
+    options = {"endpoint_url": request.getfixturevalue("s3"), "key": "a", "secret": "b"}
+    storage = Storage(f"s3://{bucket}/out", options)
     storage.fs.mkdir(bucket)
     return storage
 

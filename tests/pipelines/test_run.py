@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ray
-from moto.server import ThreadedMotoServer
 
 from pipelines import masks
 from pipelines.cluster import cluster
@@ -568,16 +567,6 @@ def test_the_embedded_model_edits_as_the_library_does(tmp_path):
         edited = decode_video(row["edited_video"])
         again = decode_video(encode_video(expected, row["fps"], config.clip.crf))
         assert np.array_equal(edited, again)
-
-
-@pytest.fixture
-def s3():
-    """An object store as workers see it: in a process of its own."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
 
 
 def test_input_and_output_in_an_object_store(tmp_path, s3):

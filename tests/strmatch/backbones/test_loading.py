@@ -37,7 +37,7 @@ def folder(saved, tmp_path):
 def change_weights(path, change):
     weights = load_file(path)
     change(weights)
-    save_file(weights, path)
+    save_file(weights, path, metadata={"format": "pt"})
 
 
 def test_a_saved_model_is_the_same_again(backbone, folder):
@@ -69,12 +69,32 @@ def test_the_revision_follows_the_contents(folder, tmp_path):
     ids=["missing", "surplus", "misshapen"],
 )
 @pytest.mark.parametrize(
-    ("part", "name"), [("unet", "conv_in.bias"), ("vae", "encoder.conv_in.bias")]
+    ("part", "name"),
+    [
+        ("unet", "conv_in.bias"),
+        ("vae", "encoder.conv_in.bias"),
+        ("text_encoder", "final_layer_norm.bias"),
+    ],
 )
 def test_weights_that_do_not_fit_exactly_are_refused(folder, part, name, change):
-    path = folder / part / "diffusion_pytorch_model.safetensors"
+    (path,) = (folder / part).glob("*.safetensors")
     change_weights(path, lambda weights: change(weights, name))
     with pytest.raises(WeightsError, match=part):
+        load_backbone(folder)
+
+
+def test_of_many_tensors_that_do_not_fit_a_line_names_three(folder):
+    (path,) = (folder / "vae").glob("*.safetensors")
+
+    def strip(weights):
+        for name in sorted(weights)[:5]:
+            del weights[name]
+
+    change_weights(path, strip)
+    with pytest.raises(
+        WeightsError,
+        match=r"^\S+/vae does not fit AutoencoderKL: (\S+ is missing(, |; )){3}2 more$",
+    ):
         load_backbone(folder)
 
 
