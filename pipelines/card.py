@@ -13,51 +13,12 @@ import pyarrow as pa
 
 from pipelines import plugins
 from pipelines.config import Config
-from pipelines.schema import metric_column
+from pipelines.schema import meaning, metric_column
 from pipelines.sections import Bounds
 from pipelines.stages.edit import editor_settings
 from pipelines.storage import Storage
 
 CARD = "README.md"
-COLUMNS = {
-    "row_id": "names the row; unique, never null",
-    "level": "edit, clip (one without an edit) or source (one without a clip)",
-    "edit_id": "names the edit by its clip, its prompts and all that made it",
-    "clip_id": "names the span of the source under the settings of decoding",
-    "status": "ok; rejected (not worth an edit, or not good enough); failed",
-    "error_stage": "where a row was rejected or failed",
-    "error_type": "why, as a word",
-    "error_message": "why, in a line",
-    "source_id": "the manifest's id",
-    "source_uri": "the source, as given or relative to the input folder",
-    "start_seconds": "where the clip begins in the source, seconds",
-    "fps": "frames a second of the clip",
-    "num_frames": "frames of the clip",
-    "height": "height of the clip, pixels",
-    "width": "width of the clip, pixels",
-    "decoder": "what decoded the source",
-    "source_prompt": "what the source shows",
-    "caption_source": "who says so: manifest, or a captioner",
-    "subject": "the words of the source prompt, or the manifest's, for what is edited",
-    "target_prompt": "what the edit shows instead",
-    "target_kind": "noun_near, noun_far, recolour, restyle or background; null: given",
-    "source_word": "what target_word stands in the place of, in the source prompt",
-    "target_word": "the word that is new in the target prompt",
-    "target_distance": "steps between the two nouns in the taxonomy; 0: the noun stayed",
-    "seed": "the run's seed",
-    "source_video": "MP4 (H.264), bytes: the clip before the edit",
-    "mask": "where the subject is: COCO run-length encoding, one a frame; null: not known",
-    "mask_source": "who says so: manifest, or a tracker",
-    "edited_video": "MP4 (H.264), bytes: the clip after the edit; null: there is none",
-    "editor": "what edited",
-    "editor_settings": "all its settings, JSON",
-    "model_revision": "names the weights",
-    "seconds": "seconds that the row took, its share of the inversion included",
-    "inversion_seconds": "seconds of what all edits of the clip share",
-    "measure_seconds": "seconds that the metrics took",
-    "package_version": "of strmatch",
-}
-"""The dataset's own columns, and what they mean."""
 
 
 def write_card(output: Storage, config: Config, record: Mapping[str, Any]) -> None:
@@ -74,9 +35,12 @@ def write_card(output: Storage, config: Config, record: Mapping[str, Any]) -> No
     for name in names:
         table = output.read_table(name, ["status", "error_stage", "error_type"])
         counts.update(zip(*(column.to_pylist() for column in table.columns), strict=True))
-    metrics = {name: _meaning(name) for name in config.measure.metrics}
-    means = COLUMNS | {metric_column(name): meaning for name, meaning in metrics.items()}
-    columns = [(field.name, _type(field.type), means.get(field.name)) for field in schema]
+    metrics = {name: _metric_meaning(name) for name in config.measure.metrics}
+    measured = {metric_column(name): said for name, said in metrics.items()}
+    columns = [
+        (field.name, _type(field.type), measured.get(field.name) or meaning(field))
+        for field in schema
+    ]
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"md": escape, "py": repr}
     template = files("pipelines").joinpath("card.md.j2").read_text(encoding="utf-8")
@@ -100,7 +64,7 @@ def escape(text: Any) -> str:
     return re.sub(r"([\\`*_\[\]>|~$])", r"\\\1", line)
 
 
-def _meaning(metric: str) -> str:
+def _metric_meaning(metric: str) -> str:
     """The first paragraph of what a metric's class says, and its unit."""
     maker = plugins.find("metric", metric)
     said = inspect.getdoc(getattr(maker, "metric", maker)) or ""

@@ -11,151 +11,164 @@ SCHEMA_VERSION = 4
 STATUSES = ("ok", "rejected", "failed")
 OUTCOME = ("status", "error_stage", "error_type", "error_message")
 
-RLE = pa.struct([("size", pa.list_(pa.int32())), ("counts", pa.string())])
+TEXT, REAL, WHOLE, BYTES = pa.string(), pa.float64(), pa.int32(), pa.binary()
+
+RLE = pa.struct([("size", pa.list_(WHOLE)), ("counts", TEXT)])
 """COCO run-length encoding of one frame's mask: size [height, width] and compressed counts."""
 
 TARGET = pa.struct(
     [
-        ("prompt", pa.string()),
-        ("kind", pa.string()),  # noun_near | noun_far | recolour | restyle | background
-        ("source_word", pa.string()),  # replaced by target_word in the source prompt
-        ("target_word", pa.string()),
-        ("distance", pa.int32()),  # of the two nouns in the taxonomy; 0: the noun stays
+        ("prompt", TEXT),
+        ("kind", TEXT),
+        ("source_word", TEXT),
+        ("target_word", TEXT),
+        ("distance", WHOLE),
     ]
 )
-"""A target prompt and how it was derived; of a given one all but the prompt is null."""
+"""A target prompt and how it was derived, as the dataset's columns tell it; of a given one all but
+the prompt is null."""
+
+MEANING = b"meaning"
+"""Under this key a Parquet file says of each column what it holds."""
+
+
+def meaning(field: pa.Field) -> str | None:
+    """What a column holds, in the dataset's own words; None: it is not the dataset's own."""
+    said = (field.metadata or {}).get(MEANING)
+    return said and said.decode()
+
+
+def _column(name: str, type: pa.DataType, says: str) -> pa.Field:
+    return pa.field(name, type, metadata={MEANING: says})
+
 
 _OUTCOME = [
-    ("status", pa.string()),  # ok | rejected | failed
-    ("error_stage", pa.string()),
-    ("error_type", pa.string()),
-    ("error_message", pa.string()),
+    _column("status", TEXT, "ok; rejected (not worth an edit, or not good enough); failed"),
+    _column("error_stage", TEXT, "where a row was rejected or failed"),
+    _column("error_type", TEXT, "why, as a word"),
+    _column("error_message", TEXT, "why, in a line"),
 ]
 _SOURCE = [
-    ("source_id", pa.string()),  # the manifest's id
-    ("source_uri", pa.string()),  # as given, or relative to the input folder
-    ("start_seconds", pa.float64()),
+    _column("source_id", TEXT, "the manifest's id"),
+    _column("source_uri", TEXT, "the source, as given or relative to the input folder"),
+    _column("start_seconds", REAL, "where the clip begins in the source, seconds"),
 ]
 _CLIP = [
-    ("fps", pa.float64()),
-    ("num_frames", pa.int32()),
-    ("height", pa.int32()),
-    ("width", pa.int32()),
-    ("decoder", pa.string()),
-    ("source_prompt", pa.string()),
-    ("caption_source", pa.string()),  # manifest, or the captioner's name
-    ("subject", pa.string()),  # words of the source prompt, or the manifest's
+    _column("fps", REAL, "frames a second of the clip"),
+    _column("num_frames", WHOLE, "frames of the clip"),
+    _column("height", WHOLE, "height of the clip, pixels"),
+    _column("width", WHOLE, "width of the clip, pixels"),
+    _column("decoder", TEXT, "what decoded the source"),
+    _column("source_prompt", TEXT, "what the source shows"),
+    _column("caption_source", TEXT, "who says so: manifest, or a captioner"),
+    _column("subject", TEXT, "what is edited, in the source prompt's words or the manifest's"),
 ]
 _TARGET = [
-    ("target_prompt", pa.string()),
-    ("target_kind", pa.string()),  # null, like the next three, of a target that was given
-    ("source_word", pa.string()),
-    ("target_word", pa.string()),
-    ("target_distance", pa.int32()),
+    _column("target_prompt", TEXT, "what the edit shows instead"),
+    _column("target_kind", TEXT, "noun_near, noun_far, recolour, restyle, background; null: given"),
+    _column("source_word", TEXT, "what target_word stands in the place of, in the source prompt"),
+    _column("target_word", TEXT, "the word that is new in the target prompt"),
+    _column("target_distance", WHOLE, "steps between the nouns in the taxonomy; 0: the same noun"),
 ]
 _MEDIA = [
-    ("source_video", pa.binary()),  # MP4
-    ("mask", pa.list_(RLE)),  # one a frame; null: none
-    ("mask_source", pa.string()),  # manifest, or the tracker's name
+    _column("source_video", BYTES, "MP4 (H.264): the clip before the edit"),
+    _column("mask", pa.list_(RLE), "where the subject is, COCO RLE, one a frame; null: not known"),
+    _column("mask_source", TEXT, "who says so: manifest, or a tracker"),
 ]
+_EDITED = [
+    _column("edited_video", BYTES, "MP4 (H.264): the clip after the edit; null: there is none"),
+    _column("editor", TEXT, "what edited"),
+    _column("editor_settings", TEXT, "all its settings, JSON"),
+    _column("model_revision", TEXT, "names the weights"),
+    _column("seconds", REAL, "seconds that the row took, its share of the inversion included"),
+    _column("inversion_seconds", REAL, "seconds of what all edits of the clip share"),
+]
+_EDIT_ID = _column("edit_id", TEXT, "names the edit by its clip, its prompts and all that made it")
+_CLIP_ID = _column("clip_id", TEXT, "names the span of the source and how it was decoded")
+_SEED = _column("seed", pa.int64(), "the run's seed")
+_MEASURE_SECONDS = _column("measure_seconds", REAL, "seconds that the metrics took")
+_PACKAGE_VERSION = _column("package_version", TEXT, "of strmatch")
 
 SOURCES = pa.schema(
     [
-        ("source_row", pa.string()),  # names this row of the input
+        ("source_row", TEXT),  # names this row of the input
         *_SOURCE,
-        ("mask_uri", pa.string()),  # as given
-        ("caption", pa.string()),
-        ("subject", pa.string()),
-        ("targets", pa.list_(pa.string())),
-        ("location", pa.string()),  # where the video is read
-        ("mask_location", pa.string()),
-        ("problem", pa.string()),  # why this row of the manifest cannot be used
+        ("mask_uri", TEXT),  # as given
+        ("caption", TEXT),
+        ("subject", TEXT),
+        ("targets", pa.list_(TEXT)),
+        ("location", TEXT),  # where the video is read
+        ("mask_location", TEXT),
+        ("problem", TEXT),  # why this row of the manifest cannot be used
     ]
 )
 """What is to be annotated: one row a source, or a span of one."""
 
 CLIPS = pa.schema(
     [
-        ("row_id", pa.string()),
-        ("level", pa.string()),  # clip | source
-        ("clip_id", pa.string()),  # null for a source without a clip
+        ("row_id", TEXT),
+        ("level", TEXT),  # clip | source
+        _CLIP_ID,  # null for a source without a clip
         *_OUTCOME,
         *_SOURCE,
-        ("source_row", pa.string()),
-        ("clips_in_source", pa.int32()),
-        ("found_row", pa.string()),  # names the clip, whatever is said about it later
-        ("found_file", pa.string()),  # the file that holds its source_video, if not this one
+        ("source_row", TEXT),
+        ("clips_in_source", WHOLE),
+        ("found_row", TEXT),  # names the clip, whatever is said about it later
+        ("found_file", TEXT),  # the file that holds its source_video, if not this one
         *_CLIP,
         ("targets", pa.list_(TARGET)),
         *_MEDIA,
-        ("seconds", pa.float64()),
+        ("seconds", REAL),
     ]
 )
 """What ANNOTATE commits: one row a clip, or a source that gave none."""
 
-STEP = pa.schema([*CLIPS, ("caption", pa.string())])
+STEP = pa.schema([*CLIPS, ("caption", TEXT)])
 """As CLIPS, before all is said about a clip: with what the manifest says."""
 
 PLAN = pa.schema(
     [
-        ("edit_id", pa.string()),
-        ("clip_row", pa.string()),  # row_id of the clip
-        ("clip_file", pa.string()),  # the file below the output that holds it
-        ("clip_id", pa.string()),
-        ("source_uri", pa.string()),
-        ("start_seconds", pa.float64()),
-        ("source_prompt", pa.string()),
+        _EDIT_ID,
+        ("clip_row", TEXT),  # row_id of the clip
+        ("clip_file", TEXT),  # the file below the output that holds it
+        _CLIP_ID,
+        ("source_uri", TEXT),
+        ("start_seconds", REAL),
+        ("source_prompt", TEXT),
         *_TARGET,
-        ("seed", pa.int64()),
+        _SEED,
     ]
 )
 """What is to be edited: one row a clip and target."""
 
-EDITS = pa.schema(
-    [
-        ("edit_id", pa.string()),
-        *_OUTCOME,
-        ("edited_video", pa.binary()),  # MP4
-        ("editor", pa.string()),
-        ("editor_settings", pa.string()),  # JSON
-        ("model_revision", pa.string()),
-        ("seconds", pa.float64()),  # of this edit, its share of the inversion included
-        ("inversion_seconds", pa.float64()),  # of the clip, once for all its edits
-        ("package_version", pa.string()),
-    ]
-)
+EDITS = pa.schema([_EDIT_ID, *_OUTCOME, *_EDITED, _PACKAGE_VERSION])
 """What EDIT commits: one row an edit."""
 
 MEASURES = pa.schema(
     [
-        ("edit_id", pa.string()),
+        _EDIT_ID,
         *_OUTCOME,
-        ("metrics", pa.map_(pa.string(), pa.float64())),  # by name; null: does not apply
-        ("measure_seconds", pa.float64()),
+        ("metrics", pa.map_(TEXT, REAL)),  # by name; null: does not apply
+        _MEASURE_SECONDS,
     ]
 )
 """What MEASURE commits: one row an edit that is ok."""
 
 DATASET = pa.schema(
     [
-        ("row_id", pa.string()),
-        ("level", pa.string()),  # edit | clip | source
-        ("edit_id", pa.string()),
-        ("clip_id", pa.string()),
+        _column("row_id", TEXT, "names the row; unique, never null"),
+        _column("level", TEXT, "edit, clip (one without an edit) or source (one without a clip)"),
+        _EDIT_ID,
+        _CLIP_ID,
         *_OUTCOME,
         *_SOURCE,
         *_CLIP,
         *_TARGET,
-        ("seed", pa.int64()),
+        _SEED,
         *_MEDIA,
-        ("edited_video", pa.binary()),
-        ("editor", pa.string()),
-        ("editor_settings", pa.string()),
-        ("model_revision", pa.string()),
-        ("seconds", pa.float64()),
-        ("inversion_seconds", pa.float64()),
-        ("measure_seconds", pa.float64()),
-        ("package_version", pa.string()),
+        *_EDITED,
+        _MEASURE_SECONDS,
+        _PACKAGE_VERSION,
     ]
 )
 """What is published, besides the metrics and the manifest's own columns."""
