@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-def peak_bytes(work: Callable[[], None]) -> int:
+def peak_bytes(work: Callable[[], object]) -> int:
     """Bytes that tensors made by `work` hold at most at a time; a kernel's own scratch not counted.
 
     PyTorch's profiler sees every allocation as well, but what it looks at lives longer.

@@ -68,7 +68,7 @@ def make_zeroscope() -> Model:
     """Zeroscope at its own size, 24 frames of 320×576, with random weights, for a GPU."""
     torch.manual_seed(0)
     unet = FactorisedUNet(_awake(UNet3DConditionModel(attention_head_dim=64)))
-    return _random_model(unet, text=1024, image=128, clip=_clip(320, 576, frames=24), steps=50)
+    return random_model(unet, text=1024, image=128, clip=_clip(320, 576, frames=24), steps=50)
 
 
 MODELS: dict[str, Callable[[], Model]] = {
@@ -86,19 +86,25 @@ def _random_lavie(
 ) -> Model:
     torch.manual_seed(0)
     unet = LaVieUNet(block_out_channels=widths, attention_head_dim=heads, cross_attention_dim=text)
-    return _random_model(_awake(unet), text, image, _clip(320, 512), steps)
+    return random_model(_awake(unet), text, image, _clip(320, 512), steps)
 
 
+@torch.no_grad()
 def _awake(unet: nn.Module) -> nn.Module:
     """No branch may be dead: some start with zeros, such as the temporal attention's."""
     for parameter in unet.parameters():
-        if parameter.count_nonzero() == 0:
-            nn.init.normal_(parameter, std=0.02)
+        parameter.add_(torch.randn_like(parameter), alpha=0.02)
     return unet
 
 
-def _random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray, steps: int) -> Model:
-    """The UNet with an autoencoder and a text encoder, of Stable Diffusion's form, around it."""
+def random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray, steps: int) -> Model:
+    """The UNet with an autoencoder and a text encoder, of Stable Diffusion's form, around it.
+
+    Args:
+        unet: takes texts of `text` channels.
+        image: channels of the autoencoder's finest level.
+        clip, steps: see `Model`.
+    """
     tokenizer = make_tokenizer()
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,

@@ -1,0 +1,77 @@
+"""What an edit would hold at full size, without the GPU for it.
+
+`python -m jobs.benchmark.projection lavie zeroscope`. Tensors have shapes here and no contents. A
+projection: what kernels need for themselves, and what a GPU's allocator loses between tensors, is
+not in it.
+"""
+
+import argparse
+from collections.abc import Callable
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from jobs.benchmark.memory import peak_bytes
+from jobs.benchmark.models import MODELS, SOURCE, TARGETS, Model
+from strmatch.guidance import guided_epsilon
+from strmatch.matching import Matcher
+
+GIGABYTE = 1e9
+
+
+def project(make: Callable[[], Model], dtype: torch.dtype = torch.float16) -> dict[str, int]:
+    """Bytes of a model's weights and, on top of them, at most in each part of an edit.
+
+    Args:
+        make: makes the model, see `MODELS`; no memory is taken for it.
+        dtype: of the weights.
+    """
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            return _project(make())
+    finally:
+        torch.set_default_dtype(default)
+
+
+def _project(model: Model) -> dict[str, int]:
+    backbone = model.backbone
+    backbone.scheduler.alphas_cumprod = [0.5] * 1000  # those it has got have no values
+    matcher, lean = (Matcher(backbone, backbone.settings, lean) for lean in (False, True))
+    latents = backbone.encode(model.frames)
+    source, target = backbone.embed(SOURCE), backbone.embed(TARGETS[0])
+    features = matcher.features(latents, 500, source)
+    frames = latents[0].transpose(0, 1)[: backbone.frames_at_once].to(backbone.dtype)
+    parts: dict[str, Callable[[], object]] = {
+        "encoding": lambda: backbone.encode(model.frames),
+        "inversion": lambda: matcher.epsilon_and_features(latents, 500, source),
+        "score pass": lambda: matcher.loss_and_gradient(latents, 500, [target], features),
+        "score pass, lean": lambda: lean.loss_and_gradient(latents, 500, [target], features),
+        "denoising": lambda: guided_epsilon(backbone, latents, 500, source, target, 7.5),
+        "decoding": lambda: backbone.vae.decode(frames),
+    }
+    modules = (backbone.unet, backbone.vae, backbone.text_encoder)
+    weights = [weight for module in modules for weight in module.parameters()]
+    sizes = {
+        "weights": sum(weight.nbytes for weight in weights),
+        "Ω_src of a step": sum(tensor.nbytes for tensor in features),
+    }
+    with torch.no_grad():
+        return sizes | {name: peak_bytes(work) for name, work in parts.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="+", choices=MODELS)
+    for name in parser.parse_args().models:
+        table = Table(name, "GB", box=None, padding=(0, 2))
+        for part, size in project(MODELS[name]).items():
+            table.add_row(part, f"{size / GIGABYTE:.2f}")
+        Console().print(table, "")
+
+
+if __name__ == "__main__":
+    main()
