@@ -23,6 +23,8 @@ class EditSettings:
     lam: float = 0.01
     """λ of Eq. 5, the step along the gradient. 0: no matching at all, plain DDIM inversion."""
 
+    guided_share: float = 1.0
+
     matched_share: float = 1.0
     """Share of the steps, from the noisiest on, that descend Eq. 5; the others only denoise. Less
     than 1 is no longer Algorithm 1, but takes less time: what lies where is decided early."""

@@ -5,16 +5,24 @@ do in diffusers; what is added is the view of their attention probabilities. Bot
 spatial transformer block, a temporal one that attends over the frames twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from strmatch.attention import Probe, attend
 
 TEMPORAL = {"UNet3DConditionModel": "temp_attentions", "UNetMotionModel": "motion_modules"}
 """Where each class keeps its temporal transformers, as many as `attentions`."""
+LARGE_PARTS = (
+    *("ResnetBlock2D", "TemporalConvLayer", "Upsample2D", "FeedForward"),
+    *("Transformer2DModel", "TransformerTemporalModel", "AnimateDiffTransformer3D"),
+)
+"""What a lean pass runs twice."""
 
 
 class ProbedProcessor:
@@ -95,14 +103,12 @@ class FactorisedUNet(nn.Module):
         encoder_hidden_states: Tensor,
         lean: bool = False,
     ) -> Tensor:
-        """The model's output (b, c, f, h, w); see `LaVieUNet.forward`.
-
-        `lean` changes nothing: diffusers has no leaner pass that shows its maps.
-        """
+        """The model's output (b, c, f, h, w); see `LaVieUNet.forward`."""
         sample = sample.expand(len(encoder_hidden_states), -1, -1, -1, -1)
         if self._temporal == "motion_modules":  # AnimateDiff wants one text a frame
             encoder_hidden_states = encoder_hidden_states.repeat_interleave(sample.shape[2], dim=0)
-        return self.unet(sample, timestep, encoder_hidden_states, return_dict=False)[0]
+        with _recomputed(_not_probed(self.unet) if lean else ()):
+            return self.unet(sample, timestep, encoder_hidden_states, return_dict=False)[0]
 
     def attention_blocks(self, level: int) -> dict[str, FactorisedBlock]:
         """The pairs of blocks at resolution `level` by the spatial one's dotted name, as executed.
@@ -142,6 +148,31 @@ class FactorisedUNet(nn.Module):
                 for k, (one, other) in enumerate(zip(*blocks, strict=True)):
                     pair = FactorisedBlock(one.attn1, other.attn1, other.attn2)
                     yield f"{name}.attentions.{i}.transformer_blocks.{k}", pair
+
+
+def _not_probed(module: nn.Module) -> Iterator[nn.Module]:
+    """The largest parts that can run once more: a probe would be called once more as well."""
+    for part in module.children():
+        probed = any(getattr(inner, "probe", None) is not None for inner in part.modules())
+        if type(part).__name__ in LARGE_PARTS and not probed:
+            yield part
+        else:
+            yield from _not_probed(part)
+
+
+@contextmanager
+def _recomputed(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Let modules keep their inputs alone for a gradient, and run once more on its way back."""
+    lean = list(modules)
+    for module in lean:
+        module.forward = partial(
+            checkpoint, module.forward, use_reentrant=False, preserve_rng_state=False
+        )
+    try:
+        yield
+    finally:
+        for module in lean:
+            del module.forward
 
 
 class MeanAttention:

@@ -13,6 +13,7 @@ from strmatch import STRMatch, load_backbone
 from strmatch.attention import record_attention
 from strmatch.backbones.factorised import TEMPORAL, FactorisedUNet, temporal_attention
 from strmatch.matching import Matcher
+from tests.strmatch.backbones.lean import check_lean
 from tests.strmatch.tiny import (
     FRAMES,
     SETTINGS,
@@ -120,6 +121,12 @@ def test_the_clip_comes_first_on_the_batch_axis(unet, inputs):
         unet(sample[1:], timestep, text[1:])
     for name, probabilities in second.items():
         torch.testing.assert_close(both[name].chunk(2)[1], probabilities)
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_lean_pass_keeps_less_for_the_same_gradient(unet, inputs, level):
+    check_lean(unet, *inputs, level, atol=1e-10)
+    assert all("forward" not in vars(module) for module in unet.modules())
 
 
 def test_of_two_temporal_attentions_each_or_their_mean_can_be_had(unet, inputs):

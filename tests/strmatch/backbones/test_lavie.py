@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from strmatch.attention import record_attention
 from strmatch.backbones.lavie import LaVieUNet, TemporalAttention, relative_position_buckets
+from tests.strmatch.backbones.lean import check_lean
 
 TINY: dict[str, Any] = {
     "sample_size": 8,
@@ -285,33 +286,7 @@ def assert_leaving_changes_nothing(
 @pytest.mark.parametrize("level", [0, 1])
 def test_a_lean_pass_keeps_less_for_the_same_gradient(level: int) -> None:
     unet, (sample, timestep, text) = make_unet().requires_grad_(False), make_inputs()
-    modules = {
-        f"{name}.{kind}": getattr(block, kind)
-        for name, block in unet.attention_blocks(level).items()
-        for kind in ("attn1", "attn_temp")
-    }
-    maps, gradients, kept = [], [], []
-    for lean in (False, True):
-        sizes: list[int] = []
-
-        def keep(tensor: Tensor, sizes: list[int] = sizes) -> Tensor:
-            sizes.append(tensor.nbytes)
-            return tensor
-
-        x = sample.clone().requires_grad_()
-        with (
-            torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
-            record_attention(modules, leave=True) as recorded,
-        ):
-            unet(x, timestep, text, lean=lean)
-        loss = sum(m.square().sum() for m in recorded.values())
-        gradients.append(torch.autograd.grad(loss, x)[0])
-        maps.append(recorded)
-        kept.append(sum(sizes))
-    assert maps[0].keys() == maps[1].keys() == modules.keys()
-    assert gradients[0].abs().max() > 0
-    torch.testing.assert_close(gradients[1], gradients[0], rtol=0, atol=1e-6)
-    assert kept[1] < 0.6 * kept[0]
+    check_lean(unet, sample, timestep, text, level, atol=1e-6)
 
 
 @torch.no_grad()
