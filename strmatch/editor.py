@@ -147,8 +147,7 @@ class STRMatch:
                 source_features = self._source_features(matcher, inversion, level, source)
                 loss, gradient = matcher.loss_and_gradient(z, t, scored, source_features)
                 z = z - lam * gradient
-            T = settings.num_inference_steps
-            scale = settings.guidance_scale if level > T - round(T * settings.guided_share) else 1.0
+            scale = settings.guidance_scale if level > settings.unguided_steps else 1.0
             epsilon = guided_epsilon(self.backbone, z, t, unconditional, target, scale)
             z = ddim_step(z, epsilon, alphas[level], alphas[level - 1])
             if editable is not None:

@@ -20,10 +20,13 @@ class EditSettings:
     negative_prompt: str | None = None
     """Prompt of the unconditional slot. Null: the source prompt."""
 
+    guided_share: float = 1.0
+    """Share of the steps, from the noisiest on, that are guided; the others follow the target
+    prompt alone, in half the passes. Less than 1 is no longer Algorithm 1: guidance late in the
+    denoising changes little of what a clip shows (Kynkäänniemi et al. 2024)."""
+
     lam: float = 0.01
     """λ of Eq. 5, the step along the gradient. 0: no matching at all, plain DDIM inversion."""
-
-    guided_share: float = 1.0
 
     matched_share: float = 1.0
     """Share of the steps, from the noisiest on, that descend Eq. 5; the others only denoise. Less
@@ -72,7 +75,14 @@ class EditSettings:
     @property
     def unmatched_steps(self) -> int:
         """How many steps, the last ones, only denoise: all of them where λ is 0."""
-        share = self.matched_share if self.lam > 0 else 0.0
+        return self._steps_after(self.matched_share if self.lam > 0 else 0.0)
+
+    @property
+    def unguided_steps(self) -> int:
+        """How many steps, the last ones, follow the target prompt without guidance."""
+        return self._steps_after(self.guided_share)
+
+    def _steps_after(self, share: float) -> int:
         return self.num_inference_steps - round(share * self.num_inference_steps)
 
     def __post_init__(self) -> None:
@@ -80,8 +90,9 @@ class EditSettings:
             raise ValueError(f"num_inference_steps must be ≥ 1, got {self.num_inference_steps}")
         if self.lam < 0:
             raise ValueError(f"lam must be ≥ 0, got {self.lam}")
-        if not 0 <= self.matched_share <= 1:
-            raise ValueError(f"matched_share must be from 0 to 1, got {self.matched_share}")
+        for name in ("guided_share", "matched_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
         if self.radius < 1:
             raise ValueError(f"radius must be ≥ 1, got {self.radius}")
         if self.noised_until < 0:

@@ -38,7 +38,8 @@ class AsWritten:
     Args:
         backbone: with a `LaVieUNet`.
         settings: heads are averaged, cosines are taken by row and summed, the conditional half is
-            scored, and inversion labels are "current"; all else may differ.
+            scored, every step is matched and guided, and inversion labels are "current"; all else
+            may differ.
     """
 
     def __init__(self, backbone: VideoDiffusion, settings: EditSettings) -> None:

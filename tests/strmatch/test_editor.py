@@ -147,17 +147,19 @@ def test_outside_the_mask_every_latent_is_the_sources(editor, inversion, mask):
     assert result.frames.dtype == np.uint8
 
 
+def visited(editor, inversion, **settings):
+    """The latents after each step."""
+    latents = []
+    editor.edit(
+        inversion, TARGET, callback=lambda info: latents.append(info["latents"]), **settings
+    )
+    return latents
+
+
 def test_steps_beyond_the_matched_share_only_denoise(editor, inversion):
-    visited = {share: [] for share in (0.0, 0.5, 1.0)}
-    for share, latents in visited.items():
-        editor.edit(
-            inversion,
-            TARGET,
-            lam=0.1,
-            matched_share=share,
-            callback=lambda info, latents=latents: latents.append(info["latents"]),
-        )
-    none, half, whole = visited.values()
+    none, half, whole = (
+        visited(editor, inversion, lam=0.1, matched_share=share) for share in (0.0, 0.5, 1.0)
+    )
     assert torch.equal(half[1], whole[1]) and not torch.equal(half[2], whole[2])
     schedule, backbone = inversion.schedule, editor.backbone
     source, target = backbone.embed(SOURCE), backbone.embed(TARGET)
@@ -169,6 +171,17 @@ def test_steps_beyond_the_matched_share_only_denoise(editor, inversion):
             )
             z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
         torch.testing.assert_close(z, end, rtol=0, atol=1e-9)
+
+
+def test_steps_beyond_the_guided_share_follow_the_target_alone(editor, inversion):
+    half, whole = (visited(editor, inversion, lam=0.0, guided_share=share) for share in (0.5, 1.0))
+    assert torch.equal(half[1], whole[1]) and not torch.equal(half[2], whole[2])
+    schedule, z = inversion.schedule, half[1]
+    target = editor.backbone.embed(TARGET)
+    for level in (2, 1):
+        epsilon = editor.backbone.epsilon(z, schedule.timesteps[level], target)
+        z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+    torch.testing.assert_close(z, half[3], rtol=0, atol=1e-9)
 
 
 def test_an_edit_is_deterministic_and_leaves_the_inversion_alone(editor, inversion, mask):
@@ -284,6 +297,8 @@ def test_wrong_arguments_are_named(editor, inversion, frames, mask):
         editor.edit(inversion, TARGET, mask=mask[:2])
     with pytest.raises(ValueError, match="lam must be ≥ 0"):
         editor.edit(inversion, TARGET, lam=-1.0)
+    with pytest.raises(ValueError, match=r"guided_share must be from 0 to 1, got 1\.5"):
+        editor.edit(inversion, TARGET, guided_share=1.5)
     with pytest.raises(ValueError, match="noised_until must be ≥ 0"):
         editor.invert(frames, SOURCE, noised_until=-1)
     with pytest.raises(ValueError, match="no attention at level 5"):
