@@ -34,14 +34,15 @@ FACTORS: dict[str, dict[str, Any]] = {
 CHEAPER: dict[str, dict[str, Any]] = {
     "preset": {},
     "half matched": {"matched_share": 0.5},
-    "two thirds guided": {"guided_share": 0.67},
-    "12 steps": {"num_inference_steps": 12},
-    "12 steps, label of the next level": {"num_inference_steps": 12, "inversion_label": "next"},
-    "miniature-fast": {
+    "a quarter matched": {"matched_share": 0.25},
+    "14 steps": {"num_inference_steps": 14},
+    "10 steps": {"num_inference_steps": 10},
+    "14 steps, half matched": {"num_inference_steps": 14, "matched_share": 0.5},
+    "12 steps, half matched": {"num_inference_steps": 12, "matched_share": 0.5},
+    "12 steps, half matched, λ 0.6": {
         "num_inference_steps": 12,
-        "inversion_label": "next",
-        "matched_share": 0.67,
-        "guided_share": 0.67,
+        "matched_share": 0.5,
+        "lam": 0.6,
     },
 }
 PAPER_LAMBDAS = (0.0, 0.005, 0.01, 0.015, 0.05)
