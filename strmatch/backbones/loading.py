@@ -227,10 +227,10 @@ def load_strictly(cls: Any, folder: Path, dtype: torch.dtype, *, extra: bool = F
         )
     except Exception as error:
         raise WeightsError(f"cannot load {cls.__name__} from {folder}: {error}") from error
-    # Tensors of another shape have raised.
-    faults = [f"{key} is missing" for key in sorted(report["missing_keys"])]
+    kinds = {"missing_keys": "is missing", "mismatched_keys": "is of another shape"}
     if not extra:
-        faults += [f"{key} is unexpected" for key in sorted(report["unexpected_keys"])]
+        kinds["unexpected_keys"] = "is unexpected"
+    faults = [f"{key} {what}" for kind, what in kinds.items() for key in sorted(report[kind])]
     refuse_faults(faults, cls.__name__, folder)
     return model
 
