@@ -4,6 +4,8 @@ import re
 from functools import cache
 from typing import Any, Literal
 
+import typeguard
+
 Number = Literal["singular", "plural", "mass"]
 """Of a noun as it is used: a dog, dogs, water."""
 Pronoun = Literal["f", "m", "n", "p"]
@@ -31,8 +33,14 @@ _PLURALS = {"bison": "bison", "DJ": "DJs", "UFO": "UFOs", "TV": "TVs"}
 
 @cache
 def _engine() -> Any:
-    import inflect
-
+    # Its types unchecked: typeguard would parse inflect's file anew for every method, which is
+    # seconds of each worker's first clip.
+    checker: Any = typeguard
+    checked, checker.typechecked = checker.typechecked, lambda function: function
+    try:
+        import inflect
+    finally:
+        checker.typechecked = checked
     return inflect.engine()
 
 
