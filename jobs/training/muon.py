@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from jobs.training.precision import product_type
 from jobs.training.workers import Worker
 
 MOMENTUM = 0.95
@@ -67,13 +68,12 @@ class Muon(torch.optim.Optimizer):
 def orthogonalise(matrices: Tensor) -> Tensor:
     """Singular values (b, m, n) brought near 1 by a quintic Newton–Schulz iteration.
 
-    In bfloat16 on a GPU: the values end up between 0.7 and 1.2 anyway, and most CPUs multiply it
-    far slower than float32.
+    In bfloat16 where that is fast: the values end up between 0.7 and 1.2 anyway.
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
-    x = x.to(torch.bfloat16 if matrices.is_cuda else torch.float32)
+    x = x.to(product_type(matrices.device.type))
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(ITERATIONS):
         gram = x @ x.mT
