@@ -4,8 +4,6 @@ import re
 from functools import cache
 from typing import Any, Literal
 
-import typeguard
-
 Number = Literal["singular", "plural", "mass"]
 """Of a noun as it is used: a dog, dogs, water."""
 Pronoun = Literal["f", "m", "n", "p"]
@@ -35,6 +33,8 @@ _PLURALS = {"bison": "bison", "DJ": "DJs", "UFO": "UFOs", "TV": "TVs"}
 def _engine() -> Any:
     # Its types unchecked: typeguard would parse inflect's file anew for every method, which is
     # seconds of each worker's first clip.
+    import typeguard
+
     checker: Any = typeguard
     checked, checker.typechecked = checker.typechecked, lambda function: function
     try:
