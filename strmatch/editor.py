@@ -14,6 +14,7 @@ from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
 from strmatch.matching import Matcher
 from strmatch.settings import EditSettings
+from strmatch.start import freshen
 
 Callback = Callable[[dict[str, Any]], None]
 Settings = TypeVar("Settings")
@@ -140,6 +141,8 @@ class STRMatch:
         matcher = Matcher(self.backbone, settings, self.lean)
 
         z = z_source[-1]
+        if settings.fresh_share > 0:
+            z = freshen(z, settings.fresh_share)
         for step, level in enumerate(range(inversion.schedule.num_steps, 0, -1)):
             t = timesteps[level]
             lam = settings.lam if level > settings.unmatched_steps else 0.0

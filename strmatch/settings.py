@@ -69,6 +69,12 @@ class EditSettings:
     (Staniszewski et al. 2024); noise breaks that, at a price in exactness. 0: Algorithm 1 as it
     is printed."""
 
+    fresh_share: float = 0.0
+    """How much of the noisiest latents is fresh noise, the same for every clip, where an edit
+    begins: this share of their variance, and if it is above 0 all of their low frequencies, which
+    hold on to the source's colours (see `strmatch.start`). 0: Algorithm 1, which begins at what
+    the inversion left."""
+
     mask_dilation: int = 3
     """Side in latent pixels of the square that dilates the mask of Eq. 6, odd; 1: none."""
 
@@ -90,7 +96,7 @@ class EditSettings:
             raise ValueError(f"num_inference_steps must be ≥ 1, got {self.num_inference_steps}")
         if self.lam < 0:
             raise ValueError(f"lam must be ≥ 0, got {self.lam}")
-        for name in ("guided_share", "matched_share"):
+        for name in ("guided_share", "matched_share", "fresh_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
         if self.radius < 1:

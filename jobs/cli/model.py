@@ -78,7 +78,9 @@ def evaluate(
 @app.command()
 @one_line_errors
 def study(
-    name: Annotated[str, typer.Argument(help="guidance, factors, lambdas, multiples or cheaper.")],
+    name: Annotated[
+        str, typer.Argument(help="guidance, factors, lambdas, multiples, cheaper or fast.")
+    ],
     output: Annotated[Path, typer.Option(help="Folder for NAME.md, NAME.json and NAME.svg.")],
     clips: Annotated[int, typer.Option(min=1, help="Edits behind every row.")] = 30,
     seed: Annotated[int, typer.Option(min=0, help="Which edits.")] = 0,

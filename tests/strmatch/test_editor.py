@@ -209,6 +209,18 @@ def test_every_open_choice_can_be_made(editor, inversion):
         assert not torch.allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+def test_a_fresh_start_leaves_of_the_clip_what_matching_holds(editor, inversion, frames):
+    other = editor.invert(frames[:, ::-1].copy(), SOURCE)
+
+    def distance(**choice):
+        one, another = (editor.edit(clip, TARGET, **choice).latents for clip in (inversion, other))
+        return (one - another).abs().max()
+
+    assert distance(lam=0.0) > 1e-3
+    assert distance(lam=0.0, fresh_share=1.0) == 0
+    assert distance(lam=1.0, fresh_share=1.0) > 1e-6
+
+
 def test_other_settings_of_the_inversion_invert_anew(editor, inversion, frames):
     for choice in (
         {"num_inference_steps": 3},
@@ -301,6 +313,8 @@ def test_wrong_arguments_are_named(editor, inversion, frames, mask):
         editor.edit(inversion, TARGET, guided_share=1.5)
     with pytest.raises(ValueError, match="noised_until must be ≥ 0"):
         editor.invert(frames, SOURCE, noised_until=-1)
+    with pytest.raises(ValueError, match=r"fresh_share must be from 0 to 1, got -0\.1"):
+        editor.edit(inversion, TARGET, fresh_share=-0.1)
     with pytest.raises(ValueError, match="no attention at level 5"):
         editor.edit(inversion, TARGET, scored_levels=(5,))
     with pytest.raises(TypeError, match="lamda"):

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from jobs.evaluation import choices
@@ -72,3 +74,15 @@ def test_guidance_is_looked_at_without_a_step():
     rows = dict(choices.study_guidance(laboratory, CASES))
     assert rows["3"]["rms_ratio"] == 4.0
     assert {changes["lam"] for changes in laboratory.edited} == {0.0}
+
+
+def test_the_fast_preset_is_judged_by_its_worst_edits_as_well(monkeypatch):
+    laboratory = Laboratory(1.0)
+    outcomes = [{"counterfactual_iou": iou, "centroid_px": px} for iou, px in ((0.9, 1), (0.1, 30))]
+    monkeypatch.setattr(
+        laboratory, "run", lambda tasks: [[SimpleNamespace(row=row) for row in outcomes]]
+    )
+    rows = dict(choices.study_fast(laboratory, CASES))
+    assert list(rows) == ["miniature", "miniature-fast"]
+    assert rows["miniature-fast"]["mean_iou"].value == pytest.approx(0.5)
+    assert rows["miniature-fast"]["near_its_path"].value == 0.5
