@@ -62,6 +62,11 @@ def add_noise(latents: Tensor, noise: Tensor, alpha: float) -> Tensor:
     return alpha**0.5 * latents + (1 - alpha) ** 0.5 * noise
 
 
+def noise_like(latents: Tensor, seed: int) -> Tensor:
+    """Standard normal noise of their shape, the same in every precision and on every device."""
+    return torch.randn(latents.shape, generator=torch.Generator().manual_seed(seed)).to(latents)
+
+
 @torch.no_grad()
 def invert(
     epsilon: Denoiser,
@@ -86,7 +91,7 @@ def invert(
     trajectory = [latents]
     noised = sum(timestep <= noised_until for timestep in schedule.timesteps[1:])
     if noised:
-        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(latents)
+        noise = noise_like(latents, seed=0)
         trajectory += [
             add_noise(latents, noise, alpha) for alpha in schedule.alphas[1 : noised + 1]
         ]

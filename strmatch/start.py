@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from strmatch.ddim import add_noise, noise_like
+
 SIGMA = 1.0
 """Of the Gaussian that tells a latent's colour from its outlines, in latent pixels."""
 RADIUS = 2
@@ -25,10 +27,9 @@ def freshen(latents: Tensor, share: float) -> Tensor:
     Returns:
         (b, c, f, h, w): in distribution what `latents` are, if those are unit noise.
     """
-    generator = torch.Generator().manual_seed(SEED)
-    noise = torch.randn(latents.shape, generator=generator).to(latents)
-    mixed = (1 - share) ** 0.5 * latents + share**0.5 * noise
-    return mixed - _blurred(mixed) + _blurred(noise)
+    noise = noise_like(latents, SEED)
+    mixed = add_noise(latents, noise, 1 - share)
+    return mixed + _blurred(noise - mixed)
 
 
 def _blurred(latents: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from strmatch.backbones.base import Backbone
 from strmatch.baselines.base import SamplingSettings, settings_for
-from strmatch.ddim import Schedule, add_noise, ddim_step
+from strmatch.ddim import Schedule, add_noise, ddim_step, noise_like
 from strmatch.editor import EditResult
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
@@ -84,8 +84,7 @@ class SDEdit:
         settings, backbone = self.settings, self.backbone
         schedule = Schedule.from_scheduler(backbone.scheduler, settings.num_inference_steps)
         alphas = schedule.alphas
-        noise = torch.randn(inversion.shape, generator=torch.Generator().manual_seed(seed))
-        noise = noise.to(inversion)
+        noise = noise_like(inversion, seed)
         editable = None
         if mask is not None:
             height, width = inversion.shape[-2:]
