@@ -1,3 +1,3 @@
 """The commands, and what they do."""
 
-from jobs import memory  # noqa: F401  before anything imports pyarrow
+from jobs import allocators as memory  # noqa: F401  before anything imports pyarrow

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipelines.encode import encode_video
 from pipelines.errors import RunError
+from pipelines.media.encode import encode_video
 from strmatch import WeightsError, load_backbone
 from strmatch import generate as generate_clips
 from strmatch.presets import load_preset

@@ -17,10 +17,10 @@ from tqdm import tqdm
 from pipelines.errors import RunError
 from pipelines.progress import progress
 from pipelines.storage import Storage, filesystem
-from pipelines.version import PACKAGE_VERSION
+from pipelines.versions import PACKAGE_VERSION
 from strmatch import WeightsError, load_backbone
 from strmatch.backbones import conversion
-from strmatch.backbones.loading import MANIFEST, weights_revision
+from strmatch.weights.manifest import MANIFEST, weights_revision
 
 CHUNK_MB = 16
 MB = 2**20

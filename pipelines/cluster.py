@@ -16,9 +16,9 @@ import ray
 import ray.data
 from ray.autoscaler.sdk import request_resources
 
+from pipelines.config.sections import Execution
 from pipelines.errors import RunError, last_line
-from pipelines.sections import Execution
-from pipelines.version import PACKAGE_VERSION
+from pipelines.versions import PACKAGE_VERSION
 
 MOST_ROWS = 64
 """Videos or clips of a block."""

@@ -9,10 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Config
-from pipelines.pretrained import NEEDED, TRANSFORMERS, check_files, find_folder
-from strmatch.backbones.loading import WeightsError, fetch, one_file, weights_folder
+from pipelines.config.config import Config
+from strmatch.backbones.loading import weights_folder
 from strmatch.metrics.base import Metric
+from strmatch.weights.errors import WeightsError
+from strmatch.weights.locate import fetch, one_file
+from strmatch.weights.pretrained import NEEDED, TRANSFORMERS, check_files, find_folder
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,15 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Literal, get_args
 
-from pipelines.config import Config
+from pipelines.captioners.template import TemplateCaptioner
+from pipelines.config.config import Config
+from pipelines.editors.base import Editor
+from pipelines.editors.str_match import STRMatchEditor
 from pipelines.errors import ConfigError, RunError
-from pipelines.prompts.noun_swap import NounSwap
-from pipelines.stages.caption import TemplateCaptioner
-from pipelines.stages.edit import Editor, STRMatchEditor
-from pipelines.stages.track import NoTracker
-from pipelines.tracking.contrast import ContrastTracker
-from pipelines.tracking.motion import MotionTracker
+from pipelines.prompters.noun_swap import NounSwap
+from pipelines.trackers.base import NoTracker
+from pipelines.trackers.contrast import ContrastTracker
+from pipelines.trackers.motion import MotionTracker
 from strmatch.metrics.base import Metric
 
 # What is written as module:object is imported where it is used.
@@ -21,24 +22,24 @@ BUILT_IN: dict[str, dict[str, Any]] = {
         "contrast": lambda config: ContrastTracker(),
         "motion": lambda config: MotionTracker(),
         "none": lambda config: NoTracker(),
-        "sam2": "pipelines.tracking.tracker:Sam2",
-        "sam2_hf": "pipelines.tracking.tracker:Sam2HF",
+        "sam2": "pipelines.trackers.sam2:Sam2",
+        "sam2_hf": "pipelines.trackers.sam2:Sam2HF",
     },
     "captioner": {
-        "miniature": "pipelines.captions.miniature:MiniatureCaptioner",
+        "miniature": "pipelines.captioners.miniature:MiniatureCaptioner",
         "template": lambda config: TemplateCaptioner(config.annotate.caption_template),
-        "transformers_vlm": "pipelines.captions.transformers_vlm:TransformersVLM",
-        "openai": "pipelines.captions.openai:OpenAI",
+        "transformers_vlm": "pipelines.captioners.transformers_vlm:TransformersVLM",
+        "openai": "pipelines.captioners.openai:OpenAI",
     },
     "prompter": {
         "noun_swap": lambda config: NounSwap(config.annotate.target_kinds),
-        "llm": "pipelines.prompts.llm:LLM",
+        "llm": "pipelines.prompters.llm:LLM",
     },
     "editor": {
         "str_match": STRMatchEditor,
-        "dmt": "pipelines.editors:DMTEditor",
-        "sdedit": "pipelines.editors:SDEditEditor",
-        "uniedit": "pipelines.editors:UniEditEditor",
+        "dmt": "pipelines.editors.baselines:DMTEditor",
+        "sdedit": "pipelines.editors.baselines:SDEditEditor",
+        "uniedit": "pipelines.editors.baselines:UniEditEditor",
     },
     "metric": {
         "frame_consistency": "pipelines.metrics:frame_consistency",

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar for a person, a line now and then for a log."""
+"""How much of the time the editors worked."""
 
 import logging
 import time
@@ -7,7 +7,27 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipelines.stages.base import Row
+from pipelines.rows import Row
+
+
+class Busy:
+    """Collects when clips were begun and done, by the clocks of those who did them."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.first, self.last = float("inf"), float("-inf")
+
+    def see(self, row: Row) -> None:
+        """Look at a clip with `began` and `ended`; one that was given up has none."""
+        if row["began"] is None:
+            return
+        self.seconds += row["ended"] - row["began"]
+        self.first, self.last = min(self.first, row["began"]), max(self.last, row["ended"])
+
+    def share(self, editors: int) -> float:
+        """Of the time from the first clip's begin to the last one's end, 0 to 1."""
+        return self.seconds / (editors * (self.last - self.first)) if self.seconds else 0.0
+
 
 log = logging.getLogger(__name__)
 

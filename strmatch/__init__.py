@@ -9,11 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from strmatch.backbones.loading import WeightsError, load_backbone
+    from strmatch.backbones.loading import load_backbone
     from strmatch.editor import EditResult, Inversion, STRMatch
     from strmatch.generation import generate
     from strmatch.score import str_score
     from strmatch.settings import EditSettings
+    from strmatch.weights.errors import WeightsError
 
 __all__ = [
     "EditResult",

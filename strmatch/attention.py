@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -101,3 +101,23 @@ def exchange_attention(exchanges: Collection[tuple[Any, Exchange]]) -> Iterator[
     finally:
         for module, _ in exchanges:
             module.exchange = None
+
+
+class MapChoice(NamedTuple):
+    """Which attention maps of a model are looked at."""
+
+    levels: tuple[int, ...] | None = None
+    """Resolutions, 0 the finest; None: all but the finest."""
+    temporal: str = "first"
+    """Of two temporal attentions of a block: "first", "second", or "mean" of both."""
+    mean_heads: bool = False
+    """Average the heads into one."""
+
+
+class LayerMaps(NamedTuple):
+    """Attention probabilities of one transformer block for one clip."""
+
+    spatial: Tensor
+    """(f, h, n, n), rows sum to 1."""
+    temporal: Tensor
+    """(n, h, f, f), rows sum to 1."""

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from strmatch.backbones.base import Backbone
 from strmatch.ddim import Schedule, ddim_step, invert
+from strmatch.fresh_start import freshen
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
 from strmatch.matching import Matcher
 from strmatch.settings import EditSettings
-from strmatch.start import freshen
 
 Callback = Callable[[dict[str, Any]], None]
 Settings = TypeVar("Settings")

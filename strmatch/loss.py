@@ -8,28 +8,9 @@ import torch
 from torch import Tensor
 
 from strmatch import compilation
+from strmatch.attention import LayerMaps
 from strmatch.score import str_score
 from strmatch.settings import EditSettings
-
-
-class MapChoice(NamedTuple):
-    """Which attention maps of a model are looked at."""
-
-    levels: tuple[int, ...] | None = None
-    """Resolutions, 0 the finest; None: all but the finest."""
-    temporal: str = "first"
-    """Of two temporal attentions of a block: "first", "second", or "mean" of both."""
-    mean_heads: bool = False
-    """Average the heads into one."""
-
-
-class LayerMaps(NamedTuple):
-    """Attention probabilities of one transformer block for one clip."""
-
-    spatial: Tensor
-    """(f, h, n, n), rows sum to 1."""
-    temporal: Tensor
-    """(n, h, f, f), rows sum to 1."""
 
 
 class Objective(NamedTuple):

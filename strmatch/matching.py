@@ -5,8 +5,9 @@ from collections.abc import Hashable, Sequence
 import torch
 from torch import Tensor
 
+from strmatch.attention import LayerMaps, MapChoice
 from strmatch.backbones.base import Backbone
-from strmatch.loss import LayerMaps, MapChoice, make_objective
+from strmatch.loss import make_objective
 from strmatch.settings import EditSettings
 
 

@@ -72,8 +72,8 @@ class EditSettings:
     fresh_share: float = 0.0
     """How much of the noisiest latents is fresh noise, the same for every clip, where an edit
     begins: this share of their variance, and if it is above 0 all of their low frequencies, which
-    hold on to the source's colours (see `strmatch.start`). 0: Algorithm 1, which begins at what
-    the inversion left."""
+    hold on to the source's colours (see `strmatch.fresh_start`). 0: Algorithm 1, which begins at
+    what the inversion left."""
 
     mask_dilation: int = 3
     """Side in latent pixels of the square that dilates the mask of Eq. 6, odd; 1: none."""

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from jobs import logs
-from jobs.cli import model, runs, submission
+from jobs.cli import cluster_jobs as submission
+from jobs.cli import models as model
+from jobs.cli import runs
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -17,7 +17,8 @@ from jobs.cli.options import (
     Types,
     one_line_errors,
 )
-from pipelines.config import load_config, to_yaml
+from pipelines.config.explain import to_yaml
+from pipelines.config.loading import load_config
 
 app = typer.Typer()
 config_app = typer.Typer(
@@ -65,14 +66,14 @@ def run(
 
     Example: strmatch run --input videos/ --output runs/first --set edit.lam=0.02
     """
-    from jobs import commands
+    from jobs.runs import commands
 
     assignments = list(set or [])
     if max_failed_share is not None:
         assignments.append(f"execution.max_failed_share={max_failed_share}")
     settings = load_config(preset, config, assignments)
     if dry_run:
-        from jobs.estimate import estimate
+        from jobs.runs.estimate import estimate
 
         estimate(input, output, settings, limit, gpu_hour)
     elif fork:
@@ -95,7 +96,7 @@ def annotate(
 
     Example: strmatch annotate --input videos/manifest.csv --output runs/first --limit 10
     """
-    from jobs import commands
+    from jobs.runs import commands
 
     commands.annotate(input, output, load_config(preset, config, set or []), limit)
 
@@ -110,7 +111,7 @@ def plan(output: Output, set: Assign = None, replan: Replan = False) -> None:
 
     Example: strmatch plan --output runs/first
     """
-    from jobs import commands
+    from jobs.runs import commands
 
     commands.phase("plan", output, set or [], anew=replan)
 
@@ -122,7 +123,7 @@ def edit(output: Output, set: Assign = None) -> None:
 
     Example: strmatch edit --output runs/first --set execution.editors=2
     """
-    from jobs import commands
+    from jobs.runs import commands
 
     commands.phase("edit", output, set or [])
 
@@ -134,7 +135,7 @@ def measure(output: Output, set: Assign = None) -> None:
 
     Example: strmatch measure --output runs/first --set "measure.metrics=[motion_error]"
     """
-    from jobs import commands
+    from jobs.runs import commands
 
     commands.phase("measure", output, set or [])
 
@@ -146,7 +147,7 @@ def publish(output: Output, set: Assign = None) -> None:
 
     Example: strmatch publish --output runs/first --set publish.limits.motion_error.max=3
     """
-    from jobs import commands
+    from jobs.runs import commands
 
     commands.phase("publish", output, set or [])
 
@@ -166,7 +167,7 @@ def failures(
 
     Example: strmatch failures runs/first --type Deadline --manifest slow.jsonl
     """
-    from jobs import failures as job
+    from jobs.runs import failures as job
 
     job.show(output, type or [], manifest, set or [])
 
@@ -178,7 +179,7 @@ def retry(output: RunFolder, type: Types = None, set: Assign = None) -> None:
 
     Example: strmatch retry runs/first --type WorkerDied --set execution.attempts=5
     """
-    from jobs import failures as job
+    from jobs.runs import failures as job
 
     job.retry(output, type or [], set or [])
 
@@ -190,7 +191,7 @@ def demo(output: Annotated[Path, typer.Option(help="Folder of the demo.")] = Pat
 
     Example: strmatch demo --output demo
     """
-    from jobs import demo as job
+    from jobs.runs import demo as job
 
     job.demo(output)
 

@@ -11,26 +11,18 @@ from rich.table import Table
 
 from jobs.evaluation.figures import Figure, mean, share
 from jobs.evaluation.report import show
-from pipelines import masks
-from pipelines.config import load_config
-from pipelines.encode import encode_video
+from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
+from pipelines.media import masks
+from pipelines.media.encode import encode_video
+from pipelines.media.video import decode_video
 from pipelines.plugins import InWorker, find
-from pipelines.stages.base import Row
-from pipelines.stages.caption import Caption
-from pipelines.stages.subject import name_subject
+from pipelines.rows import Row
+from pipelines.stages.caption import Caption, name_subject
 from pipelines.stages.target import Target
 from pipelines.stages.track import Track
-from pipelines.tracking.miniature import MiniatureTracker
-from pipelines.video import decode_video
-from strmatch.miniature.scenes import (
-    HARDER_KINDS,
-    Kind,
-    Scene,
-    attributes,
-    caption,
-    sample_scene,
-)
+from pipelines.trackers.miniature import MiniatureTracker
+from strmatch.miniature.scenes import HARDER_KINDS, Kind, Scene, attributes, caption, sample_scene
 from strmatch.miniature.splits import Split
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, MOTIONS, SHAPES
 from strmatch.miniature.world import render

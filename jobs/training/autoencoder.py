@@ -5,10 +5,11 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from jobs.training.batches import draw_scenes, pixels
+from jobs.training.batches import draw_scenes
 from jobs.training.loop import Loss
 from jobs.training.precision import fast
 from strmatch.miniature.world import render
+from strmatch.pixels import pixels
 
 KL_WEIGHT = 1e-5
 HARDER = 0.3

@@ -7,13 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import CLIPModel, CLIPTokenizer
 
-from jobs.training.batches import draw_scenes, pixels
+from jobs.training.batches import draw_scenes
 from jobs.training.loop import Loss
 from jobs.training.precision import fast
 from strmatch.miniature.scenes import Scene, caption, with_attributes
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 from strmatch.miniature.world import render
-from strmatch.tokens import tokens
+from strmatch.pixels import pixels
+from strmatch.tokenize import tokens
 
 HARDER = 0.2
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTokenizer
 
-from jobs.training.batches import draw_scenes, pixels
+from jobs.training.batches import draw_scenes
 from jobs.training.loop import Loss, step_generator
 from jobs.training.precision import fast
 from jobs.training.recipe import DiffusionPhase
@@ -17,7 +17,8 @@ from strmatch.backbones.lavie import LaVieUNet, ResnetBlock, Transformer
 from strmatch.miniature.scenes import Scene, caption
 from strmatch.miniature.splits import Attributes
 from strmatch.miniature.world import render
-from strmatch.tokens import tokens
+from strmatch.pixels import pixels
+from strmatch.tokenize import tokens
 
 NO_CAPTION = 0.1
 UNSAID_ATTRIBUTE = 0.1

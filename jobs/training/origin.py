@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from pipelines.version import PACKAGE_VERSION
+from pipelines.versions import PACKAGE_VERSION
 
 NAME = "origin.json"
 

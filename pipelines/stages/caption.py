@@ -1,17 +1,9 @@
 """What a clip shows, in one sentence."""
 
-from typing import Protocol
-
-import numpy as np
-
-from pipelines.stages.base import Row
-from pipelines.video import decode_video
-
-
-class Captioner(Protocol):
-    def __call__(self, frames: np.ndarray) -> str:
-        """Frames uint8 (f, H, W, 3) to a caption."""
-        ...
+from pipelines.captioners.base import Captioner
+from pipelines.english.subject import find_subject
+from pipelines.media.video import decode_video
+from pipelines.rows import Row
 
 
 class Caption:
@@ -31,11 +23,12 @@ class Caption:
         return {"source_prompt": caption, "caption_source": self.name}
 
 
-class TemplateCaptioner:
-    """Says the same of every clip. Name a better captioner, or give captions in a manifest."""
+def name_subject(row: Row) -> Row:
+    """Sets subject where the manifest names none: the noun phrase that source_prompt is about.
 
-    def __init__(self, template: str) -> None:
-        self.template = template
-
-    def __call__(self, frames: np.ndarray) -> str:
-        return self.template
+    It stays null where the caption cannot be understood: there may be targets nevertheless.
+    """
+    if row["subject"] is not None:
+        return {"subject": row["subject"].strip()}
+    found = find_subject(row["source_prompt"])
+    return {"subject": found.phrase if found else None}

@@ -5,24 +5,23 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
-from pipelines import ids, masks, telemetry
-from pipelines.encode import FASTEST, encode_video
+from pipelines import ids, telemetry
+from pipelines.config.sections import Clip
 from pipelines.errors import Rejected, RowError
-from pipelines.prompts.target_prompt import TargetPrompt
+from pipelines.media import masks
+from pipelines.media.encode import FASTEST, encode_video
+from pipelines.media.frames import ROUNDING, fit, frame_indices
+from pipelines.media.shots import Shots
+from pipelines.media.video import Video, open_video
+from pipelines.reliability.deadline import Watch
+from pipelines.rows import Row, failure
 from pipelines.schema import CLIPS, SOURCES
-from pipelines.sections import Clip
-from pipelines.shots import Shots
-from pipelines.skip import Skip
-from pipelines.stages.base import Row, failure
+from pipelines.stages.clip_filter import Skip
 from pipelines.storage import filesystem
-from pipelines.video import Video, open_video
-from pipelines.watch import Watch
+from pipelines.target_prompt import TargetPrompt
 
-ROUNDING = 1e-3
-"""Seconds by which containers round timestamps."""
 LOOKED_AT = 4
 """For each clip that a video may give, so many are looked at: the others are skipped."""
 
@@ -32,9 +31,9 @@ class FindClips:
 
     Reads a row of `schema.SOURCES`; yields rows of `schema.CLIPS` with span, frames, size,
     decoder, source_video and, where the source names one, mask. A clip that is skipped is a
-    rejected row without source_video and mask: with the reasons of `pipelines.skip`. A source
+    rejected row without source_video and mask: with the reasons of `stages.clip_filter`. A source
     in which no clip is found is one failed row of level source: with the reasons of
-    `pipelines.video`, `BadManifestRow`, `TooShort`, or `BadMask`.
+    `pipelines.media.video`, `BadManifestRow`, `TooShort`, or `BadMask`.
     """
 
     def __init__(self, clip: Clip, storage_options: Mapping[str, Any], watch: Watch) -> None:
@@ -191,38 +190,6 @@ def _rate(usual: float, num_frames: int, seconds: float) -> float:
             "DecodeFailed", f"says that {fps:g} frames a second are shown; encode it again"
         )
     return fps
-
-
-def frame_indices(timestamps: np.ndarray, start: float, fps: float, count: int) -> np.ndarray:
-    """Which frames are on the screen at start, start + 1/fps, …; int (count,)."""
-    times = start + np.arange(count) / fps
-    return np.maximum(np.searchsorted(timestamps, times + ROUNDING, side="right") - 1, 0)
-
-
-def fit(frames: np.ndarray, height: int, width: int, how: str) -> np.ndarray:
-    """Bring frames (f, H, W, 3) uint8 or a mask (f, H, W) bool to height × width.
-
-    "crop" covers the target and cuts off the rest; "pad" shows all, on black.
-    """
-    scales = height / frames.shape[1], width / frames.shape[2]
-    scale = max(scales) if how == "crop" else min(scales)
-    inner = max(1, round(frames.shape[1] * scale)), max(1, round(frames.shape[2] * scale))
-    flat = cv2.INTER_NEAREST if frames.dtype == bool else cv2.INTER_AREA
-    method = flat if scale < 1 or frames.dtype == bool else cv2.INTER_CUBIC
-    resized = np.stack(
-        [cv2.resize(f.astype(np.uint8), inner[::-1], interpolation=method) for f in frames]
-    )
-    result = np.zeros((len(frames), height, width, *frames.shape[3:]), np.uint8)
-    here, there = _overlap(inner[0], height), _overlap(inner[1], width)
-    result[:, here[1], there[1]] = resized[:, here[0], there[0]]
-    return result.astype(frames.dtype)
-
-
-def _overlap(have: int, want: int) -> tuple[slice, slice]:
-    """The centred part that both lengths share, in the one that is there and the one wanted."""
-    shared = min(have, want)
-    a, b = (have - shared) // 2, (want - shared) // 2
-    return slice(a, a + shared), slice(b, b + shared)
 
 
 def _content(location: str, options: Mapping[str, Any]) -> str | None:

@@ -1,24 +1,9 @@
 """What a clip shall show instead."""
 
-from collections.abc import Sequence
-from typing import Protocol
-
 from pipelines.errors import RowError
 from pipelines.ids import content_id
-from pipelines.prompts.target_prompt import TargetPrompt
-from pipelines.stages.base import Row
-
-
-class Prompter(Protocol):
-    def __call__(
-        self, prompt: str, subject: str | None, count: int, seed: int
-    ) -> Sequence[TargetPrompt]:
-        """Up to `count` target prompts for a source prompt; the same for the same seed.
-
-        Args:
-            subject: the noun phrase to be edited, if one is known.
-        """
-        ...
+from pipelines.prompters.base import Prompter
+from pipelines.rows import Row
 
 
 class Target:

@@ -1,26 +1,11 @@
 """Masks that follow the subject."""
 
-from typing import Protocol
-
-import numpy as np
-
-from pipelines import masks
-from pipelines.sections import MaskCheck
-from pipelines.stages.base import Row
-from pipelines.tracking.check import check_mask
-from pipelines.video import decode_video
-
-
-class Tracker(Protocol):
-    """Finds the subject of a clip."""
-
-    def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
-        """Frames uint8 (f, H, W, 3) to a mask bool (f, H, W), or None if there is no subject.
-
-        Args:
-            subject: the noun phrase to be edited, if one is known.
-        """
-        ...
+from pipelines.config.sections import MaskCheck
+from pipelines.media import masks
+from pipelines.media.video import decode_video
+from pipelines.rows import Row
+from pipelines.trackers.base import Tracker
+from pipelines.trackers.mask_check import check_mask
 
 
 class Track:
@@ -42,10 +27,3 @@ class Track:
             return {"mask": None, "mask_source": "none"}
         check_mask(mask, self.limits)
         return {"mask": masks.encode(mask), "mask_source": self.name}
-
-
-class NoTracker:
-    """Edits run unmasked."""
-
-    def __call__(self, frames: np.ndarray, subject: str | None) -> None:
-        return None

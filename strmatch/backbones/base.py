@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
-from strmatch.loss import LayerMaps, MapChoice
+from strmatch.attention import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
 
 SpatialExchange = Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]

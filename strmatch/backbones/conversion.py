@@ -22,9 +22,10 @@ from diffusers import (
 from safetensors.torch import save_file
 from torch import Tensor
 
-from strmatch.backbones.checkpoint import check_fit, read_tensors
 from strmatch.backbones.lavie import LaVieUNet, RotaryEmbedding
-from strmatch.backbones.loading import WeightsError, load_strictly
+from strmatch.weights.checkpoint import read_tensors
+from strmatch.weights.errors import WeightsError
+from strmatch.weights.strict import check_fit, load_strictly
 
 CHECKPOINT = "lavie_base.pt"
 DIFFUSERS = "diffusion_pytorch_model.safetensors"

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from strmatch import compilation
-from strmatch.attention import exchange_attention, record_attention
+from strmatch.attention import LayerMaps, MapChoice, exchange_attention, record_attention
 from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
 from strmatch.ddim import to_epsilon
 from strmatch.features import record_averages
-from strmatch.loss import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
-from strmatch.tokens import tokens
+from strmatch.tokenize import tokens
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 """By dimensions, the layout that compiled convolutions want: they would copy weights each time."""

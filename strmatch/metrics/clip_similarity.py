@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
-from strmatch.backbones.loading import best_device, load_strictly
 from strmatch.metrics.base import Sample
-from strmatch.tokens import tokens
+from strmatch.tokenize import tokens
+from strmatch.weights.strict import best_device, load_strictly
 
 BATCH = 16
 """Frames at a time."""

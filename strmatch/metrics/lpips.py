@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from strmatch.backbones.checkpoint import check_fit, read_tensors
-from strmatch.backbones.loading import best_device, one_file
 from strmatch.metrics.base import Sample
+from strmatch.weights.checkpoint import read_tensors
+from strmatch.weights.locate import one_file
+from strmatch.weights.strict import best_device, check_fit
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Of the colours from -1 to 1, before AlexNet sees them: LPIPS's `ScalingLayer`."""

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from strmatch.backbones.checkpoint import check_fit, read_tensors
-from strmatch.backbones.loading import best_device
 from strmatch.metrics.base import Sample
 from strmatch.metrics.motion_error import end_point_error
+from strmatch.weights.checkpoint import read_tensors
+from strmatch.weights.strict import best_device, check_fit
 
 SIDE, SMALLEST = 8, 128
 """RAFT takes frames whose sides are multiples of 8, and not less than 128 pixels."""

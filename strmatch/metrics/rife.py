@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from strmatch.backbones.checkpoint import check_fit, read_tensors
-from strmatch.backbones.loading import best_device
+from strmatch.weights.checkpoint import read_tensors
+from strmatch.weights.strict import best_device, check_fit
 
 OF_TRAINING = ("block_tea.", "contextnet.", "unet.")
 """Parts of the published checkpoint that its fast mode does not use."""

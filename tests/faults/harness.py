@@ -23,7 +23,7 @@ import psutil
 import pyarrow.parquet as pq
 from ray.cluster_utils import Cluster
 
-from pipelines.encode import encode_video
+from pipelines.media.encode import encode_video
 from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
 
@@ -131,7 +131,7 @@ class Sniper:
                 title = " ".join(process.cmdline())
             except psutil.Error:
                 continue
-            if "pipelines.supervisor" in title:
+            if "pipelines.reliability.process_supervisor" in title:
                 found["editor"].append(process)
             elif title.startswith("ray::") and not title.startswith("ray::IDLE") and "Map" in title:
                 found["actor" if "EditClip" in title else "worker"].append(process)

@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipelines.cluster import cluster
-from pipelines.config import load_config
-from pipelines.run import open_run
+from pipelines.config.loading import load_config
+from pipelines.runs.run import open_run
 from tests.pipelines.videos import coded_frames, write_video
 
 SETTINGS = (

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from pipelines.cluster import cluster
-from pipelines.config import load_config
-from pipelines.encode import encode_video
-from pipelines.run import open_run
+from pipelines.config.loading import load_config
+from pipelines.media.encode import encode_video
+from pipelines.runs.run import open_run
 
 DEADLINE = 10.0
 SETTINGS = (

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from jobs import bench as job
+from jobs.benchmark import command as job
 from jobs.benchmark.arithmetic import count_operations
 from jobs.benchmark.models import Model
 from pipelines.errors import RunError

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.video import decode_video
+from pipelines.media.video import decode_video
 from tests.pipelines.videos import coded_frames, write_audio, write_video
 
 COMMANDS = [

@@ -1,12 +1,12 @@
 import json
 
-from jobs.demo import EXAMPLES, write_input
-from pipelines.config import load_config
+from jobs.runs.demo import EXAMPLES, write_input
+from pipelines.config.loading import load_config
+from pipelines.reliability.deadline import Watch
 from pipelines.sources import find_sources
 from pipelines.stages.find_clips import FindClips
 from pipelines.stages.track import Track
-from pipelines.tracking.contrast import ContrastTracker
-from pipelines.watch import Watch
+from pipelines.trackers.contrast import ContrastTracker
 
 
 def test_the_demos_input_is_a_manifest_that_the_main_job_takes(tmp_path):

@@ -2,7 +2,7 @@ import pytest
 
 from jobs.generate import generate
 from pipelines.errors import RunError
-from pipelines.video import decode_video
+from pipelines.media.video import decode_video
 
 PROMPT = "a red circle moving right over bricks"
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from jobs import paper
-from jobs.evaluate import check, evaluate, keep
+from jobs.evaluation.command import check, evaluate, keep
+from jobs.evaluation.paper import command as paper
 from jobs.evaluation.paper.methods import METHODS, MULTIPLES
 from jobs.evaluation.paper.statements import STATEMENTS
 from pipelines.errors import RunError

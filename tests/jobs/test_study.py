@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from jobs import study as job
 from jobs.evaluation.figures import Figure
+from jobs.evaluation.studies import command as job
 from pipelines.errors import RunError
 
 

@@ -2,8 +2,8 @@ import shlex
 
 import pytest
 
-from jobs.submission import entrypoint, submission_id
-from pipelines.config import load_config
+from jobs.submission.client import entrypoint, submission_id
+from pipelines.config.loading import load_config
 from pipelines.errors import ConfigError
 
 

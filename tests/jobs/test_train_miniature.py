@@ -3,7 +3,7 @@ import shutil
 import pytest
 import yaml
 
-from jobs.train_miniature import train_miniature
+from jobs.training.command import train_miniature
 from pipelines.errors import RunError
 from strmatch.presets import load_preset
 from tests.jobs.training.test_recipe import RECIPE
@@ -41,7 +41,7 @@ def test_a_start_that_does_not_fit_is_refused_before_any_work(
 def test_the_start_is_kept_though_its_folder_may_be_overwritten(begin, tmp_path, monkeypatch):
     model = tmp_path / "model"
     shutil.copytree(load_preset("miniature").weights, model)
-    monkeypatch.setattr("jobs.train_miniature.run_workers", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("jobs.training.command.run_workers", lambda *arguments: 1 / 0)
     for _ in range(2):  # as given first, and as found the second time
         with pytest.raises(ZeroDivisionError):
             begin(MORE, str(model))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import ray
 
-from pipelines.captions.transformers_vlm import TransformersVLM
-from pipelines.tracking.tracker import Sam2HF
+from pipelines.captioners.transformers_vlm import TransformersVLM
+from pipelines.trackers.sam2 import Sam2HF
 
 
 def leave_note(folder: str) -> None:

@@ -7,13 +7,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.annotate import divide
-from pipelines.captions.transformers_vlm import TransformersVLM
+from pipelines.captioners.transformers_vlm import TransformersVLM
 from pipelines.cluster import cluster
-from pipelines.config import load_config
-from pipelines.encode import encode_video
-from pipelines.run import open_run
-from pipelines.video import decode_video
+from pipelines.config.loading import load_config
+from pipelines.media.encode import encode_video
+from pipelines.media.video import decode_video
+from pipelines.phases.annotate import divide
+from pipelines.runs.run import open_run
 from tests.pipelines.captions.models import SENTENCES, qwen, teach
 from tests.pipelines.tracking.components import save_owlv2, small_sam2
 

@@ -7,13 +7,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipelines import bounded
-from pipelines.bounded import Work
 from pipelines.cluster import cluster
-from pipelines.config import load_config
-from pipelines.encode import encode_video
+from pipelines.config.loading import load_config
 from pipelines.errors import RunError
-from pipelines.run import open_run
+from pipelines.media.encode import encode_video
+from pipelines.reliability import resilient_work as bounded
+from pipelines.reliability.resilient_work import Work
+from pipelines.runs.run import open_run
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 GOOD = 6

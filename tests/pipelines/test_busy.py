@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.busy import Busy
+from pipelines.progress import Busy
 
 
 def test_the_share_is_work_over_the_editors_time():

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from pipelines.card import escape, write_card
-from pipelines.config import load_config
+from pipelines.config.loading import load_config
+from pipelines.publishing.card import escape, write_card
 from pipelines.schema import DATASET, meaning, rows_table, with_extras, with_metrics
 from pipelines.storage import Storage
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.child import Child, Died, Late
+from pipelines.reliability.isolated_process import Child, Died, Late
 from tests.pipelines.processes import gone
 
 
@@ -128,7 +128,7 @@ def run(tmp_path, *lines):
             [
                 "import os, signal, sys, threading",
                 f"sys.path.insert(0, {os.getcwd()!r})",
-                "from pipelines.child import Child, Late",
+                "from pipelines.reliability.isolated_process import Child, Late",
                 "from tests.pipelines.test_child import Worker",
                 'if __name__ == "__main__":',
                 "    child = Child(Worker, (10,))",

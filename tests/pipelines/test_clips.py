@@ -5,15 +5,22 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.account import account
-from pipelines.clips import CommitClips, pending_clips, pending_sources, read_found, with_videos
-from pipelines.config import dump, fingerprints, load_config
-from pipelines.failures import failures, forget
-from pipelines.fork import fork
+from pipelines.config.fingerprints import dump, fingerprints
+from pipelines.config.loading import load_config
+from pipelines.publishing.index import account
+from pipelines.rows import failure
+from pipelines.runs.copy_run import fork
+from pipelines.runs.failures import failures, forget
 from pipelines.schema import CLIPS, SOURCES, STEP, rows_table
-from pipelines.stages.base import failure
-from pipelines.stages.edit import read_clip
 from pipelines.storage import Storage
+from pipelines.tables.clips import (
+    CommitClips,
+    pending_clips,
+    pending_sources,
+    read_clip,
+    read_found,
+    with_videos,
+)
 
 FIRST, THEN = "steps/clips", "steps/captions"
 EDITOR = "editor=tests.pipelines.editors:Invert"

@@ -2,7 +2,7 @@ import pytest
 import ray
 
 from pipelines.cluster import Share, cluster, share
-from pipelines.config import load_config
+from pipelines.config.loading import load_config
 from pipelines.errors import RunError
 
 

@@ -1,17 +1,10 @@
 import pytest
 import yaml
 
-from pipelines.config import (
-    PHASES,
-    Config,
-    differences,
-    dump,
-    fingerprints,
-    load_config,
-    resolve,
-    served,
-    to_yaml,
-)
+from pipelines.config.config import Config, served
+from pipelines.config.explain import to_yaml
+from pipelines.config.fingerprints import PHASES, differences, dump, fingerprints
+from pipelines.config.loading import load_config, resolve
 from pipelines.errors import ConfigError
 from strmatch.presets import load_preset
 

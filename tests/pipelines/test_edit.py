@@ -3,11 +3,10 @@
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.edit import committed, pending
-from pipelines.plan import by_clip, write_plan
 from pipelines.schema import EDITS, PLAN, rows_table
-from pipelines.stages.edit import commit_edits, edits_file
 from pipelines.storage import Storage
+from pipelines.tables.edits import commit_edits, committed, edits_file, pending
+from pipelines.tables.plan import by_clip, write_plan
 
 
 def planned(clip, *targets):

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from pipelines import plugins
-from pipelines.config import load_config
-from pipelines.encode import encode_video
+from pipelines.config.loading import load_config
+from pipelines.editors.base import editor_settings
 from pipelines.errors import ConfigError, RunError
-from pipelines.plan import PlanEdits
-from pipelines.run import open_run
+from pipelines.media.encode import encode_video
+from pipelines.media.video import decode_video
+from pipelines.runs.run import open_run
 from pipelines.schema import CLIPS, rows_table
-from pipelines.stages.edit import ClipEditor, editor_settings
+from pipelines.stages.edit_clip import ClipEditor
+from pipelines.stages.plan_edits import PlanEdits
 from pipelines.storage import Storage
-from pipelines.video import decode_video
 from tests.strmatch.tiny import FRAMES, SIZE, save_backbone, tiny_backbone
 
 NAMES = ("sdedit", "dmt", "uniedit")

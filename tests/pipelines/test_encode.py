@@ -4,13 +4,13 @@ import sys
 
 import numpy as np
 
-from pipelines.encode import encode_video
+from pipelines.media.encode import encode_video
 
 SCRIPT = """
 import hashlib, sys
 import numpy as np
-from pipelines.encode import encode_video
-from pipelines.video import decode_video, open_video
+from pipelines.media.encode import encode_video
+from pipelines.media.video import decode_video, open_video
 
 noise = np.random.default_rng(0).integers(0, 256, (96, 160, 3), dtype=np.uint8)
 noise = (noise.astype(int) + np.roll(noise, 1, 0) + np.roll(noise, 1, 1)) // 3

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from pipelines.config import resolve
-from pipelines.endpoint import LONGEST_ANSWER, Endpoint
+from pipelines.config.loading import resolve
 from pipelines.errors import ConfigError, RowError
+from pipelines.openai_client import LONGEST_ANSWER, Endpoint
 from tests.pipelines.servers import (
     Served,
     completion,

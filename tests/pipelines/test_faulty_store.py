@@ -13,10 +13,10 @@ from werkzeug.datastructures import Headers
 from werkzeug.serving import make_server
 
 from pipelines.cluster import cluster
-from pipelines.config import load_config
-from pipelines.run import open_run
+from pipelines.config.loading import load_config
+from pipelines.media.video import open_video
+from pipelines.runs.run import open_run
 from pipelines.storage import Storage
-from pipelines.video import open_video
 from tests.pipelines.videos import coded_frames, write_video
 
 SETTINGS = ["clip.num_frames=4", "clip.height=32", "clip.width=32", "annotate.tracker=none"]

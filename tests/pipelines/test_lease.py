@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipelines import lease
 from pipelines.errors import RunError
-from pipelines.lease import Lease
+from pipelines.reliability import lease
+from pipelines.reliability.lease import Lease
 from pipelines.storage import Storage
 
 HOLDER = """
 import sys, time
-from pipelines.lease import Lease
+from pipelines.reliability.lease import Lease
 from pipelines.storage import Storage
 with Lease(Storage(sys.argv[1])):
     print("held", flush=True)

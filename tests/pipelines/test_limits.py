@@ -1,7 +1,7 @@
 import pytest
 
-from pipelines.limits import judge
-from pipelines.sections import Bounds
+from pipelines.config.sections import Bounds
+from pipelines.stages.quality_limits import judge
 
 OK = {"status": "ok", "error_stage": None, "error_type": None, "error_message": None}
 

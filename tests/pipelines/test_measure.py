@@ -2,13 +2,11 @@
 
 import pytest
 
-from pipelines.config import load_config
-from pipelines.edit import committed
-from pipelines.measure import measures_of, pending
-from pipelines.plan import read_plan
-from pipelines.stages.edit import commit_edits, edits_file
-from pipelines.stages.measure import commit_measures
+from pipelines.config.loading import load_config
 from pipelines.storage import Storage
+from pipelines.tables.edits import commit_edits, committed, edits_file
+from pipelines.tables.measures import commit_measures, measures_of, pending
+from pipelines.tables.plan import read_plan
 from tests.pipelines.test_edit import done, plan_of, planned
 
 

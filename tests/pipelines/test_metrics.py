@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from pipelines import plugins
-from pipelines.config import load_config
+from pipelines.config.loading import load_config
 from pipelines.errors import RunError
 from strmatch.metrics.base import Sample
 from strmatch.metrics.lpips import LPIPS

@@ -1,10 +1,11 @@
 """What a row of the plan says of its target."""
 
-from pipelines.config import load_config
-from pipelines.plan import PlanEdits, by_clip
-from pipelines.prompts.target_prompt import TargetPrompt
+from pipelines.config.loading import load_config
 from pipelines.schema import CLIPS, PLAN, conform, rows_table
+from pipelines.stages.plan_edits import PlanEdits
 from pipelines.storage import Storage
+from pipelines.tables.plan import by_clip
+from pipelines.target_prompt import TargetPrompt
 from tests.pipelines.editors import Invert
 
 FILE = "clips/a.parquet"

@@ -2,8 +2,8 @@ import shutil
 
 import pytest
 
-from pipelines.pretrained import TRANSFORMERS, find_folder
-from strmatch.backbones.loading import WeightsError
+from strmatch.weights.errors import WeightsError
+from strmatch.weights.pretrained import TRANSFORMERS, find_folder
 
 
 def test_a_folder_is_taken_as_it_is_and_a_uri_is_fetched_once(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import RunError
-from pipelines.publish import divide, portions, reconcile
+from pipelines.phases.publish import divide, portions, reconcile
 from pipelines.storage import Storage
 
 CLIPS = pa.schema([("clip_row", pa.string()), ("bytes", pa.float64()), ("folder", pa.string())])

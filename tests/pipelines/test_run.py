@@ -13,19 +13,19 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 
-from pipelines import masks
 from pipelines.cluster import cluster
-from pipelines.config import load_config
-from pipelines.encode import encode_video
+from pipelines.config.loading import load_config
 from pipelines.errors import RunError
-from pipelines.failures import failures, forget, manifest
-from pipelines.fork import fork
-from pipelines.plan import read_plan
-from pipelines.run import open_run
+from pipelines.media import masks
+from pipelines.media.encode import encode_video
+from pipelines.media.video import decode_video
+from pipelines.runs.copy_run import fork
+from pipelines.runs.failures import failures, forget, manifest
+from pipelines.runs.run import open_run
 from pipelines.schema import DATASET
 from pipelines.sources import find_sources
 from pipelines.storage import Storage
-from pipelines.video import decode_video
+from pipelines.tables.plan import read_plan
 from strmatch import STRMatch, load_backbone
 from strmatch.presets import load_preset
 

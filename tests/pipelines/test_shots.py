@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.shots import Shots, shot_starts, small_frames
-from pipelines.video import Video, open_video
+from pipelines.media.shots import Shots, shot_starts, small_frames
+from pipelines.media.video import Video, open_video
 from strmatch.miniature.scenes import HARDER_KINDS, sample_scene
 from strmatch.miniature.world import render
 from tests.pipelines.videos import BIKES, MEGAMIND, coded_frames, real_clip, shot, write_video

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from pipelines.config import load_config
-from pipelines.encode import encode_video
+from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
-from pipelines.skip import Skip
-from pipelines.stages.find_clips import fit
-from pipelines.video import decode_video, open_video
+from pipelines.media.encode import encode_video
+from pipelines.media.frames import fit
+from pipelines.media.video import decode_video, open_video
+from pipelines.stages.clip_filter import Skip
 from strmatch.miniature.scenes import Scene, Sprite
 from strmatch.miniature.world import render
 from tests.pipelines.videos import real_clip, shot

@@ -13,10 +13,10 @@ import fsspec
 import numpy as np
 import pytest
 
-from pipelines import video as module
-from pipelines.encode import encode_video
 from pipelines.errors import RowError
-from pipelines.video import Video, decode_video, open_video
+from pipelines.media import video as module
+from pipelines.media.encode import encode_video
+from pipelines.media.video import Video, decode_video, open_video
 from tests.pipelines.videos import HEIGHT, WIDTH, coded_frames, read_codes, write_audio, write_video
 
 N = 60

@@ -12,7 +12,7 @@ from tests.pipelines.processes import gone
 WORKER = """
 import ctypes, sys, time
 from pipelines.storage import Storage
-from pipelines.watch import Watch
+from pipelines.reliability.deadline import Watch
 
 watch = Watch({seconds}, Storage({folder!r}), "1", marks={marks})
 for item in ("first", "second"):
@@ -63,7 +63,7 @@ def test_a_killed_watchdog_is_replaced_and_all_leave_with_their_process(tmp_path
     code = textwrap.dedent(
         """
         import os, psutil, signal
-        from pipelines.watch import Watch
+        from pipelines.reliability.deadline import Watch
         for _ in range(2):
             with Watch(60)("edit", "item"):
                 (dog,) = psutil.Process().children()

@@ -15,7 +15,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.encode import encode_video
+from pipelines.media.encode import encode_video
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
 from tests.faults.harness import run_command

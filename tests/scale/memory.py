@@ -15,12 +15,12 @@ import numpy as np
 import psutil
 import torch
 
-from pipelines.captions.transformers_vlm import TransformersVLM
-from pipelines.config import load_config
+from pipelines.captioners.transformers_vlm import TransformersVLM
+from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
-from pipelines.tracking.sam2_hf import HFSegmenter
-from pipelines.tracking.sam2_package import PackageSegmenter
-from pipelines.tracking.tracker import SubjectTracker
+from pipelines.trackers.sam2 import SubjectTracker
+from pipelines.trackers.segmenter_package import PackageSegmenter
+from pipelines.trackers.segmenter_transformers import HFSegmenter
 from tests.pipelines.captions.models import qwen
 from tests.pipelines.tracking.components import (
     PACKAGE_OVERRIDES,

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from strmatch import STRMatch
+from strmatch.attention import MapChoice
 from strmatch.ddim import ddim_step, denoise
 from strmatch.guidance import guided_epsilon
-from strmatch.loss import MapChoice
 from strmatch.masks import latent_mask
 from strmatch.matching import Matcher
 from tests.strmatch.tiny import FRAMES, SETTINGS, SIZE, tiny_backbone

@@ -4,7 +4,8 @@ import math
 import pytest
 import torch
 
-from strmatch.loss import LayerMaps, make_objective, negative_cosines
+from strmatch.attention import LayerMaps
+from strmatch.loss import make_objective, negative_cosines
 from strmatch.score import str_score
 from strmatch.settings import EditSettings
 

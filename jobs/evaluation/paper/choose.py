@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jobs.evaluation.paper.methods import METHODS, Attempt
-from pipelines.stages.base import Row
+from pipelines.rows import Row
 
 CRITERION = "counterfactual_psnr"
 """What a strength is chosen by: how near edits come, all in all, to the exact counterfactual. It

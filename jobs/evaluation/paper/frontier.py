@@ -6,7 +6,7 @@ import numpy as np
 
 from jobs.evaluation.figures import Figure
 from jobs.evaluation.paper.choose import by_attempt, grid
-from pipelines.stages.base import Row
+from pipelines.rows import Row
 
 DRAWS = 2000
 POINTS = 21

@@ -17,7 +17,7 @@ from jobs.evaluation.paper.examiner import METRICS
 from jobs.evaluation.paper.frontier import frontier
 from jobs.evaluation.paper.methods import METHODS
 from jobs.evaluation.paper.statements import BL, CS, FC, ME, PAPER_METRICS
-from pipelines.stages.base import Row
+from pipelines.rows import Row
 
 matplotlib.use("svg")
 

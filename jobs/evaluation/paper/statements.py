@@ -9,7 +9,7 @@ import numpy as np
 from jobs.evaluation.figures import Figure, mean
 from jobs.evaluation.paper.choose import by_attempt
 from jobs.evaluation.paper.frontier import frontier_gain
-from pipelines.stages.base import Row
+from pipelines.rows import Row
 
 
 @dataclass(frozen=True)

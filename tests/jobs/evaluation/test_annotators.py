@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from jobs import evaluate as job
+from jobs.evaluation import command as job
 from jobs.evaluation.annotators import draw_cases, is_exact, overlap, said_right
 from pipelines.errors import RunError
 from strmatch.miniature.scenes import caption, sample_scene, with_attributes

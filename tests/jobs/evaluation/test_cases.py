@@ -1,6 +1,6 @@
 from collections import Counter
 
-from jobs.evaluation.cases import KINDS, captions_to_tell_apart, draw_edits, draw_scenes
+from jobs.evaluation.miniature.cases import KINDS, captions_to_tell_apart, draw_edits, draw_scenes
 from strmatch.miniature.scenes import attributes
 from strmatch.miniature.splits import combinations
 

@@ -2,9 +2,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobs.evaluation import choices
-from jobs.evaluation.cases import draw_edits
-from jobs.evaluation.choices import FACTORS, PRESET_LAMBDA, STUDIES, matched_lambda
+from jobs.evaluation.miniature.cases import draw_edits
+from jobs.evaluation.studies import studies as choices
+from jobs.evaluation.studies.studies import FACTORS, PRESET_LAMBDA, STUDIES, matched_lambda
 from strmatch.settings import EditSettings
 
 CASES = draw_edits(8, "dev", 0)

@@ -4,9 +4,10 @@ from functools import partial
 
 import pytest
 
-from jobs.evaluation.cases import draw_edits, draw_scenes
-from jobs.evaluation.suite import Pool, edit_figures, figures
-from jobs.evaluation.work import METHODS, Examiner
+from jobs.evaluation.miniature.cases import draw_edits, draw_scenes
+from jobs.evaluation.miniature.examiner import METHODS, Examiner
+from jobs.evaluation.miniature.suite import edit_figures, figures
+from jobs.evaluation.pool import Pool
 
 SEED = 0
 

@@ -3,10 +3,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jobs.evaluation import work
-from jobs.evaluation.cases import draw_edits, draw_scenes
-from jobs.evaluation.suite import edit_figures
-from jobs.evaluation.work import Examiner
+from jobs.evaluation.miniature import examiner as work
+from jobs.evaluation.miniature.cases import draw_edits, draw_scenes
+from jobs.evaluation.miniature.examiner import Examiner
+from jobs.evaluation.miniature.suite import edit_figures
 from strmatch.miniature.scenes import caption
 from strmatch.miniature.world import render
 

@@ -1,12 +1,13 @@
 import torch
 
 from jobs.training.autoencoder import reconstruction_loss, standardise
-from jobs.training.batches import draw_scenes, pixels
+from jobs.training.batches import draw_scenes
 from jobs.training.loop import fit
 from jobs.training.recipe import Phase
 from jobs.training.workers import Worker
 from strmatch.miniature.model import make_vae
 from strmatch.miniature.world import render
+from strmatch.pixels import pixels
 
 
 def make():

@@ -17,10 +17,10 @@ from jobs.training.segmentation import (
     tracking_loss,
 )
 from jobs.training.workers import Worker
-from pipelines.encode import encode_video
-from pipelines.tracking.sam2_hf import HFSegmenter
-from pipelines.tracking.segmenter import Box
-from pipelines.video import decode_video
+from pipelines.media.encode import encode_video
+from pipelines.media.video import decode_video
+from pipelines.trackers.segmenter import Box
+from pipelines.trackers.segmenter_transformers import HFSegmenter
 from strmatch.miniature.model import make_segmenter
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render

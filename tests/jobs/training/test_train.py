@@ -10,8 +10,8 @@ from jobs.training.origin import read_origin
 from jobs.training.recipe import Recipe
 from jobs.training.train import SEGMENTER, START, train, train_segmenter
 from jobs.training.workers import Worker
-from pipelines.tracking.sam2_hf import HFSegmenter
-from pipelines.tracking.segmenter import Box
+from pipelines.trackers.segmenter import Box
+from pipelines.trackers.segmenter_transformers import HFSegmenter
 from strmatch import load_backbone
 from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render

@@ -117,8 +117,8 @@ FAMILIES = {"qwen": qwen, "idefics3": idefics3, "llava": llava, "video_llama_3":
 
 def teach(captioner, clips, folder, steps=60):
     """Train a captioner's model to say `SENTENCES` of the clips, and save it to the folder."""
-    from pipelines.captions.check import INSTRUCTION
-    from pipelines.captions.frames import sample
+    from pipelines.captioners.caption_check import INSTRUCTION
+    from pipelines.media.frames import sample
 
     model, tokenizer = captioner.model, captioner.processor.tokenizer
     model.train()

@@ -1,8 +1,8 @@
 import pytest
 
-from pipelines.captions.check import INSTRUCTION, NotACaption, ask_for_caption, check
+from pipelines.captioners.caption_check import INSTRUCTION, NotACaption, ask_for_caption, check
+from pipelines.config.sections import Captions
 from pipelines.errors import Rejected
-from pipelines.sections import Captions
 
 GOOD = "A brown dog runs along a sandy beach."
 REFUSED = (

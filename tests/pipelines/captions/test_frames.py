@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.captions.frames import sample
+from pipelines.media.frames import sample
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.captions.miniature import MiniatureCaptioner, name_shape
-from pipelines.config import load_config
-from pipelines.encode import encode_video
+from pipelines.captioners.miniature import MiniatureCaptioner, name_shape
+from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
-from pipelines.video import decode_video, open_video
+from pipelines.media.encode import encode_video
+from pipelines.media.video import decode_video, open_video
 from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from pipelines import plugins
-from pipelines.captions.check import INSTRUCTION
-from pipelines.config import resolve
+from pipelines.captioners.caption_check import INSTRUCTION
+from pipelines.config.loading import resolve
 from pipelines.errors import Rejected, RowError
 from tests.pipelines.servers import Served, completion, drip_body, hang, late
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines.captions.transformers_vlm import TransformersVLM
-from pipelines.config import resolve
+from pipelines.captioners.transformers_vlm import TransformersVLM
+from pipelines.config.loading import resolve
 from pipelines.errors import Rejected
 from strmatch import WeightsError
 from tests.pipelines.captions.models import FAMILIES, SENTENCES, qwen, teach

@@ -1,9 +1,9 @@
 import pytest
 
-from pipelines.prompts.attributes import COLOURS, PLACES, STYLES
-from pipelines.prompts.noun_swap import NounSwap
-from pipelines.prompts.subject import nouns_of
-from pipelines.prompts.tokens import words
+from pipelines.english.subject import nouns_of
+from pipelines.english.tokens import words
+from pipelines.prompters.attribute_swaps import COLOURS, PLACES, STYLES
+from pipelines.prompters.noun_swap import NounSwap
 
 
 def targets(kind, caption, count=50):

@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.prompts.grammar import change_pronouns, first_pronoun, plural, replace
+from pipelines.english.grammar import change_pronouns, first_pronoun, plural, replace
 
 
 @pytest.mark.parametrize(

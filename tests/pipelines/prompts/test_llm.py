@@ -3,11 +3,11 @@ import json
 import pytest
 
 from pipelines import plugins
-from pipelines.config import resolve
+from pipelines.config.loading import resolve
+from pipelines.english.subject import find_subject
 from pipelines.errors import RowError
-from pipelines.prompts.llm import proposed
-from pipelines.prompts.noun_swap import NounSwap
-from pipelines.prompts.subject import find_subject
+from pipelines.prompters.llm import proposed
+from pipelines.prompters.noun_swap import NounSwap
 from tests.pipelines.servers import Served, completion
 
 SAID = "A brown dog wags its tail on a sandy beach."

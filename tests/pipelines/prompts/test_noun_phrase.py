@@ -1,7 +1,7 @@
 import pytest
 
-from pipelines.prompts.noun_phrase import read_phrase
-from pipelines.prompts.tokens import tokenise
+from pipelines.english.noun_phrase import read_phrase
+from pipelines.english.tokens import tokenise
 
 
 def read(text):

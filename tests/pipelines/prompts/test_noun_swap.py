@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from pipelines.prompts.grammar import PRONOUNS, plural
-from pipelines.prompts.noun_swap import KINDS, NounSwap, swap
-from pipelines.prompts.subject import find_subject
-from pipelines.prompts.taxonomy import taxonomy
+from pipelines.english.grammar import PRONOUNS, plural
+from pipelines.english.subject import find_subject
+from pipelines.english.taxonomy import taxonomy
+from pipelines.prompters.noun_swap import KINDS, NounSwap, swap
 from strmatch.miniature.scenes import Scene, Sprite, caption, caption_words, with_attributes
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 from tests.pipelines.prompts.captions import captions
@@ -140,7 +140,7 @@ def test_what_grammar_does_not_allow_is_refused(said, concept):
 
 def test_the_same_seed_gives_the_same_targets_whatever_the_hash_seed():
     program = (
-        "from pipelines.prompts.noun_swap import KINDS, NounSwap\n"
+        "from pipelines.prompters.noun_swap import KINDS, NounSwap\n"
         "for seed in range(5):\n"
         "    for said in ('A woman in a red dress on a beach', 'a red circle over bricks'):\n"
         "        print(NounSwap(tuple(KINDS))(said, None, 12, seed))\n"

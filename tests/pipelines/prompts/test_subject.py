@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.prompts.subject import find_subject, nouns_of
+from pipelines.english.subject import find_subject, nouns_of
 from tests.pipelines.prompts.captions import captions
 
 

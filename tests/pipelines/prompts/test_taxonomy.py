@@ -3,7 +3,7 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from pipelines.prompts.taxonomy import Taxonomy, distance, taxonomy
+from pipelines.english.taxonomy import Taxonomy, distance, taxonomy
 
 
 def concept(word):

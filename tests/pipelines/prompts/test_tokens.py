@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.prompts.tokens import ends_phrase, is_determiner, is_participle, is_verb, tokenise
+from pipelines.english.tokens import ends_phrase, is_determiner, is_participle, is_verb, tokenise
 
 
 def test_words_marks_and_where_they_stand():

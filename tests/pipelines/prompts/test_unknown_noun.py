@@ -1,7 +1,7 @@
 import pytest
 
-from pipelines.prompts.tokens import tokenise
-from pipelines.prompts.unknown_noun import branch_by_ending, guess
+from pipelines.english.tokens import tokenise
+from pipelines.english.unknown_noun import branch_by_ending, guess
 
 
 @pytest.mark.parametrize(

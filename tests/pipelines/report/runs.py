@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines import masks
-from pipelines.config import Config, dump, fingerprints
-from pipelines.encode import encode_video
+from pipelines.config.config import Config
+from pipelines.config.fingerprints import dump, fingerprints
+from pipelines.media import masks
+from pipelines.media.encode import encode_video
 from pipelines.schema import DATASET, rows_table, with_extras
 from pipelines.storage import Storage
 from strmatch.miniature.scenes import Scene, Sprite, caption, with_attributes

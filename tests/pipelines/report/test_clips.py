@@ -1,10 +1,10 @@
 import numpy as np
 
-from pipelines import masks
-from pipelines.encode import encode_video
-from pipelines.report.clips import TINT, write_clips
+from pipelines.media import masks
+from pipelines.media.encode import encode_video
+from pipelines.media.video import decode_video
+from pipelines.publishing.report.clips import TINT, write_clips
 from pipelines.storage import Storage
-from pipelines.video import decode_video
 
 
 def test_a_mask_is_laid_over_the_source(tmp_path):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.config import load_config
-from pipelines.report import write_report
-from pipelines.report.clips import TINT
+from pipelines.config.loading import load_config
+from pipelines.publishing.report import write_report
+from pipelines.publishing.report.clips import TINT
 from tests.pipelines.report.runs import HOSTILE, METRICS, mixed_rows, publish, record_of
 
 FRAME = 1 / 8.0

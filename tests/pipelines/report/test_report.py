@@ -5,8 +5,8 @@ import tracemalloc
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.config import load_config
-from pipelines.report import LONGEST, script, write_report
+from pipelines.config.loading import load_config
+from pipelines.publishing.report import LONGEST, script, write_report
 from tests.pipelines.report.runs import HOSTILE, mixed_rows, publish, record_of, row_id
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipelines.report.survey import survey
+from pipelines.publishing.report.survey import survey
 from tests.pipelines.report.runs import mixed_rows, publish, row_id
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from pipelines.config import load_config
-from pipelines.encode import encode_video
+from pipelines.config.loading import load_config
+from pipelines.media.encode import encode_video
 from pipelines.schema import CLIPS, rows_table
-from pipelines.stages.edit import ClipEditor
+from pipelines.stages.edit_clip import ClipEditor
 from pipelines.storage import Storage
 from tests.pipelines.editors import Large
 

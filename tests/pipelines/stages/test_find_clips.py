@@ -6,16 +6,17 @@ import fsspec
 import numpy as np
 import pytest
 
-from pipelines import masks
-from pipelines.account import account
-from pipelines.clips import CommitClips, name_row, pending_sources
-from pipelines.config import load_config
+from pipelines.config.loading import load_config
 from pipelines.errors import RowError
+from pipelines.media import masks
+from pipelines.media.frames import fit, frame_indices
+from pipelines.media.video import Video, decode_video, open_video
+from pipelines.publishing.index import account
+from pipelines.reliability.deadline import Watch
 from pipelines.schema import CLIPS, SOURCES, rows_table
-from pipelines.stages.find_clips import LOOKED_AT, FindClips, find_spans, fit, frame_indices
+from pipelines.stages.find_clips import LOOKED_AT, FindClips, find_spans
 from pipelines.storage import Storage
-from pipelines.video import Video, decode_video, open_video
-from pipelines.watch import Watch
+from pipelines.tables.clips import CommitClips, name_row, pending_sources
 from tests.pipelines.videos import (
     BIKES,
     BLOCK,

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from pipelines import masks
-from pipelines.config import load_config
-from pipelines.encode import encode_video
+from pipelines.config.loading import load_config
+from pipelines.media import masks
+from pipelines.media.encode import encode_video
+from pipelines.media.video import decode_video
+from pipelines.reliability.deadline import Watch
 from pipelines.schema import CLIPS, EDITS, MEASURES, rows_table
-from pipelines.stages.measure import MeasureClip
+from pipelines.stages.measure_clip import MeasureClip
 from pipelines.storage import Storage
-from pipelines.video import decode_video
-from pipelines.watch import Watch
 from tests.pipelines.metrics import Counting
 
 METRICS = "tests.pipelines.metrics"

@@ -1,12 +1,12 @@
 import pytest
 
+from pipelines.captioners.template import TemplateCaptioner
 from pipelines.errors import RowError
-from pipelines.prompts.noun_swap import NounSwap
-from pipelines.prompts.target_prompt import TargetPrompt
+from pipelines.prompters.noun_swap import NounSwap
 from pipelines.schema import TARGET
-from pipelines.stages.caption import Caption, TemplateCaptioner
-from pipelines.stages.subject import name_subject
+from pipelines.stages.caption import Caption, name_subject
 from pipelines.stages.target import Target
+from pipelines.target_prompt import TargetPrompt
 
 PROMPTER = NounSwap(("noun_near", "recolour"))
 

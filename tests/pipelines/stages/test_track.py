@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from pipelines import masks
-from pipelines.encode import encode_video
+from pipelines.config.sections import MaskCheck
 from pipelines.errors import Rejected
-from pipelines.sections import MaskCheck
+from pipelines.media import masks
+from pipelines.media.encode import encode_video
 from pipelines.stages.track import Track
 
 LIMITS = MaskCheck(max_area=1)

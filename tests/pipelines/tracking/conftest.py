@@ -1,7 +1,7 @@
 import pytest
 
-from pipelines.tracking.sam2_hf import HFSegmenter
-from pipelines.tracking.sam2_package import PackageSegmenter
+from pipelines.trackers.segmenter_package import PackageSegmenter
+from pipelines.trackers.segmenter_transformers import HFSegmenter
 from tests.pipelines.tracking.components import (
     PACKAGE_OVERRIDES,
     save_grounding_dino,

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from pipelines.config.sections import MaskCheck
 from pipelines.errors import Rejected
-from pipelines.sections import MaskCheck
-from pipelines.tracking.check import check_mask
+from pipelines.trackers.mask_check import check_mask
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from pipelines.encode import encode_video
-from pipelines.tracking.contrast import ContrastTracker, find_objects
-from pipelines.video import decode_video
+from pipelines.media.encode import encode_video
+from pipelines.media.foreground import find_objects
+from pipelines.media.video import decode_video
+from pipelines.trackers.contrast import ContrastTracker
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
 

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from pipelines.config.sections import Detector
 from pipelines.errors import Rejected
-from pipelines.sections import Detector
-from pipelines.tracking.detect import Detection, SubjectDetector, choose, sample
-from pipelines.tracking.segmenter import Box
+from pipelines.media.frames import frame_positions as sample
+from pipelines.trackers.detector import Detection, SubjectDetector, choose
+from pipelines.trackers.segmenter import Box
 from tests.pipelines.tracking.components import PATCHES
 
 

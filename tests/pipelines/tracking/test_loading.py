@@ -7,9 +7,9 @@ from safetensors.torch import load_file, save_file
 from transformers import Sam2VideoModel
 
 from pipelines.errors import ConfigError
-from pipelines.tracking.sam2_hf import HFSegmenter
-from pipelines.tracking.sam2_package import PackageSegmenter
-from strmatch.backbones.loading import WeightsError
+from pipelines.trackers.segmenter_package import PackageSegmenter
+from pipelines.trackers.segmenter_transformers import HFSegmenter
+from strmatch.weights.errors import WeightsError
 from tests.pipelines.tracking.components import PACKAGE_OVERRIDES, small_sam2
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from pipelines.tracking.contrast import ContrastTracker
-from pipelines.tracking.miniature import MiniatureTracker, box_around, typical_frame
-from pipelines.tracking.segmenter import Box, Tracks
+from pipelines.trackers.contrast import ContrastTracker
+from pipelines.trackers.miniature import MiniatureTracker, box_around, typical_frame
+from pipelines.trackers.segmenter import Box, Tracks
 from strmatch import WeightsError
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.tracking.motion import MotionTracker
+from pipelines.trackers.motion import MotionTracker
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.tracking.segmenter import Box, Points
+from pipelines.trackers.segmenter import Box, Points
 
 BOX = Box(20, 30, 70, 80)
 POINT = Points(((40.0, 50.0),), (1,))

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from pipelines import plugins
-from pipelines.config import load_config
+from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
-from pipelines.tracking.sam2_package import PackageSegmenter
+from pipelines.trackers.segmenter_package import PackageSegmenter
 from tests.pipelines.tracking.components import PACKAGE_OVERRIDES
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 48, 80, 3), dtype=np.uint8)

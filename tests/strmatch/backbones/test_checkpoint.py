@@ -3,7 +3,8 @@ import torch
 from safetensors.torch import save_file
 
 from strmatch import WeightsError
-from strmatch.backbones.checkpoint import check_fit, read_tensors
+from strmatch.weights.checkpoint import read_tensors
+from strmatch.weights.strict import check_fit
 
 
 @pytest.fixture

@@ -4,13 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from strmatch.miniature.scenes import (
-    HARDER_KINDS,
-    Scene,
-    Sprite,
-    sample_scene,
-    with_attributes,
-)
+from strmatch.miniature.scenes import HARDER_KINDS, Scene, Sprite, sample_scene, with_attributes
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS
 from strmatch.miniature.world import render
 

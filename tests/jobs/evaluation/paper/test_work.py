@@ -4,11 +4,12 @@ import pytest
 import ray
 
 from jobs.evaluation.paper.methods import Attempt
-from jobs.evaluation.paper.work import Part, done, examine, results
+from jobs.evaluation.paper.phase import Part, done, examine, results
 from pipelines.cluster import cluster
-from pipelines.sections import Execution
+from pipelines.config.sections import Execution
 from pipelines.storage import Storage
-from strmatch.backbones.loading import weights_folder, weights_revision
+from strmatch.backbones.loading import weights_folder
+from strmatch.weights.manifest import weights_revision
 
 REVISION = weights_revision(weights_folder("miniature"))
 EXECUTION = Execution(editors=1)

@@ -1,0 +1,174 @@
+"""The job behind `strmatch evaluate`."""
+
+import json
+import time
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from jobs.evaluation import annotators
+from jobs.evaluation.miniature.examiner import Clip, Examiner
+from jobs.evaluation.miniature.suite import Suite, figures, projected_seconds
+from jobs.evaluation.paper.command import compare
+from jobs.evaluation.pool import Pool, Task, default_processes
+from jobs.evaluation.report import Results, as_json, tables
+from pipelines.errors import RunError
+from pipelines.trackers.miniature import MiniatureTracker
+from pipelines.versions import PACKAGE_VERSION
+from strmatch import WeightsError
+from strmatch.backbones.loading import weights_folder
+from strmatch.miniature.splits import Split
+from strmatch.weights.manifest import weights_revision
+
+SUITES = ("miniature", "annotators", "paper")
+console = Console()
+
+
+def evaluate(
+    suite: str,
+    clips: int,
+    seed: int,
+    split: Split,
+    weights: str | None,
+    json_file: Path | None,
+    output: Path | None,
+) -> Results:
+    """Run a suite, print its tables and write what is asked for.
+
+    Args:
+        json_file: for all figures.
+        output: folder for every judged clip beside its truth, NAME.npz with `frames` and `truth`,
+            uint8 (f, H, W, 3), lossless; clips.jsonl says what was asked and measured. Of the suite
+            `paper`: where it goes on after a stop, and where its page lies.
+    """
+    if suite not in SUITES:
+        raise RunError(f"--suite {suite}: there is {', '.join(SUITES)}")
+    if suite == "annotators":
+        if output:
+            raise RunError("--suite annotators takes no --output")
+        return evaluate_annotators(clips, seed, split, json_file, weights)
+    weights, revision = check(weights)
+    if suite == "paper":
+        if output is None:
+            raise RunError("--suite paper needs --output, a folder where it can go on after a stop")
+        compared = compare(clips, seed, split, weights, revision, str(output))
+        keep(compared, json_file)
+        return compared
+    asked = Suite(weights, clips, seed, split)
+    began = time.perf_counter()
+    results: Results = {
+        "suite": suite,
+        "split": split,
+        "clips": clips,
+        "seed": seed,
+        "package_version": PACKAGE_VERSION,
+        "model_revision": revision,
+    }
+    rows = _run(asked, output)
+    results |= {"seconds": round(time.perf_counter() - began)} | figures(rows)
+    for table in tables(results):
+        console.print(table, "")
+    keep(results, json_file)
+    return results
+
+
+def evaluate_annotators(
+    clips: int,
+    seed: int,
+    split: Split,
+    json_file: Path | None,
+    weights: str | None = None,
+    processes: int | None = None,
+) -> Results:
+    """Run the suite `annotators`: no metadata in; masks, captions and target prompts judged.
+
+    Args:
+        weights: a model with a SAM2, which is then compared with the trackers, too.
+        processes: single-threaded; default: one a core.
+    """
+    if weights:
+        check_segmenter(weights)
+    cases = annotators.draw_cases(clips, split, seed)
+    began = time.perf_counter()
+    results: Results = {
+        "suite": "annotators",
+        "split": split,
+        "clips": clips,
+        "seed": seed,
+        "package_version": PACKAGE_VERSION,
+    }
+    console.print(f"{len(cases)} clips, {clips} of them of the core", highlight=False)
+    tasks: list[Task] = [("annotate", (case,)) for case in cases]
+    with Pool(partial(annotators.Annotators, weights), processes or default_processes()) as pool:
+        done = track(pool.run(tasks), "annotating", len(cases), console=console)
+        figures = annotators.figures(list(done))
+    results |= {"seconds": round(time.perf_counter() - began)} | figures
+    for table in annotators.tables(results):
+        console.print(table, "")
+    keep(results, json_file)
+    return results
+
+
+def check_segmenter(weights: str) -> None:
+    """Look whether a model has a SAM2.
+
+    Raises:
+        RunError: it has none.
+    """
+    try:
+        MiniatureTracker.load(weights)
+    except WeightsError as error:
+        raise RunError(str(error)) from error
+
+
+def keep(results: Results, json_file: Path | None) -> None:
+    if json_file:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(as_json(results), "utf-8")
+
+
+def check(weights: str | None) -> tuple[str, str]:
+    """Where the weights are (default: the embedded ones) and their revision.
+
+    Raises:
+        RunError: there are none.
+    """
+    weights = weights or "miniature"
+    try:
+        folder = weights_folder(weights)
+    except WeightsError as error:
+        raise RunError(str(error)) from error
+    if not (folder / "clip").is_dir():
+        raise RunError(f"{weights} has no clip/: only the small world's models can be evaluated")
+    return weights, weights_revision(folder)
+
+
+def _run(suite: Suite, output: Path | None) -> dict[str, list[dict[str, Any]]]:
+    """What was measured of every clip, by part of the suite, in the order of the cases."""
+    processes = default_processes()
+    minutes = projected_seconds(suite, processes) / 60
+    console.print(f"{suite.clips} clips: about {max(minutes, 1):.0f} min", highlight=False)
+    tasks = suite.tasks()
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    with Pool(partial(Examiner, suite.weights), processes) as pool:
+        for clips in track(pool.run(tasks), "evaluating", len(tasks), console=console):
+            for clip in clips:
+                part, _ = clip.name.split("/")
+                rows[part].append({"clip": clip.name} | clip.row)
+                if output:
+                    _write(output, clip)
+    if output:
+        lines = (json.dumps(row) + "\n" for part in rows.values() for row in part)
+        (output / "clips.jsonl").write_text("".join(lines), "utf-8")
+    return rows
+
+
+def _write(folder: Path, clip: Clip) -> None:
+    path = folder / f"{clip.name}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, frames=clip.frames, truth=clip.truth)

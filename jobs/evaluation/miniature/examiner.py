@@ -1,0 +1,182 @@
+"""What one process of the suite does with the scenes it is given. Built once, loaded once."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from transformers import CLIPModel
+
+from jobs.evaluation.measures import background, centroid_error, iou, psnr
+from jobs.evaluation.miniature.cases import EditCase, captions_to_tell_apart
+from strmatch import STRMatch, generate, load_backbone
+from strmatch.backbones.loading import weights_folder
+from strmatch.miniature.judge import judge, score_edit
+from strmatch.miniature.scenes import Scene, attributes, caption
+from strmatch.miniature.splits import Attributes
+from strmatch.miniature.world import render
+from strmatch.pixels import pixels
+from strmatch.presets import load_preset
+from strmatch.tokenize import tokens
+
+Changes = dict[str, Any]
+"""Fields of the edit settings that differ from the preset's; and `masked`."""
+
+METHODS: dict[str, Changes] = {
+    "str_match": {},
+    "str_match_masked": {"masked": True},
+    "lambda_0": {"lam": 0.0},
+    "concatenated_maps": {"objective": "concatenated_maps"},
+}
+"""What is compared."""
+
+CAPTIONS = 100
+
+
+class Clip(NamedTuple):
+    """A judged clip beside its truth, for another judge."""
+
+    name: str
+    frames: np.ndarray
+    truth: np.ndarray
+    row: dict[str, Any]
+
+
+class Examiner:
+    """Runs the models on cases and measures what comes out.
+
+    Args:
+        weights: as `load_backbone` takes them; clip/ lies beside the backbone's folders.
+        overrides: fields of the edit settings that differ from the preset's.
+    """
+
+    def __init__(self, weights: str, **overrides: Any) -> None:
+        preset = load_preset("miniature").edit
+        self.backbone = load_backbone(weights, settings=preset)
+        self.settings = replace(preset, **overrides)
+        self.editor = STRMatch(self.backbone, self.settings)
+        self.clip = CLIPModel.from_pretrained(
+            weights_folder(weights) / "clip", local_files_only=True, dtype=torch.float32
+        ).eval()
+
+    def generation(self, scenes: list[Scene], seed: int) -> list[Clip]:
+        """Clips made from the scenes' captions alone."""
+        clips = generate(
+            self.backbone,
+            [caption(scene) for scene in scenes],
+            num_inference_steps=self.settings.num_inference_steps,
+            guidance_scale=self.settings.guidance_scale,
+            seed=seed,
+        )
+        verdicts = judge(torch.from_numpy(clips)).verdicts
+        truths = render(scenes).frames.numpy()
+        return [
+            Clip(
+                f"generation/{seed + index:04d}",
+                frames,
+                truth,
+                {
+                    "prompt": caption(scene),
+                    "asked": attributes(scene)._asdict(),
+                    "seen": verdict._asdict(),
+                },
+            )
+            for index, (scene, frames, truth, verdict) in enumerate(
+                zip(scenes, clips, truths, verdicts, strict=True)
+            )
+        ]
+
+    def round_trip(self, scene: Scene, index: int) -> list[Clip]:
+        """The autoencoder alone, inversion and denoising, and CLIP on the clip's middle frame."""
+        frames = render([scene]).frames[0].numpy()
+        decoded = self.backbone.decode(self.backbone.encode(frames))
+        inversion = self.editor.invert(frames, caption(scene))
+        rebuilt = self.editor.edit(inversion, caption(scene), lam=0.0, guidance_scale=1.0).frames
+        row = {
+            "prompt": caption(scene),
+            "psnr": psnr(rebuilt, frames),
+            "vae_psnr": psnr(decoded, frames),
+            "clip_top1": self._top1(frames[len(frames) // 2], scene, index),
+        }
+        return [Clip(f"reconstruction/{index:04d}", rebuilt, frames, row)]
+
+    @torch.no_grad()
+    def _top1(self, frame: np.ndarray, scene: Scene, seed: int) -> bool:
+        """Whether the frame's own caption is nearest to it among a hundred."""
+        captions = captions_to_tell_apart(scene, CAPTIONS, seed)
+        said = self.clip.get_text_features(tokens(self.backbone.tokenizer, captions, "cpu"))
+        shown = self.clip.get_image_features(pixels(torch.from_numpy(frame)[None]))
+        cosines = torch.cosine_similarity(shown.pooler_output, said.pooler_output)
+        return int(cosines.argmax()) == 0
+
+    def edits(self, case: EditCase, index: int, methods: Mapping[str, Changes]) -> list[Clip]:
+        """The case's edit by every method."""
+        rendered = render([case.source, case.target])
+        source, truth = rendered.frames.numpy()
+        mask = rendered.masks[0, 0].numpy()
+        latents = self.backbone.encode(source)
+        decoded = self.backbone.decode(latents)
+        size = (latents.shape[3], latents.shape[4])
+        outside = background(mask, size, self.settings.mask_dilation)
+        prompts = {"source_prompt": caption(case.source), "target_prompt": caption(case.target)}
+        inversion = self.editor.invert(source, prompts["source_prompt"])
+        clips = []
+        for method, changes in methods.items():
+            changes = dict(changes)
+            masked = changes.pop("masked", False)
+            edited = self.editor.edit(
+                inversion, prompts["target_prompt"], mask=mask if masked else None, **changes
+            ).frames
+            seen = judge(torch.from_numpy(edited)[None])
+            clips.append(
+                Clip(
+                    f"{method}/{index:04d}",
+                    edited,
+                    truth,
+                    prompts
+                    | _scores(case, seen.verdicts[0])
+                    | {
+                        "centroid_px": centroid_error(seen.tracks[0], rendered.tracks[1, 0]),
+                        "background_psnr": psnr(edited, decoded, outside),
+                        "counterfactual_iou": iou(seen.masks[0], rendered.masks[1, 0]),
+                        "counterfactual_psnr": psnr(edited, truth),
+                    },
+                )
+            )
+        return clips
+
+    def watch(self, case: EditCase, changes: Changes) -> dict[str, float]:
+        """What happens to the latents on an edit's way.
+
+        Returns:
+            relative_step: λ‖∇L‖/‖z_t‖, averaged over the timesteps. rms_ratio: the root mean
+            square of z_t^tgt over that of z_t^src, where it is farthest from 1.
+        """
+        source = render([case.source]).frames[0].numpy()
+        inversion = self.editor.invert(source, caption(case.source))
+        steps, ratios = [], []
+
+        def record(info: dict[str, Any]) -> None:
+            level = inversion.schedule.num_steps - 1 - info["step"]
+            ratio = info["latents"].norm() / inversion.latents[level].norm()
+            ratios.append(float(ratio))
+            steps.append(float(info["grad_norm"] / info["latents"].norm()))
+
+        result = self.editor.edit(inversion, caption(case.target), callback=record, **changes)
+        return {
+            "relative_step": result.settings.lam * float(np.mean(steps)),
+            "rms_ratio": max(ratios, key=lambda ratio: abs(math.log(ratio))),
+        }
+
+
+def _scores(case: EditCase, verdict: Attributes) -> dict[str, Any]:
+    """Did the subject become what was asked, and stay what it was otherwise?"""
+    score = score_edit(verdict, case.source, case.target)
+    return {
+        "seen": verdict._asdict(),
+        "asked_colour": score.asked.get("colour"),
+        "asked_shape": score.asked.get("shape"),
+        "kept": [score.kept[name] for name in ("colour", "shape") if name in score.kept],
+    }

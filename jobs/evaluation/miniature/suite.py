@@ -1,0 +1,88 @@
+"""The suite: cases to processes, outcomes to figures."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from jobs.evaluation.figures import Figure, median, share
+from jobs.evaluation.miniature.cases import draw_edits, draw_scenes
+from jobs.evaluation.miniature.examiner import METHODS, Examiner
+from jobs.evaluation.pool import Task
+from strmatch.miniature.splits import Split
+
+BATCH = 4  # clips generated together
+
+
+@dataclass(frozen=True)
+class Suite:
+    """How much is asked of which weights."""
+
+    weights: str
+    clips: int
+    seed: int
+    split: Split = "test"
+
+    def tasks(self) -> list[Task]:
+        """Every piece of work; the dearest first, so that no process is late with one."""
+        scenes = draw_scenes(self.clips, self.split, self.seed)
+        edits = draw_edits(self.clips, self.split, self.seed + 1)
+        tasks: list[Task] = [("edits", (case, i, METHODS)) for i, case in enumerate(edits)]
+        tasks += [
+            ("generation", (scenes[start : start + BATCH], start))
+            for start in range(0, len(scenes), BATCH)
+        ]
+        return tasks + [("round_trip", (scene, i)) for i, scene in enumerate(scenes)]
+
+
+def projected_seconds(suite: Suite, processes: int) -> float:
+    """How long the suite will take, from one clip's work with two steps of the preset's many."""
+    few = 2
+    torch.set_num_threads(1)  # as in the processes that will do the work
+    examiner = Examiner(suite.weights, num_inference_steps=few)
+    steps = examiner.backbone.settings.num_inference_steps
+    (case,) = draw_edits(1, suite.split, suite.seed)
+    began = time.perf_counter()
+    examiner.edits(case, 0, METHODS)
+    examiner.round_trip(case.source, 0)
+    examiner.generation([case.source], 0)
+    return (time.perf_counter() - began) * steps / few * suite.clips / processes
+
+
+def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The table of all parts; `rows` holds the outcomes by part or method."""
+    generation = rows["generation"]
+    trips = rows["reconstruction"]
+    return {
+        "generation": {
+            name: share([row["asked"][name] == row["seen"][name] for row in generation])
+            for name in ("colour", "shape", "motion", "background")
+        },
+        "vae_psnr": median([row["vae_psnr"] for row in trips]),
+        "clip_top1": share([row["clip_top1"] for row in trips]),
+        "reconstruction_psnr": median([row["psnr"] for row in trips]),
+        "edits": {method: edit_figures(rows[method]) for method in METHODS},
+    }
+
+
+def edit_figures(rows: list[dict[str, Any]]) -> dict[str, Figure]:
+    """One method's line of the table."""
+    asked = {
+        name: [row[name] for row in rows if row[name] is not None]
+        for name in ("asked_colour", "asked_shape")
+    }
+    return {
+        "subject_colour": share(asked["asked_colour"]),
+        "subject_shape": share(asked["asked_shape"]),
+        "kept_attribute": share([kept for row in rows for kept in row["kept"]]),
+        **{
+            name: median([row[name] for row in rows])
+            for name in (
+                "centroid_px",
+                "background_psnr",
+                "counterfactual_iou",
+                "counterfactual_psnr",
+            )
+        },
+    }

@@ -1,0 +1,155 @@
+"""The suite's work on Ray Data: a case with all its attempts is an item, committed when done."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import ray.data
+from ray.data import ActorPoolStrategy
+
+from jobs.evaluation.paper.cases import draw_case
+from jobs.evaluation.paper.examiner import METRICS, PaperExaminer
+from jobs.evaluation.paper.methods import Attempt
+from pipelines.cluster import share
+from pipelines.config.sections import Execution
+from pipelines.ids import content_id
+from pipelines.reliability.deadline import Watch
+from pipelines.reliability.resilient_work import Work, carry_out
+from pipelines.rows import Row, failure, outcome
+from pipelines.schema import OUTCOME, rows_table
+from pipelines.storage import Storage
+from strmatch.miniature.splits import Split
+
+ATTEMPTS = pa.list_(
+    pa.struct([("name", pa.string()), ("method", pa.string()), ("strength", pa.float64())])
+)
+ITEMS = pa.schema(
+    [
+        ("item", pa.string()),
+        ("split", pa.string()),
+        ("seed", pa.int64()),
+        ("index", pa.int64()),
+        ("attempts", ATTEMPTS),
+    ]
+)
+RESULTS = pa.schema(
+    [
+        ("item", pa.string()),
+        ("index", pa.int64()),
+        ("kind", pa.string()),
+        ("attempt", pa.string()),
+        *((name, pa.string()) for name in OUTCOME),
+        *((name, pa.float64()) for name in METRICS),
+    ]
+)
+"""What is committed: a row an attempt, or one for a case that failed."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Cases of one list, all put through the same attempts."""
+
+    split: Split
+    seed: int
+    clips: int
+    attempts: Sequence[Attempt]
+    revision: str
+    """Of the weights."""
+    steps: int | None = None
+    """Of every edit; default: the preset's."""
+
+    def items(self) -> pa.Table:
+        """One of `ITEMS` a case."""
+        attempts = [asdict(attempt) for attempt in self.attempts]
+        of_all = {"split": self.split, "seed": self.seed, "attempts": attempts}
+        named = of_all | {"revision": self.revision, "steps": self.steps}
+        rows = [
+            of_all | {"index": index, "item": content_id(index=index, **named)}
+            for index in range(self.clips)
+        ]
+        return rows_table(rows, ITEMS)
+
+
+def examine(part: Part, weights: str, output: Storage, execution: Execution) -> Iterator[Row]:
+    """Examine the cases that have no committed result; yields a row a case."""
+    items = part.items()
+
+    def chain(left: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
+        placed = share(execution, 1 if watch.marks else len(left))
+        return (
+            ray.data.from_arrow(left)
+            .repartition(target_num_rows_per_block=rows)
+            .map(
+                ExamineCase,
+                fn_constructor_args=(weights, placed.threads, part.steps, output, watch),
+                compute=ActorPoolStrategy(size=placed.workers, max_tasks_in_flight_per_actor=1),
+                num_gpus=placed.gpus,
+                num_cpus=placed.cpus,
+                max_restarts=-1 if len(left) > 1 and not watch.marks else 0,
+                max_task_retries=0,
+            )
+        )
+
+    work = Work(
+        phase="evaluate",
+        key="item",
+        pending=lambda: _pending(items, output),
+        workers=share(execution, len(items)).workers,
+        first_rows=lambda cases: 1,
+        most_rows=1,
+        chain=chain,
+        give_up=lambda item, reason: _commit(output, item, [dict(reason)]),
+    )
+    yield from carry_out(work, output, execution)
+
+
+def results(part: Part, output: Storage) -> list[Row]:
+    """Every row of `RESULTS` of a part that is done, in the order of its cases."""
+    names = [_file(item) for item in part.items()["item"].to_pylist()]
+    return [row for name in names for row in output.read_table(name).to_pylist()]
+
+
+def done(part: Part, output: Storage) -> int:
+    """How many cases have a committed result."""
+    items = part.items()
+    return len(items) - len(_pending(items, output))
+
+
+class ExamineCase:
+    """Examines a case, and commits what was measured as one file."""
+
+    def __init__(
+        self, weights: str, threads: int, steps: int | None, output: Storage, watch: Watch
+    ) -> None:
+        self.examiner = PaperExaminer(weights, threads, steps)
+        self.output = output
+        self.watch = watch
+
+    def __call__(self, item: Row) -> Row:
+        case = draw_case(item["index"], item["split"], item["seed"])
+        attempts = [Attempt(**attempt) for attempt in item["attempts"]]
+        rows: list[dict[str, Any]]
+        try:
+            with self.watch("evaluate", item["item"]):
+                rows = [row | {"status": "ok"} for row in self.examiner(case, attempts)]
+        except Exception as error:
+            rows = [failure("evaluate", error)]
+        return _commit(self.output, item, [row | {"kind": case.kind} for row in rows])
+
+
+def _pending(items: pa.Table, output: Storage) -> pa.Table:
+    files = pa.array([_file(item) for item in items["item"].to_pylist()], pa.string())
+    there = pa.array(output.files("results", ".parquet"), pa.string())
+    return items.filter(pc.invert(pc.is_in(files, there)))
+
+
+def _commit(output: Storage, item: Row, rows: list[Row]) -> Row:
+    named = [row | {"item": item["item"], "index": item["index"]} for row in rows]
+    problem = output.commit_table(_file(item["item"]), rows_table(named, RESULTS))
+    return outcome(named, "item") | {"problem": problem}
+
+
+def _file(item: str) -> str:
+    return f"results/{item}.parquet"

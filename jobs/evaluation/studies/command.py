@@ -1,0 +1,74 @@
+"""The job behind `strmatch study`: the tables behind a preset's choices."""
+
+from functools import partial
+from pathlib import Path
+
+import matplotlib
+from rich.console import Console
+
+from jobs.evaluation.command import check
+from jobs.evaluation.figures import Figure
+from jobs.evaluation.miniature.cases import draw_edits
+from jobs.evaluation.miniature.examiner import Examiner
+from jobs.evaluation.pool import Pool, default_processes
+from jobs.evaluation.report import as_json, show
+from jobs.evaluation.studies.studies import STUDIES, Row
+from pipelines.errors import RunError
+from strmatch.miniature.splits import Split
+
+matplotlib.use("svg")
+
+console = Console()
+
+AXES = {"background_psnr": "background PSNR, dB", "centroid_px": "centroid error, px"}
+"""What is preserved."""
+
+
+def study(
+    name: str, clips: int, seed: int, split: Split, weights: str | None, output: Path
+) -> None:
+    """Run one study and write OUTPUT/NAME.md, .json and .svg, a row at a time."""
+    if name not in STUDIES:
+        raise RunError(f"no study {name!r}: one of {', '.join(STUDIES)}")
+    weights, _ = check(weights)
+    cases = draw_edits(clips, split, seed)
+    output.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    with Pool(partial(Examiner, weights), default_processes()) as pool:
+        for label, figures in STUDIES[name](pool, cases):
+            rows.append((label, figures))
+            console.print(label, *_cells(figures), sep="  ", highlight=False)
+            (output / f"{name}.md").write_text(_markdown(name, rows), "utf-8")
+            (output / f"{name}.json").write_text(as_json(dict(rows)), "utf-8")
+    _plot(rows, output / f"{name}.svg")
+
+
+def _cells(figures: dict[str, float | Figure]) -> list[str]:
+    return [
+        show(name, value.value) if isinstance(value, Figure) else f"{value:.3g}"
+        for name, value in figures.items()
+    ]
+
+
+def _markdown(name: str, rows: list[Row]) -> str:
+    columns = [name, *rows[0][1]]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    lines += [f"| {' | '.join([label, *_cells(figures)])} |" for label, figures in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _plot(rows: list[Row], path: Path) -> None:
+    """Fidelity against preservation, a point a row."""
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
+    for axis, preserved in zip(axes, AXES, strict=True):
+        for label, figures in rows:
+            fidelity = (figures["subject_colour"].value + figures["subject_shape"].value) / 2
+            axis.plot(figures[preserved].value, 100 * fidelity, "o", color="tab:blue")
+            axis.annotate(label, (figures[preserved].value, 100 * fidelity), fontsize=8)
+        axis.set_xlabel(AXES[preserved])
+    axes[0].set_ylabel("subject as asked, %")
+    axes[1].invert_xaxis()  # better to the right in both
+    figure.tight_layout()
+    figure.savefig(path)

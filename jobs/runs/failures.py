@@ -1,0 +1,78 @@
+"""The jobs behind `strmatch failures` and `strmatch retry`."""
+
+import csv
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from jobs.runs import commands
+from pipelines.errors import RunError
+from pipelines.rows import Row
+from pipelines.runs.failures import failures, manifest
+from pipelines.sources import find_sources
+from pipelines.storage import Storage
+
+
+def show(output: str, types: list[str], path: Path | None, assignments: list[str]) -> None:
+    """Print what failed, by stage and reason; write a manifest of it to `path`."""
+    record, config = commands.begun(output, assignments)
+    options = config.execution.storage_options
+    rows = failures(Storage(output, options), config, types)
+    Console().print(_table(rows))
+    if path:
+        entries = manifest(rows, find_sources(record["input"], options, record["limit"]))
+        write_manifest(entries, path)
+        print(f"  {path}: {len(entries)} entries")
+
+
+def retry(output: str, types: list[str], assignments: list[str]) -> None:
+    """Do again what failed, and publish."""
+    record, config = commands.begun(output, assignments)
+    commands.run(record["input"], output, config, record["limit"], again=types)
+
+
+def write_manifest(entries: list[dict[str, Any]], path: Path) -> None:
+    """Write a manifest as .jsonl, .csv or .parquet.
+
+    Raises:
+        RunError: another suffix, or the file cannot be written.
+    """
+    try:
+        if path.suffix == ".jsonl":
+            lines = [json.dumps(entry, ensure_ascii=False, default=str) for entry in entries]
+            path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        elif path.suffix == ".csv":
+            with path.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, list(entries[0]) if entries else ["uri"])
+                writer.writeheader()
+                for entry in entries:
+                    targets = entry["targets"] and json.dumps(entry["targets"], ensure_ascii=False)
+                    writer.writerow(entry | {"targets": targets})
+        elif path.suffix == ".parquet":
+            pq.write_table(pa.Table.from_pylist(entries), path)
+        else:
+            raise RunError(f"manifest {path}: write it as .jsonl, .csv or .parquet")
+    except OSError as error:
+        raise RunError(f"manifest {path}: {error.strerror}") from error
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(box=None, padding=(0, 2))
+    for column in ("rows", "stage", "reason", "for example"):
+        table.add_column(column)
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["error_stage"], row["error_type"]].append(row)
+    for (stage, kind), group in sorted(groups.items(), key=lambda item: -len(item[1])):
+        first = group[0]
+        table.add_row(
+            str(len(group)), stage, kind, f"{first['source_uri']}: {first['error_message']}"
+        )
+    table.add_row(str(len(rows)), "", "altogether", "")
+    return table

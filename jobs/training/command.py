@@ -1,0 +1,75 @@
+"""The job behind `strmatch train-miniature`."""
+
+import json
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+
+from jobs.evaluation.command import evaluate
+from jobs.evaluation.report import Results
+from jobs.training.card import write_card, write_segmenter_card
+from jobs.training.recipe import Recipe, load_recipe
+from jobs.training.train import START, train, train_segmenter
+from jobs.training.workers import run_workers
+from pipelines.errors import RunError
+from strmatch import WeightsError
+from strmatch.backbones.loading import weights_folder
+
+report = partial(print, flush=True)
+
+
+def train_miniature(
+    recipe: str, folder: Path, start: str | None, workers: int | None, clips: int
+) -> None:
+    """Train, evaluate on test clips, and describe it all in the weights' README.
+
+    Args:
+        start: the model to go on from; for recipes without an autoencoder's phase.
+    """
+    processes, weights = workers or os.cpu_count() or 1, folder / "weights"
+    name = Path(recipe).stem
+
+    def measure(suite: str) -> Results:
+        return evaluate(suite, clips, 0, "test", str(weights), folder / f"{suite}.json", None)
+
+    try:
+        chosen = load_recipe(recipe)
+        _keep_start(folder, start, chosen, recipe)
+        if chosen.diffusion:
+            run_workers(processes, train, chosen, folder, report)
+        if chosen.segmenter:
+            run_workers(processes, train_segmenter, chosen, folder, report)
+    except (ValueError, WeightsError) as error:
+        raise RunError(str(error)) from error
+    if chosen.diffusion:
+        write_card(weights, name, chosen, folder, measure("miniature"))
+    if chosen.segmenter:
+        write_segmenter_card(weights, name, chosen, folder, measure("annotators"))
+    print(f"  weights: {weights}")
+
+
+def _keep_start(folder: Path, start: str | None, recipe: Recipe, name: str) -> None:
+    """Copy the model to go on from, which may be the very one that the training replaces.
+
+    What the recipe does not train stays as it is.
+    """
+    kept = folder / START
+    if recipe.autoencoder and start:
+        raise ValueError(f"recipe {name} has an autoencoder of its own: it takes no --weights")
+    if recipe.autoencoder or kept.is_dir():
+        return
+    if not start:
+        raise ValueError(f"recipe {name} goes on from a model: name it by --weights")
+    scheduler = weights_folder(start) / "scheduler" / "scheduler_config.json"
+    predicts = json.loads(scheduler.read_text("utf-8"))["prediction_type"]
+    if predicts != recipe.prediction_type:
+        raise ValueError(
+            f"recipe {name} trains {recipe.prediction_type}, the model {start} was trained on "
+            f"{predicts}: a training cannot change it"
+        )
+    partial_copy = kept.with_suffix(".partial")
+    shutil.rmtree(partial_copy, ignore_errors=True)
+    shutil.copytree(weights_folder(start), partial_copy)
+    partial_copy.rename(kept)
+    shutil.copytree(kept, folder / "weights", dirs_exist_ok=True)

@@ -1,0 +1,92 @@
+"""The captioner `transformers_vlm`: a vision-language model in the worker's own process."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from pipelines.captioners.caption_check import ask_for_caption
+from pipelines.captioners.image_processor import load_processor
+from pipelines.config.config import Config
+from pipelines.media.frames import sample
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class TransformersVLM:
+    """Any model that `transformers` loads by `AutoModelForImageTextToText`, by greedy decoding.
+
+    Frames are shown as images: the families differ in how they take videos, not in how they take
+    images. Code that comes with weights is never run; of models that were published with code of
+    their own, name the weights that were converted for transformers (VideoLLaMA 3: those whose
+    `model_type` is `video_llama_3`).
+
+    Raises:
+        WeightsError: the weights cannot be fetched, or do not fit the model.
+    """
+
+    on_gpu: ClassVar[bool] = True
+
+    def __init__(self, config: Config) -> None:
+        import torch
+        from transformers import AutoModelForImageTextToText
+
+        from strmatch.weights.errors import WeightsError
+        from strmatch.weights.pretrained import TRANSFORMERS, find_folder
+        from strmatch.weights.strict import best_device, load_model
+
+        choice = config.annotate.vlm
+        self.captions = config.annotate.captions
+        self.device = best_device()
+        auto = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+        dtype = auto if choice.dtype == "auto" else getattr(torch, choice.dtype)
+        folder = find_folder(choice.weights, choice.revision, TRANSFORMERS)
+        try:
+            self.processor = load_processor(folder)
+        except (OSError, ValueError, ImportError) as error:
+            raise WeightsError(f"cannot load {choice.weights}: {error}") from error
+        self.model = load_model(AutoModelForImageTextToText, folder, dtype)
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Look whether the weights are there.
+
+        Raises:
+            WeightsError: they are not.
+        """
+        from strmatch.weights.pretrained import NEEDED, check_files
+
+        check_files(config.annotate.vlm.weights, config.annotate.vlm.revision, NEEDED)
+
+    def __call__(self, frames: np.ndarray) -> str:
+        """Frames uint8 (f, H, W, 3) to a caption.
+
+        Raises:
+            Rejected: `BadCaption`, the model gives none; see `check`.
+        """
+        images = sample(frames, self.captions.frames)
+        return ask_for_caption(lambda instruction: self.answer(images, instruction), self.captions)
+
+    def answer(self, images: "list[Image]", instruction: str) -> str:
+        """What the model says of the images when it is told the instruction."""
+        import torch
+
+        inputs = self.inputs(images, instruction)
+        with torch.inference_mode():
+            output = self.model.generate(
+                **inputs, do_sample=False, max_new_tokens=self.captions.max_new_tokens
+            )
+        said = output[0, inputs["input_ids"].shape[1] :]
+        return self.processor.decode(said, skip_special_tokens=True)
+
+    def inputs(self, images: "list[Image]", instruction: str) -> Any:
+        """The model's inputs, by name, on its device."""
+        content: list[dict[str, Any]] = [{"type": "image", "image": image} for image in images]
+        content.append({"type": "text", "text": instruction})
+        return self.processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        ).to(self.device, self.model.dtype)

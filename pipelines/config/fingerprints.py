@@ -1,0 +1,48 @@
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.config.config import Config
+
+PHASES = ("annotate", "plan", "edit", "measure", "publish")
+
+
+_MEANING = {
+    "annotate": ("seed", "clip", "annotate"),
+    "plan": ("backbone", "editor", "edit", "editor_options"),
+    "edit": (),
+    "measure": ("measure",),
+    "publish": ("publish",),
+}
+"""The fields that each phase adds to those of the phases before it."""
+
+
+def dump(config: Config) -> dict[str, Any]:
+    """The configuration as plain JSON values."""
+    return config.model_dump(mode="json")
+
+
+def fingerprints(config: Config) -> dict[str, str]:
+    """One hash a phase over everything that can change its result, chained."""
+    values, chained, result = dump(config), "", {}
+    for phase in PHASES:
+        part = {name: values[name] for name in _MEANING[phase]}
+        text = json.dumps([chained, part], sort_keys=True)
+        chained = hashlib.sha256(text.encode()).hexdigest()[:16]
+        result[phase] = chained
+    return result
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
+    """The semantic fields in which two dumped configurations differ, as `field: old → new`."""
+    found = []
+    for name in sorted({*old, *new}):
+        here, a, b = f"{path}{name}", old.get(name), new.get(name)
+        if here in ("execution", "preset"):
+            continue
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += differences(a, b, f"{here}.")
+        elif a != b:
+            found.append(f"{here}: {a} → {b}")
+    return found

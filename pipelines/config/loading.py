@@ -1,0 +1,103 @@
+"""The configuration of a run: a preset, a file on top of it, single values on top of that."""
+
+import copy
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+
+from pipelines.config.config import Config
+from pipelines.config.explain import explain
+from pipelines.config.sections import (
+    STRICT,
+    Measure,
+)
+from pipelines.errors import ConfigError
+from strmatch.presets import load_preset
+from strmatch.settings import EditSettings
+
+# The editor's settings know nothing of pydantic; here they are read as strictly as the rest.
+pydantic.with_config(STRICT)(EditSettings)
+
+
+def load_config(
+    preset: str = "miniature", file: str | None = None, assignments: Iterable[str] = ()
+) -> Config:
+    """Resolve a configuration.
+
+    Args:
+        preset: a preset's name; one that the file names comes first.
+        file: a YAML file of sections, as `strmatch config show` prints it.
+        assignments: `section.key=value`, the value in YAML.
+
+    Raises:
+        ConfigError: in one line, what is wrong and where.
+    """
+    return resolve(_read_file(file) if file else {}, assignments, preset)
+
+
+def resolve(
+    values: Mapping[str, Any], assignments: Iterable[str] = (), preset: str = "miniature"
+) -> Config:
+    """As `load_config`, with the sections at hand instead of in a file."""
+    wanted = copy.deepcopy(dict(values))
+    for assignment in assignments:
+        _merge(wanted, _parse(assignment))
+    preset = wanted.pop("preset", preset)
+    try:
+        chosen = load_preset(preset)
+    except ValueError as error:
+        raise ConfigError(f"preset: {error}") from None
+    merged: dict[str, Any] = {
+        "preset": preset,
+        "clip": {name: getattr(chosen, name) for name in ("num_frames", "height", "width", "fps")},
+        "backbone": {"weights": preset},
+        "edit": dataclasses.asdict(chosen.edit),
+        "editor_options": dict(chosen.editor_options.get(str(wanted.get("editor")), {})),
+    }
+    if chosen.weights:  # they come with the package, and so does a CLIP that knows their world
+        metrics = [*Measure().metrics, "clip_similarity"]
+        merged["measure"] = {"metrics": metrics, "clip": {"weights": "miniature"}}
+    _merge(merged, wanted)
+    try:
+        return Config.model_validate(merged)
+    except pydantic.ValidationError as error:
+        raise ConfigError("; ".join(explain(e) for e in error.errors())) from None
+
+
+def _read_file(file: str) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config file {file}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"config file {file} is not YAML: {' '.join(str(error).split())}"
+        ) from None
+    if not isinstance(values or {}, dict):
+        raise ConfigError(f"config file {file} must hold sections, not a {type(values).__name__}")
+    return values or {}
+
+
+def _parse(assignment: str) -> dict[str, Any]:
+    key, equals, text = assignment.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {assignment}: write it as section.key=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {assignment}: {text!r} is not a YAML value") from None
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
+
+
+def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
+    for name, value in extra.items():
+        if isinstance(value, Mapping) and isinstance(base.get(name), dict):
+            _merge(base[name], value)
+        else:
+            base[name] = value

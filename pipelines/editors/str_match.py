@@ -1,0 +1,35 @@
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pipelines.config.config import Config
+from pipelines.editors.base import BackboneEditor
+from pipelines.errors import ConfigError
+
+
+class STRMatchEditor(BackboneEditor):
+    """`strmatch.STRMatch`."""
+
+    stochastic: ClassVar[bool] = False
+
+    def __init__(self, config: Config) -> None:
+        from strmatch import EditSettings, STRMatch
+
+        settings = EditSettings(**dataclasses.asdict(config.edit))
+        backbone = self.load_backbone(config)
+        self.editor = STRMatch(backbone, settings, memory=config.execution.memory)
+
+    @classmethod
+    def settings(cls, config: Config) -> dict[str, Any]:
+        if config.editor_options:
+            raise ConfigError("editor_options: str_match has none, its settings are those of edit")
+        return dataclasses.asdict(config.edit)
+
+    def invert(self, frames: np.ndarray, source_prompt: str) -> Any:
+        return self.editor.invert(frames, source_prompt)
+
+    def edit(
+        self, inversion: Any, target_prompt: str, mask: np.ndarray | None, seed: int
+    ) -> np.ndarray:
+        return self.editor.edit(inversion, target_prompt, mask=mask).frames

@@ -1,0 +1,200 @@
+"""What a caption is about: its first noun phrase that is a thing, or the one that is named."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipelines.english.grammar import Number, Pronoun, first_pronoun
+from pipelines.english.noun_phrase import Phrase, read_phrase
+from pipelines.english.taxonomy import Concept, Gender, Sense, taxonomy
+from pipelines.english.tokens import Token, is_determiner, is_participle, is_verb, tokenise, words
+from pipelines.english.unknown_noun import guess
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A noun in its caption. Positions are those of letters."""
+
+    caption: str
+    begin: int
+    """Of the words before the noun, behind the determiner."""
+    start: int
+    """Of the noun."""
+    end: int
+    """Of the noun, the ending of a possessive left out."""
+    concept: Concept
+    number: Number
+    gender: Gender
+
+    @property
+    def word(self) -> str:
+        return self.caption[self.start : self.end]
+
+    @property
+    def phrase(self) -> str:
+        """The noun with the words before it: "big brown dog"."""
+        return self.caption[self.begin : self.end]
+
+    @property
+    def says_sex(self) -> bool:
+        """Whether a word that stays says it: "a female dancer"."""
+        modifiers = self.caption[self.begin : self.start].lower().split()
+        return "male" in modifiers or "female" in modifiers
+
+    @property
+    def pronoun(self) -> Pronoun | None:
+        """How the caption speaks of it, if it does."""
+        first = first_pronoun(self.caption[self.end :])
+        if self.gender != "n":
+            return self.gender
+        if self.concept.root == "person":
+            return first if first != "n" else None
+        return first if first == "n" or self.concept.root == "animal" else None
+
+    def until_another(self, pronoun: Pronoun) -> int:
+        """How far behind it a pronoun must speak of it: to the next noun of that sex."""
+        rest = self.caption[self.end :]
+        if pronoun not in ("f", "m"):
+            return len(rest)
+        others = (token.start for token, sense in _senses(rest) if sense.gender == pronoun)
+        return next(others, len(rest))
+
+
+def find_subject(caption: str, named: str | None = None) -> Subject | None:
+    """What the caption is about; None where it cannot be understood.
+
+    Args:
+        named: a noun phrase of the caption, if something else than the first thing is meant.
+    """
+    tokens = tokenise(caption)
+    if named is not None:
+        phrase = _named(tokens, tokenise(named))
+    else:
+        opening = _opening(tokens)
+        phrase = _first_thing(tokens, opening)
+        if phrase is None and opening:
+            phrase = _first_thing(tokens, 0)
+    return None if phrase is None else _subject(caption, tokens, phrase)
+
+
+def nouns_of(caption: str) -> list[Concept]:
+    """What a caption names, in order."""
+    return [sense.concept for _, sense in _senses(caption)]
+
+
+def _senses(text: str) -> Iterator[tuple[Token, Sense]]:
+    tokens = tokenise(text)
+    said = [token.word for token in tokens]
+    at = 0
+    while at < len(tokens):
+        match = taxonomy().longest_match(said[at : at + taxonomy().longest])
+        if match:
+            yield tokens[at], match[1]
+        at += match[0] if match else 1
+
+
+def _opening(tokens: Sequence[Token]) -> int:
+    """Where the caption's main clause begins: "In a kitchen, a chef …"."""
+    if not tokens or not _leads_in(tokens):
+        return 0
+    comma = next((at for at, token in enumerate(tokens) if token.text == ","), None)
+    if comma is not None:
+        return comma + 1
+    if tokens[0].word not in words("prepositions"):
+        return 0
+    phrase, at = read_phrase(tokens, 1)
+    if phrase is not None and at + 1 < len(tokens):
+        if is_determiner(tokens[at]):
+            return at
+        if is_verb(tokens[at].word) and is_determiner(tokens[at + 1]):
+            return at + 1
+    return 0
+
+
+def _leads_in(tokens: Sequence[Token]) -> bool:
+    first = tokens[0].word
+    if first in words("prepositions"):
+        return True
+    behind = tokens[1] if len(tokens) > 1 else None
+    followed = behind is not None and (
+        behind.word in words("prepositions") | words("adverbs") or is_determiner(behind)
+    )
+    return is_participle(first) and followed
+
+
+def _named(tokens: Sequence[Token], name: Sequence[Token]) -> Phrase | None:
+    """The first phrase with all the words of `name`, else the first with its last one."""
+    wanted = {token.word for token in name if not is_determiner(token)}
+    phrases = list(_phrases(tokens))
+    for words_of in (wanted, {name[-1].word} if name else set()):
+        for phrase in phrases:
+            if words_of and words_of <= {t.word for t in tokens[phrase.begin : phrase.end]}:
+                return phrase
+    return None
+
+
+def _phrases(tokens: Sequence[Token], start: int = 0) -> Iterator[Phrase]:
+    at = start
+    while at < len(tokens):
+        phrase, behind = read_phrase(tokens, at)
+        at = max(behind, at + 1)
+        if phrase is not None:
+            yield phrase
+
+
+def _first_thing(tokens: Sequence[Token], start: int) -> Phrase | None:
+    """The first phrase that names a thing: not "a group", nor the unknown of a known thing."""
+    unknown = None
+    for phrase in _phrases(tokens, start):
+        of = phrase.end < len(tokens) and tokens[phrase.end].word == "of"
+        if phrase.sense is None and of and unknown is None:
+            unknown = phrase  # "the beauty of a rose"
+        elif not (of and tokens[phrase.end - 1].word in words("parts")):
+            return unknown if unknown and phrase.sense is None else phrase
+    return unknown
+
+
+def _subject(caption: str, tokens: Sequence[Token], phrase: Phrase) -> Subject:
+    first, last = tokens[_name_start(tokens, phrase)], tokens[phrase.end - 1]
+    begin = tokens[phrase.begin].start
+    end = last.start + len(last.word)
+    rest = tokens[phrase.end :]
+    word = caption[first.start : end]
+    gender: Gender = "n"
+    if phrase.sense is None:
+        concept, number = guess(word.lower(), rest), _guess_number(phrase, last)
+    else:
+        many = phrase.begin > 0 and tokens[phrase.begin - 1].word == "of"  # a flock of sheep
+        concept, number = phrase.sense.concept, _number(phrase, rest, many)
+        gender = phrase.sense.gender
+    return Subject(caption, begin, first.start, end, concept, number, gender)
+
+
+def _name_start(tokens: Sequence[Token], phrase: Phrase) -> int:
+    """Where the noun begins with what names it: "the Eiffel Tower"."""
+    at = phrase.head
+    while at > max(phrase.begin, 1) and tokens[at].text[0].isupper():
+        before = tokens[at - 1]
+        if not before.text[0].isupper() or before.word in words("origins"):
+            break
+        at -= 1
+    return at
+
+
+def _number(phrase: Phrase, rest: Sequence[Token], many: bool) -> Number:
+    assert phrase.sense is not None
+    numbers = phrase.sense.numbers
+    if numbers == ("mass",):  # "a coffee"
+        return "singular" if {"a", "an", "one"} & {*phrase.determiners} else "mass"
+    if len(numbers) == 1 or phrase.plural or many:
+        return numbers[-1]
+    one = phrase.singular or (rest and _is_singular_verb(rest[0]))
+    return "singular" if one or phrase.determiners == ("the",) else "plural"
+
+
+def _is_singular_verb(token: Token) -> bool:
+    return token.word in ("is", "was", "has") or (token.word.endswith("s") and is_verb(token.word))
+
+
+def _guess_number(phrase: Phrase, last: Token) -> Number:
+    many = last.word.endswith("s") and not last.word.endswith(("ss", "us"))
+    return "plural" if phrase.plural or (many and not phrase.singular) else "singular"

@@ -1,0 +1,82 @@
+"""A caption's words, and the lists of words.yaml that tell what each of them does."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from pipelines.english.word_lists import read_list
+
+_WORD = re.compile(r"\w+(?:[-'’]\w+)*(?:(?<=s)['’](?!\w))?|[^\w\s]")
+_POSSESSIVE = re.compile(r"['’]s$|(?<=s)['’]$")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word or a punctuation mark, and where it stands."""
+
+    text: str
+    start: int
+    end: int
+
+    @property
+    def word(self) -> str:
+        """In lower case, without the ending of a possessive."""
+        return _POSSESSIVE.sub("", self.text.lower())
+
+    @property
+    def possessive(self) -> bool:
+        return bool(_POSSESSIVE.search(self.text)) and self.word != "it"
+
+    @property
+    def is_word(self) -> bool:
+        return self.text[0].isalnum()
+
+
+def tokenise(caption: str) -> list[Token]:
+    """The words and punctuation marks of a caption, in order."""
+    return [Token(m[0], m.start(), m.end()) for m in _WORD.finditer(caption)]
+
+
+@cache
+def words(name: str) -> frozenset[str]:
+    """A list of words.yaml."""
+    return frozenset(read_list("words.yaml")[name].split())
+
+
+def is_determiner(token: Token) -> bool:
+    return (
+        token.word in words("singular") | words("plural") | words("determiners")
+        or token.word.isdigit()
+    )
+
+
+def is_verb(word: str) -> bool:
+    """Whether it is a form of a verb of the lists: base, -s, -ed or -ing."""
+    return _is_form(word, words("verbs") | words("acts"))
+
+
+def is_act(word: str) -> bool:
+    """Whether it is a form of a verb that says what animals do."""
+    return _is_form(word, words("acts"))
+
+
+def _is_form(word: str, known: frozenset[str]) -> bool:
+    stems = [word]
+    for ending in ("s", "es", "ed", "d", "ing"):
+        if word.endswith(ending):
+            stem = word.removesuffix(ending)
+            stems += [stem, f"{stem}e", stem[:-1]]  # walk-s, glid-ing, runn-ing
+    if word.endswith(("ies", "ied")):
+        stems.append(f"{word[:-3]}y")
+    return any(stem in known for stem in stems)
+
+
+def is_participle(word: str) -> bool:
+    """Whether it is or may be one: running, parked."""
+    return len(word) > 4 and word.endswith(("ing", "ed"))
+
+
+def ends_phrase(token: Token) -> bool:
+    """Whether no noun phrase goes on over this word or mark."""
+    lists = ("prepositions", "conjunctions", "auxiliaries", "pronouns")
+    return not token.is_word or any(token.word in words(name) for name in lists)

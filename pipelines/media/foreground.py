@@ -1,0 +1,122 @@
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from pipelines.media.masks import largest_region
+
+Operation = Callable[..., np.ndarray]
+"""Of OpenCV, on a picture with a kernel."""
+
+
+BORDER = 2
+"""Pixels."""
+
+
+CELL = 8
+"""Colours are told apart by cells of so many levels of each channel."""
+
+
+CONTRAST = 32
+"""Difference to every colour of the border, of 255, that makes a pixel part of a thing."""
+
+
+CHROMA_WEIGHT = 0.25
+"""Of a difference in chroma: stored clips have one chroma sample for four pixels."""
+
+
+HUE_CELL, SAME_HUE = 5, 12
+"""Degrees: of which hues are counted, and up to which pixels belong to one thing."""
+
+
+GREYEST = 16
+"""Distance from grey from which on a pixel has a hue."""
+
+
+LEAST_SHARE = 0.2
+"""Of the largest thing's pixels, that another thing has."""
+
+
+MOST_OBJECTS = 3
+
+
+INNER = np.ones((5, 5), np.uint8)
+
+
+OUTER = np.ones((3, 3), np.uint8)
+
+
+def find_objects(frames: np.ndarray) -> np.ndarray:
+    """Frames uint8 (f, H, W, 3) to masks bool (objects, f, H, W), the largest thing first."""
+    luma_chroma = np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2YCrCb) for f in frames])
+    to_border = _distance(luma_chroma, _palette(_border(luma_chroma)))
+    seed = _distance(frames, _palette(_border(frames)), weights=(1, 1, 1)) > CONTRAST
+    core = _each(cv2.erode, seed, INNER)
+    parts = _by_hue(luma_chroma, core)
+    if not parts:
+        return np.zeros((0, *frames.shape[:3]), bool)
+    to_part = np.stack([_distance(luma_chroma, _palette(luma_chroma[part])) for part in parts])
+    nearest = to_part.argmin(axis=0)
+    grown = _each(cv2.dilate, seed, OUTER) & (core | (to_part.min(axis=0) < to_border))
+    masks = [
+        np.stack([largest_region(frame) for frame in grown & (nearest == index)])
+        for index in range(len(parts))
+    ]
+    found = [mask for mask in masks if mask.any()]
+    return np.stack(sorted(found, key=np.count_nonzero, reverse=True))
+
+
+def _border(frames: np.ndarray) -> np.ndarray:
+    """The pixels (n, 3) along the border of all frames."""
+    inside = np.zeros(frames.shape[1:3], bool)
+    inside[BORDER:-BORDER, BORDER:-BORDER] = True
+    return frames[:, ~inside].reshape(-1, 3)
+
+
+def _palette(pixels: np.ndarray) -> np.ndarray:
+    """The cells (n, 3) of the colour space that pixels lie in, by their middles."""
+    return np.unique(pixels // CELL, axis=0) * CELL + CELL // 2
+
+
+def _distance(
+    frames: np.ndarray,
+    palette: np.ndarray,
+    weights: tuple[float, ...] = (1, CHROMA_WEIGHT, CHROMA_WEIGHT),
+) -> np.ndarray:
+    """float32 (f, H, W): the largest difference of a channel to the nearest colour."""
+    scale = np.asarray(weights, np.float32)
+    colours = frames.astype(np.float32) * scale
+    nearest = np.full(frames.shape[:3], np.inf, np.float32)
+    for colour in palette.astype(np.float32) * scale:
+        np.minimum(nearest, np.abs(colours - colour).max(axis=-1), out=nearest)
+    return nearest
+
+
+def _by_hue(luma_chroma: np.ndarray, core: np.ndarray) -> list[np.ndarray]:
+    """The core's things, bool (f, H, W) each: its most frequent hue, then that of the rest.
+
+    What is lit or shaded differently keeps its hue. Greys are one more hue.
+    """
+    chroma = luma_chroma[..., 1:].astype(np.float32) - 128
+    hue = np.degrees(np.arctan2(chroma[..., 1], chroma[..., 0])) % 360
+    grey = np.linalg.norm(chroma, axis=-1) < GREYEST
+    left = core.copy()
+    parts: list[np.ndarray] = []
+    while left.any() and len(parts) < MOST_OBJECTS:
+        coloured = left & ~grey
+        if 2 * coloured.sum() < left.sum():
+            part = left & grey
+        else:
+            counts = np.bincount((hue[coloured] // HUE_CELL).astype(int))
+            middle = HUE_CELL * (counts.argmax() + 0.5)
+            away = np.abs((hue - middle + 180) % 360 - 180)
+            part = coloured & (away < SAME_HUE)
+        if parts and part.sum() < LEAST_SHARE * parts[0].sum():
+            break
+        parts.append(part)
+        left &= ~part
+    return parts
+
+
+def _each(operation: Operation, masks: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    return np.stack([operation(m.astype(np.uint8), kernel) for m in masks]).astype(bool)

@@ -1,0 +1,52 @@
+"""PLAN: clips in; one row a clip and target out, as plan/plan.parquet.
+
+A plan may be changed by hand: rows deleted, added, or given other prompts. What is there is kept,
+under ids that fit; planned anew is only what is not.
+"""
+
+import pyarrow as pa
+import ray.data
+
+from pipelines.cluster import rows_per_block
+from pipelines.config.config import Config
+from pipelines.editors.base import Editor
+from pipelines.schema import PLAN, conform, unique
+from pipelines.stages.plan_edits import PlanEdits
+from pipelines.storage import Storage
+from pipelines.tables.plan import _kept, write_plan
+
+ORDER = [
+    (name, "ascending")
+    for name in ("source_uri", "start_seconds", "clip_row", "clip_file", "target_prompt")
+]
+
+
+def plan(output: Storage, config: Config, editor: type[Editor], revision: str) -> dict[str, int]:
+    """Plan every edit of every clip that is ok and not planned yet; exact duplicates collapse.
+
+    Returns:
+        Counts: planned, duplicates.
+
+    Raises:
+        RunError: the plan, changed by hand, is no plan any more; names the row.
+    """
+    kept = _kept(output)
+    files = output.files("clips", ".parquet")
+    planned = (
+        ray.data.from_arrow(pa.table({"file": pa.array(files, pa.string())}))
+        .repartition(target_num_rows_per_block=rows_per_block(len(files)))
+        # a file of clips → one row a clip and target, with its id
+        .flat_map(PlanEdits(output, config, editor, revision, kept), num_cpus=1)
+    )
+    tables = [
+        conform(table, PLAN)
+        for table in planned.iter_batches(batch_size=None, batch_format="pyarrow")
+        if len(table)
+    ]
+    every = pa.concat_tables([PLAN.empty_table(), *tables]).sort_by(ORDER)
+    count, clips = len(every), {*kept, *every["clip_row"].to_pylist()}
+    tables.clear()
+    rows = unique(every, "edit_id")
+    del every  # as large as the plan itself
+    write_plan(output, rows, clips)
+    return {"planned": len(rows), "duplicates": count - len(rows)}

@@ -1,0 +1,104 @@
+"""PUBLISH: clips, plan, edits and measures in; the dataset out, with every row accounted for."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import accumulate
+
+import pyarrow as pa
+import ray.data
+
+from pipelines.config.config import Config
+from pipelines.errors import RunError
+from pipelines.publishing.index import Account, account
+from pipelines.rows import Row
+from pipelines.schema import DATASET, with_extras, with_metrics
+from pipelines.stages.write_part import MEGABYTE, WritePart
+from pipelines.storage import Storage
+
+CLIPS_AT_ONCE = 20_000
+"""What is written at a time; of all that there is, only the places are known at once."""
+Part = tuple[str, list[int]]
+"""A file of the dataset and its clips, by their rows in the account."""
+
+
+def publish(output: Storage, config: Config) -> Iterator[Row]:
+    """Write the dataset anew; yields one row a file, with its rows by status.
+
+    Raises:
+        RunError: rows are missing, doubled or unplanned, and nothing stays published; or a file
+            cannot be written.
+    """
+    expected = account(output, config)
+    output.remove("dataset")
+    folders = config.publish.partition_by
+    own = pa.schema([field for field in expected.extras if field.name not in folders])
+    schema = with_extras(with_metrics(DATASET, config.measure.metrics), own)
+    write = WritePart(output, schema, config.publish.limits)
+    parts = divide(expected.clips, config.publish.file_mb * MEGABYTE)
+    for some in portions(parts, CLIPS_AT_ONCE):
+        written = (
+            ray.data.from_arrow(_with_items(some, expected))
+            .repartition(target_num_rows_per_block=1)
+            .map(write, num_cpus=1)
+        )
+        for part in written.iter_rows():
+            if part["problem"] is not None:
+                raise RunError(part["problem"])
+            yield part
+    reconcile(output, expected.row_ids())
+
+
+def divide(clips: pa.Table, size: float) -> list[Part]:
+    """Clips, with their `folder` and `bytes`, to files of about `size` bytes each."""
+    parts: dict[str, list[list[int]]] = defaultdict(list)
+    filled: dict[str, float] = {}
+    places = zip(clips["folder"].to_pylist(), clips["bytes"].to_pylist(), strict=True)
+    for row, (folder, more) in enumerate(places):
+        if folder not in filled or filled[folder] + more > size:
+            parts[folder].append([])
+            filled[folder] = 0.0
+        parts[folder][-1].append(row)
+        filled[folder] += more
+    return [
+        (f"dataset/{folder}part-{index:05d}.parquet", rows)
+        for folder in sorted(parts)
+        for index, rows in enumerate(parts[folder])
+    ]
+
+
+def portions(parts: list[Part], clips: int) -> Iterator[list[Part]]:
+    """The parts in order, so many that they hold this number of clips, or just more."""
+    portion: list[Part] = []
+    held = 0
+    for part in parts:
+        portion.append(part)
+        held += len(part[1])
+        if held >= clips:
+            yield portion
+            portion, held = [], 0
+    if portion:
+        yield portion
+
+
+def _with_items(parts: list[Part], expected: Account) -> pa.Table:
+    """Parts as rows of `name` and `items`, each a list of `account.ITEMS`."""
+    ends = pa.array(accumulate((len(rows) for _, rows in parts), initial=0), pa.int32())
+    items = expected.items([row for _, rows in parts for row in rows])
+    lists = pa.ListArray.from_arrays(ends, items.to_struct_array().combine_chunks())
+    return pa.table({"name": [name for name, _ in parts], "items": lists})
+
+
+def reconcile(output: Storage, expected: pa.Array) -> None:
+    """Check by id that the dataset holds exactly the rows expected.
+
+    Raises:
+        RunError: it does not; it is removed.
+    """
+    names = output.find("dataset", ".parquet")
+    columns = [output.read_table(name, ["row_id"])["row_id"] for name in names]
+    found = pa.concat_arrays([expected[:0], *(c for column in columns for c in column.chunks)])
+    if not found.sort().equals(expected.sort()):
+        had, wanted = Counter(found.to_pylist()), Counter(expected.to_pylist())
+        lost, extra = (wanted - had).total(), (had - wanted).total()
+        output.remove("dataset")
+        raise RunError(f"the dataset does not add up: {lost} rows lost, {extra} too many")

@@ -1,0 +1,146 @@
+"""The prompter `llm`: a language model says what could stand in the subject's place."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from pipelines.config.config import Config
+from pipelines.english.subject import Subject, find_subject, nouns_of
+from pipelines.english.taxonomy import Concept, taxonomy
+from pipelines.english.unknown_noun import branch_by_ending, guess
+from pipelines.openai_client import Endpoint
+from pipelines.prompters.noun_swap import FAR, NounSwap, swap
+from pipelines.target_prompt import Kind, TargetPrompt
+
+NOUNS: dict[Kind, str] = {
+    "noun_near": "other things of the same kind, that look and behave alike",
+    "noun_far": "things of quite another kind",
+}
+"""The kinds of swaps that a model is asked for, each with what it is told of them."""
+SPARE = 4
+"""Nouns that are asked for beyond those needed, since not every one will do."""
+MAX_TOKENS = 400
+
+
+class LLM:
+    """As `NounSwap`, but a model that has read the caption proposes the nouns.
+
+    It proposes words alone: the target prompts are made of them as those of `NounSwap` are, so that
+    nothing else changes. For kinds without a noun, and where too few of its nouns will do, it is
+    `NounSwap`.
+
+    Raises:
+        ConfigError: no server or model is named, or the variable of the key is not set.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.endpoint = Endpoint(config)
+        self.noun_swap = NounSwap(config.annotate.target_kinds)
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """See `Endpoint.check`."""
+        Endpoint(config).check()
+
+    def __call__(
+        self, prompt: str, subject: str | None, count: int, seed: int
+    ) -> list[TargetPrompt]:
+        """None where the caption cannot be understood, or no kind can be made of it.
+
+        Raises:
+            RowError: `EndpointFailed`, the server gives no answer.
+        """
+        # Twice as many: the model may propose some of them, too.
+        swaps = self.noun_swap(prompt, subject, 2 * count, seed)
+        kinds = [target.kind for target in swaps[:count]]
+        wanted = {kind: kinds.count(kind) + SPARE for kind in NOUNS if kind in kinds}
+        found = find_subject(prompt, subject)
+        if found is not None and wanted:
+            answer = self.endpoint.ask(question(found, wanted), MAX_TOKENS, seed)
+            swaps = [*proposed(found, answer), *swaps]
+        targets: list[TargetPrompt] = []
+        for kind in kinds:
+            said = {target.prompt for target in targets}
+            fresh = (t for t in swaps if t.kind == kind and t.prompt not in said)
+            targets += islice(fresh, 1)
+        return targets
+
+
+def question(subject: Subject, wanted: Mapping[Kind, int]) -> str:
+    """What a model is asked: so many nouns of each kind, as JSON."""
+    lists = ", ".join(f'"{kind}": [{n} nouns: {NOUNS[kind]}]' for kind, n in wanted.items())
+    return (
+        f"A video shows: {subject.caption}\n"
+        f'Name things that could be in the place of "{subject.word}" in it. '
+        "Give common English nouns in the singular, without articles or "
+        f'adjectives, and no synonym or kind of "{subject.word}". Answer with JSON alone, in this '
+        f"form: {{{lists}}}"
+    )
+
+
+def proposed(subject: Subject, answer: str) -> Iterator[TargetPrompt]:
+    """The swaps that an answer proposes and that will do, in its order."""
+    for kind in NOUNS:
+        for noun in _nouns(answer, kind):
+            concept = _concept(subject, noun, kind)
+            target = None if concept is None else swap(subject, concept, kind)
+            if target is None or not _is_understood(target):
+                continue
+            known = noun in taxonomy().senses
+            yield target if known else dataclasses.replace(target, distance=None)
+
+
+def _nouns(answer: str, kind: Kind) -> list[str]:
+    """The nouns of a kind in an answer, however much else it says; none if it is no JSON."""
+    start, end = answer.find("{"), answer.rfind("}")
+    try:
+        nouns = json.loads(answer[start : end + 1])[kind]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return []
+    if not isinstance(nouns, list):
+        return []
+    nouns = [noun.strip().lower() for noun in nouns if isinstance(noun, str)]
+    return [noun for noun in nouns if re.fullmatch(r"[a-z]{2,}(?:[ -][a-z]{2,}){0,2}", noun)]
+
+
+def _concept(subject: Subject, noun: str, kind: Kind) -> Concept | None:
+    """What a noun names; None where it is not another thing, one, and of the asked kind."""
+    inside = [*nouns_of(subject.caption), subject.concept]
+    if any(of_caption.includes(c) for of_caption in inside for c in nouns_of(noun)):
+        return None  # "puppy" or "guide dog" for a dog
+    sense = taxonomy().senses.get(noun)
+    if sense is None:
+        return _unknown(subject, noun, kind)
+    concept = sense.concept
+    if concept.hidden or (sense.numbers[0] == "plural" and concept.number != "plural"):
+        return None
+    near = concept.root == subject.concept.root
+    if not near if kind == "noun_near" else near or concept.root not in FAR:
+        return None
+    name = concept.name if concept.name.lower() == noun else noun
+    return dataclasses.replace(concept, name=name, number=sense.numbers[0], gender=sense.gender)
+
+
+def _unknown(subject: Subject, noun: str, kind: Kind) -> Concept | None:
+    """A noun that the table does not hold is taken at the model's word.
+
+    None where its form speaks against it: many, a kind of the subject ("wolfdog"), another branch.
+    """
+    many = noun.endswith("s") and not noun.endswith(("ss", "us"))
+    if many or noun.endswith(subject.word.lower()):
+        return None
+    guessed = guess(noun, ())
+    if kind == "noun_far":
+        return None if guessed.root == subject.concept.root else guessed
+    branch = branch_by_ending(noun)
+    if branch is not None and branch[0] != subject.concept.root:
+        return None
+    return dataclasses.replace(guessed, path=(*subject.concept.path[:-1], noun))
+
+
+def _is_understood(target: TargetPrompt) -> bool:
+    """Whether the new word is read as the noun that it shall be."""
+    found = find_subject(target.prompt, target.target_word)
+    return found is not None and found.word.lower() == (target.target_word or "").lower()

@@ -1,0 +1,120 @@
+"""The prompter `noun_swap`: target prompts that differ from a caption in the words of one swap."""
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from pipelines.english import grammar
+from pipelines.english.grammar import Pronoun
+from pipelines.english.noun_phrase import ANIMATE
+from pipelines.english.subject import Subject, find_subject, nouns_of
+from pipelines.english.taxonomy import Concept, distance, taxonomy
+from pipelines.prompters.attribute_swaps import background, recolour, restyle
+from pipelines.target_prompt import Kind, TargetPrompt
+
+FAR = ("person", "animal", "plant", "food", "artifact")
+"""The branches from which far nouns are taken: what can be the subject of a clip."""
+
+
+class NounSwap:
+    """Target prompts of the given kinds in turn; a kind that knows no more is passed over.
+
+    What is chosen depends on the caption and the seed alone.
+    """
+
+    def __init__(self, kinds: Sequence[Kind]) -> None:
+        self.kinds = kinds
+
+    def __call__(
+        self, prompt: str, subject: str | None, count: int, seed: int
+    ) -> list[TargetPrompt]:
+        """None where the caption cannot be understood, or no kind can be made of it."""
+        found = find_subject(prompt, subject)
+        if found is None:
+            return []
+        left = {kind: KINDS[kind](found, random.Random(f"{kind} {seed}")) for kind in self.kinds}
+        targets: list[TargetPrompt] = []
+        while left and len(targets) < count:
+            for kind in self.kinds:
+                target = next(left[kind], None) if kind in left else None
+                if target is None:
+                    left.pop(kind, None)
+                elif len(targets) < count:
+                    targets.append(target)
+        return targets
+
+
+def noun_near(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
+    """The subject as another noun of its branch, the nearest first."""
+    others = [c for c in taxonomy().concepts if c.root == subject.concept.root]
+    far = sorted(((distance(subject.concept, c), c) for c in others), key=itemgetter(0))
+    for _, group in groupby(far, key=itemgetter(0)):
+        nearest = [concept for _, concept in group]
+        rng.shuffle(nearest)
+        yield from _swaps(subject, nearest, "noun_near")
+
+
+def noun_far(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
+    """The subject as a noun of another branch."""
+    roots = [root for root in FAR if root != subject.concept.root]
+    others = [c for c in taxonomy().concepts if c.root in roots]
+    rng.shuffle(others)
+    yield from _swaps(subject, others, "noun_far")
+
+
+KINDS: dict[Kind, Callable[[Subject, random.Random], Iterator[TargetPrompt]]] = {
+    "noun_near": noun_near,
+    "noun_far": noun_far,
+    "recolour": recolour,
+    "restyle": restyle,
+    "background": background,
+}
+"""What makes target prompts of each kind, one after the other, in an order drawn at random."""
+
+
+def _swaps(subject: Subject, concepts: Sequence[Concept], kind: Kind) -> Iterator[TargetPrompt]:
+    named = nouns_of(subject.caption)
+    for concept in concepts:
+        if concept.hidden or concept in named or subject.concept.includes(concept):
+            continue
+        target = swap(subject, concept, kind)
+        if target is not None:
+            yield target
+
+
+def swap(subject: Subject, concept: Concept, kind: Kind) -> TargetPrompt | None:
+    """The caption with `concept` in place of its subject; None where grammar does not allow it."""
+    if (subject.number == "mass") != (concept.number == "mass"):
+        return None
+    if subject.number == "singular" and concept.number == "plural":
+        return None
+    if subject.says_sex and (concept.gender != "n" or concept.root not in ANIMATE):
+        return None
+    many = subject.number == "plural" and concept.number == "singular"
+    word = grammar.plural(concept.name) if many else concept.name
+    rest = _agree(subject, concept)
+    if rest is None:
+        return None
+    prompt = grammar.replace(
+        subject.caption[: subject.end] + rest, subject.start, subject.end, word
+    )
+    return TargetPrompt(prompt, kind, subject.word, word, distance(subject.concept, concept))
+
+
+def _agree(subject: Subject, concept: Concept) -> str | None:
+    """What follows the subject, its pronouns made to fit `concept`; None where they cannot."""
+    rest = subject.caption[subject.end :]
+    person = concept.root == "person"
+    if (subject.concept.root == "person") != person:
+        rest = re.sub(r"^ (who|which|that)\b", " who" if person else " that", rest)
+    if subject.number != "singular":
+        return rest
+    before = subject.pronoun
+    after: Pronoun = "p" if person and concept.gender == "n" else concept.gender
+    if before is None or before == after or (after == "p" and before != "n"):
+        return rest  # nothing speaks of it, or "he" may be a chef too
+    if before == "p" and person:
+        return rest
+    return grammar.change_pronouns(rest, before, after, subject.until_another(before))

@@ -1,0 +1,86 @@
+"""The dataset card: README.md of an output, for people and for the Hugging Face Hub."""
+
+import inspect
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import pyarrow as pa
+
+from pipelines import plugins
+from pipelines.config.config import Config
+from pipelines.config.sections import Bounds
+from pipelines.editors.base import editor_settings
+from pipelines.schema import meaning, metric_column
+from pipelines.storage import Storage
+
+CARD = "README.md"
+
+
+def write_card(output: Storage, config: Config, record: Mapping[str, Any]) -> None:
+    """Write the card beside the dataset.
+
+    Args:
+        output: the run's folder, published.
+        config: the run's.
+        record: of the run, as `run.json` holds it.
+    """
+    names = output.find("dataset", ".parquet")
+    schema = output.read_schema(names[0]) if names else pa.schema([])
+    counts: Counter[tuple[str | None, ...]] = Counter()
+    for name in names:
+        table = output.read_table(name, ["status", "error_stage", "error_type"])
+        counts.update(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    metrics = {name: _metric_meaning(name) for name in config.measure.metrics}
+    measured = {metric_column(name): said for name, said in metrics.items()}
+    columns = [
+        (field.name, _type(field.type), measured.get(field.name) or meaning(field))
+        for field in schema
+    ]
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"md": escape, "py": repr}
+    template = files("pipelines.publishing").joinpath("card.md.j2").read_text(encoding="utf-8")
+    card = environment.from_string(template).render(
+        folder=str(output),
+        counts=sorted(counts.items(), key=lambda item: (-item[1], str(item[0]))),
+        rows=counts.total(),
+        columns=columns,
+        folders=config.publish.partition_by,
+        config=config,
+        record=record,
+        limits={name: _limits(config.publish.limits.get(name)) for name in metrics},
+        settings=json.loads(json.dumps(editor_settings(plugins.find_editor(config), config))),
+    )
+    output.write(CARD, card.encode(errors="replace"))
+
+
+def escape(text: Any) -> str:
+    """Any text as one line of Markdown that shows it and does nothing else."""
+    line = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*_\[\]>|~$])", r"\\\1", line)
+
+
+def _metric_meaning(metric: str) -> str:
+    """The first paragraph of what a metric's class says, and its unit."""
+    maker = plugins.find("metric", metric)
+    said = inspect.getdoc(getattr(maker, "metric", maker)) or ""
+    paragraphs = [" ".join(part.split()) for part in said.split("\n\n")]
+    chosen = [*paragraphs[:1], *(part for part in paragraphs[1:] if part.startswith("Unit:"))]
+    return " ".join(chosen).replace("NaN", "Null")
+
+
+def _limits(bounds: Bounds | None) -> str:
+    """What is good enough, in words; nothing where anything is."""
+    if bounds is None:
+        return ""
+    ends = [("at least", bounds.min), ("at most", bounds.max)]
+    return ", ".join(f"{word} {end:g}" for word, end in ends if end is not None)
+
+
+def _type(type: pa.DataType) -> str:
+    nested = pa.types.is_list(type) and pa.types.is_struct(type.value_type)
+    return "list of structs" if nested else str(type)

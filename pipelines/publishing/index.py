@@ -1,0 +1,209 @@
+"""What the dataset has to hold, and where it lies: every clip and source, with the planned edits.
+
+It has a row for every planned edit, for every clip without an edit and for every source without a
+clip.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.config.config import Config
+from pipelines.errors import RunError
+from pipelines.schema import PLAN, extras_of, unique
+from pipelines.storage import Storage
+from pipelines.tables.edits import committed
+from pipelines.tables.measures import measures_of
+from pipelines.tables.plan import OF_AN_EDIT, by_clip, read_plan
+
+KNOWN = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_file"]
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+FILES = ("edit_file", "measures_file")
+"""Where an edit lies; measures_file is null where nothing was measured."""
+ITEMS = pa.schema(
+    [
+        ("clip_file", pa.string()),
+        ("clip_row", pa.string()),
+        ("source_prompt", pa.string()),
+        *((f"{name}s", pa.list_(PLAN.field(name).type)) for name in OF_AN_EDIT),
+        *((f"{name}s", pa.list_(pa.string())) for name in FILES),
+        ("bytes", pa.float64()),
+    ]
+)
+"""A clip or source with its edits; without edits it is a row of the dataset itself."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The dataset's content, clip by clip."""
+
+    clips: pa.Table
+    """clip_row, clip_file, folder (Hive's, below the dataset's) and bytes of a clip and all its
+    edits, in the order of the sources; `plan`, its row of `planned`, null: none."""
+    planned: pa.Table
+    """Of `plan.by_clip`, with the lists edit_files and measures_files."""
+    extras: pa.Schema
+    """The manifest's own columns."""
+
+    def items(self, rows: Sequence[int]) -> pa.Table:
+        """These rows of `clips` with all that is to be known of them, a table of `ITEMS`."""
+        clips = self.clips.take(pa.array(rows, pa.int64()))
+        theirs = self.planned.take(clips["plan"])
+        columns = {name: clips[name] for name in ("clip_file", "clip_row", "bytes")}
+        columns |= {"source_prompt": theirs["source_prompt"]}
+        columns |= {
+            f"{name}s": _no_nulls(theirs[f"{name}s"].combine_chunks())
+            for name in (*OF_AN_EDIT, *FILES)
+        }
+        return pa.table({name: columns[name] for name in ITEMS.names}, schema=ITEMS)
+
+    def row_ids(self) -> pa.Array:
+        """Of all rows of the dataset, in no order."""
+        alone = self.clips.filter(pc.is_null(self.clips["plan"]))["clip_row"]
+        edit_ids = self.planned["edit_ids"].combine_chunks().values
+        return pa.concat_arrays([*alone.chunks, edit_ids])
+
+
+def account(output: Storage, config: Config) -> Account:
+    """Find the place of every row of the dataset.
+
+    Raises:
+        RunError: an edit has no result or is not measured, or belongs to a clip that is not there;
+            the manifest has no column that shall name folders.
+    """
+    folders = config.publish.partition_by
+    clips, extras = _clips(output, folders)
+    plan = read_plan(output)
+    planned = by_clip(plan)
+    strangers = planned.filter(pc.invert(pc.is_in(planned["clip_row"], clips["row_id"])))
+    if len(strangers):
+        raise RunError(f"the plan names {len(strangers)} clips that clips/ does not hold")
+    edit_ids = planned["edit_ids"].combine_chunks()
+    edits = _edits(output, plan, config)
+    edits = edits.take(pc.index_in(edit_ids.values, edits["edit_id"]))
+    for name in FILES:
+        lists = pa.ListArray.from_arrays(edit_ids.offsets, edits[name].combine_chunks())
+        planned = planned.append_column(f"{name}s", lists)
+    clips = _distinct(clips, plan, planned)
+    place = pc.index_in(clips["row_id"], planned["clip_row"])
+    weights = _with_edits(clips["bytes"], place, edit_ids.offsets.to_numpy(), edits["bytes"])
+    found = {
+        "clip_row": clips["row_id"],
+        "clip_file": clips["file"],
+        "folder": pa.array(_folders(clips, folders), pa.string()),
+        "bytes": weights,
+        "plan": place,
+    }
+    return Account(pa.table(found), planned, extras)
+
+
+def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema]:
+    """Every row of clips/ once, with its file and its share of files' bytes, in order."""
+    schemas = [extras_of(output.read_schema(n)) for n in output.files("clips", ".parquet")]
+    unknown = [folder for folder in folders if any(folder not in s.names for s in schemas)]
+    if unknown:
+        raise RunError(f"publish.partition_by: the manifest has no column {unknown[0]!r}")
+    found = output.read_folder("clips", [*KNOWN, *folders])
+    if found is None:
+        raise RunError(f"output {output} holds no clips: annotate first")
+    found = found.append_column("bytes", pa.array(_bytes(output, found)))
+    found = unique(found, "row_id")
+    keys = pa.table(
+        {
+            "source_uri": pc.fill_null(found["source_uri"], ""),
+            "start_seconds": pc.fill_null(found["start_seconds"], 0.0),
+            "row_id": found["row_id"],
+        }
+    )
+    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
+    return found.take(order), pa.unify_schemas(schemas)
+
+
+def _bytes(output: Storage, clips: pa.Table) -> np.ndarray:
+    """Each clip's share of the files that hold its row and its video."""
+    total = np.zeros(len(clips))
+    for column in ("file", "found_file"):
+        files = clips[column].combine_chunks().dictionary_encode()
+        names = files.dictionary.to_pylist()
+        folders = {name.rpartition("/")[0] for name in names}
+        sizes = {name: n for folder in folders for name, n in output.sizes(folder).items()}
+        rows = files.indices.drop_null().to_numpy()
+        shares = np.array([sizes[name] for name in names]) / np.bincount(rows, minlength=len(names))
+        total[files.is_valid().to_numpy(zero_copy_only=False)] += shares[rows]
+    return total
+
+
+def _edits(output: Storage, plan: pa.Table, config: Config) -> pa.Table:
+    """Where every committed edit and its measures lie: edit_id, `FILES` and bytes."""
+    edits = committed(output, plan)
+    missing = pc.sum(pc.invert(pc.is_in(plan["edit_id"], edits["edit_id"]))).as_py()
+    if missing:
+        raise RunError(f"{missing} planned edits have no result; the same command makes them")
+    named = edits.rename_columns({"file": "edit_file"})
+    files = _measures_files(output, plan, edits, config)
+    return named.append_column("measures_file", files)
+
+
+def _measures_files(
+    output: Storage, plan: pa.Table, edits: pa.Table, config: Config
+) -> pa.ChunkedArray:
+    """The file of measures of every edit; nulls where nothing is to be measured."""
+    if not config.measure.metrics:
+        return pa.chunked_array([pa.nulls(len(edits), pa.string())])
+    measured = measures_of(output, plan, edits, config)
+    missing = pc.invert(pc.is_in(plan["edit_id"], measured["edit_id"]))
+    if pc.any(missing).as_py():
+        raise RunError(
+            f"{pc.sum(missing).as_py()} edits are not measured; `strmatch measure` or the run's "
+            "command measures them"
+        )
+    return measured["file"].take(pc.index_in(edits["edit_id"], measured["edit_id"]))
+
+
+def _distinct(clips: pa.Table, plan: pa.Table, planned: pa.Table) -> pa.Table:
+    """The clips less exact duplicates, all edits of which are another row's."""
+    without = pc.invert(pc.is_in(clips["row_id"], planned["clip_row"]))
+    edited = pc.is_in(clips["clip_id"], plan["clip_id"])
+    duplicate = pc.and_(pc.and_(without, edited), pc.equal(clips["status"], "ok"))
+    return clips.filter(pc.invert(duplicate))
+
+
+def _with_edits(
+    clips: pa.ChunkedArray, place: pa.ChunkedArray, ends: np.ndarray, edits: pa.ChunkedArray
+) -> np.ndarray:
+    """The bytes of clips' rows in the dataset: a clip's own in every row, and those of its edits.
+
+    Args:
+        clips: each clip's own bytes.
+        place: which of the planned clips each is, null: none.
+        ends: where the edits of each planned clip begin and end.
+        edits: each edit's bytes.
+    """
+    summed = np.append(0.0, edits.to_numpy().cumsum())[ends]
+    # the last is that of clips without a plan
+    bytes_of = np.append(np.diff(summed), 0.0)
+    copies = np.append(np.diff(ends), 1)
+    rows = place.fill_null(len(ends) - 1).to_numpy()
+    return clips.to_numpy() * copies[rows] + bytes_of[rows]
+
+
+def _no_nulls(lists: pa.ListArray) -> pa.ListArray:
+    return pa.ListArray.from_arrays(lists.offsets, lists.values)
+
+
+def _folders(clips: pa.Table, names: Sequence[str]) -> list[str]:
+    """Hive's folders, below the dataset's."""
+    columns = [clips[name].to_pylist() for name in names]
+    return [
+        "".join(f"{quote(n)}={_value(v)}/" for n, v in zip(names, values, strict=True))
+        for values in (zip(*columns, strict=True) if columns else [()] * len(clips))
+    ]
+
+
+def _value(value: object) -> str:
+    return NO_VALUE if value is None else quote(str(value), safe="")

@@ -1,0 +1,111 @@
+"""The report: a folder with a page of before and after, for people who would rather look than read.
+
+    index.html  *.css  *.js    the page: opens from a disk, and asks the network for nothing
+    run.js                     what is said of all rows, and of the run
+    rows-000.js …              the rows that are listed; the page reads one file after the other
+    clips/ROW-source.mp4 …     also -edit, and -mask: the source with the mask laid over it
+
+A page that was opened from a disk can read data only as scripts. These hold JSON that can be taken
+for nothing else, and the page makes text of it, never HTML.
+"""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from importlib.resources import files
+from typing import Any
+
+from pipelines.config.config import Config
+from pipelines.publishing.report.clips import MEDIA, write_clips
+from pipelines.publishing.report.survey import Survey, survey
+from pipelines.rows import Row
+from pipelines.storage import Storage
+
+PAGE = ("report.css", "card.js", "overview.js", "report.js", "index.html")
+TEXTS = [
+    *("row_id", "level", "status", "error_stage", "error_type", "error_message"),
+    *("source_uri", "start_seconds", "height", "width", "source_prompt", "target_prompt"),
+    *("target_kind", "source_word", "target_word"),
+]
+LONGEST = 2000
+"""Characters of a text that the page shows."""
+ROWS_A_FILE = 250
+AT_ONCE = 8
+"""Rows whose clips are written at the same time."""
+ORDER = (("ok", True), ("rejected", True), ("failed", True), ("ok", False))
+"""Rows on the page, by status and whether they are shown with their clips."""
+
+
+def write_report(output: Storage, config: Config, record: Mapping[str, Any]) -> None:
+    """Write report/ beside the dataset, holding a few rows' videos at a time.
+
+    Args:
+        output: the run's folder, published.
+        config: `seed` and `execution.report_rows` say which edits are shown with their clips.
+        record: what `run.json` says so far.
+    """
+    output.remove("report")
+    found = survey(output, config.seed, config.execution.report_rows)
+    listed = defaultdict(list)
+    for row, videos, with_clips in _rows(output, found):
+        listed[row["status"], with_clips].append(script(_entry(row, videos, found.numbers)))
+    entries = [entry for group in ORDER for entry in listed[group]]
+    parts = [entries[start : start + ROWS_A_FILE] for start in range(0, len(entries), ROWS_A_FILE)]
+    for number, part in enumerate(parts):
+        text = "addRows([\n" + ",\n".join(part) + "\n]);\n"
+        output.write(f"report/rows-{number:03d}.js", text.encode())
+    run = found.facts | {"listed": len(entries), "files": len(parts)}
+    run |= {"output": output.uri, "record": _so_far(record)}
+    output.write("report/run.js", f"const RUN = {script(run)};\n".encode())
+    for name in PAGE:
+        output.write(
+            f"report/{name}", files("pipelines.publishing.report").joinpath(name).read_bytes()
+        )
+
+
+def script(value: Any) -> str:
+    """A value as JSON that may stand in a script, in HTML too, whatever texts it holds."""
+    text = json.dumps(value, allow_nan=False)  # all of it ASCII
+    return text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"})
+
+
+def _rows(output: Storage, found: Survey) -> Iterator[tuple[Row, list[str], bool]]:
+    """The rows that are listed, the names of their videos, and whether they should have any."""
+    columns = TEXTS + found.numbers
+    write = partial(write_clips, output)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for name, places in found.listed.items():
+            shown = [place for place, with_clips in places.items() if with_clips]
+            for rows in output.some_rows(name, columns + MEDIA, shown, at_once=AT_ONCE):
+                for row, videos in zip(rows, pool.map(write, rows), strict=True):
+                    yield row, videos, True
+            others = [place for place, with_clips in places.items() if not with_clips]
+            for rows in output.some_rows(name, columns, others, at_once=ROWS_A_FILE):
+                for row in rows:
+                    yield row, [], False
+
+
+def _entry(row: Row, videos: list[str], numbers: list[str]) -> Row:
+    """What the page knows of a row; what there is not is left out."""
+    known = {name: _cut(row[name]) for name in TEXTS if row[name] is not None}
+    values = [_finite(row[name]) if row["level"] == "edit" else None for name in numbers]
+    return known | {"numbers": values, "videos": videos}
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > LONGEST:
+        return value[: LONGEST - 1] + "…"
+    return value
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _so_far(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record less what an earlier publishing said of itself."""
+    phases = {name: phase for name, phase in record["phases"].items() if name != "publish"}
+    return {**record, "phases": phases}

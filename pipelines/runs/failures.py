@@ -1,0 +1,125 @@
+"""What failed in a run, and how to let it be done again."""
+
+from collections.abc import Collection
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.config.config import Config
+from pipelines.reliability.attempts import NOTES
+from pipelines.rows import Row
+from pipelines.schema import OUTCOME, extras_of, unique
+from pipelines.storage import Storage
+from pipelines.tables.edits import committed, edits_file
+from pipelines.tables.measures import measures_of
+from pipelines.tables.plan import read_plan
+
+CLIP = [*OUTCOME, "row_id", "level", "source_uri", "source_row", "start_seconds"]
+
+
+def failures(output: Storage, config: Config, types: Collection[str] = ()) -> list[Row]:
+    """Every failed row of clips/, edits/ and measures/, published or not.
+
+    Args:
+        output: the run's folder.
+        config: the run's; measures by others are left alone.
+        types: keep those of these error_types; none: all.
+
+    Returns:
+        Rows with level, row_id, source_row, source_uri, start_seconds, the columns of
+        `schema.OUTCOME` and, for edits, source_prompt and target_prompt.
+    """
+    rows = output.read_folder("clips", CLIP)
+    clips = {row["row_id"]: row for row in unique(rows, "row_id").to_pylist()} if rows else {}
+    planned = {row["edit_id"]: row for row in read_plan(output).to_pylist()}
+    found = [row for row in clips.values() if _failed(row, types)]
+    for name in [*output.files("edits", ".parquet"), *_measures(output, config)]:
+        for row in output.read_table(name, [*OUTCOME, "edit_id"]).to_pylist():
+            plan = planned.get(row["edit_id"])
+            if plan and _failed(row, types) and plan["clip_row"] in clips:
+                asked = {key: plan[key] for key in ("source_prompt", "target_prompt")}
+                named = {"row_id": row["edit_id"], "level": "edit"}
+                found.append(clips[plan["clip_row"]] | row | asked | named)
+    return sorted(found, key=lambda row: (row["source_uri"] or "", row["start_seconds"] or 0.0))
+
+
+def _measures(output: Storage, config: Config) -> list[str]:
+    """The files of measures that the run reads."""
+    plan = read_plan(output)
+    measured = measures_of(output, plan, committed(output, plan), config)
+    return sorted(set(measured["file"].to_pylist()))
+
+
+def _failed(row: Row, types: Collection[str]) -> bool:
+    return row["status"] == "failed" and (not types or row["error_type"] in types)
+
+
+def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
+    """A manifest of what failed: of each source with all that the first one said of it.
+
+    A failed edit asks for its clip and its targets alone.
+
+    Args:
+        rows: of `failures`.
+        sources: of `sources.find_sources`, for the run's input.
+    """
+    given = {source["source_row"]: source for source in sources.to_pylist()}
+    entries: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        source = given.get(row["source_row"])
+        if source is None:
+            continue  # the input has changed
+        edit = row["level"] == "edit"
+        start = row["start_seconds"] if edit else source["start_seconds"]
+        entry = entries.setdefault(
+            (row["source_row"], edit, start),
+            {
+                "id": source["source_id"],
+                "uri": source["location"] or source["source_uri"],
+                "start_seconds": start,
+                "mask_uri": source["mask_location"],
+                "caption": row["source_prompt"] if edit else source["caption"],
+                "subject": source["subject"],
+                "targets": [] if edit else source["targets"],
+                **_own_columns(source, sources.schema),
+            },
+        )
+        if edit:
+            entry["targets"].append(row["target_prompt"])
+    return list(entries.values())
+
+
+def _own_columns(source: Row, schema: pa.Schema) -> Row:
+    return {field.name: source[field.name] for field in extras_of(schema)}
+
+
+def forget(output: Storage, config: Config, rows: list[Row]) -> None:
+    """Drop the results of these rows, so that the same run makes them again."""
+    unmeasured = {row["row_id"] for row in rows if row["error_stage"] == "measure"}
+    for name in _measures(output, config) if unmeasured else ():
+        if unmeasured & set(output.read_table(name, ["edit_id"])["edit_id"].to_pylist()):
+            output.remove(name)  # of one clip
+    gone = pa.array(sorted({row["row_id"] for row in rows}), pa.string())
+    clips = output.read_folder("clips", ["row_id", "found_row"])
+    if clips is not None:
+        found = clips.filter(pc.is_in(clips["row_id"], gone))["found_row"].combine_chunks()
+        _drop(output, output.find("steps", ".parquet"), "found_row", found)
+    _drop(output, output.files("clips", ".parquet"), "row_id", gone)
+    _drop(output, output.files("edits", ".parquet"), "edit_id", gone)
+    output.remove(NOTES)
+
+
+def _drop(output: Storage, files: list[str], key: str, gone: pa.Array) -> None:
+    """Drop the rows that have failed, of those that are named."""
+    for name in files:
+        read = output.read_table(name, [key, "status"])
+        found = pc.and_(pc.is_in(read[key], gone), pc.equal(read["status"], "failed"))
+        if not pc.any(found).as_py():
+            continue
+        kept = output.read_table(name).filter(pc.invert(found))
+        renamed = edits_file(kept[key].to_pylist()) if key == "edit_id" else name
+        if len(kept):
+            output.write_table(renamed, kept)
+        if not len(kept) or renamed != name:
+            output.remove(name)

@@ -1,0 +1,212 @@
+"""A run: the phases in order, on one output, with a record of what was done."""
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import ray
+
+from pipelines import plugins, telemetry
+from pipelines.cluster import share
+from pipelines.config.config import Config
+from pipelines.config.fingerprints import dump, fingerprints
+from pipelines.editors.base import editor_settings
+from pipelines.errors import RunError, last_line
+from pipelines.phases import annotate, edit, measure, plan, publish
+from pipelines.progress import Busy, progress
+from pipelines.publishing.card import write_card
+from pipelines.publishing.report import write_report
+from pipelines.reliability.circuit_breaker import Breaker
+from pipelines.reliability.lease import Lease
+from pipelines.reliability.resilient_work import carry_out
+from pipelines.rows import Row
+from pipelines.runs.record import (
+    RECORD,
+    SUCCESS,
+    _now,
+    _refuse_other,
+    _without_secrets,
+    read_record,
+)
+from pipelines.sources import find_sources
+from pipelines.storage import Storage
+from pipelines.versions import versions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """One output folder and what is to be done in it.
+
+    Made by `open_run`, which has checked everything that can be checked before any work.
+    """
+
+    output: Storage
+    config: Config
+    revision: str
+    lease: Lease
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def all_phases(self, sources: pa.Table) -> None:
+        self.annotate(sources)
+        self.plan()
+        self.edit()
+        self.measure()
+        self.publish()
+
+    def annotate(self, sources: pa.Table) -> None:
+        with self._phase("annotate") as counts:
+            for job in annotate.jobs(sources, self.output, self.config):
+                counts.update(dict.fromkeys(job.counts, 0))
+                done = carry_out(job.work, self.output, self.config.execution)
+                for row in progress(self._watched(job.name, done), job.name, job.total, job.item):
+                    for name in job.counts:
+                        counts[name] += row[name]
+
+    def plan(self, anew: bool = False) -> None:
+        """Plan what is not planned yet; with `anew`, all, whatever was changed by hand."""
+        with self._phase("plan") as counts:
+            if anew:
+                self.output.remove("plan")
+            editor = plugins.find_editor(self.config)
+            counts.update(plan.plan(self.output, self.config, editor, self.revision))
+
+    def edit(self) -> None:
+        with self._phase("edit") as counts:
+            counts.update(clips=0, ok=0, failed=0)
+            editor = plugins.find_editor(self.config)
+            total, busy = len(edit.pending(self.output)), Busy()
+            editors = share(self.config.execution, total).workers
+            edits = edit.edit(self.output, self.config, editor, self.revision)
+            for row in progress(self._watched("edit", edits), "edit", total):
+                counts["clips"] += 1
+                counts["ok"] += row["ok"]
+                counts["failed"] += row["failed"]
+                busy.see(row)
+                telemetry.busy(busy.share(editors))
+            counts["busy_percent"] = round(100 * busy.share(editors))
+
+    def measure(self) -> None:
+        with self._phase("measure") as counts:
+            counts.update(clips=0, ok=0, failed=0)
+            total = len(measure.pending(self.output, self.config))
+            plugins.check_metrics(self.config, used=total > 0)
+            rows = measure.measure(self.output, self.config)
+            for row in progress(self._watched("measure", rows), "measure", total):
+                counts["clips"] += 1
+                counts["ok"] += row["ok"]
+                counts["failed"] += row["failed"]
+
+    def publish(self) -> None:
+        """Write dataset, report and, if there is an ok row, `_SUCCESS`.
+
+        Raises:
+            RunError: not one row is ok.
+        """
+        with self._phase("publish") as counts:
+            counts.update(rows=0, ok=0, rejected=0, failed=0)
+            rows = publish.publish(self.output, self.config)
+            for row in progress(self._held(rows), "publish", None):
+                for name in counts:
+                    counts[name] += row[name]
+            write_report(self.output, self.config, self.record)
+        self.record["counts"] = dict(counts)
+        self.record["finished"] = _now()
+        write_card(self.output, self.config, self.record)
+        self._save()
+        if not counts["ok"]:
+            raise RunError(
+                f"not one row is ok: see error_type and error_message in {self.output}/dataset"
+            )
+        self.output.write(SUCCESS, b"")
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[dict[str, int]]:
+        started, counts = time.perf_counter(), {}  # type: float, dict[str, int]
+        telemetry.event("phase began", phase=name)
+        self.output.remove(SUCCESS)
+        try:
+            yield counts
+        except ray.exceptions.RayError as error:
+            raise RunError(f"{name} stopped: {last_line(error)}") from error
+        except OSError as error:
+            raise RunError(f"{name} stopped: {error}") from error
+        pa.default_memory_pool().release_unused()
+        seconds = round(time.perf_counter() - started, 3)
+        self.record["phases"][name] = {"seconds": seconds, **counts}
+        telemetry.event("phase ended", phase=name, seconds=seconds, **counts)
+        self._save()
+
+    def _watched(self, phase: str, rows: Iterable[Row]) -> Iterator[Row]:
+        breaker = Breaker(phase, self.config.execution)
+        for row in self._held(rows):
+            telemetry.saw(phase, row)
+            breaker.see(row)
+            yield row
+        breaker.finish()
+
+    def _held(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            self.lease.check()
+            yield row
+
+    def _save(self) -> None:
+        self.lease.check()
+        self.output.write(RECORD, json.dumps(self.record, indent=2).encode())
+
+
+@contextmanager
+def open_run(
+    output: str, config: Config, input: str | None = None, limit: int | None = None
+) -> Iterator[tuple[Run, pa.Table | None]]:
+    """Check input, output, plug-ins and weights, and that the output is not another run's.
+
+    The output is held, against other processes, while the `with` block runs.
+
+    Yields:
+        The run, and the sources found behind `input`.
+
+    Raises:
+        RunError: in one line, what has to be mended. No work was done.
+    """
+    options = config.execution.storage_options
+    storage = Storage(output, options)
+    telemetry.RUN.set(str(storage))
+    sources = find_sources(input, options, limit, exclude=storage) if input else None
+    plugins.check_annotators(config, used=sources is not None)
+    plugins.check_metrics(config, used=sources is not None)
+    try:
+        editor = plugins.find_editor(config)
+        editor_settings(editor, config)
+        revision = editor.revision(config)
+    except Exception as error:
+        raise RunError(f"editor {config.editor}: {error}") from error
+    with ExitStack() as held:
+        try:
+            lease = held.enter_context(Lease(storage))
+            previous = read_record(storage)
+        except RunError:
+            raise
+        except Exception as error:  # object stores have exceptions of their own
+            raise RunError(f"output {output} cannot be used: {error}") from error
+        record: dict[str, Any] = {
+            "input": Storage(input).uri if input else (previous or {}).get("input"),
+            "limit": limit,
+            "config": _without_secrets(dump(config)),
+            "fingerprints": fingerprints(config),
+            "model_revision": revision,
+            "versions": versions(),
+            "started": _now(),
+            "phases": (previous or {}).get("phases", {}),
+        }
+        if previous:
+            _refuse_other(previous, record, output)
+        run = Run(storage, config, revision, lease, record)
+        run._save()
+        yield run, sources

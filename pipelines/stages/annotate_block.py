@@ -1,0 +1,39 @@
+import os
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from pipelines.plugins import InWorker
+from pipelines.stages.base import Stage
+from pipelines.tables.clips import COMMITTED, CommitClips, read_found
+
+
+class AnnotateBlock:
+    """Takes a block of clips through stages, and commits it.
+
+    Args:
+        stages: called with a row and its video.
+        commit: writes the rows.
+        model: loaded before the first row.
+        threads: of the CPU, for the model.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        commit: CommitClips,
+        model: InWorker | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.stages = stages
+        self.commit = commit
+        if model:
+            os.environ["OMP_NUM_THREADS"] = str(threads)  # before torch is imported
+            model.load()
+
+    def __call__(self, clips: pa.Table) -> pa.Table:
+        places = zip(clips["file"].to_pylist(), clips["found_row"].to_pylist(), strict=True)
+        rows = read_found(self.commit.output, places)
+        for stage in self.stages:
+            rows = [stage(row) for row in rows]
+        return pa.Table.from_pylist([self.commit.commit(rows)], COMMITTED)

@@ -1,0 +1,84 @@
+"""What is measured of a clip's edits, from the very bytes that are stored."""
+
+import math
+import time
+from collections.abc import Mapping
+
+from pipelines import plugins, telemetry
+from pipelines.config.config import Config
+from pipelines.errors import RunError
+from pipelines.media import masks
+from pipelines.media.video import decode_video
+from pipelines.reliability.deadline import Watch
+from pipelines.rows import Row, failure, outcome
+from pipelines.storage import Storage
+from pipelines.tables.clips import read_clip
+from pipelines.tables.edits import read_ok_edits
+from pipelines.tables.measures import commit_measures
+from strmatch.metrics.base import Metric, Sample
+
+
+class MeasureClip:
+    """Computes the metrics of a clip's edits, and commits them as one file.
+
+    Reads a work item: clip_file, clip_row, source_prompt, edit_file, edit_ids, target_prompts,
+    measures. Writes a row of `schema.MEASURES` for every one of the edits that is ok. An exception
+    of a metric fails that edit; the reason is the exception's class. What cannot be read of the
+    clip fails all its edits.
+
+    Args:
+        config: the run's.
+        output: where clips and edits are read and measures written.
+        watch: its deadline holds for a clip with all its edits.
+    """
+
+    def __init__(self, config: Config, output: Storage, watch: Watch) -> None:
+        self.config = config
+        self.output = output
+        self.watch = watch
+
+    def __call__(self, work: Row) -> Row:
+        """What became of the clip's edits; or the problem that stops the phase."""
+        try:
+            metrics = plugins.metrics(self.config)
+        except RunError as error:  # no edit's fault
+            return outcome([]) | {"problem": str(error)}
+        with self.watch("measure", work["measures"]):
+            return commit_measures(self.output, work["measures"], self._measure_all(work, metrics))
+
+    def _measure_all(self, work: Row, metrics: Mapping[str, Metric]) -> list[Row]:
+        edits = read_ok_edits(self.output, work["edit_file"], work["edit_ids"])
+        if not edits:
+            return []
+        try:
+            clip = read_clip(self.output, work["clip_file"], work["clip_row"])
+            source = decode_video(clip["source_video"])
+            mask = None if clip["mask"] is None else masks.decode(clip["mask"])
+        except Exception as error:
+            failed = failure("measure", error)
+            return [{"edit_id": edit["edit_id"], **failed} for edit in edits]
+        targets = dict(zip(work["edit_ids"], work["target_prompts"], strict=True))
+        unedited = Sample(source, source, mask, work["source_prompt"], "")
+        return [
+            _measure(edit, unedited._replace(target_prompt=targets[edit["edit_id"]]), metrics)
+            for edit in edits
+        ]
+
+
+def _measure(edit: Row, unedited: Sample, metrics: Mapping[str, Metric]) -> Row:
+    """A row of `schema.MEASURES`."""
+    started, name = time.perf_counter(), ""
+    try:
+        sample = unedited._replace(edited=decode_video(edit["edited_video"]))
+        values = {}
+        for name, metric in metrics.items():
+            value = float(metric(sample))
+            values[name] = None if math.isnan(value) else value
+        result: Row = {"status": "ok", "metrics": list(values.items())}
+    except Exception as error:
+        result = failure("measure", error)
+        if name:
+            result["error_message"] = f"{name}: {result['error_message']}"
+    seconds = time.perf_counter() - started
+    telemetry.took("measure", seconds)
+    return {"edit_id": edit["edit_id"], "measure_seconds": seconds, **result}

@@ -1,0 +1,76 @@
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines import ids
+from pipelines.config.config import Config
+from pipelines.editors.base import Editor, editor_settings
+from pipelines.rows import Row
+from pipelines.storage import Storage
+from pipelines.tables.plan import Prompts
+
+INPUTS = [
+    *("row_id", "clip_id", "source_uri", "start_seconds", "source_prompt", "targets", "mask"),
+    "status",
+]
+
+
+class PlanEdits:
+    """The name of a file of clips to rows of `schema.PLAN`; a clip that is not ok has none.
+
+    Args:
+        output, config, editor, revision: the run's.
+        kept: source and target prompts of the clips that are planned, by the clip's row_id.
+    """
+
+    def __init__(
+        self,
+        output: Storage,
+        config: Config,
+        editor: type[Editor],
+        revision: str,
+        kept: Mapping[str, list[Prompts]],
+    ) -> None:
+        self.output = output
+        self.kept = kept
+        self.seed = config.seed
+        self.stochastic = editor.stochastic
+        self.revision = revision
+        self.editor: dict[str, Any] = {
+            "name": config.editor,
+            "crf": config.clip.crf,
+            "dtype": config.backbone.dtype,
+            "settings": editor_settings(editor, config),
+        }
+
+    def __call__(self, row: Row) -> list[Row]:
+        clips = self.output.read_table(row["file"], INPUTS).to_pylist()
+        return [
+            self._edit(clip | {"source_prompt": source}, target, row["file"])
+            for clip in clips
+            if clip["status"] == "ok"
+            for source, target in self._targets(clip)
+        ]
+
+    def _targets(self, clip: Row) -> list[tuple[str, Row]]:
+        """Source prompts and targets. Of prompts written by hand it is not known what differs."""
+        derived = {(clip["source_prompt"], t["prompt"]): t for t in clip["targets"]}
+        prompts = self.kept.get(clip["row_id"], list(derived))
+        return [(pair[0], derived.get(pair, {"prompt": pair[1]})) for pair in prompts]
+
+    def _edit(self, clip: Row, target: Row, file: str) -> Row:
+        seed = self.seed if self.stochastic else None
+        return {
+            "edit_id": ids.edit_id(clip, target["prompt"], self.editor, self.revision, seed),
+            "clip_row": clip["row_id"],
+            "clip_file": file,
+            "clip_id": clip["clip_id"],
+            "source_uri": clip["source_uri"],
+            "start_seconds": clip["start_seconds"],
+            "source_prompt": clip["source_prompt"],
+            "target_prompt": target["prompt"],
+            "target_kind": target.get("kind"),
+            "source_word": target.get("source_word"),
+            "target_word": target.get("target_word"),
+            "target_distance": target.get("distance"),
+            "seed": self.seed,
+        }

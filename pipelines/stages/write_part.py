@@ -1,0 +1,87 @@
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+import pyarrow as pa
+
+from pipelines.config.sections import Bounds
+from pipelines.rows import Row
+from pipelines.schema import STATUSES, rows_table
+from pipelines.stages.quality_limits import judge
+from pipelines.storage import Storage
+from pipelines.tables.clips import with_videos
+from pipelines.tables.plan import OF_AN_EDIT
+from pipelines.versions import PACKAGE_VERSION
+
+MEGABYTE = 2**20
+
+
+ROW_GROUP = 32 * MEGABYTE
+
+
+class WritePart:
+    """Assembles the rows of one dataset file and commits it."""
+
+    def __init__(self, output: Storage, schema: pa.Schema, limits: Mapping[str, Bounds]) -> None:
+        self.output = output
+        self.schema = schema
+        self.limits = dict(limits)
+
+    def __call__(self, part: Row) -> Row:
+        items = part["items"]
+        clips = self._read("row_id", [(item["clip_file"], item["clip_row"]) for item in items])
+        clips = {row["row_id"]: row for row in with_videos(self.output, [*clips.values()])}
+        edits, measures = (
+            self._read(
+                "edit_id",
+                [
+                    place
+                    for item in items
+                    for place in zip(item[files], item["edit_ids"], strict=True)
+                ],
+            )
+            for files in ("edit_files", "measures_files")
+        )
+        for edit_id, measured in measures.items():
+            edits[edit_id] |= judge(measured, self.limits)
+        rows = [row for item in items for row in _rows(item, clips[item["clip_row"]], edits)]
+        each = sum(item["bytes"] for item in items) / len(rows)
+        table = rows_table(rows, self.schema)
+        row_group = max(1, int(ROW_GROUP / max(each, 1)))
+        problem = self.output.commit_table(part["name"], table, row_group)
+        counts = Counter(row["status"] for row in rows)
+        statuses = {status: counts[status] for status in STATUSES}
+        return {"rows": len(rows), **statuses, "problem": problem}
+
+    def _read(self, key: str, places: list[tuple[str, str]]) -> dict[str, Row]:
+        """Rows by their `key`, every file read once."""
+        wanted = defaultdict(list)
+        for file, name in places:
+            if file is not None:
+                wanted[file].append(name)
+        return {
+            row[key]: row
+            for file, names in wanted.items()
+            for row in self.output.read_table(file, filters=[(key, "in", names)]).to_pylist()
+        }
+
+
+def _rows(item: Row, clip: Row, edits: Mapping[str, Row]) -> Iterator[Row]:
+    """The dataset's rows of a clip or source."""
+    if not item["edit_ids"]:
+        yield clip | {"package_version": PACKAGE_VERSION} | _not_planned(clip)
+    for values in zip(*(item[f"{name}s"] for name in OF_AN_EDIT), strict=True):
+        planned = dict(zip(OF_AN_EDIT, values, strict=True))
+        named = {"row_id": planned["edit_id"], "level": "edit"}
+        prompt = {"source_prompt": item["source_prompt"]}
+        yield clip | edits[planned["edit_id"]] | named | prompt | planned
+
+
+def _not_planned(clip: Row) -> Row:
+    if clip["status"] != "ok":
+        return {}
+    return {
+        "status": "rejected",
+        "error_stage": "plan",
+        "error_type": "NotPlanned",
+        "error_message": "the plan holds no edit of this clip",
+    }

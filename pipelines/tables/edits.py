@@ -1,0 +1,82 @@
+from collections.abc import Collection, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.ids import content_id
+from pipelines.rows import Row, outcome
+from pipelines.schema import EDITS, rows_table, unique
+from pipelines.storage import Storage
+from pipelines.tables.plan import OF_A_CLIP, by_clip, read_plan
+
+
+def commit_edits(output: Storage, edits: list[Row]) -> Row:
+    """Write the edits of a clip as one file, named by them; returns what became of them."""
+    name = edits_file([edit["edit_id"] for edit in edits])
+    return outcome(edits, "edit_id") | {
+        "problem": output.commit_table(name, rows_table(edits, EDITS))
+    }
+
+
+def edits_file(edit_ids: Collection[str]) -> str:
+    """The file that holds exactly these edits, below the output."""
+    return f"edits/{content_id(edits=sorted(edit_ids))}.parquet"
+
+
+OF_AN_ITEM = ("edit_id", "target_prompt", "seed")
+"""What an editor is told of an edit."""
+
+
+EDIT_FILES = pa.schema(
+    [
+        ("edit_id", pa.string()),
+        ("file", pa.string()),
+        ("size", pa.int64()),
+        ("bytes", pa.float64()),
+    ]
+)
+"""Which file below the output holds an edit, its size, and the edit's share of its bytes."""
+
+
+CLIPS_AT_ONCE = 10_000
+
+
+def pending(output: Storage) -> pa.Table:
+    """Work items, one a clip: the planned edits that edits/ does not hold."""
+    plan = read_plan(output, [*OF_A_CLIP, *OF_AN_ITEM])
+    done = committed(output, plan)
+    left = plan.filter(pc.invert(pc.is_in(plan["edit_id"], done["edit_id"])))
+    return by_clip(left, OF_AN_ITEM)
+
+
+def committed(output: Storage, plan: pa.Table) -> pa.Table:
+    """Every committed edit once, as a table of `EDIT_FILES`."""
+    sizes = output.sizes("edits", ".parquet")
+    tables = [EDIT_FILES.empty_table()]
+    # Most files hold all edits of a clip, and their names say so: a hundred thousand are not read.
+    for clips in by_clip(plan, ["edit_id"]).to_batches(CLIPS_AT_ONCE):
+        named = ((edits_file(ids), ids) for ids in clips["edit_ids"].to_pylist())
+        found = (_held(name, ids, sizes.pop(name)) for name, ids in named if name in sizes)
+        tables.append(rows_table([row for rows in found for row in rows], EDIT_FILES))
+    for name, size in sizes.items():
+        ids = output.read_table(name, ["edit_id"])["edit_id"].to_pylist()
+        tables.append(rows_table(_held(name, ids, size), EDIT_FILES))
+    return unique(pa.concat_tables(tables), "edit_id")
+
+
+def _held(name: str, edit_ids: list[str], size: int) -> list[Row]:
+    """The edits of a file as rows of `EDIT_FILES`."""
+    each = size / len(edit_ids)
+    held = {"file": name, "size": size, "bytes": each}
+    return [{"edit_id": edit_id} | held for edit_id in edit_ids]
+
+
+OF_AN_EDIT = ("edit_id", "edited_video")
+
+
+def read_ok_edits(
+    output: Storage, file: str, edit_ids: Sequence[str], columns: Sequence[str] = OF_AN_EDIT
+) -> list[Row]:
+    """Those of the edits in a file that are ok."""
+    chosen = [("status", "=", "ok"), ("edit_id", "in", edit_ids)]
+    return output.read_table(file, list(columns), chosen).to_pylist()

@@ -1,0 +1,105 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.config.config import Config
+from pipelines.config.fingerprints import fingerprints
+from pipelines.ids import content_id
+from pipelines.rows import Row, outcome
+from pipelines.schema import MEASURES, rows_table
+from pipelines.storage import Storage
+from pipelines.tables.edits import committed
+from pipelines.tables.plan import AT_ONCE, OF_A_CLIP, read_plan
+
+
+def commit_measures(output: Storage, name: str, measures: list[Row]) -> Row:
+    """Write what is measured under a name; returns what became of the edits."""
+    problem = output.commit_table(measures_file(name), rows_table(measures, MEASURES))
+    return outcome(measures, "edit_id") | {"problem": problem}
+
+
+def measures_name(edit_file: str, size: int, edit_ids: Sequence[str], how: str) -> str:
+    """Names what is measured of edits.
+
+    Args:
+        edit_file: the file that holds them.
+        size: its bytes; others where the edits were made again.
+        edit_ids: the edits.
+        how: fingerprint of what is measured.
+    """
+    return content_id(file=edit_file, size=size, edits=sorted(edit_ids), how=how)
+
+
+def measures_file(name: str) -> str:
+    """The file of these measures, below the output."""
+    return f"measures/{name}.parquet"
+
+
+ITEMS = pa.schema(
+    [
+        *((name, pa.string()) for name in OF_A_CLIP),
+        ("edit_file", pa.string()),
+        ("edit_ids", pa.list_(pa.string())),
+        ("target_prompts", pa.list_(pa.string())),
+        ("measures", pa.string()),
+    ]
+)
+"""A file of edits, the planned ones of which are measured, and the name of their measures."""
+
+
+def pending(output: Storage, config: Config) -> pa.Table:
+    """Work items: of `items`, those that measures/ does not hold."""
+    if not config.measure.metrics:
+        return ITEMS.empty_table()
+    plan = read_plan(output, [*OF_A_CLIP, "edit_id", "target_prompt"])
+    every = items(plan, committed(output, plan), config)
+    return every.filter(pc.invert(_is_there(output, every["measures"])))
+
+
+def items(plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:
+    """What there is to measure, a table of `ITEMS`, in the plan's order.
+
+    Args:
+        plan: planned edits.
+        edits: the committed ones, of `edit.EDIT_FILES`.
+    """
+    place = pc.index_in(plan["edit_id"], edits["edit_id"])
+    done = plan.filter(pc.is_valid(place))
+    held = edits.take(pc.drop_null(place))
+    done = done.append_column("edit_file", held["file"]).append_column("size", held["size"])
+    files = done.group_by([*OF_A_CLIP, "edit_file", "size"], use_threads=False).aggregate(
+        [("edit_id", "list"), ("target_prompt", "list")]
+    )
+    how = fingerprints(config)["measure"]
+    batches = files.select(["edit_file", "size", "edit_id_list"]).to_batches(AT_ONCE)
+    rows = (row for batch in batches for row in batch.to_pylist())
+    names = [measures_name(r["edit_file"], r["size"], r["edit_id_list"], how) for r in rows]
+    columns = [files[name] for name in (*OF_A_CLIP, "edit_file")]
+    columns += [files["edit_id_list"], files["target_prompt_list"], pa.array(names, pa.string())]
+    return pa.table(columns, schema=ITEMS)
+
+
+def measures_of(output: Storage, plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:
+    """Which file below the output holds the measures of an edit: edit_id and file.
+
+    Args:
+        plan, edits: as for `items`.
+
+    Returns:
+        Edits whose measures are there.
+    """
+    every = items(plan, edits, config)
+    every = every.filter(_is_there(output, every["measures"]))
+    edit_ids = every["edit_ids"].combine_chunks()
+    counts = edit_ids.value_lengths().to_numpy(zero_copy_only=False)
+    files = [measures_file(name) for name in every["measures"].to_pylist()]
+    repeated = np.repeat(np.array(files, object), counts)
+    return pa.table({"edit_id": edit_ids.flatten(), "file": pa.array(repeated, pa.string())})
+
+
+def _is_there(output: Storage, names: pa.ChunkedArray) -> pa.ChunkedArray:
+    there = output.files("measures", ".parquet")
+    files = [measures_file(name) for name in names.to_pylist()]
+    return pc.is_in(pa.chunked_array([files], pa.string()), pa.array(there, pa.string()))

@@ -1,0 +1,93 @@
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.errors import RunError
+from pipelines.schema import PLAN, conform
+from pipelines.storage import Storage
+
+PLAN_FILE = "plan/plan.parquet"
+
+
+PLANNED = "plan/clips.txt"
+"""The clips that were planned, so that one without a row is known to be unwanted."""
+
+
+AT_ONCE = 10_000  # rows; a long plan is never Python objects as a whole
+
+
+OF_A_CLIP = ("clip_row", "clip_file", "source_prompt")
+
+
+OF_AN_EDIT = (
+    *("edit_id", "target_prompt", "target_kind", "source_word", "target_word", "target_distance"),
+    "seed",
+)
+
+
+Prompts = tuple[str, str]
+"""Source and target."""
+
+
+def _kept(output: Storage) -> dict[str, list[Prompts]]:
+    """What the plan that is there holds: source and target prompts of every planned clip."""
+    kept: dict[str, list[Prompts]] = {}
+    if output.exists(PLANNED):
+        kept = {clip_row: [] for clip_row in output.read(PLANNED).decode().split()}
+    prompts_of = read_plan(output, ["clip_row", "source_prompt", "target_prompt"])
+    every = (row for some in prompts_of.to_batches(AT_ONCE) for row in some.to_pylist())
+    for number, row in enumerate(every, start=1):
+        prompts = row["source_prompt"], row["target_prompt"]
+        rows = kept.setdefault(row["clip_row"], [])
+        if not all(prompts):
+            raise RunError(f"plan, row {number}: source_prompt and target_prompt must not be empty")
+        if rows and rows[0][0] != prompts[0]:
+            raise RunError(f"plan, row {number}: clip {row['clip_row']} has two source prompts")
+        rows.append(prompts)
+    return kept
+
+
+def write_plan(output: Storage, rows: pa.Table, clips: Iterable[str]) -> None:
+    """Replace the plan of these clips. Whenever this is interrupted, nothing is lost of it."""
+    output.write_table(PLAN_FILE, rows)
+    output.write(PLANNED, "\n".join(sorted(clips)).encode())
+    for name in output.files("plan", ".parquet"):
+        if name != PLAN_FILE:  # split or renamed by hand
+            output.remove(name)
+
+
+def read_plan(output: Storage, columns: Sequence[str] = PLAN.names) -> pa.Table:
+    """The whole plan, in order; or some of its columns.
+
+    Raises:
+        RunError: a file of it is none.
+    """
+    try:
+        tables = [
+            conform(output.read_table(name), PLAN).select(columns)
+            for name in output.files("plan", ".parquet")
+        ]
+    except pa.ArrowException as error:
+        raise RunError(f"plan in {output}: {error}") from error
+    return pa.concat_tables([PLAN.empty_table().select(columns), *tables]).combine_chunks()
+
+
+def by_clip(plan: pa.Table, said: Sequence[str] = OF_AN_EDIT) -> pa.Table:
+    """One row a clip, in order of their first rows: what its rows say of their edits, as lists.
+
+    The lists are the plan's own columns, not copied where a clip's rows are neighbours.
+
+    Args:
+        said: the columns wanted of `OF_AN_EDIT`; "edit_id" becomes "edit_ids".
+    """
+    clips = plan["clip_row"].combine_chunks().dictionary_encode().indices.to_numpy()
+    if (np.diff(clips) < 0).any():
+        order = np.argsort(clips, kind="stable")
+        plan, clips = plan.take(order), clips[order]
+    starts = np.flatnonzero(np.diff(clips, prepend=-1))
+    ends = pa.array(np.append(starts, len(clips)), pa.int32())
+    columns = {name: plan[name].take(pa.array(starts)) for name in OF_A_CLIP}
+    for name in said:
+        columns[f"{name}s"] = pa.ListArray.from_arrays(ends, plan[name].combine_chunks())
+    return pa.table(columns)

@@ -1,0 +1,98 @@
+"""Finding in some frames of a clip the thing that words name."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from pipelines.config.sections import Detector
+from pipelines.errors import Rejected
+from pipelines.media.frames import frame_positions
+from pipelines.trackers.segmenter import Box
+from strmatch.weights.pretrained import TRANSFORMERS, find_folder
+from strmatch.weights.strict import load_model
+
+
+@dataclass(frozen=True)
+class Detection:
+    frame: int
+    box: Box
+    score: float
+
+
+class SubjectDetector:
+    """An open-vocabulary detector of transformers: OWLv2, Grounding DINO, …
+
+    Raises:
+        WeightsError: the weights cannot be found, or do not fit.
+    """
+
+    def __init__(self, config: Detector) -> None:
+        from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
+
+        self.config = config
+        folder = find_folder(config.weights, config.revision, TRANSFORMERS)
+        self.model = load_model(AutoModelForZeroShotObjectDetection, folder)
+        self.processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True)
+
+    def find(self, frames: np.ndarray, subject: str) -> Detection:
+        """Where the subject is seen best, among a few evenly spaced frames.
+
+        Args:
+            frames: uint8 (f, H, W, 3).
+            subject: the words of a noun phrase.
+
+        Raises:
+            Rejected: SubjectNotFound.
+        """
+        sampled = frame_positions(len(frames), self.config.frames)
+        found = [d for index in sampled for d in self.search(frames[index], subject, index)]
+        if not found:
+            raise Rejected(
+                "SubjectNotFound",
+                f"the detector finds no {subject!r} with a score of {self.config.threshold:g} "
+                f"(annotate.detector.threshold) in {len(sampled)} frames; give the manifest "
+                "other words or a mask, or lower the threshold",
+            )
+        return choose(found)
+
+    @torch.inference_mode()
+    def search(self, frame: np.ndarray, subject: str, index: int) -> Iterable[Detection]:
+        """All that is found in one frame uint8 (H, W, 3), which is the clip's `index`."""
+        inputs = self.processor(
+            images=[frame], text=[[subject]], truncation=True, return_tensors="pt"
+        ).to(self.model.device)
+        height, width = frame.shape[:2]
+        (found,) = self.processor.post_process_grounded_object_detection(
+            self.model(**inputs), threshold=self.config.threshold, target_sizes=[(height, width)]
+        )
+        for score, corners in zip(found["scores"].tolist(), found["boxes"].tolist(), strict=True):
+            # A box may reach beyond the frame, or lie in what pads it.
+            x0, x1 = np.clip(corners[0::2], 0, width).tolist()
+            y0, y1 = np.clip(corners[1::2], 0, height).tolist()
+            if x1 - x0 >= 1 and y1 - y0 >= 1:
+                yield Detection(index, Box(x0, y0, x1, y1), score)
+
+
+def choose(found: Sequence[Detection]) -> Detection:
+    """The largest and steadiest detection: highest score · √area · steadiness.
+
+    The steadiness says whether the other frames show something of its size. It is the mean over
+    the frames with detections of the best score · (smaller area / larger area) there.
+    """
+    frames = sorted({detection.frame for detection in found})
+
+    def steadiness(box: Box) -> float:
+        best = [
+            max(
+                other.score * min(box.area, other.box.area) / max(box.area, other.box.area)
+                for other in found
+                if other.frame == frame
+            )
+            for frame in frames
+        ]
+        return sum(best) / len(best)
+
+    return max(found, key=lambda d: d.score * d.box.area**0.5 * steadiness(d.box))

@@ -1,0 +1,65 @@
+"""Whether a mask can be that of one thing that moves: size, presence and steadiness."""
+
+import numpy as np
+
+from pipelines.config.sections import MaskCheck
+from pipelines.errors import Rejected
+
+
+def check_mask(mask: np.ndarray, limits: MaskCheck) -> None:
+    """Refuse a mask that is not worth an edit.
+
+    Areas are shares of the frame. What concerns neighbouring frames is asked where the mask is
+    empty in neither, so that a subject may leave and come back.
+
+    Args:
+        mask: bool (f, H, W).
+
+    Raises:
+        Rejected: MaskEmpty, MaskTooSmall, MaskTooLarge or MaskJumps.
+    """
+    areas = mask.mean(axis=(1, 2))
+    present = areas > 0
+    empty = 1 - present.mean()
+    if empty > limits.max_empty or not present.any():
+        raise Rejected(
+            "MaskEmpty",
+            f"the mask is empty in {empty:.0%} of the frames; "
+            f"annotate.mask_check.max_empty allows {limits.max_empty:.0%}",
+        )
+    typical = float(np.median(areas[present]))
+    if typical < limits.min_area:
+        raise Rejected(
+            "MaskTooSmall",
+            f"the mask covers {typical:.2%} of the frame; "
+            f"annotate.mask_check.min_area asks for {limits.min_area:.2%}",
+        )
+    if typical > limits.max_area:
+        raise Rejected(
+            "MaskTooLarge",
+            f"the mask covers {typical:.0%} of the frame; "
+            f"annotate.mask_check.max_area allows {limits.max_area:.0%}",
+        )
+    centres = [_centre(frame) for frame in mask]
+    diagonal = float(np.hypot(*mask.shape[1:]))
+    for index in np.flatnonzero(present[:-1] & present[1:]):
+        shift = float(np.linalg.norm(centres[index + 1] - centres[index])) / diagonal
+        growth = float(abs(areas[index + 1] - areas[index])) / typical
+        if shift > limits.max_shift:
+            raise Rejected(
+                "MaskJumps",
+                f"the mask's centre moves {shift:.2f} diagonals after frame {index}; "
+                f"annotate.mask_check.max_shift allows {limits.max_shift:.2f}",
+            )
+        if growth > limits.max_growth:
+            raise Rejected(
+                "MaskJumps",
+                f"the mask's area changes by {growth:.2f} median areas after frame {index}; "
+                f"annotate.mask_check.max_growth allows {limits.max_growth:.2f}",
+            )
+
+
+def _centre(frame: np.ndarray) -> np.ndarray:
+    """(y, x) of the centre of bool (H, W); nan if it is empty."""
+    inside = np.argwhere(frame)
+    return inside.mean(axis=0) if len(inside) else np.full(2, np.nan)

@@ -1,0 +1,50 @@
+"""A tracker for the small world: SAM2 follows what `contrast` finds."""
+
+import numpy as np
+
+from pipelines.trackers.contrast import ContrastTracker
+from pipelines.trackers.segmenter import Box, Segmenter
+from pipelines.trackers.segmenter_transformers import HFSegmenter
+from strmatch.backbones.loading import weights_folder
+
+
+class MiniatureTracker:
+    """What `contrast` finds of the subject, seen again by a segmenter.
+
+    Where it is most nearly of its usual size gives the frame and the box that the segmenter starts
+    from.
+    """
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self.segmenter = segmenter
+
+    @classmethod
+    def load(cls, weights: str) -> "MiniatureTracker":
+        """With the SAM2 that `strmatch train-miniature --recipe segmenter` has trained.
+
+        Args:
+            weights: the folder or URI of its model, with a segmenter/ in it.
+
+        Raises:
+            WeightsError: it has none.
+        """
+        return cls(HFSegmenter.load(str(weights_folder(weights) / "segmenter"), None))
+
+    def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
+        rough = ContrastTracker()(frames, subject)
+        if rough is None:
+            return None
+        frame = typical_frame(rough)
+        return self.segmenter.track(frames, [box_around(rough[frame])], frame).masks[0]
+
+
+def typical_frame(mask: np.ndarray) -> int:
+    """The frame in which a mask bool (f, H, W) is nearest to its median area where it is any."""
+    areas = mask.sum(axis=(1, 2))
+    return int(np.abs(areas - np.median(areas[areas > 0])).argmin())
+
+
+def box_around(frame: np.ndarray) -> Box:
+    """Of what is set in bool (H, W)."""
+    (y0, y1), (x0, x1) = (np.flatnonzero(frame.any(axis=axis))[[0, -1]].tolist() for axis in (1, 0))
+    return Box(x0, y0, x1 + 1, y1 + 1)

@@ -1,0 +1,85 @@
+"""SAM2 as transformers has it: frames in memory, weights in safetensors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from pipelines.trackers.segmenter import Box, Prompt, Tracks, empty_tracks
+from strmatch.weights.pretrained import TRANSFORMERS, find_folder
+from strmatch.weights.strict import load_model
+
+# As SAM2 was trained.
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
+class HFSegmenter:
+    """A `Segmenter`. The model's state lives in a session that ends with the clip."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    @classmethod
+    def load(cls, weights: str, revision: str | None) -> "HFSegmenter":
+        """From a hub id, a folder or a URI.
+
+        Raises:
+            WeightsError: the weights cannot be found, or do not fit.
+        """
+        from transformers import Sam2VideoModel
+
+        return cls(load_model(Sam2VideoModel, find_folder(weights, revision, TRANSFORMERS)))
+
+    @torch.inference_mode()
+    def track(self, frames: np.ndarray, prompts: Sequence[Prompt], prompt_frame: int) -> Tracks:
+        from transformers import Sam2VideoInferenceSession
+
+        tracks = empty_tracks(frames, prompts, prompt_frame)
+        height, width = frames.shape[1:3]
+        session = Sam2VideoInferenceSession(
+            video=self._pixels(frames),
+            video_height=height,
+            video_width=width,
+            inference_device=self.model.device,
+            dtype=torch.float32,
+        )
+        scale = self.model.image_size / torch.tensor([width, height])
+        for number, prompt in enumerate(prompts):
+            points, labels = _as_points(prompt)
+            inputs = {"point_coords": (points * scale)[None, None], "point_labels": labels}
+            session.add_point_inputs(session.obj_id_to_idx(number), prompt_frame, inputs)
+        session.obj_with_new_inputs = list(range(len(prompts)))
+
+        self.model(session, frame_idx=prompt_frame)
+        for reverse in (False, True):
+            for output in self.model.propagate_in_video_iterator(
+                session, start_frame_idx=prompt_frame, reverse=reverse
+            ):
+                logits = F.interpolate(output.pred_masks.float(), (height, width), mode="bilinear")
+                tracks.masks[:, output.frame_idx] = (logits[:, 0] > 0).cpu()
+                scores = output.object_score_logits.flatten().sigmoid()
+                tracks.scores[:, output.frame_idx] = scores.cpu()
+        return tracks
+
+    def _pixels(self, frames: np.ndarray) -> torch.Tensor:
+        """Frames uint8 (f, H, W, 3) as float32 (f, 3, S, S), just as SAM2's own loader does."""
+        side = self.model.image_size
+        how = Image.Resampling.BICUBIC
+        images = [np.asarray(Image.fromarray(frame).resize((side, side), how)) for frame in frames]
+        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) / 255
+        return (pixels - MEAN) / STD
+
+
+def _as_points(prompt: Prompt) -> tuple[torch.Tensor, torch.Tensor]:
+    """(n, 2) and (1, 1, n): to the model, a box is two points with labels of their own."""
+    if isinstance(prompt, Box):
+        points = torch.tensor([[prompt.x0, prompt.y0], [prompt.x1, prompt.y1]])
+        labels = torch.tensor([[[2, 3]]], dtype=torch.int32)
+    else:
+        points = torch.tensor(prompt.points)
+        labels = torch.tensor([[prompt.labels]], dtype=torch.int32)
+    return points, labels

@@ -1,0 +1,50 @@
+import hashlib
+import json
+from pathlib import Path
+
+from strmatch.weights.errors import WeightsError
+
+MANIFEST = "weights.json"
+"""Names the files of a folder that `strmatch weights fetch` wrote, with their hashes."""
+
+
+PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+
+
+def read_manifest(folder: Path) -> dict[str, str]:
+    """The sha256 of each file of a folder that `strmatch weights fetch` has finished.
+
+    Raises:
+        WeightsError: it has not, or the manifest is none.
+    """
+    try:
+        files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise WeightsError(f"cannot read {folder / MANIFEST}: {error}") from error
+    if not files:
+        raise WeightsError(
+            f"{folder} is not whole: give the `strmatch weights fetch` that began it again"
+        )
+    return files
+
+
+def _check_hashes(folder: Path) -> None:
+    """Refuse a copy whose files are not those of its manifest, if it has one."""
+    if not (folder / MANIFEST).is_file():
+        return
+    for name, expected in read_manifest(folder).items():
+        if not (folder / name).is_file():
+            raise WeightsError(f"{name} is missing")
+        with (folder / name).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise WeightsError(f"{name} is not the file that {MANIFEST} names")
+
+
+def weights_revision(folder: Path) -> str:
+    """A hash over the names and contents of all files of the model's parts."""
+    digest = hashlib.sha256()
+    for path in sorted(p for part in PARTS for p in (folder / part).rglob("*") if p.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,82 @@
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from strmatch.weights.errors import WeightsError
+
+
+def best_device(device: str | torch.device | None = None) -> torch.device:
+    """`device`, by default the GPU if there is one, else the CPU."""
+    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def load_strictly(cls: Any, folder: Path, dtype: torch.dtype, *, extra: bool = False) -> Any:
+    """Load a model from safetensors, refusing missing, misshapen and unexpected tensors.
+
+    Args:
+        extra: whether there may be tensors that the model has no use for.
+
+    Raises:
+        WeightsError: names the folder and what is wrong with it.
+    """
+    try:
+        model, report = cls.from_pretrained(
+            folder,
+            torch_dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except Exception as error:
+        raise WeightsError(f"cannot load {cls.__name__} from {folder}: {error}") from error
+    kinds = {"missing_keys": "is missing", "mismatched_keys": "is of another shape"}
+    if not extra:
+        kinds["unexpected_keys"] = "is unexpected"
+    faults = [f"{key} {what}" for kind, what in kinds.items() for key in sorted(report[kind])]
+    refuse_faults(faults, cls.__name__, folder)
+    return model
+
+
+def refuse_faults(faults: Sequence[str], model: str, path: Path) -> None:
+    """Say the first few of the `faults` that weights at `path` have for a model, if any.
+
+    Raises:
+        WeightsError: there are faults.
+    """
+    if faults:
+        more = f"; {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise WeightsError(f"{path} does not fit {model}: {', '.join(faults[:3])}{more}")
+
+
+def check_fit(tensors: Mapping[str, Tensor], model: torch.nn.Module, path: Path) -> None:
+    """Refuse tensors that are not exactly the model's.
+
+    Args:
+        model: may be on the meta device.
+        path: where the tensors are from.
+
+    Raises:
+        WeightsError: names the first keys that are missing, unexpected or of another shape.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    faults = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
+    faults += [f"{name} is unexpected" for name in sorted(found.keys() - expected.keys())]
+    faults += [
+        f"{name} is {found[name]}, not {expected[name]}"
+        for name in sorted(expected.keys() & found.keys())
+        if expected[name] != found[name]
+    ]
+    refuse_faults(faults, type(model).__name__, path)
+
+
+def load_model(cls: Any, folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+    """A model of transformers from safetensors, for inference on the GPU if there is one.
+
+    Raises:
+        WeightsError: it cannot be loaded, or tensors are missing or of another shape.
+    """
+    return load_strictly(cls, folder, dtype, extra=True).eval().to(best_device())
