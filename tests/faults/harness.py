@@ -35,8 +35,8 @@ PAUSE = (1.0, 6.0)
 CLIPS, TARGETS = 24, ("a square", "a star")
 SETTINGS = (
     "clip.num_frames=4",
-    "editor=tests.pipelines.editors:Slower",
-    "measure.metrics=[tests.pipelines.metrics:Difference]",
+    "editor=tests.pipelines.fakes.editors:Slower",
+    "measure.metrics=[tests.pipelines.fakes.metrics:Difference]",
     # Bad luck may hit one clip again and again. It has no fault of its own.
     "execution.attempts=100",
     "publish.file_mb=0.05",

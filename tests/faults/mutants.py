@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 from pipelines.cluster import cluster
 from pipelines.config.loading import load_config
 from pipelines.runs.run import open_run
-from tests.pipelines.videos import coded_frames, write_video
+from tests.pipelines.support.videos import coded_frames, write_video
 
 SETTINGS = (
     *("clip.num_frames=4", "clip.height=32", "clip.width=32", "execution.deadline=30"),
-    *("annotate.tracker=none", "editor=tests.pipelines.editors:Invert"),
-    "measure.metrics=[tests.pipelines.metrics:Difference]",
+    *("annotate.tracker=none", "editor=tests.pipelines.fakes.editors:Invert"),
+    "measure.metrics=[tests.pipelines.fakes.metrics:Difference]",
 )
 
 

@@ -22,8 +22,8 @@ from pipelines.runs.run import open_run
 DEADLINE = 10.0
 SETTINGS = (
     *("clip.num_frames=2", "clip.height=32", "clip.width=32", "annotate.tracker=none"),
-    *("editor=tests.pipelines.editors:Poisoned", f"execution.deadline={DEADLINE}"),
-    "measure.metrics=[tests.pipelines.metrics:Difference]",
+    *("editor=tests.pipelines.fakes.editors:Poisoned", f"execution.deadline={DEADLINE}"),
+    "measure.metrics=[tests.pipelines.fakes.metrics:Difference]",
 )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pipelines.media.video import decode_video
-from tests.pipelines.videos import coded_frames, write_audio, write_video
+from tests.pipelines.support.videos import coded_frames, write_audio, write_video
 
 COMMANDS = [
     *("run", "annotate", "plan", "edit", "measure", "publish", "demo", "config", "config show"),
@@ -167,7 +167,12 @@ def test_a_terminated_run_stops_at_once_and_loses_nothing(tmp_path):
         write_video(tmp_path / "in" / f"{index}.mp4", coded_frames(16), fps=8)
     root = str(Path(__file__).parents[2])
     begin = ["run", "--input", tmp_path / "in", "--output", tmp_path / "out"]
-    begin += ["--set", "editor=tests.pipelines.editors:Slow", "--set", "annotate.tracker=none"]
+    begin += [
+        "--set",
+        "editor=tests.pipelines.fakes.editors:Slow",
+        "--set",
+        "annotate.tracker=none",
+    ]
     begin += ["--set", "annotate.captioner=template", "--set", "measure.metrics=[]"]
     command = [str(Path(sys.executable).parent / "strmatch"), *map(str, begin)]
     environment = os.environ | {"PYTHONPATH": root, "COLUMNS": "100"}

@@ -11,14 +11,14 @@ from pipelines.editors.str_match import STRMatchEditor
 from pipelines.errors import ConfigError, RunError
 from pipelines.runs.run import open_run
 from pipelines.trackers.motion import MotionTracker
-from tests.pipelines.editors import Invert
-from tests.pipelines.servers import Served, completion
+from tests.pipelines.fakes.editors import Invert
+from tests.pipelines.support.servers import Served, completion
 
 
 def test_built_in_and_by_module():
     assert isinstance(plugins.find("tracker", "motion")(load_config()), MotionTracker)
     assert plugins.find_editor(load_config()) is STRMatchEditor
-    assert plugins.find("editor", "tests.pipelines.editors:Invert") is Invert
+    assert plugins.find("editor", "tests.pipelines.fakes.editors:Invert") is Invert
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_built_in_and_by_module():
     [
         ("sam", "no tracker 'sam'; there is contrast, motion, none, sam2, sam2_hf"),
         ("nowhere.at_all:Tracker", "No module named 'nowhere'"),
-        ("tests.pipelines.editors:Missing", "has no attribute 'Missing'"),
+        ("tests.pipelines.fakes.editors:Missing", "has no attribute 'Missing'"),
     ],
 )
 def test_what_is_not_there_is_named(name, message):

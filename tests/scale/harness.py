@@ -25,7 +25,7 @@ SETTINGS = (
     # The two frames of a fast sprite look like a cut.
     *("clip.num_frames=2", "clip.height=32", "clip.width=32", "clip.split_shots=false"),
     # What a row costs by itself is left out.
-    *("annotate.tracker=none", "editor=tests.pipelines.editors:Invert", "measure.metrics=[]"),
+    *("annotate.tracker=none", "editor=tests.pipelines.fakes.editors:Invert", "measure.metrics=[]"),
 )
 
 

@@ -21,8 +21,8 @@ from pipelines.errors import Rejected
 from pipelines.trackers.sam2 import SubjectTracker
 from pipelines.trackers.segmenter_package import PackageSegmenter
 from pipelines.trackers.segmenter_transformers import HFSegmenter
-from tests.pipelines.captions.models import qwen
-from tests.pipelines.tracking.components import (
+from tests.pipelines.captioners.models import qwen
+from tests.pipelines.trackers.components import (
     PACKAGE_OVERRIDES,
     save_owlv2,
     save_sam2_package,

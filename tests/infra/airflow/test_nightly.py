@@ -16,7 +16,7 @@ from tests.clusters import ROOT, local_cluster
 pytestmark = [pytest.mark.infra, pytest.mark.timeout(900)]
 RAY = Path(os.environ.get("RAY_BIN", ROOT / ".venv" / "bin" / "ray"))
 DAY = "2026-01-01"
-SETTINGS = ["clip.num_frames=4", "editor=tests.pipelines.editors:Slow"]
+SETTINGS = ["clip.num_frames=4", "editor=tests.pipelines.fakes.editors:Slow"]
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,8 @@ def test_the_entrypoint_runs_with_its_variables_set_to_local_values(job, tmp_pat
         "PYTHONPATH": str(ROOT),
         "STRMATCH_INPUT": str(manifest),
         "STRMATCH_OUTPUT": str(tmp_path / "out put"),
-        "STRMATCH_OPTIONS": "--set clip.num_frames=4 --set editor=tests.pipelines.editors:Invert",
+        "STRMATCH_OPTIONS": "--set clip.num_frames=4 "
+        "--set editor=tests.pipelines.fakes.editors:Invert",
         **yaml.safe_load(job["spec"]["runtimeEnvYAML"])["env_vars"],
     }
     ended = subprocess.run(

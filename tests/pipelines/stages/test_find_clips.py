@@ -17,7 +17,7 @@ from pipelines.schema import CLIPS, SOURCES, rows_table
 from pipelines.stages.find_clips import LOOKED_AT, FindClips, find_spans
 from pipelines.storage import Storage
 from pipelines.tables.clips import CommitClips, name_row, pending_sources
-from tests.pipelines.videos import (
+from tests.pipelines.support.videos import (
     BIKES,
     BLOCK,
     MEGAMIND,

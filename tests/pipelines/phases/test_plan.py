@@ -1,0 +1,57 @@
+"""What a row of the plan says of its target."""
+
+from pipelines.config.loading import load_config
+from pipelines.schema import CLIPS, PLAN, conform, rows_table
+from pipelines.stages.plan_edits import PlanEdits
+from pipelines.storage import Storage
+from pipelines.tables.plan import by_clip
+from pipelines.target_prompt import TargetPrompt
+from tests.pipelines.fakes.editors import Invert
+
+FILE = "clips/a.parquet"
+DERIVED = TargetPrompt("a fox", "noun_near", "cat", "fox", 4)
+GIVEN = TargetPrompt("a dog")
+
+
+def planned(folder, kept):
+    output = Storage(str(folder))
+    clip = {"row_id": "1", "clip_id": "c", "status": "ok", "source_prompt": "a cat"}
+    clip["targets"] = [DERIVED.as_row(), GIVEN.as_row()]
+    output.write_table(FILE, rows_table([clip, {"row_id": "2", "status": "failed"}], CLIPS))
+    rows = PlanEdits(output, load_config(), Invert, "r", kept)({"file": FILE})
+    return rows_table(rows, PLAN)
+
+
+def said(table):
+    columns = ("target_prompt", "target_kind", "source_word", "target_word", "target_distance")
+    return [tuple(row[name] for name in columns) for row in table.to_pylist()]
+
+
+def test_a_derived_target_says_how_it_came_about_and_a_given_one_does_not(tmp_path):
+    assert said(planned(tmp_path, {})) == [
+        ("a fox", "noun_near", "cat", "fox", 4),
+        ("a dog", None, None, None, None),
+    ]
+
+
+def test_what_differs_is_said_of_no_prompt_that_was_changed_by_hand(tmp_path):
+    kept = {"1": [("a cat", "a fox"), ("a cat", "a lion")]}
+    assert said(planned(tmp_path, kept)) == [
+        ("a fox", "noun_near", "cat", "fox", 4),
+        ("a lion", None, None, None, None),
+    ]
+    kept = {"1": [("a black cat", "a fox")]}
+    assert said(planned(tmp_path, kept)) == [("a fox", None, None, None, None)]
+
+
+def test_the_edits_of_a_clip_keep_their_targets(tmp_path):
+    (clip,) = by_clip(planned(tmp_path, {})).to_pylist()
+    assert clip["target_prompts"] == ["a fox", "a dog"]
+    assert clip["target_kinds"] == ["noun_near", None]
+    assert clip["target_distances"] == [4, None]
+
+
+def test_a_block_in_which_no_target_was_derived_has_the_type_of_all():
+    table = rows_table([{"targets": [GIVEN.as_row()]}], CLIPS)
+    inferred = table.from_pylist([{"row_id": "1", "targets": [GIVEN.as_row()]}])
+    assert conform(inferred, CLIPS).schema == CLIPS

@@ -1,0 +1,75 @@
+import ast
+import re
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from pipelines.config.loading import load_config
+from pipelines.publishing.card import escape, write_card
+from pipelines.schema import DATASET, meaning, rows_table, with_extras, with_metrics
+from pipelines.storage import Storage
+
+METRIC = "tests.pipelines.fakes.metrics:Difference"
+HOSTILE = "<script>alert('1')</script> | `x` [y](javascript:z)\n# title ![i](j) &lt; $a$"
+RECORD = {"input": HOSTILE, "model_revision": "1", "versions": {"strmatch": "0.1.0"}}
+RECORD |= {"started": "2026-01-02T03:04:05+00:00", "finished": "2026-01-02T03:04:06+00:00"}
+
+
+@pytest.fixture
+def card(tmp_path):
+    """Of a dataset whose names come from somebody unkind."""
+    rows = [{"row_id": "a", "status": "ok"}, {"row_id": "b", "status": "ok"}]
+    rows += [{"row_id": "c", "status": "failed", "error_stage": "edit", "error_type": HOSTILE}]
+    schema = with_extras(with_metrics(DATASET, [METRIC]), pa.schema([(HOSTILE, pa.string())]))
+    output = Storage(str(tmp_path / 'it\'s "ours" ```'))
+    output.write_table("dataset/label=1/part-00000.parquet", rows_table(rows, schema))
+    limits = f"publish.limits={{'{METRIC}': {{min: 0.5, max: 3}}}}"
+    config = load_config(assignments=[f"measure.metrics=[{METRIC}]", limits])
+    write_card(output, config, RECORD)
+    return output.read("README.md").decode()
+
+
+def test_every_column_of_the_dataset_is_explained(card):
+    for field in DATASET:
+        explained = (
+            rf"^\| {re.escape(escape(field.name))} \| .+ \| {re.escape(escape(meaning(field)))} \|$"
+        )
+        assert re.search(explained, card, re.MULTILINE)
+    assert "| metric\\_tests\\_pipelines\\_metrics\\_Difference | double | The mean abs" in card
+
+
+def test_it_counts_and_says_what_is_good_enough(card):
+    assert "3 rows:" in card
+    assert "| ok |  |  | 2 |" in card
+    assert f"| failed | edit | {escape(HOSTILE)} | 1 |" in card
+    assert f"| {escape(METRIC)} | at least 0.5, at most 3 |" in card
+    assert "; lam 0.4; " in card
+
+
+def test_what_others_wrote_is_shown_and_does_nothing(card):
+    assert HOSTILE not in card and "<script" not in card
+    assert card.count(escape(HOSTILE)) == 3  # input, reason, column
+    outside_code = re.sub(r"```python\n.*?\n```", "", card, flags=re.DOTALL)
+    assert "\n# title" not in outside_code and "[y](" not in outside_code
+    # A table's row keeps its cells.
+    (row,) = [line for line in card.splitlines() if line.startswith("| input |")]
+    assert len(re.findall(r"(?<!\\)\|", row)) == 3
+
+
+def test_the_hub_reads_where_the_data_lie(card):
+    front = yaml.safe_load(card.split("---\n")[1])
+    (config,) = front["configs"]
+    assert config["data_files"] == [{"split": "train", "path": "dataset/**/*.parquet"}]
+
+
+def test_programs_are_programs_whatever_the_folder_is_called(card):
+    programs = re.findall(r"```python\n(.*?)\n```", card, re.DOTALL)
+    assert len(programs) == 4
+    for program in programs:
+        (folder,) = [
+            node.value.value
+            for node in ast.parse(program).body
+            if isinstance(node, ast.Assign) and node.targets[0].id == "folder"
+        ]
+        assert folder.endswith('it\'s "ours" ```')

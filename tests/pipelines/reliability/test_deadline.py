@@ -1,0 +1,81 @@
+"""The deadline, on real processes that hang with the interpreter lock."""
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+from tests.pipelines.support.processes import gone
+
+WORKER = """
+import ctypes, sys, time
+from pipelines.storage import Storage
+from pipelines.reliability.deadline import Watch
+
+watch = Watch({seconds}, Storage({folder!r}), "1", marks={marks})
+for item in ("first", "second"):
+    with watch("edit", item):
+        time.sleep(0.1)
+with watch("decode", "hung"):
+    ctypes.PyDLL(None).sleep(60)
+"""
+
+
+def hang(folder, seconds=1.0, marks=False):
+    """Runs a worker that hangs; seconds that it lived, and how it ended."""
+    code = textwrap.dedent(WORKER).format(seconds=seconds, folder=str(folder), marks=marks)
+    began = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return time.monotonic() - began, ended
+
+
+def notes(folder):
+    return {p.parent.name: json.loads(p.read_text()) for p in folder.rglob("attempts/*/1.json")}
+
+
+def test_who_hangs_with_the_interpreter_lock_is_ended_and_named(tmp_path):
+    seconds, ended = hang(tmp_path)
+    assert ended.returncode == -signal.SIGKILL
+    assert seconds < 40
+    assert notes(tmp_path) == {"hung": {"stage": "decode", "late": True}}
+    assert "in <module>" in ended.stderr  # where it hung
+
+
+def test_marks_tell_what_has_begun(tmp_path):
+    hang(tmp_path, marks=True)
+    edit = {"stage": "edit"}
+    assert notes(tmp_path) == {
+        "first": edit,
+        "second": edit,
+        "hung": {"stage": "decode", "late": True},
+    }
+
+
+def test_a_store_that_cannot_be_written_keeps_nobody_alive(tmp_path):
+    (tmp_path / "file").touch()
+    _, ended = hang(tmp_path / "file")
+    assert ended.returncode == -signal.SIGKILL
+
+
+def test_a_killed_watchdog_is_replaced_and_all_leave_with_their_process(tmp_path):
+    code = textwrap.dedent(
+        """
+        import os, psutil, signal
+        from pipelines.reliability.deadline import Watch
+        for _ in range(2):
+            with Watch(60)("edit", "item"):
+                (dog,) = psutil.Process().children()
+            print(dog.pid, flush=True)
+            os.kill(dog.pid, signal.SIGKILL)
+            dog.wait()
+        with Watch(60)("edit", "item"):
+            (dog,) = psutil.Process().children()
+        print(dog.pid)
+        """
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    pids = [int(line) for line in ended.stdout.split()]
+    assert len(set(pids)) == 3, ended.stderr
+    assert all(gone(pid) for pid in pids)

@@ -1,0 +1,156 @@
+"""Real processes that raise, crash and hang with the interpreter lock."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipelines.reliability.isolated_process import Child, Died, Late
+from tests.pipelines.support.processes import gone
+
+
+class Worker:
+    """Does what it is told."""
+
+    def __init__(self, offset):
+        if offset is None:
+            raise ValueError("no offset")
+        if offset == "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if isinstance(offset, Path):
+            built = offset.exists()
+            offset.touch()
+            if not built:
+                os.kill(os.getppid(), signal.SIGKILL)
+                time.sleep(60)
+            offset = 10
+        self.offset, self.calls = offset, 0
+
+    def __call__(self, item):
+        if item == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if item == "crash":
+            ctypes.string_at(0)
+        if item == "hang":
+            ctypes.PyDLL(None).sleep(600)
+        if item == "raise":
+            raise FileNotFoundError("out of luck")
+        if item == "raise what cannot travel":
+            raise type("Local", (Exception,), {})("here")
+        self.calls += 1
+        return item + self.offset, self.calls, os.getpid()
+
+
+@pytest.fixture
+def child():
+    return Child(Worker, (10,))
+
+
+def test_one_process_does_all(child):
+    first, second = child(1, 30), child(2, 30)
+    assert (first[:2], second[:2]) == ((11, 1), (12, 2))
+    assert first[2] == second[2] != os.getpid()
+
+
+@pytest.mark.parametrize("how", ["kill", "crash"])
+def test_who_dies_is_replaced(child, how):
+    before = child(1, 30)[2]
+    for _ in range(2):
+        with pytest.raises(Died):
+            child(how, 30)
+    value, calls, after = child(1, 30)
+    assert (value, calls) == (11, 1)
+    assert after != before
+
+
+def test_who_hangs_with_the_interpreter_lock_is_ended_and_replaced(child):
+    began = time.monotonic()
+    with pytest.raises(Late):
+        child("hang", 1.0)
+    assert time.monotonic() - began < 20
+    assert child(1, 30)[0] == 11
+
+
+def test_who_died_between_items_is_not_blamed_on_the_next(child):
+    process = psutil.Process(child(1, 30)[2])
+    process.kill()
+    while process.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert child(2, 30)[:2] == (12, 1)
+
+
+def test_exceptions_come_back_and_the_process_goes_on(child):
+    with pytest.raises(FileNotFoundError, match="out of luck"):
+        child("raise", 30)
+    with pytest.raises(RuntimeError, match="Local: here"):
+        child("raise what cannot travel", 30)
+    assert child(1, 30)[:2] == (11, 1)
+
+
+def test_what_cannot_be_built_says_why():
+    with pytest.raises(ValueError, match="no offset"):
+        Child(Worker, (None,))
+    with pytest.raises(Died, match="while it was built, 3 times"):
+        Child(Worker, ("crash",))
+
+
+def test_a_supervisor_killed_while_the_process_is_built_is_replaced(tmp_path):
+    assert Child(Worker, (tmp_path / "built",))(1, 30)[:2] == (11, 1)
+
+
+def test_a_killed_supervisor_is_replaced_and_takes_its_process_along(child):
+    pid = child(1, 30)[2]
+    child.supervisor.kill()
+    with pytest.raises(Died):
+        child(1, 30)
+    assert child(2, 30)[:2] == (12, 1)
+    assert gone(pid)
+
+
+def test_processes_end_with_their_user(child):
+    pid = child(1, 30)[2]
+    child.pipe.close()
+    assert gone(pid)
+    assert child.supervisor.wait(30) == 0
+
+
+def run(tmp_path, *lines):
+    """A program that has a child, and then does these lines."""
+    program = tmp_path / "worker.py"
+    program.write_text(
+        "\n".join(
+            [
+                "import os, signal, sys, threading",
+                f"sys.path.insert(0, {os.getcwd()!r})",
+                "from pipelines.reliability.isolated_process import Child, Late",
+                "from tests.pipelines.reliability.test_isolated_process import Worker",
+                'if __name__ == "__main__":',
+                "    child = Child(Worker, (10,))",
+                *(f"    {line}" for line in lines),
+            ]
+        )
+    )
+    return subprocess.run([sys.executable, str(program)], capture_output=True, text=True)
+
+
+def test_the_log_has_where_it_hung(tmp_path):
+    ended = run(tmp_path, "try: child('hang', 1.0)", "except Late: print('late')")
+    assert ended.stdout == "late\n", ended.stderr
+    assert "in __call__" in ended.stderr
+
+
+def test_a_hanging_process_does_not_outlive_its_worker(tmp_path):
+    ended = run(
+        tmp_path,
+        "print(child(1, 30)[2], flush=True)",
+        "threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGKILL)).start()",
+        "child('hang', 60)",
+    )
+    assert ended.returncode == -signal.SIGKILL
+    assert gone(int(ended.stdout))

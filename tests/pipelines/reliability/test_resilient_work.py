@@ -1,0 +1,168 @@
+"""Rows that kill or hang their worker, among good ones, on a real local cluster."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from pipelines.cluster import cluster
+from pipelines.config.loading import load_config
+from pipelines.errors import RunError
+from pipelines.media.encode import encode_video
+from pipelines.reliability import resilient_work as bounded
+from pipelines.reliability.resilient_work import Work
+from pipelines.runs.run import open_run
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+GOOD = 6
+SMALL = ["clip.num_frames=2", "clip.height=32", "clip.width=32"]
+SMALL += ["execution.attempts=2", "annotate.captioner=template"]
+SMALL += ["measure.metrics=[tests.pipelines.fakes.metrics:Difference]"]
+HASTY = "execution.deadline=20"
+"""Longer than what a worker on a busy machine imports with its first clip."""
+
+
+def write_video(path, colour):
+    frames = np.full((2, 32, 32, 3), colour, np.uint8)
+    path.write_bytes(encode_video(frames, 8.0))
+
+
+def run(folder, *assignments):
+    config = load_config(assignments=[*SMALL, *assignments])
+    with (
+        open_run(str(folder / "out"), config, str(folder / "in" / "manifest.jsonl")) as opened,
+        cluster(config.execution),
+    ):
+        run, sources = opened
+        run.all_phases(sources)
+    return pd.read_parquet(folder / "out" / "dataset")
+
+
+def write_manifest(folder, rows):
+    (folder / "in" / "manifest.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+
+
+@pytest.fixture
+def videos(tmp_path):
+    (tmp_path / "in").mkdir()
+    for index in range(GOOD):
+        write_video(tmp_path / "in" / f"good{index}.mp4", (90, 100 + index, 90))
+    write_video(tmp_path / "in" / "red.mp4", (250, 0, 0))
+    write_video(tmp_path / "in" / "blue.mp4", (0, 0, 250))
+    write_video(tmp_path / "in" / "green.mp4", (0, 250, 0))
+    (tmp_path / "in" / "rotten.mp4").write_bytes(b"\0" * 1000)
+    return tmp_path
+
+
+def reasons(rows):
+    failed = rows[rows["status"] != "ok"].fillna({"target_prompt": ""})
+    return {
+        row["target_prompt"] or row["source_uri"]: (row["error_stage"], row["error_type"])
+        for row in failed.to_dict("records")
+    }
+
+
+def portions(items, first_rows, most_rows, seconds, monkeypatch):
+    """Sizes of portions and blocks when an item takes so many seconds of a worker's time."""
+    clock = [0.0]
+    monkeypatch.setattr(bounded.time, "monotonic", lambda: clock[0])
+    work = Work("edit", "clip_row", None, 2, lambda items: first_rows, most_rows, None, None)
+    found = []
+    for portion, rows in bounded._shards(work, pa.table({"item": range(items)}), most_rows):
+        found.append((len(portion), rows))
+        clock[0] += len(portion) * seconds / work.workers
+    assert sum(size for size, _ in found) == items
+    return found
+
+
+def test_little_work_is_one_portion(monkeypatch):
+    assert portions(2000, 1, 4096, 60.0, monkeypatch) == [(2000, 1)]
+    assert portions(100_000, 64, 64, 0.1, monkeypatch) == [(100_000, 64)]
+    assert portions(0, 1, 4096, 60.0, monkeypatch) == []
+
+
+def test_much_work_of_no_length_goes_in_large_blocks(monkeypatch):
+    # 16 clips to see that one takes 10 ms: 1,000 make ten seconds
+    assert portions(100_000, 1, 4096, 0.01, monkeypatch) == [(16, 1), (99_984, 1000)]
+    assert portions(100_000, 1, 4096, 0.001, monkeypatch) == [(16, 1), (99_984, 4096)]
+
+
+def test_much_long_work_goes_one_by_one_in_portions_of_bounded_size(monkeypatch):
+    found = portions(5000, 1, 4096, 60.0, monkeypatch)
+    assert found == [(16, 1), (2000, 1), (2000, 1), (984, 1)]
+
+
+def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):
+    good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
+    bad = [{"uri": "red.mp4", "targets": [what]} for what in ("kill", "hang", "raise")]
+    write_manifest(videos, [*good[:2], *bad, {"uri": "rotten.mp4"}, *good[2:]])
+    rows = run(
+        videos, "editor=tests.pipelines.fakes.editors:Poisoned", "annotate.tracker=none", HASTY
+    )
+    assert rows["status"].value_counts().to_dict() == {"ok": GOOD, "failed": 4}
+    assert reasons(rows) == {
+        "kill": ("edit", "WorkerDied"),
+        "hang": ("edit", "Deadline"),
+        "raise": ("edit", "RuntimeError"),
+        "rotten.mp4": ("decode", "NotAVideo"),
+    }
+    messages = rows.set_index("target_prompt")["error_message"]
+    assert messages["kill"] == "was alone in 2 processes that died (a crash, or out of memory)"
+    assert messages["hang"] == "took longer than 20 s, execution.deadline, and was ended"
+
+
+def test_an_edit_that_kills_or_hangs_a_metric_costs_its_clip_alone(videos):
+    good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
+    bad = [{"uri": f"{name}.mp4", "targets": [f"{what}"]} for name, what in DEADLY.items()]
+    write_manifest(videos, [*good[:2], *bad, *good[2:]])
+    metric = "measure.metrics=[tests.pipelines.fakes.metrics:Poisoned]"
+    rows = run(
+        videos,
+        "editor=tests.pipelines.fakes.editors:Invert",
+        "annotate.tracker=none",
+        metric,
+        HASTY,
+    )
+    assert reasons(rows) == {"kill": ("measure", "WorkerDied"), "hang": ("measure", "Deadline")}
+    assert rows["status"].value_counts().to_dict() == {"ok": GOOD, "failed": 2}
+    assert rows["edited_video"].notna().all()
+
+
+DEADLY = {"red": "kill", "blue": "hang"}
+IN_TASKS = {"red.mp4": ("track", "WorkerDied"), "blue.mp4": ("track", "Deadline")}
+IN_A_POOL = {"green.mp4": ("caption", "WorkerDied")}
+
+
+@pytest.mark.parametrize(
+    ("captioner", "expected"),
+    [("template", IN_TASKS), ("tests.pipelines.fakes.captioners:Poisoned", IN_TASKS | IN_A_POOL)],
+)
+def test_a_clip_that_kills_or_hangs_its_annotation_costs_itself_alone(videos, captioner, expected):
+    names = [*(f"good{i}.mp4" for i in range(3)), *expected, "good3.mp4"]
+    write_manifest(videos, [{"uri": name, "targets": ["a fox"]} for name in names])
+    rows = run(
+        videos,
+        "editor=tests.pipelines.fakes.editors:Invert",
+        f"annotate.captioner={captioner}",
+        "annotate.tracker=tests.pipelines.fakes.trackers:Poisoned",
+        HASTY,
+    )
+    assert reasons(rows) == expected
+    assert (rows["status"] == "ok").sum() == 4
+
+
+def test_a_phase_in_which_all_fails_alike_stops_early_with_the_cause(videos):
+    targets = [f"number {i}" for i in range(10)]
+    write_manifest(videos, [{"uri": f"good{i}.mp4", "targets": targets} for i in range(GOOD)])
+    stopped = r"edit stopped: \d+ rows in a row failed alike \(edit: RuntimeError: no GPU any more"
+    with pytest.raises(RunError, match=stopped):
+        run(videos, "editor=tests.pipelines.fakes.editors:Hopeless", "annotate.tracker=none")
+
+
+def test_too_large_a_share_of_failures_stops_the_phase(videos):
+    rotten = [{"uri": "rotten.mp4", "id": str(i)} for i in range(2)]
+    write_manifest(videos, [{"uri": "good0.mp4", "targets": ["a fox"]}, *rotten])
+    with pytest.raises(RunError, match="annotate stopped: 2 of 3 rows failed, more than exec"):
+        run(videos, "execution.max_failed_share=0.5", "annotate.tracker=none")

@@ -1,0 +1,104 @@
+"""What is measured of a clip, told from the bytes that are stored."""
+
+import numpy as np
+import pytest
+
+from pipelines.config.loading import load_config
+from pipelines.media import masks
+from pipelines.media.encode import encode_video
+from pipelines.media.video import decode_video
+from pipelines.reliability.deadline import Watch
+from pipelines.schema import CLIPS, EDITS, MEASURES, rows_table
+from pipelines.stages.measure_clip import MeasureClip
+from pipelines.storage import Storage
+from tests.pipelines.fakes.metrics import Counting
+
+METRICS = "tests.pipelines.fakes.metrics"
+GREY = encode_video(np.full((4, 16, 16, 3), 100, np.uint8), 8)
+LIGHT = encode_video(np.full((4, 16, 16, 3), 140, np.uint8), 8)
+
+
+def measure(folder, *metrics, mask=None, source=GREY, problem=None, **edits):
+    """The rows of clip "c" with these edits, each named by its target, and what became of them."""
+    output = Storage(str(folder))
+    clip = {"row_id": "c", "source_video": source, "mask": mask}
+    output.write_table("clips/a.parquet", rows_table([clip], CLIPS))
+    rows = [{"edit_id": name, **edit} for name, edit in edits.items()]
+    output.write_table("edits/e.parquet", rows_table(rows, EDITS))
+    names = ", ".join(f"{METRICS}:{name}" for name in metrics)
+    config = load_config(assignments=[f"measure.metrics=[{names}]"])
+    work = {"clip_file": "clips/a.parquet", "clip_row": "c", "source_prompt": "a cat"}
+    work |= {"edit_file": "edits/e.parquet", "edit_ids": list(edits), "target_prompts": list(edits)}
+    done = MeasureClip(config, output, Watch(60.0))(work | {"measures": "m"})
+    assert done["problem"] == problem
+    if problem:
+        return None, done
+    table = output.read_table("measures/m.parquet")
+    assert table.schema.equals(MEASURES)
+    return {row["edit_id"]: row for row in table.to_pylist()}, done
+
+
+def ok(video=LIGHT):
+    return {"status": "ok", "edited_video": video}
+
+
+def test_values_are_those_of_the_stored_videos(tmp_path):
+    half = np.zeros((4, 16, 16), bool)
+    half[:, :8] = True
+    rows, done = measure(
+        tmp_path, "Difference", "Background", mask=masks.encode(half), a=ok(), b=ok(GREY)
+    )
+    assert (done["ok"], done["failed"], done["failures"]) == (2, 0, [])
+    difference = np.abs(decode_video(GREY).astype(int) - decode_video(LIGHT))
+    expected = {"Difference": difference.mean(), "Background": difference[:, 8:].mean()}
+    assert dict(rows["a"]["metrics"]) == {f"{METRICS}:{k}": v for k, v in expected.items()}
+    assert expected["Difference"] > 30
+    assert set(dict(rows["b"]["metrics"]).values()) == {0.0}
+    assert rows["a"]["measure_seconds"] > 0
+
+
+def test_a_metric_that_does_not_apply_is_null(tmp_path):
+    rows, _ = measure(tmp_path, "Difference", "Background", a=ok())
+    assert dict(rows["a"]["metrics"])[f"{METRICS}:Background"] is None
+    assert rows["a"]["status"] == "ok"
+
+
+def test_a_metric_that_raises_fails_its_edit_alone(tmp_path):
+    rows, done = measure(tmp_path, "Difference", "Poisoned", **{"raise": ok(), "a dog": ok()})
+    assert (done["ok"], done["failed"]) == (1, 1)
+    failed = rows["raise"]
+    assert (failed["status"], failed["error_stage"]) == ("failed", "measure")
+    assert failed["error_type"] == "ZeroDivisionError"
+    assert failed["error_message"] == f"{METRICS}:Poisoned: no flow, no error"
+    assert rows["a dog"]["status"] == "ok"
+    assert done["failures"][0]["row_id"] == "raise"
+
+
+def test_only_edits_that_are_ok_are_measured(tmp_path):
+    rows, done = measure(tmp_path, "Difference", a=ok(), b={"status": "failed"})
+    assert list(rows) == ["a"] and done["ok"] == 1
+    rows, done = measure(tmp_path, "Difference", b={"status": "failed"})
+    assert not rows and (done["ok"], done["failed"]) == (0, 0)
+
+
+@pytest.mark.parametrize("rotten", ["source", "edit"])
+def test_a_stored_video_that_cannot_be_decoded_says_so(tmp_path, rotten):
+    if rotten == "source":
+        rows, _ = measure(tmp_path, "Difference", source=b"rotten", a=ok(), b=ok())
+        assert {row["error_type"] for row in rows.values()} == {"DecodeFailed"}
+    else:
+        rows, _ = measure(tmp_path, "Difference", a=ok(b"rotten"), b=ok())
+        assert rows["a"]["error_type"] == "DecodeFailed" and rows["b"]["status"] == "ok"
+
+
+def test_a_metric_is_made_once_in_a_process(tmp_path):
+    Counting.made = 0
+    for name in "ab":
+        rows, _ = measure(tmp_path / name, "Counting", a=ok(), b=ok())
+        assert [row["metrics"] for row in rows.values()] == [[(f"{METRICS}:Counting", 1.0)]] * 2
+
+
+def test_a_metric_that_cannot_be_made_is_no_edit_s_fault(tmp_path):
+    problem = f"metric {METRICS}:Broken: the metric's weights are rotten"
+    _, done = measure(tmp_path, "Broken", problem=problem, a=ok())
+    assert done["failures"] == [] and not (tmp_path / "measures").exists()

@@ -1,0 +1,82 @@
+import shutil
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import Sam2VideoModel
+
+from pipelines.errors import ConfigError
+from pipelines.trackers.segmenter_package import PackageSegmenter
+from pipelines.trackers.segmenter_transformers import HFSegmenter
+from strmatch.weights.errors import WeightsError
+from tests.pipelines.trackers.components import PACKAGE_OVERRIDES, small_sam2
+
+
+def test_a_model_with_a_tensor_missing_is_refused(sam2_hf_folder, tmp_path):
+    shutil.copytree(sam2_hf_folder, tmp_path, dirs_exist_ok=True)
+    tensors = load_file(tmp_path / "model.safetensors")
+    del tensors["no_memory_embedding"]
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(WeightsError, match="no_memory_embedding"):
+        HFSegmenter.load(str(tmp_path), None)
+
+
+def test_pickles_are_no_weights_for_transformers(sam2_hf_folder, tmp_path):
+    shutil.copy(sam2_hf_folder / "config.json", tmp_path)
+    torch.save(small_sam2().state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(WeightsError, match="cannot load Sam2VideoModel"):
+        HFSegmenter.load(str(tmp_path), None)
+
+
+def test_what_is_loaded_is_what_was_saved(sam2_hf_folder):
+    saved = small_sam2().state_dict()
+    loaded = HFSegmenter.load(str(sam2_hf_folder), None).model
+    assert isinstance(loaded, Sam2VideoModel)
+    assert not loaded.training
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, saved[name])
+
+
+class Bomb:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_a_checkpoint_executes_nothing(sam2_folder, tmp_path):
+    exploded = tmp_path / "exploded"
+    torch.save({"model": Bomb(exploded)}, tmp_path / "sam2.1_hiera_tiny.pt")
+    with pytest.raises(WeightsError, match="cannot load SAM2 from"):
+        PackageSegmenter.load(str(tmp_path), None, PACKAGE_OVERRIDES)
+    assert not exploded.exists()
+
+
+@pytest.mark.parametrize("change", ["missing", "unexpected", "misshapen"])
+def test_a_checkpoint_that_does_not_fit_is_refused(sam2_folder, tmp_path, change):
+    tensors = torch.load(sam2_folder / "sam2.1_hiera_tiny.pt", weights_only=True)["model"]
+    if change == "missing":
+        del tensors["no_mem_embed"]
+    else:
+        tensors["surplus" if change == "unexpected" else "no_mem_embed"] = torch.zeros(3)
+    torch.save({"model": tensors}, tmp_path / "sam2.1_hiera_tiny.pt")
+    with pytest.raises(WeightsError, match="no_mem_embed|surplus"):
+        PackageSegmenter.load(str(tmp_path), None, PACKAGE_OVERRIDES)
+
+
+def test_a_folder_without_one_known_checkpoint_is_refused(sam2_folder, tmp_path):
+    with pytest.raises(WeightsError, match="holds 0 files"):
+        PackageSegmenter.load(str(tmp_path), None)
+    (tmp_path / "mine.pt").touch()
+    with pytest.raises(WeightsError, match="no model is known for mine.pt; there is sam2_"):
+        PackageSegmenter.load(str(tmp_path), None)
+
+
+def test_without_the_package_one_line_says_how_to_install_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "sam2", None)
+    with pytest.raises(ConfigError, match="pip install --no-build-isolation 'strmatch\\[sam2\\]'"):
+        PackageSegmenter.load(str(tmp_path), None)
