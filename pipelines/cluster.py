@@ -119,7 +119,7 @@ def _version() -> str:
 
 
 @dataclass(frozen=True)
-class Share:
+class Allocation:
     """What the workers of a pool get of the cluster."""
 
     workers: int
@@ -128,7 +128,7 @@ class Share:
     threads: int
 
 
-def share(execution: Execution, work: int, worker: Worker = "editor") -> Share:
+def allocate(execution: Execution, work: int, worker: Worker = "editor") -> Allocation:
     """Share the cluster out among the workers of a pool, at most one a work item.
 
     With GPUs, one worker each. Without, one worker for every CPU but one: a pool that holds
@@ -142,7 +142,7 @@ def share(execution: Execution, work: int, worker: Worker = "editor") -> Share:
     workers = asked or int(gpus / each if each else there - 1)
     workers = max(1, min(workers, work))
     threads = execution.torch_threads or max(1, there // workers)
-    return Share(workers, cpus=1 if there > workers else 0, gpus=each, threads=threads)
+    return Allocation(workers, cpus=1 if there > workers else 0, gpus=each, threads=threads)
 
 
 def cpus() -> int:

@@ -26,7 +26,7 @@ def event(name: str, **facts: Any) -> None:
     log.info(name, extra={"facts": {"run": RUN.get(), **facts}})
 
 
-def saw(phase: str, row: Mapping[str, Any]) -> None:
+def record_rows(phase: str, row: Mapping[str, Any]) -> None:
     """Count what a committed file holds, and log what failed in it."""
     rows = _counter("strmatch_rows", "Rows that are done.", ("phase", "status"))
     for status in STATUSES:
@@ -44,7 +44,7 @@ def retried(phase: str, rows: Iterable[str]) -> None:
         event("row again", phase=phase, row_id=row)
 
 
-def took(stage: str, seconds: float) -> None:
+def record_seconds(stage: str, seconds: float) -> None:
     """Add to the seconds that rows take in a stage."""
     if ray.is_initialized():  # a stage runs anywhere
         _histogram().observe(seconds, {"stage": stage})

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 
-def tokens(tokenizer: Any, prompts: Sequence[str], device: str | torch.device = "cpu") -> Tensor:
+def tokenize(tokenizer: Any, prompts: Sequence[str], device: str | torch.device = "cpu") -> Tensor:
     """Token ids, long (prompts, tokens): padded, or cut, to what the encoder was trained with.
 
     Args:

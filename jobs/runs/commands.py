@@ -10,7 +10,7 @@ from pipelines.cluster import cluster
 from pipelines.config.config import Config
 from pipelines.config.loading import load_config, resolve
 from pipelines.errors import RunError
-from pipelines.runs.copy_run import fork as copy_run
+from pipelines.runs.copy_run import copy_run
 from pipelines.runs.failures import failures, forget
 from pipelines.runs.record import read_record
 from pipelines.runs.run import Run, open_run

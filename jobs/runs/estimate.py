@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.cluster import cluster, share
+from pipelines.cluster import allocate, cluster
 from pipelines.config.config import Config
 from pipelines.runs.record import read_record
 from pipelines.runs.run import open_run
@@ -46,7 +46,7 @@ def estimate(
     sources = find_sources(input, options, limit, exclude=Storage(output, options))
     with cluster(config.execution):
         speed = _stored(Storage(output, options)) or _measured(input, config, limit)
-        part = share(config.execution, max(1, round(len(sources) * speed.clips)))
+        part = allocate(config.execution, max(1, round(len(sources) * speed.clips)))
     count = len(sources)
     hours = count * speed.edit_seconds / 3600
     table = Table(show_header=False, box=None, padding=(0, 2))

@@ -14,7 +14,7 @@ from strmatch.miniature.scenes import Scene, caption, with_attributes
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 from strmatch.miniature.world import render
 from strmatch.pixels import pixels
-from strmatch.tokenize import tokens
+from strmatch.tokenize import tokenize
 
 HARDER = 0.2
 
@@ -33,7 +33,7 @@ def contrastive_loss(clip: CLIPModel, tokenizer: CLIPTokenizer, frames: int, dev
         wrong = [caption(other, without) for scene in scenes for other in _near(scene, generator)]
         with fast(device):
             shown = clip.get_image_features(images).pooler_output
-            said = clip.get_text_features(tokens(tokenizer, right + wrong, device)).pooler_output
+            said = clip.get_text_features(tokenize(tokenizer, right + wrong, device)).pooler_output
         shown, said = F.normalize(shown.float(), dim=-1), F.normalize(said.float(), dim=-1)
         scale = clip.logit_scale.exp().clamp(max=100)
         own, others = said[:frames], said[frames:].unflatten(0, (frames, -1))

@@ -18,7 +18,7 @@ from strmatch.miniature.scenes import Scene, caption
 from strmatch.miniature.splits import Attributes
 from strmatch.miniature.world import render
 from strmatch.pixels import pixels
-from strmatch.tokenize import tokens
+from strmatch.tokenize import tokenize
 
 NO_CAPTION = 0.1
 UNSAID_ATTRIBUTE = 0.1
@@ -121,7 +121,7 @@ def denoising_loss(
         target = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean if predicts_v else noise
         # The fused kernels' backward is slow on short sequences.
         with fast(device), sdpa_kernel(SDPBackend.MATH):
-            text = text_tower(tokens(tokenizer, captions, device))[0]
+            text = text_tower(tokenize(tokenizer, captions, device))[0]
             output = unet(noisy, timesteps, text)
         error = (output.float() - target).square()
         usual = _usual_error(alpha) if predicts_v else alpha.clamp(min=1 / MAX_WEIGHT)

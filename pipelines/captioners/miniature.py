@@ -20,7 +20,7 @@ from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
 from strmatch.miniature.subject import shape_overlaps
 from strmatch.miniature.tracks import name_motion
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
-from strmatch.tokenize import tokens
+from strmatch.tokenize import tokenize
 
 PATIENCE = "name another annotate.captioner (transformers_vlm, openai), or give captions"
 FAITHFUL = 20.0
@@ -104,7 +104,7 @@ class MiniatureCaptioner:
     def _embed(self, captions: list[str]) -> Tensor:
         """Unit vectors, float32 (captions, channels)."""
         with torch.no_grad():
-            said = self.clip.get_text_features(tokens(self.tokenizer, captions)).pooler_output
+            said = self.clip.get_text_features(tokenize(self.tokenizer, captions)).pooler_output
         return F.normalize(said, dim=-1)
 
     def _fidelity(self, frames: np.ndarray) -> float:

@@ -16,11 +16,11 @@ import ray.data
 from ray.data import ActorPoolStrategy
 
 from pipelines import plugins
-from pipelines.cluster import MOST_ROWS, cpus, rows_per_block, share
+from pipelines.cluster import MOST_ROWS, allocate, cpus, rows_per_block
 from pipelines.config.config import Config
 from pipelines.plugins import InWorker
-from pipelines.reliability.deadline import Watch
-from pipelines.reliability.resilient_work import Work
+from pipelines.reliability.deadline import Deadline
+from pipelines.reliability.resilient_work import PhaseWork
 from pipelines.rows import Row
 from pipelines.schema import CLIPS, STEP, extras_of, with_extras
 from pipelines.stages.annotate_block import AnnotateBlock
@@ -58,7 +58,7 @@ class Job:
     """A part of ANNOTATE that is one job of Ray Data at a time."""
 
     name: str
-    work: Work
+    work: PhaseWork
     """Annotates what is not annotated yet; one row of `COMMITTED` a file."""
     counts: Collection[str]
     """What is counted anew: columns of `COMMITTED`."""
@@ -104,8 +104,8 @@ def pool(step: str, config: Config) -> Model | None:
     return worker if worker and plugins.on_gpu(worker, config) else None
 
 
-def stages(steps: Sequence[str], config: Config, watch: Watch, key: str) -> list[Stage]:
-    """What the steps do to a row, which the watch knows by `key`."""
+def stages(steps: Sequence[str], config: Config, deadline: Deadline, key: str) -> list[Stage]:
+    """What the steps do to a row, which the deadline knows by `key`."""
     choice = config.annotate
     track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
     functions: dict[str, list[tuple[str, Callable[[Row], Row]]]] = {
@@ -116,32 +116,32 @@ def stages(steps: Sequence[str], config: Config, watch: Watch, key: str) -> list
         ],
     }
     return [
-        Stage(name, function, watch, key)
+        Stage(name, function, deadline, key)
         for step in steps
         for name, function in functions.get(step, [])
     ]
 
 
-def tasks(watch: Watch) -> dict[str, Any]:
+def tasks(deadline: Deadline) -> dict[str, Any]:
     """Arguments of tasks. One whose worker died is not repeated by Ray: see `bounded`."""
-    return {"num_cpus": 1, "max_retries": 0} | ({"concurrency": 1} if watch.marks else {})
+    return {"num_cpus": 1, "max_retries": 0} | ({"concurrency": 1} if deadline.isolate else {})
 
 
 def find_clips(
     sources: pa.Table, steps: Sequence[str], commit: CommitClips, config: Config
-) -> Work:
+) -> PhaseWork:
     """The first job: the clips of sources, and what is said about them without a GPU."""
 
-    def chain(todo: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
-        task = tasks(watch)
+    def chain(todo: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
+        task = tasks(deadline)
         clips = (
             ray.data.from_arrow(todo)
             .repartition(target_num_rows_per_block=rows)
             # 1. source → clips: decode, resize, encode
-            .flat_map(FindClips(config.clip, config.execution.storage_options, watch), **task)
+            .flat_map(FindClips(config.clip, config.execution.storage_options, deadline), **task)
         )
         # 2. caption, subject and mask, targets
-        for stage in stages(steps, config, watch, "source_row"):
+        for stage in stages(steps, config, deadline, "source_row"):
             clips = clips.map(stage, **task)
         # 3. one file a block
         return clips.map(name_row, **task).map_batches(
@@ -152,7 +152,7 @@ def find_clips(
         row = failed_source(source, outcome) | {"clips_in_source": 0, "seconds": 0.0}
         return commit.commit([row])
 
-    return Work(
+    return PhaseWork(
         phase="annotate",
         key="source_row",
         pending=lambda: pending_sources(sources, commit.output, commit.folder),
@@ -164,29 +164,29 @@ def find_clips(
     )
 
 
-def go_on(before: str, steps: Sequence[str], commit: CommitClips, config: Config) -> Work:
+def go_on(before: str, steps: Sequence[str], commit: CommitClips, config: Config) -> PhaseWork:
     """A later job: what its steps say about the clips that lie in the folder of the one before."""
     worker = pool(steps[0], config)
-    workers = share(config.execution, MOST_ROWS, worker).workers if worker else cpus()
+    workers = allocate(config.execution, MOST_ROWS, worker).workers if worker else cpus()
 
-    def chain(clips: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
+    def chain(clips: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
         blocks = ray.data.from_arrow(clips).repartition(target_num_rows_per_block=rows)
-        made = (stages(steps, config, watch, "found_row"), commit)
+        made = (stages(steps, config, deadline, "found_row"), commit)
         batches: dict[str, Any] = {"batch_size": rows, "batch_format": "pyarrow"}
         if worker is None:
-            return blocks.map_batches(AnnotateBlock(*made), **batches, **tasks(watch))
-        part = share(config.execution, 1 if watch.marks else len(clips), worker)
+            return blocks.map_batches(AnnotateBlock(*made), **batches, **tasks(deadline))
+        part = allocate(config.execution, 1 if deadline.isolate else len(clips), worker)
         return blocks.map_batches(
             AnnotateBlock,
             fn_constructor_args=(*made, InWorker(worker, config), part.threads),
             compute=ActorPoolStrategy(
-                size=part.workers, max_tasks_in_flight_per_actor=1 if watch.marks else 2
+                size=part.workers, max_tasks_in_flight_per_actor=1 if deadline.isolate else 2
             ),
             num_gpus=part.gpus,
             num_cpus=part.cpus,
             # A worker that died is built again, but what it died with is not repeated here: see
             # `bounded`.
-            max_restarts=-1 if len(clips) > 1 and not watch.marks else 0,
+            max_restarts=-1 if len(clips) > 1 and not deadline.isolate else 0,
             max_task_retries=0,
             **batches,
         )
@@ -195,7 +195,7 @@ def go_on(before: str, steps: Sequence[str], commit: CommitClips, config: Config
         (row,) = read_found(commit.output, [(clip["file"], clip["found_row"])])
         return commit.commit([row | outcome])
 
-    return Work(
+    return PhaseWork(
         phase=f"annotate {steps[0]}",
         key="found_row",
         pending=lambda: pending_clips(commit.output, before, commit.folder),

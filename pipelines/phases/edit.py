@@ -6,11 +6,11 @@ import pyarrow as pa
 import ray.data
 from ray.data import ActorPoolStrategy
 
-from pipelines.cluster import share
+from pipelines.cluster import allocate
 from pipelines.config.config import Config
 from pipelines.editors.base import Editor, made_by
-from pipelines.reliability.deadline import Watch
-from pipelines.reliability.resilient_work import Work, carry_out
+from pipelines.reliability.deadline import Deadline
+from pipelines.reliability.resilient_work import PhaseWork, run_to_completion
 from pipelines.rows import Row
 from pipelines.stages.edit_clip import EditClip
 from pipelines.storage import Storage
@@ -25,19 +25,19 @@ MOST_CLIPS = 4096
 def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -> Iterator[Row]:
     """Make the edits that are planned and not committed; yields one row a clip."""
 
-    def chain(items: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
-        part = share(config.execution, 1 if watch.marks else len(items))
+    def chain(items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
+        part = allocate(config.execution, 1 if deadline.isolate else len(items))
         execution = config.execution.model_copy(update={"torch_threads": part.threads})
         placed = config.model_copy(update={"execution": execution})
         # With a clip at hand no editor waits for the scheduler; with few clips it would rather be
         # another editor's.
-        waiting = int(not watch.marks and len(items) >= MANY_CLIPS * part.workers)
+        waiting = int(not deadline.isolate and len(items) >= MANY_CLIPS * part.workers)
         return (
             ray.data.from_arrow(items)
             .repartition(target_num_rows_per_block=rows)
             .flat_map(
                 EditClip,
-                fn_constructor_args=(placed, output, editor, revision, watch),
+                fn_constructor_args=(placed, output, editor, revision, deadline),
                 compute=ActorPoolStrategy(
                     size=part.workers, max_tasks_in_flight_per_actor=waiting + 1
                 ),
@@ -45,7 +45,7 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
                 num_cpus=part.cpus,
                 # An editor whose worker died is built again, but what it died with is not
                 # repeated here: see `bounded`.
-                max_restarts=-1 if len(items) > 1 and not watch.marks else 0,
+                max_restarts=-1 if len(items) > 1 and not deadline.isolate else 0,
                 max_task_retries=0,
             )
         )
@@ -55,14 +55,14 @@ def edit(output: Storage, config: Config, editor: type[Editor], revision: str) -
         edits = [common | {"edit_id": edit_id} for edit_id in item["edit_ids"]]
         return commit_edits(output, edits) | {"began": None, "ended": None}
 
-    work = Work(
+    work = PhaseWork(
         phase="edit",
         key="clip_row",
         pending=lambda: pending(output),
-        workers=share(config.execution, MOST_CLIPS).workers,
+        workers=allocate(config.execution, MOST_CLIPS).workers,
         first_rows=lambda clips: 1,
         most_rows=MOST_CLIPS,
         chain=chain,
         give_up=give_up,
     )
-    yield from carry_out(work, output, config.execution)
+    yield from run_to_completion(work, output, config.execution)

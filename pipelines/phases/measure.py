@@ -11,8 +11,8 @@ import ray.data
 
 from pipelines.cluster import cpus, rows_per_block
 from pipelines.config.config import Config
-from pipelines.reliability.deadline import Watch
-from pipelines.reliability.resilient_work import Work, carry_out
+from pipelines.reliability.deadline import Deadline
+from pipelines.reliability.resilient_work import PhaseWork, run_to_completion
 from pipelines.rows import Row
 from pipelines.stages.measure_clip import MeasureClip
 from pipelines.storage import Storage
@@ -26,20 +26,20 @@ MOST_CLIPS = 64
 def measure(output: Storage, config: Config) -> Iterator[Row]:
     """Measure the edits that are committed and not measured; yields one row a clip."""
 
-    def chain(items: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
+    def chain(items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
         # A task whose worker died is not repeated by Ray: see `bounded`.
-        alone = {"concurrency": 1} if watch.marks else {}
+        alone = {"concurrency": 1} if deadline.isolate else {}
         return (
             ray.data.from_arrow(items)
             .repartition(target_num_rows_per_block=rows)
-            .map(MeasureClip(config, output, watch), num_cpus=1, max_retries=0, **alone)
+            .map(MeasureClip(config, output, deadline), num_cpus=1, max_retries=0, **alone)
         )
 
     def give_up(item: Row, outcome: Row) -> Row:
         edits = read_ok_edits(output, item["edit_file"], item["edit_ids"], ["edit_id"])
         return commit_measures(output, item["measures"], [edit | outcome for edit in edits])
 
-    work = Work(
+    work = PhaseWork(
         phase="measure",
         key="measures",
         pending=lambda: pending(output, config),
@@ -49,4 +49,4 @@ def measure(output: Storage, config: Config) -> Iterator[Row]:
         chain=chain,
         give_up=give_up,
     )
-    yield from carry_out(work, output, config.execution)
+    yield from run_to_completion(work, output, config.execution)

@@ -13,7 +13,7 @@ from pipelines.editors.base import Editor
 from pipelines.schema import PLAN, conform, unique
 from pipelines.stages.plan_edits import PlanEdits
 from pipelines.storage import Storage
-from pipelines.tables.plan import _kept, write_plan
+from pipelines.tables.plan import planned_prompts, write_plan
 
 ORDER = [
     (name, "ascending")
@@ -30,7 +30,7 @@ def plan(output: Storage, config: Config, editor: type[Editor], revision: str) -
     Raises:
         RunError: the plan, changed by hand, is no plan any more; names the row.
     """
-    kept = _kept(output)
+    kept = planned_prompts(output)
     files = output.files("clips", ".parquet")
     planned = (
         ray.data.from_arrow(pa.table({"file": pa.array(files, pa.string())}))

@@ -9,7 +9,7 @@ import ray.data
 
 from pipelines.config.config import Config
 from pipelines.errors import RunError
-from pipelines.publishing.index import Account, account
+from pipelines.publishing.index import DatasetIndex, build_index
 from pipelines.rows import Row
 from pipelines.schema import DATASET, with_extras, with_metrics
 from pipelines.stages.write_part import MEGABYTE, WritePart
@@ -28,7 +28,7 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
         RunError: rows are missing, doubled or unplanned, and nothing stays published; or a file
             cannot be written.
     """
-    expected = account(output, config)
+    expected = build_index(output, config)
     output.remove("dataset")
     folders = config.publish.partition_by
     own = pa.schema([field for field in expected.extras if field.name not in folders])
@@ -80,7 +80,7 @@ def portions(parts: list[Part], clips: int) -> Iterator[list[Part]]:
         yield portion
 
 
-def _with_items(parts: list[Part], expected: Account) -> pa.Table:
+def _with_items(parts: list[Part], expected: DatasetIndex) -> pa.Table:
     """Parts as rows of `name` and `items`, each a list of `account.ITEMS`."""
     ends = pa.array(accumulate((len(rows) for _, rows in parts), initial=0), pa.int32())
     items = expected.items([row for _, rows in parts for row in rows])

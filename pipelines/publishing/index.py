@@ -39,7 +39,7 @@ ITEMS = pa.schema(
 
 
 @dataclass(frozen=True)
-class Account:
+class DatasetIndex:
     """The dataset's content, clip by clip."""
 
     clips: pa.Table
@@ -69,7 +69,7 @@ class Account:
         return pa.concat_arrays([*alone.chunks, edit_ids])
 
 
-def account(output: Storage, config: Config) -> Account:
+def build_index(output: Storage, config: Config) -> DatasetIndex:
     """Find the place of every row of the dataset.
 
     Raises:
@@ -99,7 +99,7 @@ def account(output: Storage, config: Config) -> Account:
         "bytes": weights,
         "plan": place,
     }
-    return Account(pa.table(found), planned, extras)
+    return DatasetIndex(pa.table(found), planned, extras)
 
 
 def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema]:

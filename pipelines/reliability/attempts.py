@@ -16,7 +16,7 @@ def note_name(item: str, attempt: str) -> str:
     return f"{NOTES}/{item}/{attempt}.json"
 
 
-def _notes(output: Storage) -> dict[str, dict[str, dict[str, Any]]]:
+def read_attempts(output: Storage) -> dict[str, dict[str, dict[str, Any]]]:
     """What is noted of each item, by attempt."""
     notes: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for name in output.find(NOTES, ".json"):
@@ -25,7 +25,7 @@ def _notes(output: Storage) -> dict[str, dict[str, dict[str, Any]]]:
     return notes
 
 
-def _reason(notes: list[dict[str, Any]], execution: Execution) -> Row | None:
+def give_up_reason(notes: list[dict[str, Any]], execution: Execution) -> Row | None:
     """Why an item with these notes is given up; None if it is not."""
     late = [note for note in notes if note.get("late")]
     deaths = [note for note in notes if note.get("died")]

@@ -10,7 +10,7 @@ SAMPLE = 100
 """Rows after which a share of failures says something."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Looks at the outcomes of a phase as they come."""
 
     def __init__(self, phase: str, execution: Execution) -> None:
@@ -19,7 +19,7 @@ class Breaker:
         self.done = self.failed = self.alike = 0
         self.error = ""
 
-    def see(self, row: Row) -> None:
+    def add(self, row: Row) -> None:
         """Look at what one committed file holds: counts, and `failures`.
 
         What decoding finds wrong is the video's fault, and says nothing about the others.

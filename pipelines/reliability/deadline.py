@@ -16,7 +16,7 @@ from pipelines.storage import Storage
 
 
 @dataclass(frozen=True)
-class Watch:
+class Deadline:
     """Ends the whole process, wherever it hangs, when a step takes longer than `seconds`.
 
     The one who started the worker sees it die. A note below `output` tells which row it was.
@@ -26,15 +26,15 @@ class Watch:
     output: Storage | None = None
     attempt: str = ""
     """Names the notes of a pass."""
-    marks: bool = False
+    isolate: bool = False
     """Leave a note of every step that begins, too."""
 
     @contextmanager
     def __call__(self, stage: str, item: str) -> Iterator[None]:
-        """Watch over one step of an item's."""
+        """Bound one step of an item's."""
         order: dict[str, Any] = {"seconds": self.seconds}
         if self.output:
-            if self.marks:
+            if self.isolate:
                 self.note(item, self.attempt, stage=stage)
             order |= {"uri": self.output.uri, "options": self.output.options}
             order |= {"name": note_name(item, self.attempt)}

@@ -20,15 +20,15 @@ BUILDS = 3
 Make = Callable[..., Callable[[Any], Any]]
 
 
-class Died(Exception):
+class ProcessDied(Exception):
     """The process died of an item, or while it was built."""
 
 
-class Late(Exception):
+class DeadlineExceeded(Exception):
     """An item took too long, and its process was ended."""
 
 
-class Child:
+class IsolatedProcess:
     """A process that builds `make(*arguments)` once and calls the result, one item at a time.
 
     Args:
@@ -37,24 +37,24 @@ class Child:
 
     Raises:
         Exception: what `make` raised.
-        Died: the process did, again and again.
+        ProcessDied: the process did, again and again.
     """
 
     def __init__(self, make: Make, arguments: Sequence[Any]) -> None:
         self.work = make, tuple(arguments)
         self._start()
         for _ in range(BUILDS):
-            with suppress(Died):
+            with suppress(ProcessDied):
                 self(BUILD, 0)
                 return
-        raise Died(f"while it was built, {BUILDS} times")
+        raise ProcessDied(f"while it was built, {BUILDS} times")
 
     def __call__(self, item: Any, seconds: float) -> Any:
         """What the function returns for a picklable item.
 
         Raises:
-            Died: the process did; the next call has another one.
-            Late: no answer came within so many seconds, and the process was ended.
+            ProcessDied: the process did; the next call has another one.
+            DeadlineExceeded: no answer came within so many seconds, and the process was ended.
             Exception: what the function raised.
         """
         try:
@@ -62,7 +62,7 @@ class Child:
             answer, error = self.pipe.recv()
         except (EOFError, OSError):  # somebody has killed the supervisor
             self._start()
-            raise Died from None
+            raise ProcessDied from None
         if error is not None:
             raise error
         return answer

@@ -15,7 +15,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, NoReturn
 
-from pipelines.reliability.isolated_process import BUILD, Died, Late, Make
+from pipelines.reliability.isolated_process import BUILD, DeadlineExceeded, Make, ProcessDied
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl
 TELLING_SECONDS = 0.2
@@ -70,9 +70,9 @@ class Forked:
                 return self.pipe.recv_bytes()
         except (EOFError, OSError):
             self.end()
-            return _frame(None, Died())
+            return _frame(None, ProcessDied())
         self.end()
-        return _frame(None, Late())
+        return _frame(None, DeadlineExceeded())
 
     def end(self) -> None:
         os.kill(self.pid, signal.SIGKILL)

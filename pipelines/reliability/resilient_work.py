@@ -3,7 +3,7 @@
 Ray's counters do not say which row killed a worker: tasks that waited for it lose a retry, too.
 So nothing is repeated in the main pass. What has no result after it is done again: first with a
 block to itself, then with nothing beside it, and then every attempt leaves a note. Only what was
-alone in dying workers is given up, and what took so long that it was ended: see `watch`. What an
+alone in dying workers is given up, and what took so long that it was ended: see `deadline`. What an
 edit's process dies of is known at once, see `child`, but comes here all the same: a machine that is
 short of memory kills neighbours, too.
 """
@@ -22,8 +22,8 @@ from ray.exceptions import RayError, RayTaskError
 from pipelines import telemetry
 from pipelines.config.sections import Execution
 from pipelines.errors import RunError
-from pipelines.reliability.attempts import _notes, _reason
-from pipelines.reliability.deadline import Watch
+from pipelines.reliability.attempts import give_up_reason, read_attempts
+from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row
 from pipelines.storage import Storage
 
@@ -34,7 +34,7 @@ SHARD_BLOCKS, SHARD_BLOCKS_OF_WORKER = 2000, 100
 
 
 @dataclass(frozen=True)
-class Work:
+class PhaseWork:
     """What a phase has to do, and how. Items are rows of a table; `key` names one."""
 
     phase: str
@@ -47,14 +47,14 @@ class Work:
     """How many of so many items make a block, as long as nobody knows how long one takes."""
     most_rows: int
     """How many items may make a block."""
-    chain: Callable[[pa.Table, int, Watch], ray.data.Dataset]
+    chain: Callable[[pa.Table, int, Deadline], ray.data.Dataset]
     """Items, in blocks of so many, to one row a committed file: counts; or `problem`, why it could
-    not be committed. One after the other where the watch leaves marks."""
+    not be committed. One after the other where the deadline leaves marks."""
     give_up: Callable[[Row, Row], Row]
     """Commits an item with these outcome columns, and returns what the chain would."""
 
 
-def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row]:
+def run_to_completion(work: PhaseWork, output: Storage, execution: Execution) -> Iterator[Row]:
     """Do all that is pending; yields what the chain does.
 
     Raises:
@@ -64,16 +64,16 @@ def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row
     left = yield from _left(work, output, execution)
     largest, together, fruitless = work.most_rows, True, 0
     while len(left):
-        watch = Watch(execution.deadline, output, str(time.time_ns()), marks=not together)
+        deadline = Deadline(execution.deadline, output, str(time.time_ns()), isolate=not together)
         if together:
             together = False
             for items, rows in _shards(work, left, largest):
-                yield from _together(work, items, rows, watch)
+                yield from _together(work, items, rows, deadline)
                 gc.collect()
                 together = together or rows > 1
             largest = 1
         else:
-            begun = yield from _one_by_one(work, left, watch)
+            begun = yield from _one_by_one(work, left, deadline)
             gc.collect()
             fruitless = 0 if begun else fruitless + 1
             if fruitless == execution.attempts:
@@ -82,13 +82,13 @@ def carry_out(work: Work, output: Storage, execution: Execution) -> Iterator[Row
         telemetry.retried(work.phase, left[work.key].to_pylist())
 
 
-def _left(work: Work, output: Storage, execution: Execution) -> Generator[Row, None, pa.Table]:
+def _left(work: PhaseWork, output: Storage, execution: Execution) -> Generator[Row, None, pa.Table]:
     """What is pending, less what the notes give up."""
     left = work.pending()
     given_up = {
         item: reason
-        for item, notes in _notes(output).items()
-        if (reason := _reason(list(notes.values()), execution)) is not None
+        for item, notes in read_attempts(output).items()
+        if (reason := give_up_reason(list(notes.values()), execution)) is not None
     }
     lost = pc.is_in(left[work.key], pa.array(given_up, pa.string()))
     for row in left.filter(lost).to_pylist():
@@ -96,7 +96,7 @@ def _left(work: Work, output: Storage, execution: Execution) -> Generator[Row, N
     return left.filter(pc.invert(lost))
 
 
-def _shards(work: Work, items: pa.Table, largest: int) -> Iterator[tuple[pa.Table, int]]:
+def _shards(work: PhaseWork, items: pa.Table, largest: int) -> Iterator[tuple[pa.Table, int]]:
     """Items in portions of a bounded number of blocks, each with how many of them make a block.
 
     The scheduler's memory grows with the blocks, and its work with them, too. Much work starts with
@@ -121,31 +121,31 @@ def _shards(work: Work, items: pa.Table, largest: int) -> Iterator[tuple[pa.Tabl
 # restarted, and holds resources that the next pass waits for.
 
 
-def _together(work: Work, items: pa.Table, rows: int, watch: Watch) -> Iterator[Row]:
+def _together(work: PhaseWork, items: pa.Table, rows: int, deadline: Deadline) -> Iterator[Row]:
     """All items; blocks whose workers died are left out."""
     with _losing_blocks():
-        chain = work.chain(items, rows, watch)
+        chain = work.chain(items, rows, deadline)
     yield from _committed(chain)
 
 
-def _one_by_one(work: Work, items: pa.Table, watch: Watch) -> Generator[Row, None, bool]:
+def _one_by_one(work: PhaseWork, items: pa.Table, deadline: Deadline) -> Generator[Row, None, bool]:
     """The items one after the other, up to the first whose worker dies; did any begin?"""
     try:
-        yield from _committed(work.chain(items, 1, watch))
+        yield from _committed(work.chain(items, 1, deadline))
     except RayTaskError:
         raise
     except RayError:  # the worker or its machine
-        assert watch.output
+        assert deadline.output
         left = set(work.pending()[work.key].to_pylist())
         begun = {
             (item, attempt): note
-            for item, notes in _notes(watch.output).items()
+            for item, notes in read_attempts(deadline.output).items()
             for attempt, note in notes.items()
-            if item in left and attempt.startswith(watch.attempt)
+            if item in left and attempt.startswith(deadline.attempt)
         }
         for (item, attempt), note in begun.items():
             if not note.keys() & {"late", "died"}:
-                watch.note(item, attempt, **note, died=True)
+                deadline.note(item, attempt, **note, died=True)
         return bool(begun) or len(left) < len(items)
     return True
 

@@ -17,7 +17,7 @@ FOLDERS = {
 }
 
 
-def fork(old: Storage, new: Storage, config: Config) -> list[str]:
+def copy_run(old: Storage, new: Storage, config: Config) -> list[str]:
     """Copy to `new` the results of `old` that settings `config` would make in the same way.
 
     Returns:

@@ -17,7 +17,7 @@ def read_record(output: Storage) -> dict[str, Any] | None:
     return json.loads(output.read(RECORD)) if output.exists(RECORD) else None
 
 
-def _refuse_other(previous: dict[str, Any], record: dict[str, Any], output: str) -> None:
+def refuse_incompatible(previous: dict[str, Any], record: dict[str, Any], output: str) -> None:
     """Refuse what would mix with the results that are there.
 
     Publishing starts anew each time, and other metrics are measured beside those that are there.
@@ -39,9 +39,9 @@ def _refuse_other(previous: dict[str, Any], record: dict[str, Any], output: str)
         )
 
 
-def _without_secrets(config: dict[str, Any]) -> dict[str, Any]:
+def without_secrets(config: dict[str, Any]) -> dict[str, Any]:
     return config | {"execution": config["execution"] | {"storage_options": {}}}
 
 
-def _now() -> str:
+def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")

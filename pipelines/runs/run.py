@@ -12,26 +12,26 @@ import pyarrow as pa
 import ray
 
 from pipelines import plugins, telemetry
-from pipelines.cluster import share
+from pipelines.cluster import allocate
 from pipelines.config.config import Config
 from pipelines.config.fingerprints import dump, fingerprints
 from pipelines.editors.base import editor_settings
 from pipelines.errors import RunError, last_line
 from pipelines.phases import annotate, edit, measure, plan, publish
-from pipelines.progress import Busy, progress
+from pipelines.progress import EditorUtilisation, progress
 from pipelines.publishing.card import write_card
 from pipelines.publishing.report import write_report
-from pipelines.reliability.circuit_breaker import Breaker
+from pipelines.reliability.circuit_breaker import CircuitBreaker
 from pipelines.reliability.lease import Lease
-from pipelines.reliability.resilient_work import carry_out
+from pipelines.reliability.resilient_work import run_to_completion
 from pipelines.rows import Row
 from pipelines.runs.record import (
     RECORD,
     SUCCESS,
-    _now,
-    _refuse_other,
-    _without_secrets,
     read_record,
+    refuse_incompatible,
+    timestamp,
+    without_secrets,
 )
 from pipelines.sources import find_sources
 from pipelines.storage import Storage
@@ -64,7 +64,7 @@ class Run:
         with self._phase("annotate") as counts:
             for job in annotate.jobs(sources, self.output, self.config):
                 counts.update(dict.fromkeys(job.counts, 0))
-                done = carry_out(job.work, self.output, self.config.execution)
+                done = run_to_completion(job.work, self.output, self.config.execution)
                 for row in progress(self._watched(job.name, done), job.name, job.total, job.item):
                     for name in job.counts:
                         counts[name] += row[name]
@@ -81,16 +81,16 @@ class Run:
         with self._phase("edit") as counts:
             counts.update(clips=0, ok=0, failed=0)
             editor = plugins.find_editor(self.config)
-            total, busy = len(edit.pending(self.output)), Busy()
-            editors = share(self.config.execution, total).workers
+            total, busy = len(edit.pending(self.output)), EditorUtilisation()
+            editors = allocate(self.config.execution, total).workers
             edits = edit.edit(self.output, self.config, editor, self.revision)
             for row in progress(self._watched("edit", edits), "edit", total):
                 counts["clips"] += 1
                 counts["ok"] += row["ok"]
                 counts["failed"] += row["failed"]
-                busy.see(row)
-                telemetry.busy(busy.share(editors))
-            counts["busy_percent"] = round(100 * busy.share(editors))
+                busy.add(row)
+                telemetry.busy(busy.fraction(editors))
+            counts["busy_percent"] = round(100 * busy.fraction(editors))
 
     def measure(self) -> None:
         with self._phase("measure") as counts:
@@ -117,7 +117,7 @@ class Run:
                     counts[name] += row[name]
             write_report(self.output, self.config, self.record)
         self.record["counts"] = dict(counts)
-        self.record["finished"] = _now()
+        self.record["finished"] = timestamp()
         write_card(self.output, self.config, self.record)
         self._save()
         if not counts["ok"]:
@@ -144,10 +144,10 @@ class Run:
         self._save()
 
     def _watched(self, phase: str, rows: Iterable[Row]) -> Iterator[Row]:
-        breaker = Breaker(phase, self.config.execution)
+        breaker = CircuitBreaker(phase, self.config.execution)
         for row in self._held(rows):
-            telemetry.saw(phase, row)
-            breaker.see(row)
+            telemetry.record_rows(phase, row)
+            breaker.add(row)
             yield row
         breaker.finish()
 
@@ -198,15 +198,15 @@ def open_run(
         record: dict[str, Any] = {
             "input": Storage(input).uri if input else (previous or {}).get("input"),
             "limit": limit,
-            "config": _without_secrets(dump(config)),
+            "config": without_secrets(dump(config)),
             "fingerprints": fingerprints(config),
             "model_revision": revision,
             "versions": versions(),
-            "started": _now(),
+            "started": timestamp(),
             "phases": (previous or {}).get("phases", {}),
         }
         if previous:
-            _refuse_other(previous, record, output)
+            refuse_incompatible(previous, record, output)
         run = Run(storage, config, revision, lease, record)
         run._save()
         yield run, sources

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from pipelines import telemetry
-from pipelines.reliability.deadline import Watch
+from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure
 
 
@@ -12,15 +12,15 @@ class Stage:
     """Calls `function(row) -> columns to set` on every row that is still ok.
 
     What the function raises costs that row only. The time is added to the row's `seconds`. The
-    watch knows the row by its `key`.
+    deadline knows the row by its `key`.
     """
 
     def __init__(
-        self, name: str, function: Callable[[Row], Row], watch: Watch, key: str = "source_row"
+        self, name: str, function: Callable[[Row], Row], deadline: Deadline, key: str = "source_row"
     ) -> None:
         self.name = name
         self.function = function
-        self.watch = watch
+        self.deadline = deadline
         self.key = key
 
     def __call__(self, row: Row) -> Row:
@@ -28,10 +28,10 @@ class Stage:
             return row
         started = time.perf_counter()
         try:
-            with self.watch(self.name, row[self.key]):
+            with self.deadline(self.name, row[self.key]):
                 columns = self.function(row)
         except Exception as error:
             columns = failure(self.name, error)
         elapsed = time.perf_counter() - started
-        telemetry.took(self.name, elapsed)
+        telemetry.record_seconds(self.name, elapsed)
         return {**row, **columns, "seconds": row["seconds"] + elapsed}

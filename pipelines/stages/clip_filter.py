@@ -12,7 +12,7 @@ PLACES = 16
 that by less than 10 of 255, and what moves in it by tens."""
 
 
-class Skip:
+class ClipFilter:
     """Looks at the clips of one video, in order."""
 
     def __init__(self, clip: Clip) -> None:

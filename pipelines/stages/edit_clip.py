@@ -12,8 +12,8 @@ from pipelines.errors import RowError
 from pipelines.media import masks
 from pipelines.media.encode import encode_video
 from pipelines.media.video import decode_video
-from pipelines.reliability.deadline import Watch
-from pipelines.reliability.isolated_process import Child, Died, Late
+from pipelines.reliability.deadline import Deadline
+from pipelines.reliability.isolated_process import DeadlineExceeded, IsolatedProcess, ProcessDied
 from pipelines.rows import Row, failure
 from pipelines.storage import Storage
 from pipelines.tables.clips import read_clip
@@ -27,41 +27,46 @@ class EditClip:
 
     Reads a work item: clip_file, clip_row, source_prompt, edit_ids, target_prompts, seeds. Writes
     rows of `schema.EDITS` to edits/, see `ClipEditor`. What the process dies of is left for the
-    pass in which a watch leaves marks; there it has `execution.attempts`.
+    pass in which a deadline leaves marks; there it has `execution.attempts`.
 
     Args:
         config: the run's.
         output: where clips are read and edits written.
         editor: the editor's class.
         revision: the weights that the plan was made for.
-        watch: its deadline holds for a clip with all its edits.
+        deadline: its deadline holds for a clip with all its edits.
     """
 
     def __init__(
-        self, config: Config, output: Storage, editor: type[Editor], revision: str, watch: Watch
+        self,
+        config: Config,
+        output: Storage,
+        editor: type[Editor],
+        revision: str,
+        deadline: Deadline,
     ) -> None:
-        self.attempts = config.execution.attempts if watch.marks else 1
-        self.watch = watch
-        self.child = Child(ClipEditor, (config, output, editor, revision))
+        self.attempts = config.execution.attempts if deadline.isolate else 1
+        self.deadline = deadline
+        self.child = IsolatedProcess(ClipEditor, (config, output, editor, revision))
 
     def __call__(self, work: Row) -> list[Row]:
         """What became of the clip's edits; nothing where they are not done."""
         for index in range(self.attempts):
-            note = partial(self.watch.note, work["clip_row"], f"{self.watch.attempt}-{index}")
-            if self.watch.marks:
+            note = partial(self.deadline.note, work["clip_row"], f"{self.deadline.attempt}-{index}")
+            if self.deadline.isolate:
                 note(stage="edit")
             began = time.time()
             try:
-                done, seconds = self.child(work, self.watch.seconds)
-            except Died:
-                if self.watch.marks:
+                done, seconds = self.child(work, self.deadline.seconds)
+            except ProcessDied:
+                if self.deadline.isolate:
                     note(stage="edit", died=True)
-            except Late:
+            except DeadlineExceeded:
                 note(stage="edit", late=True)
                 break
             else:
                 for each in seconds:
-                    telemetry.took("edit", each)
+                    telemetry.record_seconds("edit", each)
                 return [done | {"began": began, "ended": time.time()}]
         return []
 

@@ -15,10 +15,10 @@ from pipelines.media.encode import FASTEST, encode_video
 from pipelines.media.frames import ROUNDING, fit, frame_indices
 from pipelines.media.shots import Shots
 from pipelines.media.video import Video, open_video
-from pipelines.reliability.deadline import Watch
+from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure
 from pipelines.schema import CLIPS, SOURCES
-from pipelines.stages.clip_filter import Skip
+from pipelines.stages.clip_filter import ClipFilter
 from pipelines.storage import filesystem
 from pipelines.target_prompt import TargetPrompt
 
@@ -36,10 +36,10 @@ class FindClips:
     `pipelines.media.video`, `BadManifestRow`, `TooShort`, or `BadMask`.
     """
 
-    def __init__(self, clip: Clip, storage_options: Mapping[str, Any], watch: Watch) -> None:
+    def __init__(self, clip: Clip, storage_options: Mapping[str, Any], deadline: Deadline) -> None:
         self.clip = clip
         self.options = dict(storage_options)
-        self.watch = watch
+        self.deadline = deadline
 
     def __call__(self, source: Row) -> list[Row]:
         started = time.perf_counter()
@@ -48,12 +48,12 @@ class FindClips:
         given = {name: source[name] for name in ("caption", "subject")}
         given["targets"] = targets or None
         try:
-            with self.watch("decode", source["source_row"]):
+            with self.deadline("decode", source["source_row"]):
                 rows = [of_source(source) | given | columns for columns in self._clips(source)]
         except Exception as error:
             rows = [failed_source(source, failure("decode", error)) | given]
         seconds = (time.perf_counter() - started) / len(rows)
-        telemetry.took("decode", seconds)
+        telemetry.record_seconds("decode", seconds)
         return [row | {"clips_in_source": len(rows), "seconds": seconds} for row in rows]
 
     def _clips(self, source: Row) -> Iterator[Row]:
@@ -63,7 +63,7 @@ class FindClips:
         size = (self.clip.height, self.clip.width)
         decode = self.clip.model_dump(include={"num_frames", "height", "width", "fit", "crf"})
         given, most = source["start_seconds"], self.clip.max_clips_per_video
-        skip, taken = Skip(self.clip), 0
+        skip, taken = ClipFilter(self.clip), 0
         with open_video(source["location"], self.options) as video:
             spans = find_spans(video, given, self.clip)
             for span in islice(spans, most and LOOKED_AT * most):

@@ -9,7 +9,7 @@ from pipelines.config.config import Config
 from pipelines.errors import RunError
 from pipelines.media import masks
 from pipelines.media.video import decode_video
-from pipelines.reliability.deadline import Watch
+from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure, outcome
 from pipelines.storage import Storage
 from pipelines.tables.clips import read_clip
@@ -29,13 +29,13 @@ class MeasureClip:
     Args:
         config: the run's.
         output: where clips and edits are read and measures written.
-        watch: its deadline holds for a clip with all its edits.
+        deadline: its deadline holds for a clip with all its edits.
     """
 
-    def __init__(self, config: Config, output: Storage, watch: Watch) -> None:
+    def __init__(self, config: Config, output: Storage, deadline: Deadline) -> None:
         self.config = config
         self.output = output
-        self.watch = watch
+        self.deadline = deadline
 
     def __call__(self, work: Row) -> Row:
         """What became of the clip's edits; or the problem that stops the phase."""
@@ -43,7 +43,7 @@ class MeasureClip:
             metrics = plugins.metrics(self.config)
         except RunError as error:  # no edit's fault
             return outcome([]) | {"problem": str(error)}
-        with self.watch("measure", work["measures"]):
+        with self.deadline("measure", work["measures"]):
             return commit_measures(self.output, work["measures"], self._measure_all(work, metrics))
 
     def _measure_all(self, work: Row, metrics: Mapping[str, Metric]) -> list[Row]:
@@ -80,5 +80,5 @@ def _measure(edit: Row, unedited: Sample, metrics: Mapping[str, Metric]) -> Row:
         if name:
             result["error_message"] = f"{name}: {result['error_message']}"
     seconds = time.perf_counter() - started
-    telemetry.took("measure", seconds)
+    telemetry.record_seconds("measure", seconds)
     return {"edit_id": edit["edit_id"], "measure_seconds": seconds, **result}

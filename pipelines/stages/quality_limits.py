@@ -8,7 +8,7 @@ from pipelines.rows import Row, failure
 from pipelines.schema import OUTCOME, metric_column
 
 
-def judge(measured: Row, limits: Mapping[str, Bounds]) -> Row:
+def apply_limits(measured: Row, limits: Mapping[str, Bounds]) -> Row:
     """The dataset's columns of an edit that is ok, by its row of `schema.MEASURES`.
 
     One that could not be measured has failed; one outside the limits, by metric, is rejected with

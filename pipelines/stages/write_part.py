@@ -6,7 +6,7 @@ import pyarrow as pa
 from pipelines.config.sections import Bounds
 from pipelines.rows import Row
 from pipelines.schema import STATUSES, rows_table
-from pipelines.stages.quality_limits import judge
+from pipelines.stages.quality_limits import apply_limits
 from pipelines.storage import Storage
 from pipelines.tables.clips import with_videos
 from pipelines.tables.plan import OF_AN_EDIT
@@ -42,7 +42,7 @@ class WritePart:
             for files in ("edit_files", "measures_files")
         )
         for edit_id, measured in measures.items():
-            edits[edit_id] |= judge(measured, self.limits)
+            edits[edit_id] |= apply_limits(measured, self.limits)
         rows = [row for item in items for row in _rows(item, clips[item["clip_row"]], edits)]
         each = sum(item["bytes"] for item in items) / len(rows)
         table = rows_table(rows, self.schema)

@@ -30,7 +30,7 @@ Prompts = tuple[str, str]
 """Source and target."""
 
 
-def _kept(output: Storage) -> dict[str, list[Prompts]]:
+def planned_prompts(output: Storage) -> dict[str, list[Prompts]]:
     """What the plan that is there holds: source and target prompts of every planned clip."""
     kept: dict[str, list[Prompts]] = {}
     if output.exists(PLANNED):

@@ -16,7 +16,7 @@ from strmatch.backbones.factorised import temporal_attention
 from strmatch.ddim import to_epsilon
 from strmatch.features import record_averages
 from strmatch.settings import EditSettings
-from strmatch.tokenize import tokens
+from strmatch.tokenize import tokenize
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 """By dimensions, the layout that compiled convolutions want: they would copy weights each time."""
@@ -127,7 +127,7 @@ class VideoDiffusion:
     @torch.no_grad()
     def embed(self, prompt: str) -> Tensor:
         """See `Backbone.embed`; the text encoder's last hidden state."""
-        return self.text_encoder(tokens(self.tokenizer, [prompt], self.device))[0]
+        return self.text_encoder(tokenize(self.tokenizer, [prompt], self.device))[0]
 
     def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
         """See `Backbone.epsilon`."""

@@ -14,7 +14,7 @@ from strmatch.weights.locate import fetch
 from strmatch.weights.manifest import (
     MANIFEST,
     PARTS,
-    _check_hashes,
+    check_hashes,
     read_manifest,
     weights_revision,
 )
@@ -81,7 +81,7 @@ def weights_folder(source: str | os.PathLike[str]) -> Path:
             "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/), such as "
             f"`strmatch weights fetch {source}` writes"
         )
-    folder = fetch(weights, _check_hashes) if "://" in weights else Path(weights)
+    folder = fetch(weights, check_hashes) if "://" in weights else Path(weights)
     for part in PARTS:
         if not (folder / part).is_dir():
             raise WeightsError(f"{weights} is no model folder: it has no {part}/")

@@ -7,7 +7,7 @@ import torch
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from strmatch.metrics.base import Sample
-from strmatch.tokenize import tokens
+from strmatch.tokenize import tokenize
 from strmatch.weights.strict import best_device, load_strictly
 
 BATCH = 16
@@ -40,7 +40,7 @@ class ClipSimilarity:
     @torch.no_grad()
     def __call__(self, sample: Sample) -> float:
         said = self.model.get_text_features(
-            tokens(self.tokenizer, [sample.target_prompt], self.device)
+            tokenize(self.tokenizer, [sample.target_prompt], self.device)
         ).pooler_output
         batches = [
             sample.edited[start : start + BATCH] for start in range(0, len(sample.edited), BATCH)

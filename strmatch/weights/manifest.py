@@ -28,7 +28,7 @@ def read_manifest(folder: Path) -> dict[str, str]:
     return files
 
 
-def _check_hashes(folder: Path) -> None:
+def check_hashes(folder: Path) -> None:
     """Refuse a copy whose files are not those of its manifest, if it has one."""
     if not (folder / MANIFEST).is_file():
         return

@@ -16,7 +16,7 @@ FAILURE = {"row_id": "b", "error_stage": "edit", "error_type": "E", "error_messa
 def test_events_name_run_and_row(caplog):
     telemetry.RUN.set("s3://bucket/run")
     with caplog.at_level(logging.INFO, "strmatch.events"):
-        telemetry.saw("edit", {"ok": 1, "rejected": 0, "failed": 1, "failures": [FAILURE]})
+        telemetry.record_rows("edit", {"ok": 1, "rejected": 0, "failed": 1, "failures": [FAILURE]})
         telemetry.retried("edit", ["c"])
     (failed, again) = caplog.records
     assert failed.message == "row failed"
@@ -41,9 +41,9 @@ def exported():
 
 @pytest.mark.usefixtures("ray_cluster")
 def test_metrics_reach_prometheus():
-    telemetry.saw("annotate", {"ok": 3, "rejected": 2, "failed": 1, "failures": [FAILURE]})
+    telemetry.record_rows("annotate", {"ok": 3, "rejected": 2, "failed": 1, "failures": [FAILURE]})
     telemetry.retried("annotate", ["c", "d"])
-    telemetry.took("mask", 2.5)
+    telemetry.record_seconds("mask", 2.5)
     expected = {
         ("strmatch_rows_total", "annotate", "ok"): 3,
         ("strmatch_rows_total", "annotate", "rejected"): 2,

@@ -19,7 +19,7 @@ from strmatch.miniature.splits import Attributes
 from strmatch.miniature.world import render
 from strmatch.pixels import pixels
 from strmatch.presets import load_preset
-from strmatch.tokenize import tokens
+from strmatch.tokenize import tokenize
 
 Changes = dict[str, Any]
 """Fields of the edit settings that differ from the preset's; and `masked`."""
@@ -106,7 +106,7 @@ class Examiner:
     def _top1(self, frame: np.ndarray, scene: Scene, seed: int) -> bool:
         """Whether the frame's own caption is nearest to it among a hundred."""
         captions = captions_to_tell_apart(scene, CAPTIONS, seed)
-        said = self.clip.get_text_features(tokens(self.backbone.tokenizer, captions, "cpu"))
+        said = self.clip.get_text_features(tokenize(self.backbone.tokenizer, captions, "cpu"))
         shown = self.clip.get_image_features(pixels(torch.from_numpy(frame)[None]))
         cosines = torch.cosine_similarity(shown.pooler_output, said.pooler_output)
         return int(cosines.argmax()) == 0

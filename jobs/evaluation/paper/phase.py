@@ -12,11 +12,11 @@ from ray.data import ActorPoolStrategy
 from jobs.evaluation.paper.cases import draw_case
 from jobs.evaluation.paper.examiner import METRICS, PaperExaminer
 from jobs.evaluation.paper.methods import Attempt
-from pipelines.cluster import share
+from pipelines.cluster import allocate
 from pipelines.config.sections import Execution
 from pipelines.ids import content_id
-from pipelines.reliability.deadline import Watch
-from pipelines.reliability.resilient_work import Work, carry_out
+from pipelines.reliability.deadline import Deadline
+from pipelines.reliability.resilient_work import PhaseWork, run_to_completion
 from pipelines.rows import Row, failure, outcome
 from pipelines.schema import OUTCOME, rows_table
 from pipelines.storage import Storage
@@ -76,33 +76,33 @@ def examine(part: Part, weights: str, output: Storage, execution: Execution) -> 
     """Examine the cases that have no committed result; yields a row a case."""
     items = part.items()
 
-    def chain(left: pa.Table, rows: int, watch: Watch) -> ray.data.Dataset:
-        placed = share(execution, 1 if watch.marks else len(left))
+    def chain(left: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
+        placed = allocate(execution, 1 if deadline.isolate else len(left))
         return (
             ray.data.from_arrow(left)
             .repartition(target_num_rows_per_block=rows)
             .map(
                 ExamineCase,
-                fn_constructor_args=(weights, placed.threads, part.steps, output, watch),
+                fn_constructor_args=(weights, placed.threads, part.steps, output, deadline),
                 compute=ActorPoolStrategy(size=placed.workers, max_tasks_in_flight_per_actor=1),
                 num_gpus=placed.gpus,
                 num_cpus=placed.cpus,
-                max_restarts=-1 if len(left) > 1 and not watch.marks else 0,
+                max_restarts=-1 if len(left) > 1 and not deadline.isolate else 0,
                 max_task_retries=0,
             )
         )
 
-    work = Work(
+    work = PhaseWork(
         phase="evaluate",
         key="item",
         pending=lambda: _pending(items, output),
-        workers=share(execution, len(items)).workers,
+        workers=allocate(execution, len(items)).workers,
         first_rows=lambda cases: 1,
         most_rows=1,
         chain=chain,
         give_up=lambda item, reason: _commit(output, item, [dict(reason)]),
     )
-    yield from carry_out(work, output, execution)
+    yield from run_to_completion(work, output, execution)
 
 
 def results(part: Part, output: Storage) -> list[Row]:
@@ -121,18 +121,18 @@ class ExamineCase:
     """Examines a case, and commits what was measured as one file."""
 
     def __init__(
-        self, weights: str, threads: int, steps: int | None, output: Storage, watch: Watch
+        self, weights: str, threads: int, steps: int | None, output: Storage, deadline: Deadline
     ) -> None:
         self.examiner = PaperExaminer(weights, threads, steps)
         self.output = output
-        self.watch = watch
+        self.deadline = deadline
 
     def __call__(self, item: Row) -> Row:
         case = draw_case(item["index"], item["split"], item["seed"])
         attempts = [Attempt(**attempt) for attempt in item["attempts"]]
         rows: list[dict[str, Any]]
         try:
-            with self.watch("evaluate", item["item"]):
+            with self.deadline("evaluate", item["item"]):
                 rows = [row | {"status": "ok"} for row in self.examiner(case, attempts)]
         except Exception as error:
             rows = [failure("evaluate", error)]

@@ -2,7 +2,7 @@ import json
 
 from jobs.runs.demo import EXAMPLES, write_input
 from pipelines.config.loading import load_config
-from pipelines.reliability.deadline import Watch
+from pipelines.reliability.deadline import Deadline
 from pipelines.sources import find_sources
 from pipelines.stages.find_clips import FindClips
 from pipelines.stages.track import Track
@@ -25,7 +25,7 @@ def test_the_demos_input_is_a_manifest_that_the_main_job_takes(tmp_path):
     given = {row["uri"]: "mask_uri" in row for row in rows}
     config = load_config()
     for source in find_sources(str(manifest), {}).to_pylist():
-        (clip,) = FindClips(config.clip, {}, Watch(60))(source)
+        (clip,) = FindClips(config.clip, {}, Deadline(60))(source)
         assert clip["status"] == "ok", clip["error_message"]
         columns = Track("contrast", ContrastTracker(), config.annotate.mask_check)(clip)
         masked_by = "manifest" if given[source["source_uri"]] else "contrast"

@@ -12,20 +12,20 @@ from tests.pipelines.support.processes import gone
 WORKER = """
 import ctypes, sys, time
 from pipelines.storage import Storage
-from pipelines.reliability.deadline import Watch
+from pipelines.reliability.deadline import Deadline
 
-watch = Watch({seconds}, Storage({folder!r}), "1", marks={marks})
+deadline = Deadline({seconds}, Storage({folder!r}), "1", isolate={isolate})
 for item in ("first", "second"):
-    with watch("edit", item):
+    with deadline("edit", item):
         time.sleep(0.1)
-with watch("decode", "hung"):
+with deadline("decode", "hung"):
     ctypes.PyDLL(None).sleep(60)
 """
 
 
-def hang(folder, seconds=1.0, marks=False):
+def hang(folder, seconds=1.0, isolate=False):
     """Runs a worker that hangs; seconds that it lived, and how it ended."""
-    code = textwrap.dedent(WORKER).format(seconds=seconds, folder=str(folder), marks=marks)
+    code = textwrap.dedent(WORKER).format(seconds=seconds, folder=str(folder), isolate=isolate)
     began = time.monotonic()
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     return time.monotonic() - began, ended
@@ -44,7 +44,7 @@ def test_who_hangs_with_the_interpreter_lock_is_ended_and_named(tmp_path):
 
 
 def test_marks_tell_what_has_begun(tmp_path):
-    hang(tmp_path, marks=True)
+    hang(tmp_path, isolate=True)
     edit = {"stage": "edit"}
     assert notes(tmp_path) == {
         "first": edit,
@@ -63,14 +63,14 @@ def test_a_killed_watchdog_is_replaced_and_all_leave_with_their_process(tmp_path
     code = textwrap.dedent(
         """
         import os, psutil, signal
-        from pipelines.reliability.deadline import Watch
+        from pipelines.reliability.deadline import Deadline
         for _ in range(2):
-            with Watch(60)("edit", "item"):
+            with Deadline(60)("edit", "item"):
                 (dog,) = psutil.Process().children()
             print(dog.pid, flush=True)
             os.kill(dog.pid, signal.SIGKILL)
             dog.wait()
-        with Watch(60)("edit", "item"):
+        with Deadline(60)("edit", "item"):
             (dog,) = psutil.Process().children()
         print(dog.pid)
         """

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.reliability.isolated_process import Child, Died, Late
+from pipelines.reliability.isolated_process import DeadlineExceeded, IsolatedProcess, ProcessDied
 from tests.pipelines.support.processes import gone
 
 
@@ -49,7 +49,7 @@ class Worker:
 
 @pytest.fixture
 def child():
-    return Child(Worker, (10,))
+    return IsolatedProcess(Worker, (10,))
 
 
 def test_one_process_does_all(child):
@@ -62,7 +62,7 @@ def test_one_process_does_all(child):
 def test_who_dies_is_replaced(child, how):
     before = child(1, 30)[2]
     for _ in range(2):
-        with pytest.raises(Died):
+        with pytest.raises(ProcessDied):
             child(how, 30)
     value, calls, after = child(1, 30)
     assert (value, calls) == (11, 1)
@@ -71,7 +71,7 @@ def test_who_dies_is_replaced(child, how):
 
 def test_who_hangs_with_the_interpreter_lock_is_ended_and_replaced(child):
     began = time.monotonic()
-    with pytest.raises(Late):
+    with pytest.raises(DeadlineExceeded):
         child("hang", 1.0)
     assert time.monotonic() - began < 20
     assert child(1, 30)[0] == 11
@@ -95,19 +95,19 @@ def test_exceptions_come_back_and_the_process_goes_on(child):
 
 def test_what_cannot_be_built_says_why():
     with pytest.raises(ValueError, match="no offset"):
-        Child(Worker, (None,))
-    with pytest.raises(Died, match="while it was built, 3 times"):
-        Child(Worker, ("crash",))
+        IsolatedProcess(Worker, (None,))
+    with pytest.raises(ProcessDied, match="while it was built, 3 times"):
+        IsolatedProcess(Worker, ("crash",))
 
 
 def test_a_supervisor_killed_while_the_process_is_built_is_replaced(tmp_path):
-    assert Child(Worker, (tmp_path / "built",))(1, 30)[:2] == (11, 1)
+    assert IsolatedProcess(Worker, (tmp_path / "built",))(1, 30)[:2] == (11, 1)
 
 
 def test_a_killed_supervisor_is_replaced_and_takes_its_process_along(child):
     pid = child(1, 30)[2]
     child.supervisor.kill()
-    with pytest.raises(Died):
+    with pytest.raises(ProcessDied):
         child(1, 30)
     assert child(2, 30)[:2] == (12, 1)
     assert gone(pid)
@@ -128,10 +128,11 @@ def run(tmp_path, *lines):
             [
                 "import os, signal, sys, threading",
                 f"sys.path.insert(0, {os.getcwd()!r})",
-                "from pipelines.reliability.isolated_process import Child, Late",
+                "from pipelines.reliability.isolated_process import DeadlineExceeded",
+                "from pipelines.reliability.isolated_process import IsolatedProcess",
                 "from tests.pipelines.reliability.test_isolated_process import Worker",
                 'if __name__ == "__main__":',
-                "    child = Child(Worker, (10,))",
+                "    child = IsolatedProcess(Worker, (10,))",
                 *(f"    {line}" for line in lines),
             ]
         )
@@ -140,7 +141,7 @@ def run(tmp_path, *lines):
 
 
 def test_the_log_has_where_it_hung(tmp_path):
-    ended = run(tmp_path, "try: child('hang', 1.0)", "except Late: print('late')")
+    ended = run(tmp_path, "try: child('hang', 1.0)", "except DeadlineExceeded: print('late')")
     assert ended.stdout == "late\n", ended.stderr
     assert "in __call__" in ended.stderr
 

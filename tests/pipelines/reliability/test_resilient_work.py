@@ -12,7 +12,7 @@ from pipelines.config.loading import load_config
 from pipelines.errors import RunError
 from pipelines.media.encode import encode_video
 from pipelines.reliability import resilient_work as bounded
-from pipelines.reliability.resilient_work import Work
+from pipelines.reliability.resilient_work import PhaseWork
 from pipelines.runs.run import open_run
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
@@ -68,7 +68,7 @@ def portions(items, first_rows, most_rows, seconds, monkeypatch):
     """Sizes of portions and blocks when an item takes so many seconds of a worker's time."""
     clock = [0.0]
     monkeypatch.setattr(bounded.time, "monotonic", lambda: clock[0])
-    work = Work("edit", "clip_row", None, 2, lambda items: first_rows, most_rows, None, None)
+    work = PhaseWork("edit", "clip_row", None, 2, lambda items: first_rows, most_rows, None, None)
     found = []
     for portion, rows in bounded._shards(work, pa.table({"item": range(items)}), most_rows):
         found.append((len(portion), rows))

@@ -19,7 +19,7 @@ from pipelines.errors import RunError
 from pipelines.media import masks
 from pipelines.media.encode import encode_video
 from pipelines.media.video import decode_video
-from pipelines.runs.copy_run import fork
+from pipelines.runs.copy_run import copy_run
 from pipelines.runs.failures import failures, forget, manifest
 from pipelines.runs.run import open_run
 from pipelines.schema import DATASET
@@ -493,16 +493,16 @@ def test_a_fork_takes_over_what_other_settings_leave_valid(published, mixed, tmp
     old, new = Storage(str(published[0])), Storage(str(tmp_path / "new"))
     assignments = [*SMALL, f"editor={EDITORS}:Picky"]
     with pytest.raises(RunError, match="there is no run to fork"):
-        fork(new, old, load_config(assignments=assignments))
+        copy_run(new, old, load_config(assignments=assignments))
     same = load_config(assignments=[*assignments, "publish.file_mb=1"])
     kept = ["annotate", "plan", "edit", "measure"]
-    assert fork(old, Storage(str(tmp_path / "same")), same) == kept
+    assert copy_run(old, Storage(str(tmp_path / "same")), same) == kept
     other = load_config(assignments=[*assignments, "measure.metrics=[]"])
-    assert fork(old, Storage(str(tmp_path / "other")), other) == kept[:-1]
+    assert copy_run(old, Storage(str(tmp_path / "other")), other) == kept[:-1]
     config = load_config(assignments=[*assignments, "edit.lam=0.5"])
-    assert fork(old, new, config) == ["annotate"]
+    assert copy_run(old, new, config) == ["annotate"]
     with pytest.raises(RunError, match="there is a run already"):
-        fork(old, new, config)
+        copy_run(old, new, config)
     record = run(mixed / "manifest.jsonl", tmp_path / "new", "edit.lam=0.5", editor="Picky")
     assert record["phases"]["annotate"]["sources"] == 0
     assert record["counts"]["ok"] == 10

@@ -6,7 +6,7 @@ from pipelines.errors import Rejected
 from pipelines.media.encode import encode_video
 from pipelines.media.frames import fit
 from pipelines.media.video import decode_video, open_video
-from pipelines.stages.clip_filter import Skip
+from pipelines.stages.clip_filter import ClipFilter
 from strmatch.miniature.scenes import Scene, Sprite
 from strmatch.miniature.world import render
 from tests.pipelines.support.videos import real_clip, shot
@@ -14,7 +14,7 @@ from tests.pipelines.support.videos import real_clip, shot
 
 def reasons(clips, *settings):
     """Why each of a video's clips is skipped, None: it is not."""
-    skip = Skip(load_config(assignments=settings).clip)
+    skip = ClipFilter(load_config(assignments=settings).clip)
     found = []
     for number, frames in enumerate(clips):
         try:

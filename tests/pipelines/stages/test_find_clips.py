@@ -11,8 +11,8 @@ from pipelines.errors import RowError
 from pipelines.media import masks
 from pipelines.media.frames import fit, frame_indices
 from pipelines.media.video import Video, decode_video, open_video
-from pipelines.publishing.index import account
-from pipelines.reliability.deadline import Watch
+from pipelines.publishing.index import build_index
+from pipelines.reliability.deadline import Deadline
 from pipelines.schema import CLIPS, SOURCES, rows_table
 from pipelines.stages.find_clips import LOOKED_AT, FindClips, find_spans
 from pipelines.storage import Storage
@@ -108,7 +108,7 @@ def test_fit_keeps_proportions(how, shape):
 
 def test_clips_hold_the_frames_of_their_span(tmp_path):
     path = write_video(tmp_path / "a.mp4", coded_frames(40), fps=8)
-    rows = FindClips(clip_config(), {}, Watch(60))(source(path))
+    rows = FindClips(clip_config(), {}, Deadline(60))(source(path))
     assert [row["start_seconds"] for row in rows] == [0, 1, 2, 3]
     assert {row["clips_in_source"] for row in rows} == {4}
     assert len({row["clip_id"] for row in rows}) == 4
@@ -123,7 +123,7 @@ def test_clips_hold_the_frames_of_their_span(tmp_path):
 
 
 def clips_of(path, *assignments, **columns):
-    return FindClips(clip_config(*assignments), {}, Watch(60))(source(path, **columns))
+    return FindClips(clip_config(*assignments), {}, Deadline(60))(source(path, **columns))
 
 
 def coded_shots(*lengths):
@@ -307,7 +307,7 @@ def test_rejected_clips_go_through_annotation_and_into_the_dataset(tmp_path):
     assert [counts[name] for name in ("clips", "ok", "rejected", "failed")] == [5, 3, 2, 0]
     assert counts["failures"] == []
     assert len(pending_sources(rows_table([source(path)], SOURCES), output, "clips")) == 0
-    items = account(output, load_config()).clips
+    items = build_index(output, load_config()).clips
     assert sorted(items["clip_row"].to_pylist()) == sorted({row["row_id"] for row in rows})
 
 
@@ -336,7 +336,7 @@ def test_a_mask_goes_with_the_frames_of_the_whole_video(tmp_path, kind):
             ]
         location.write_text(json.dumps(rles))
     row = source(path, start_seconds=1.0, mask_location=str(location))
-    (clip,) = FindClips(clip_config(), {}, Watch(60))(row)
+    (clip,) = FindClips(clip_config(), {}, Deadline(60))(row)
     expected = fit(mask[8:16], 64, 128, "crop")
     assert clip["mask_source"] == "manifest"
     agreement = (masks.decode(clip["mask"]) == expected).mean()
@@ -371,7 +371,7 @@ def test_a_source_that_gives_no_clip_is_one_failed_row(tmp_path, columns, kind, 
     columns = {
         k: v.format(folder=tmp_path) if isinstance(v, str) else v for k, v in columns.items()
     }
-    (row,) = FindClips(clip_config(), {}, Watch(60))(source(path, label=7, **columns))
+    (row,) = FindClips(clip_config(), {}, Deadline(60))(source(path, label=7, **columns))
     assert (row["level"], row["status"], row["error_stage"]) == ("source", "failed", "decode")
     assert row["error_type"] == kind
     assert message in row["error_message"]

@@ -7,7 +7,7 @@ from pipelines.config.loading import load_config
 from pipelines.media import masks
 from pipelines.media.encode import encode_video
 from pipelines.media.video import decode_video
-from pipelines.reliability.deadline import Watch
+from pipelines.reliability.deadline import Deadline
 from pipelines.schema import CLIPS, EDITS, MEASURES, rows_table
 from pipelines.stages.measure_clip import MeasureClip
 from pipelines.storage import Storage
@@ -29,7 +29,7 @@ def measure(folder, *metrics, mask=None, source=GREY, problem=None, **edits):
     config = load_config(assignments=[f"measure.metrics=[{names}]"])
     work = {"clip_file": "clips/a.parquet", "clip_row": "c", "source_prompt": "a cat"}
     work |= {"edit_file": "edits/e.parquet", "edit_ids": list(edits), "target_prompts": list(edits)}
-    done = MeasureClip(config, output, Watch(60.0))(work | {"measures": "m"})
+    done = MeasureClip(config, output, Deadline(60.0))(work | {"measures": "m"})
     assert done["problem"] == problem
     if problem:
         return None, done

@@ -1,13 +1,13 @@
 import pytest
 
 from pipelines.config.sections import Bounds
-from pipelines.stages.quality_limits import judge
+from pipelines.stages.quality_limits import apply_limits
 
 OK = {"status": "ok", "error_stage": None, "error_type": None, "error_message": None}
 
 
 def judged(metrics, **limits):
-    return judge(OK | {"metrics": list(metrics.items()), "measure_seconds": 1.0}, limits)
+    return apply_limits(OK | {"metrics": list(metrics.items()), "measure_seconds": 1.0}, limits)
 
 
 @pytest.mark.parametrize(
@@ -32,5 +32,5 @@ def test_the_message_names_every_metric_value_and_bound():
 
 def test_what_could_not_be_measured_has_failed_whatever_the_limits():
     failed = {"status": "failed", "error_stage": "measure", "error_type": "X", "error_message": "y"}
-    row = judge(failed | {"metrics": None, "measure_seconds": None}, {"a": Bounds(max=1)})
+    row = apply_limits(failed | {"metrics": None, "measure_seconds": None}, {"a": Bounds(max=1)})
     assert row == failed | {"measure_seconds": None}

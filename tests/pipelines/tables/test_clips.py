@@ -7,9 +7,9 @@ import pytest
 
 from pipelines.config.fingerprints import dump, fingerprints
 from pipelines.config.loading import load_config
-from pipelines.publishing.index import account
+from pipelines.publishing.index import build_index
 from pipelines.rows import failure
-from pipelines.runs.copy_run import fork
+from pipelines.runs.copy_run import copy_run
 from pipelines.runs.failures import failures, forget
 from pipelines.schema import CLIPS, SOURCES, STEP, rows_table
 from pipelines.storage import Storage
@@ -91,7 +91,7 @@ def test_videos_are_stored_once_and_found_from_every_folder(output):
     videos = [row["source_video"] for row in with_videos(output, rows_of(output))]
     assert sorted(video[:8] for video in videos if video) == [b"video a1", b"video a2", b"video b1"]
     # What a clip weighs counts the video that lies elsewhere.
-    items = account(output, load_config()).clips
+    items = build_index(output, load_config()).clips
     stored = sum(output.sizes("clips").values()) + sum(output.sizes(FIRST).values())
     assert sum(items["bytes"].to_pylist()) == pytest.approx(stored)
 
@@ -125,7 +125,7 @@ def test_a_fork_takes_the_videos_with_it(output, tmp_path):
     record = {"fingerprints": fingerprints(config), "model_revision": "1", "config": dump(config)}
     output.write("run.json", json.dumps(record | {"phases": {"annotate": {}}}).encode())
     new = Storage(str(tmp_path / "new"))
-    assert fork(output, new, load_config(assignments=[EDITOR, "edit.lam=0.5"])) == ["annotate"]
+    assert copy_run(output, new, load_config(assignments=[EDITOR, "edit.lam=0.5"])) == ["annotate"]
     assert with_videos(new, rows_of(new)) == with_videos(output, rows_of(output))
 
 
@@ -135,4 +135,4 @@ def test_a_fork_of_a_run_that_knew_no_measuring_keeps_its_edits(output, tmp_path
     phases = {"annotate": {}, "plan": {}, "edit": {}, "publish": {}}
     record = {"fingerprints": prints, "model_revision": "1", "config": {}, "phases": phases}
     output.write("run.json", json.dumps(record).encode())
-    assert fork(output, Storage(str(tmp_path / "new")), config) == ["annotate", "plan", "edit"]
+    assert copy_run(output, Storage(str(tmp_path / "new")), config) == ["annotate", "plan", "edit"]
