@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import strmatch.miniature
 from strmatch.presets import Preset
 from strmatch.settings import EditSettings
 
 PRESET = Preset(
-    weights=str(Path(strmatch.miniature.__file__).parent / "weights"),
+    weights=str(Path(__file__).parents[1] / "miniature" / "weights"),
     num_frames=16,
     height=64,
     width=64,
