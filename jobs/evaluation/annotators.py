@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 from jobs.evaluation.figures import Figure, mean, share
-from jobs.evaluation.report import show
+from jobs.evaluation.report import interval_row, show
+from jobs.evaluation.tables import TextTable
 from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
 from pipelines.media import masks
@@ -189,27 +189,23 @@ def figures(rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def tables(results: dict[str, Any]) -> list[Table]:
-    """One table of the chain's figures, one of every tracker's masks by the kind of clip."""
-    chain = Table("figure", "value", "95 % interval", box=None, padding=(0, 2))
-    for name, figure in results.items():
-        if isinstance(figure, Figure):
-            low, high = show(name, figure.low), show(name, figure.high)
-            chain.add_row(name, show(name, figure.value), f"{low} … {high}")
-    head, *rows = trackers(results)
-    masks_of = Table(*head, box=None, padding=(0, 2))
-    for row in rows:
-        masks_of.add_row(*row)
-    return [chain, masks_of]
+def tables(results: dict[str, Any]) -> list[TextTable]:
+    """One table of the chain's figures, and one of every tracker's masks by the kind of clip."""
+    figures_of = [(name, value) for name, value in results.items() if isinstance(value, Figure)]
+    chain = TextTable(
+        ["figure", "value", "95 % interval"],
+        [interval_row(name, figure) for name, figure in figures_of],
+    )
+    return [chain, trackers(results)]
 
 
-def trackers(results: dict[str, Any]) -> list[list[str]]:
-    """Rows of cells, the head first: every tracker's mask IoU by kind of clip, and its time."""
+def trackers(results: dict[str, Any]) -> TextTable:
+    """Every tracker's mask IoU by kind of clip, and its seconds of one core a clip."""
     by_tracker = results["mask_iou_by_tracker"]
     kinds = list(next(iter(by_tracker.values())))
-    rows = [["mask_iou", *kinds, "a clip"]]
+    rows = []
     for name, figures_of in by_tracker.items():
         seconds = results["cpu_seconds_by_tracker"][name].value
         cells = [show("mask_iou", figures_of[kind].value) for kind in kinds]
         rows.append([name, *cells, f"{seconds:.2f} s"])
-    return rows
+    return TextTable(["mask_iou", *kinds, "a clip"], rows)

@@ -72,7 +72,7 @@ def evaluate(
     rows = _run(asked, output)
     results |= {"seconds": round(time.perf_counter() - began)} | figures(rows)
     for table in tables(results):
-        console.print(table, "")
+        console.print(table.printable(), "")
     keep(results, json_file)
     return results
 
@@ -109,7 +109,7 @@ def evaluate_annotators(
         figures = annotators.figures(list(done))
     results |= {"seconds": round(time.perf_counter() - began)} | figures
     for table in annotators.tables(results):
-        console.print(table, "")
+        console.print(table.printable(), "")
     keep(results, json_file)
     return results
 

@@ -5,48 +5,47 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from rich.table import Table
-
 from jobs.evaluation.figures import Figure
+from jobs.evaluation.tables import TextTable
 
 Results = dict[str, Any]
 """Figures by name, in parts: {"vae_psnr": Figure, "generation": {"colour": Figure, …}, …}."""
 
 
-def tables(results: Results) -> list[Table]:
-    """One table of single figures, one of the edits: a row a method."""
-    singles = Table("figure", "value", "95 % interval", box=None, padding=(0, 2))
-    for name, figure in _singles(results):
-        low, high = show(name, figure.low), show(name, figure.high)
-        singles.add_row(name, show(name, figure.value), f"{low} … {high}")
-    edits = Table("edit", *_columns(results), box=None, padding=(0, 2))
-    for method, figures in results["edits"].items():
-        edits.add_row(method, *(show(name, figure.value) for name, figure in figures.items()))
-    return [singles, edits]
+def tables(results: Results) -> list[TextTable]:
+    """One table of the single figures with their intervals, and one of the edits by method."""
+    edits = results["edits"]
+    columns = list(next(iter(edits.values())))
+    return [
+        TextTable(
+            ["figure", "value", "95 % interval"],
+            [interval_row(name, figure) for name, figure in _singles(results)],
+        ),
+        TextTable(
+            ["edit", *columns],
+            [
+                [method, *(show(name, figure.value) for name, figure in figures.items())]
+                for method, figures in edits.items()
+            ],
+        ),
+    ]
 
 
 def markdown(results: Results) -> str:
-    """The same two tables."""
-    lines = ["| | value | 95 % interval |", "|---|---|---|"]
-    for name, figure in _singles(results):
-        low, high = show(name, figure.low), show(name, figure.high)
-        lines.append(f"| {name} | {show(name, figure.value)} | {low} … {high} |")
-    columns = _columns(results)
-    lines += ["", f"| edit | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    for method, figures in results["edits"].items():
-        cells = (show(name, figure.value) for name, figure in figures.items())
-        lines.append(f"| {method} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    """The tables as Markdown."""
+    return "\n\n".join(table.markdown() for table in tables(results))
+
+
+def interval_row(name: str, figure: Figure) -> list[str]:
+    """The cells of a single figure: its name, its value, and its 95 % interval."""
+    low, high = show(name, figure.low), show(name, figure.high)
+    return [name, show(name, figure.value), f"{low} … {high}"]
 
 
 def _singles(results: Results) -> list[tuple[str, Figure]]:
     generation = results["generation"].items()
     parts = [(f"generation {name}", figure) for name, figure in generation]
     return parts + [(name, value) for name, value in results.items() if isinstance(value, Figure)]
-
-
-def _columns(results: Results) -> list[str]:
-    return list(next(iter(results["edits"].values())))
 
 
 def show(name: str, value: float) -> str:

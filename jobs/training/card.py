@@ -6,6 +6,7 @@ from typing import Any
 
 from jobs.evaluation.annotators import trackers
 from jobs.evaluation.report import markdown
+from jobs.evaluation.tables import TextTable
 from jobs.training.origin import read_origin
 from jobs.training.recipe import Recipe
 from jobs.training.train import SEGMENTER, START
@@ -109,7 +110,7 @@ def write_segmenter_card(
         phases=_phases(_trained(folder, name, recipe, of_segmenter=True)),
         clips=results["clips"],
         evaluation_seed=results["seed"],
-        figures=_table(trackers(results)),
+        figures=trackers(results).markdown(),
     )
     (weights / SEGMENTER / "README.md").write_text(card, "utf-8")
 
@@ -137,12 +138,6 @@ def _phase(path: Path) -> dict[str, Any]:
 
 def _phases(history: list[dict[str, Any]]) -> str:
     columns = list(history[0])
-    table = _table([columns, *([str(phase[name]) for name in columns] for phase in history)])
+    rows = [[str(phase[name]) for name in columns] for phase in history]
     total = sum(phase["minutes"] for phase in history)
-    return f"{table}\n\n{total:.0f} minutes altogether."
-
-
-def _table(rows: list[list[str]]) -> str:
-    """In Markdown, the first row its head."""
-    head, *lines = [f"| {' | '.join(cells)} |" for cells in rows]
-    return "\n".join([head, "|---" * len(rows[0]) + "|", *lines])
+    return f"{TextTable(columns, rows).markdown()}\n\n{total:.0f} minutes altogether."

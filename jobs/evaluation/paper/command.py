@@ -90,7 +90,7 @@ def compare(
     written["index.html"] = pages.html(found, plots).encode()
     for name, data in written.items():
         storage.write(name, data)
-    for table in pages.tables(found):
+    for table in pages.printable(found):
         console.print(table, "")
     console.print(f"page: {storage}/index.html", highlight=False)
     return found

@@ -10,13 +10,14 @@ from typing import Any
 import jinja2
 import matplotlib
 import numpy as np
-from rich.table import Table
+import rich.table
 
 from jobs.evaluation.figures import Figure
 from jobs.evaluation.paper.examiner import METRICS
 from jobs.evaluation.paper.frontier import frontier
 from jobs.evaluation.paper.methods import METHODS
 from jobs.evaluation.paper.statements import BL, CS, FC, ME, PAPER_METRICS
+from jobs.evaluation.tables import TextTable
 from pipelines.rows import Row
 
 matplotlib.use("svg")
@@ -70,52 +71,40 @@ def statement_rows(results: Results) -> list[list[str]]:
     return rows
 
 
-def headers(results: Results) -> dict[str, list[str]]:
-    """Of the three tables."""
+def tables(results: Results) -> dict[str, TextTable]:
+    """The tables of the methods, of the kinds of edits, and of the paper's statements."""
     kinds = list(next(iter(results["kinds"].values())))
+    methods = ["method", "strength", *(SHORT[metric] for metric in METRICS)]
     return {
-        "methods": ["method", "strength", *(SHORT[metric] for metric in METRICS)],
-        "kinds": ["as asked, by kind", *kinds],
-        "statements": ["statement", "wanted", "difference", "verdict"],
+        "methods": TextTable(methods, method_rows(results)),
+        "kinds": TextTable(["as asked, by kind", *kinds], kind_rows(results)),
+        "statements": TextTable(
+            ["statement", "wanted", "difference", "verdict"], statement_rows(results)
+        ),
     }
 
 
-def _rows(results: Results) -> dict[str, list[list[str]]]:
-    return {
-        "methods": method_rows(results),
-        "kinds": kind_rows(results),
-        "statements": statement_rows(results),
-    }
-
-
-def tables(results: Results) -> list[Table]:
-    """To print."""
-    printed = []
-    for name, rows in _rows(results).items():
-        table = Table(*headers(results)[name], box=None, padding=(0, 1))
-        for row in rows:
-            table.add_row(*(cell.split(" [")[0] if name == "methods" else cell for cell in row))
-        printed.append(table)
-    return printed
+def printable(results: Results) -> list[rich.table.Table]:
+    """The tables for a terminal, those of the methods without intervals."""
+    whole = tables(results)
+    methods = [[cell.split(" [")[0] for cell in row] for row in whole["methods"].rows]
+    short = whole | {"methods": whole["methods"]._replace(rows=methods)}
+    return [table.printable(padding=1) for table in short.values()]
 
 
 def markdown(results: Results) -> str:
-    """The same, to keep."""
-    parts = [f"# The paper's comparisons on {results['clips']} rendered clips\n", NOTE]
-    for name, rows in _rows(results).items():
-        heads = headers(results)[name]
-        lines = [heads, ["---"] * len(heads), *rows]
-        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-    return "\n\n".join(parts) + "\n"
+    """The tables as a Markdown document."""
+    title = f"# The paper's comparisons on {results['clips']} rendered clips\n"
+    return "\n\n".join([title, NOTE, *(t.markdown() for t in tables(results).values())]) + "\n"
 
 
 def html(results: Results, plots: Mapping[str, bytes]) -> str:
-    """The same with the plots in it: one file."""
+    """The tables and the plots as one HTML file without references to others."""
     template = files("jobs.evaluation.paper").joinpath("page.html.j2").read_text("utf-8")
     pictures = {name: base64.b64encode(svg).decode() for name, svg in plots.items()}
-    tables = [(headers(results)[name], rows) for name, rows in _rows(results).items()]
+    shown = list(tables(results).values())
     page = jinja2.Environment(autoescape=True, trim_blocks=True).from_string(template)
-    return page.render(results=results, tables=tables, pictures=pictures, note=NOTE)
+    return page.render(results=results, tables=shown, pictures=pictures, note=NOTE)
 
 
 def plots(results: Results, tried: Sequence[Row]) -> dict[str, bytes]:

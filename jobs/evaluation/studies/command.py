@@ -13,6 +13,7 @@ from jobs.evaluation.miniature.examiner import Examiner
 from jobs.evaluation.pool import Pool, default_processes
 from jobs.evaluation.report import as_json, show
 from jobs.evaluation.studies.studies import STUDIES, Row
+from jobs.evaluation.tables import TextTable
 from pipelines.errors import RunError
 from strmatch.miniature.splits import Split
 
@@ -51,10 +52,8 @@ def _cells(figures: dict[str, float | Figure]) -> list[str]:
 
 
 def _markdown(name: str, rows: list[Row]) -> str:
-    columns = [name, *rows[0][1]]
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    lines += [f"| {' | '.join([label, *_cells(figures)])} |" for label, figures in rows]
-    return "\n".join(lines) + "\n"
+    cells = [[label, *_cells(figures)] for label, figures in rows]
+    return TextTable([name, *rows[0][1]], cells).markdown() + "\n"
 
 
 def _plot(rows: list[Row], path: Path) -> None:

@@ -38,6 +38,6 @@ def test_markdown_has_units_and_a_row_a_method():
 def test_the_tables_say_the_same():
     console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     for table in tables(RESULTS):
-        console.print(table)
+        console.print(table.printable())
     text = console.export_text()
     assert "95 %" in text and "str_match" in text and "inf px" in text
