@@ -12,7 +12,7 @@ ROWS ?= 100000
 # where either writes its figures
 JSON ?=
 
-.PHONY: install demo test test-infra test-airflow faults scale lint format
+.PHONY: install demo test test-infra test-airflow faults scale docs lint format
 .DEFAULT_GOAL := install
 
 install: $(READY)
@@ -57,6 +57,10 @@ faults: install
 
 scale: install
 	$(BIN)/python -m tests.scale.harness --rows $(ROWS) $(if $(JSON),--json $(JSON))
+
+# The pages of README.md and docs/ as a site, build/site. A broken link or anchor fails.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: install
 	$(BIN)/ruff check .
