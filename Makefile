@@ -12,29 +12,39 @@ ROWS ?= 100000
 # where either writes its figures
 JSON ?=
 
-.PHONY: install demo test test-infra test-airflow faults scale docs lint format
+.PHONY: install demo test test-all test-infra test-airflow faults scale docs lint format
 .DEFAULT_GOAL := install
 
 install: $(READY)
 
-# pip may be told of local wheels; uv, which does the work, has to be told the same.
-# sam2 is built with the torch that is there by then, and must not bring torchvision.
+# Byte code is compiled once: where PYTHONDONTWRITEBYTECODE is set, as in containers, each process
+# would otherwise compile some 4,000 modules for itself, ten seconds of CPU.
+# uv reads none of pip's settings, so that a folder of local wheels is passed on by name.
+# sam2 is built with the torch that is installed by then, and must not bring torchvision.
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	UV_FIND_LINKS="$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)" \
-		$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
-	SAM2_BUILD_CUDA=0 $(BIN)/uv pip install --quiet --python $(BIN)/python \
+		$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
+		-c constraints.txt -e '.[dev]'
+	SAM2_BUILD_CUDA=0 $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python \
 		--no-build-isolation --no-deps sam2==1.1.0
 	touch $@
 
 demo: install
 	$(BIN)/strmatch demo --output demo
 
-# Two files of tests at a time: each has one torch thread, and a Ray cluster of two CPUs if any.
+# What a change needs, in minutes. Two files of tests at a time: each has one torch thread, and a
+# Ray cluster of two CPUs if any. pytest prints the time at the end.
 # The report is looked at in a browser: apt-get install chromium chromium-driver
+PYTEST := STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -n 2 --dist loadfile \
+	--no-loadscope-reorder
 test: install
-	STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+# Also the slow tier: trainings, whole suites, long commands.
+test-all: install
+	$(PYTEST) -m "not infra"
 
 # Real clusters, and the Dockerfile's steps.
 test-infra: install
@@ -48,7 +58,7 @@ test-airflow: install $(AIRFLOW)/.ready
 $(AIRFLOW)/.ready: infra/airflow/pyproject.toml infra/airflow/constraints.txt
 	test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
 	$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(AIRFLOW)/bin/uv pip install --quiet --python $(AIRFLOW)/bin/python \
+	$(AIRFLOW)/bin/uv pip install --quiet --compile-bytecode --python $(AIRFLOW)/bin/python \
 		-c infra/airflow/constraints.txt -e 'infra/airflow[dev]'
 	touch $@
 

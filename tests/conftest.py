@@ -1,3 +1,4 @@
+import os
 import sys
 
 import pytest
@@ -9,19 +10,22 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ray_cluster():
-    """Two CPUs and one logical GPU: the smallest cluster that every phase has to finish on."""
+    """The cluster of a test process: two CPUs and one logical GPU, on which every phase finishes.
+
+    Workers find the packages by the environment of the cluster's processes. A runtime environment
+    would make each worker a new process, because Ray starts its spare workers without one.
+    """
     import ray
 
-    ray.init(
-        address="local",
-        num_cpus=2,
-        num_gpus=1,
-        include_dashboard=False,
-        log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": ":".join(sys.path)}},
-    )
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
     yield
     ray.shutdown()
 

@@ -4,7 +4,11 @@
 set -euo pipefail
 package=$1 constraints=$2
 python -m pip install --quiet --no-cache-dir uv
-install() { python -m uv pip install --quiet --no-cache --python "$(command -v python)" "$@"; }
+# Containers often set PYTHONDONTWRITEBYTECODE: without byte code each process compiles its imports.
+install() {
+    python -m uv pip install --quiet --no-cache --compile-bytecode \
+        --python "$(command -v python)" "$@"
+}
 install -c "$constraints" "$package" 'hydra-core==1.3.*' iopath setuptools
 # With the torch that is there by now, and without torchvision.
 SAM2_BUILD_CUDA=0 install --no-build-isolation --no-deps sam2==1.1.0
