@@ -10,18 +10,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import ray
 import ray.data
 from ray.autoscaler.sdk import request_resources
+from ray.data import ActorPoolStrategy
 
 from pipelines.config.sections import Execution
 from pipelines.errors import RunError, last_line
 from pipelines.versions import PACKAGE_VERSION
 
-MOST_ROWS = 64
-"""Videos or clips of a block."""
+MAX_BLOCK_ROWS = 64
+"""Maximum number of videos or clips in a block."""
 PACKAGES = Path(__file__).resolve().parents[1]
 
 
@@ -145,6 +146,38 @@ def allocate(execution: Execution, work: int, worker: Worker = "editor") -> Allo
     return Allocation(workers, cpus=1 if there > workers else 0, gpus=each, threads=threads)
 
 
+def pool_options(
+    allocation: Allocation, items: int, isolate: bool, in_flight: int = 1
+) -> dict[str, Any]:
+    """Returns the arguments of Ray Data for a pool of workers that keep a model loaded.
+
+    Ray rebuilds a worker that died, but does not repeat its items: see `resilient_work`.
+
+    Args:
+        items: number of items of the pool. One item alone needs no new worker.
+        isolate: process items sequentially; a dead worker ends the job.
+        in_flight: blocks that are assigned to a worker at the same time.
+    """
+    return {
+        "compute": ActorPoolStrategy(
+            size=allocation.workers, max_tasks_in_flight_per_actor=in_flight
+        ),
+        "num_gpus": allocation.gpus,
+        "num_cpus": allocation.cpus,
+        "max_restarts": -1 if items > 1 and not isolate else 0,
+        "max_task_retries": 0,
+    }
+
+
+def task_options(isolate: bool) -> dict[str, Any]:
+    """Returns the arguments of Ray Data for tasks, which Ray never repeats: see `resilient_work`.
+
+    Args:
+        isolate: process items sequentially.
+    """
+    return {"num_cpus": 1, "max_retries": 0} | ({"concurrency": 1} if isolate else {})
+
+
 def cpus() -> int:
     """CPUs of the cluster."""
     return int(ray.cluster_resources().get("CPU", 1))
@@ -152,4 +185,4 @@ def cpus() -> int:
 
 def rows_per_block(rows: int) -> int:
     """Block size that gives every CPU several blocks, and never one block all rows."""
-    return max(1, min(MOST_ROWS, rows // (8 * cpus())))
+    return max(1, min(MAX_BLOCK_ROWS, rows // (8 * cpus())))

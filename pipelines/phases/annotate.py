@@ -1,22 +1,27 @@
-"""ANNOTATE: sources in; clips with mask, caption and targets out, as files of clips/.
+"""ANNOTATE: reads the sources and commits clips with mask, caption and targets to clips/.
 
-One job of Ray Data does it all, in tasks, as long as no annotator asks for a GPU. One that does has
-a job of its own, with a pool of workers that keep its model loaded; what comes before and after it
-are jobs, too. What a job finds, unless it is the last one, lies below steps/, where the next one
-sees what it has to do.
+If no annotator requires a GPU, one Ray Data job does everything in tasks. An annotator that
+requires a GPU has a job of its own with a pool of workers that keep the model loaded. The steps
+before and after it form further jobs. Each job but the last commits its clips below steps/, where
+the next job finds its items.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 import ray.data
-from ray.data import ActorPoolStrategy
 
 from pipelines import plugins
-from pipelines.cluster import MOST_ROWS, allocate, cpus, rows_per_block
+from pipelines.cluster import (
+    MAX_BLOCK_ROWS,
+    allocate,
+    cpus,
+    pool_options,
+    rows_per_block,
+    task_options,
+)
 from pipelines.config.config import Config
 from pipelines.plugins import InWorker
 from pipelines.reliability.deadline import Deadline
@@ -45,67 +50,58 @@ STEPS: dict[str, tuple[str, ...]] = {
     "masks": ("subject", "track"),
     "targets": ("target",),
 }
-"""The steps in order, each with its stages. A job takes one or several."""
+"""The steps in order, each with the names of its stages. A job takes one or several steps."""
 Model = Literal["captioner", "tracker"]
 MODELS: dict[str, Model] = {"captions": "captioner", "masks": "tracker"}
-"""The steps with an annotator that may ask for a GPU."""
-FIRST_ROWS = 8
-"""Clips of a block for a model, as long as nobody knows how long one takes."""
+"""The steps with an annotator that may require a GPU."""
+FIRST_BLOCK_CLIPS = 8
+"""Initial block size for model stages, before durations have been measured."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """A part of ANNOTATE that is one job of Ray Data at a time."""
-
-    name: str
-    work: PhaseWork
-    """Annotates what is not annotated yet; one row of `COMMITTED` a file."""
-    counts: Collection[str]
-    """What is counted anew: columns of `COMMITTED`."""
-    item: str
-    """The column that counts the items of the work."""
-    total: int | None
-    """How many items there are, if that is known."""
-
-
-def jobs(sources: pa.Table, output: Storage, config: Config) -> Iterator[Job]:
-    """The jobs that annotate, to be carried out one after the other.
+def works(
+    sources: pa.Table, output: Storage, config: Config
+) -> "list[FindClipsWork | AnnotateWork]":
+    """Returns the jobs that annotate, to be run in this order.
 
     Args:
-        sources: of `schema.SOURCES` and the manifest's own columns.
-        output: the run's folder; files are committed to its clips/, and before that to its steps/.
-        config: the run's.
+        sources: table of `schema.SOURCES` and the manifest's own columns.
+        output: the run's folder. Files are committed to clips/, and before that to steps/.
+        config: the run's configuration.
     """
-    before, extras = "", extras_of(sources.schema)
+    extras = extras_of(sources.schema)
+    found: list[FindClipsWork | AnnotateWork] = []
+    before = ""
     for steps in divide(config):
         last = steps[-1] == list(STEPS)[-1]
         folder = CLIPS_FOLDER if last else f"steps/{steps[-1]}"
         schema = with_extras(CLIPS if last else STEP, extras)
         commit = CommitClips(output, folder, schema, [s for step in steps for s in STEPS[step]])
-        if not before:
-            work = find_clips(sources, steps, commit, config)
-            counts = ("sources", "clips", "rejected", "failed")
-            yield Job("annotate", work, counts, "sources", len(sources))
+        if before:
+            found.append(AnnotateWork(before, steps, commit, config))
         else:
-            work = go_on(before, steps, commit, config)
-            yield Job(f"annotate {steps[0]}", work, ("rejected", "failed"), "rows", None)
+            found.append(FindClipsWork(sources, steps, commit, config))
         before = folder
+    return found
 
 
 def divide(config: Config) -> list[list[str]]:
-    """The steps of each job. One with a model that asks for a GPU is alone."""
+    """Returns the steps of each job. A step whose model requires a GPU is a job of its own."""
     alone = groupby(STEPS, lambda step: step if pool(step, config) else None)
     return [list(steps) for _, steps in alone]
 
 
 def pool(step: str, config: Config) -> Model | None:
-    """Whose pool of workers a step takes; None: it runs in tasks."""
+    """Returns the worker whose pool runs a step; None if the step runs in tasks."""
     worker = MODELS.get(step)
     return worker if worker and plugins.on_gpu(worker, config) else None
 
 
 def stages(steps: Sequence[str], config: Config, deadline: Deadline, key: str) -> list[Stage]:
-    """What the steps do to a row, which the deadline knows by `key`."""
+    """Returns the stages of the steps.
+
+    Args:
+        key: the column by which the deadline identifies a row.
+    """
     choice = config.annotate
     track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
     functions: dict[str, list[tuple[str, Callable[[Row], Row]]]] = {
@@ -122,86 +118,115 @@ def stages(steps: Sequence[str], config: Config, deadline: Deadline, key: str) -
     ]
 
 
-def tasks(deadline: Deadline) -> dict[str, Any]:
-    """Arguments of tasks. One whose worker died is not repeated by Ray: see `bounded`."""
-    return {"num_cpus": 1, "max_retries": 0} | ({"concurrency": 1} if deadline.isolate else {})
+class FindClipsWork(PhaseWork):
+    """The first job: finds the clips of sources, and takes the first steps. An item is a source.
 
+    Args:
+        sources: as for `works`.
+        steps: the steps of the job.
+        commit: commits a block of clips.
+        config: the run's configuration.
+    """
 
-def find_clips(
-    sources: pa.Table, steps: Sequence[str], commit: CommitClips, config: Config
-) -> PhaseWork:
-    """The first job: the clips of sources, and what is said about them without a GPU."""
+    name = "annotate"
+    key: ClassVar[str] = "source_row"
+    max_items: ClassVar[int] = MAX_BLOCK_ROWS
+    unit: ClassVar[str] = "sources"
+    """The column of `COMMITTED` that counts items."""
+    counts: ClassVar[tuple[str, ...]] = ("sources", "clips", "rejected", "failed")
+    """The columns of `COMMITTED` whose sums the job determines."""
 
-    def chain(todo: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
-        task = tasks(deadline)
+    def __init__(
+        self, sources: pa.Table, steps: Sequence[str], commit: CommitClips, config: Config
+    ) -> None:
+        super().__init__(commit.output, config.execution, cpus())
+        self.sources = sources
+        self.steps = steps
+        self.commit = commit
+        self.config = config
+
+    def first_block_size(self, items: int) -> int:
+        return rows_per_block(items)
+
+    def pending(self) -> pa.Table:
+        return pending_sources(self.sources, self.output, self.commit.folder)
+
+    def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
+        task = task_options(deadline.isolate)
+        find = FindClips(self.config.clip, self.execution.storage_options, deadline)
         clips = (
-            ray.data.from_arrow(todo)
+            ray.data.from_arrow(items)
             .repartition(target_num_rows_per_block=rows)
             # 1. source → clips: decode, resize, encode
-            .flat_map(FindClips(config.clip, config.execution.storage_options, deadline), **task)
+            .flat_map(find, **task)
         )
         # 2. caption, subject and mask, targets
-        for stage in stages(steps, config, deadline, "source_row"):
+        for stage in stages(self.steps, self.config, deadline, self.key):
             clips = clips.map(stage, **task)
-        # 3. one file a block
+        # 3. one file per block
         return clips.map(name_row, **task).map_batches(
-            commit, batch_size=None, batch_format="pyarrow", **task
+            self.commit, batch_size=None, batch_format="pyarrow", **task
         )
 
-    def give_up(source: Row, outcome: Row) -> Row:
-        row = failed_source(source, outcome) | {"clips_in_source": 0, "seconds": 0.0}
-        return commit.commit([row])
-
-    return PhaseWork(
-        phase="annotate",
-        key="source_row",
-        pending=lambda: pending_sources(sources, commit.output, commit.folder),
-        workers=cpus(),
-        first_rows=rows_per_block,
-        most_rows=MOST_ROWS,
-        chain=chain,
-        give_up=give_up,
-    )
+    def commit_failure(self, item: Row, outcome: Row) -> Row:
+        row = failed_source(item, outcome) | {"clips_in_source": 0, "seconds": 0.0}
+        return self.commit.commit([row])
 
 
-def go_on(before: str, steps: Sequence[str], commit: CommitClips, config: Config) -> PhaseWork:
-    """A later job: what its steps say about the clips that lie in the folder of the one before."""
-    worker = pool(steps[0], config)
-    workers = allocate(config.execution, MOST_ROWS, worker).workers if worker else cpus()
+class AnnotateWork(PhaseWork):
+    """A later job: takes its steps for the clips of the previous job. An item is a clip.
 
-    def chain(clips: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
-        blocks = ray.data.from_arrow(clips).repartition(target_num_rows_per_block=rows)
-        made = (stages(steps, config, deadline, "found_row"), commit)
+    Args:
+        before: the folder of the previous job.
+        steps: the steps of the job.
+        commit: commits a block of clips.
+        config: the run's configuration.
+    """
+
+    key: ClassVar[str] = "found_row"
+    max_items: ClassVar[int] = MAX_BLOCK_ROWS
+    unit: ClassVar[str] = "rows"
+    """The column of `COMMITTED` that counts items."""
+    counts: ClassVar[tuple[str, ...]] = ("rejected", "failed")
+    """The columns of `COMMITTED` whose sums the job determines."""
+
+    def __init__(
+        self, before: str, steps: Sequence[str], commit: CommitClips, config: Config
+    ) -> None:
+        self.name = f"annotate {steps[0]}"
+        self.worker = pool(steps[0], config)
+        workers = (
+            allocate(config.execution, self.max_items, self.worker).workers
+            if self.worker
+            else cpus()
+        )
+        super().__init__(commit.output, config.execution, workers)
+        self.before = before
+        self.steps = steps
+        self.commit = commit
+        self.config = config
+
+    def first_block_size(self, items: int) -> int:
+        return max(1, min(FIRST_BLOCK_CLIPS, items // (8 * self.workers)))
+
+    def pending(self) -> pa.Table:
+        return pending_clips(self.output, self.before, self.commit.folder)
+
+    def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
+        isolate = deadline.isolate
+        blocks = ray.data.from_arrow(items).repartition(target_num_rows_per_block=rows)
+        made = (stages(self.steps, self.config, deadline, self.key), self.commit)
         batches: dict[str, Any] = {"batch_size": rows, "batch_format": "pyarrow"}
-        if worker is None:
-            return blocks.map_batches(AnnotateBlock(*made), **batches, **tasks(deadline))
-        part = allocate(config.execution, 1 if deadline.isolate else len(clips), worker)
+        if self.worker is None:
+            return blocks.map_batches(AnnotateBlock(*made), **batches, **task_options(isolate))
+        part = allocate(self.execution, 1 if isolate else len(items), self.worker)
         return blocks.map_batches(
             AnnotateBlock,
-            fn_constructor_args=(*made, InWorker(worker, config), part.threads),
-            compute=ActorPoolStrategy(
-                size=part.workers, max_tasks_in_flight_per_actor=1 if deadline.isolate else 2
-            ),
-            num_gpus=part.gpus,
-            num_cpus=part.cpus,
-            # A worker that died is built again, but what it died with is not repeated here: see
-            # `bounded`.
-            max_restarts=-1 if len(clips) > 1 and not deadline.isolate else 0,
-            max_task_retries=0,
+            fn_constructor_args=(*made, InWorker(self.worker, self.config), part.threads),
+            **pool_options(part, len(items), isolate, in_flight=1 if isolate else 2),
             **batches,
         )
 
-    def give_up(clip: Row, outcome: Row) -> Row:
-        (row,) = read_found(commit.output, [(clip["file"], clip["found_row"])])
-        return commit.commit([row | outcome])
-
-    return PhaseWork(
-        phase=f"annotate {steps[0]}",
-        key="found_row",
-        pending=lambda: pending_clips(commit.output, before, commit.folder),
-        workers=workers,
-        first_rows=lambda clips: max(1, min(FIRST_ROWS, clips // (8 * workers))),
-        most_rows=MOST_ROWS,
-        chain=chain,
-        give_up=give_up,
-    )
+    def commit_failure(self, item: Row, outcome: Row) -> Row:
+        (row,) = read_found(self.output, [(item["file"], item["found_row"])])
+        return self.commit.commit([row | outcome])

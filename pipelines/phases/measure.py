@@ -1,52 +1,55 @@
-"""MEASURE: edits in; their metrics out, one file a clip, as files of measures/.
+"""MEASURE: reads the edits and commits their metrics, one file per clip, to measures/.
 
-A file's name says what was measured and how. Other metrics are measured beside those that are
-there, and what was measured of edits that were made again is never read.
+The name of a file identifies the edits and the metrics. Other metrics are committed beside the
+existing ones, and the measures of edits that were replaced are never read.
 """
 
-from collections.abc import Iterator
+from typing import ClassVar
 
 import pyarrow as pa
 import ray.data
 
-from pipelines.cluster import cpus, rows_per_block
+from pipelines.cluster import cpus, rows_per_block, task_options
 from pipelines.config.config import Config
 from pipelines.reliability.deadline import Deadline
-from pipelines.reliability.resilient_work import PhaseWork, run_to_completion
+from pipelines.reliability.resilient_work import PhaseWork
 from pipelines.rows import Row
 from pipelines.stages.measure_clip import MeasureClip
 from pipelines.storage import Storage
 from pipelines.tables.edits import read_ok_edits
-from pipelines.tables.measures import commit_measures, pending
-
-MOST_CLIPS = 64
-"""Of a block."""
+from pipelines.tables.measures import commit_measures, pending_measures
 
 
-def measure(output: Storage, config: Config) -> Iterator[Row]:
-    """Measure the edits that are committed and not measured; yields one row a clip."""
+class MeasureWork(PhaseWork):
+    """The committed edits that are not measured. An item is a file of edits.
 
-    def chain(items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
-        # A task whose worker died is not repeated by Ray: see `bounded`.
-        alone = {"concurrency": 1} if deadline.isolate else {}
+    Args:
+        output: the run's folder.
+        config: the run's configuration.
+    """
+
+    name = "measure"
+    key: ClassVar[str] = "measures"
+    max_items: ClassVar[int] = 64
+
+    def __init__(self, output: Storage, config: Config) -> None:
+        super().__init__(output, config.execution, cpus())
+        self.config = config
+
+    def first_block_size(self, items: int) -> int:
+        return rows_per_block(items)
+
+    def pending(self) -> pa.Table:
+        return pending_measures(self.output, self.config)
+
+    def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
+        measure = MeasureClip(self.config, self.output, deadline)
         return (
             ray.data.from_arrow(items)
             .repartition(target_num_rows_per_block=rows)
-            .map(MeasureClip(config, output, deadline), num_cpus=1, max_retries=0, **alone)
+            .map(measure, **task_options(deadline.isolate))
         )
 
-    def give_up(item: Row, outcome: Row) -> Row:
-        edits = read_ok_edits(output, item["edit_file"], item["edit_ids"], ["edit_id"])
-        return commit_measures(output, item["measures"], [edit | outcome for edit in edits])
-
-    work = PhaseWork(
-        phase="measure",
-        key="measures",
-        pending=lambda: pending(output, config),
-        workers=cpus(),
-        first_rows=rows_per_block,
-        most_rows=MOST_CLIPS,
-        chain=chain,
-        give_up=give_up,
-    )
-    yield from run_to_completion(work, output, config.execution)
+    def commit_failure(self, item: Row, outcome: Row) -> Row:
+        edits = read_ok_edits(self.output, item["edit_file"], item["edit_ids"], ["edit_id"])
+        return commit_measures(self.output, item["measures"], [edit | outcome for edit in edits])

@@ -17,13 +17,15 @@ from pipelines.config.config import Config
 from pipelines.config.fingerprints import dump, fingerprints
 from pipelines.editors.base import editor_settings
 from pipelines.errors import RunError, last_line
-from pipelines.phases import annotate, edit, measure, plan, publish
+from pipelines.phases import annotate, plan, publish
+from pipelines.phases.edit import EditWork
+from pipelines.phases.measure import MeasureWork
 from pipelines.progress import EditorUtilisation, progress
 from pipelines.publishing.card import write_card
 from pipelines.publishing.report import write_report
 from pipelines.reliability.circuit_breaker import CircuitBreaker
 from pipelines.reliability.lease import Lease
-from pipelines.reliability.resilient_work import run_to_completion
+from pipelines.reliability.resilient_work import PhaseWork, run_to_completion
 from pipelines.rows import Row
 from pipelines.runs.record import (
     RECORD,
@@ -62,11 +64,10 @@ class Run:
 
     def annotate(self, sources: pa.Table) -> None:
         with self._phase("annotate") as counts:
-            for job in annotate.jobs(sources, self.output, self.config):
-                counts.update(dict.fromkeys(job.counts, 0))
-                done = run_to_completion(job.work, self.output, self.config.execution)
-                for row in progress(self._watched(job.name, done), job.name, job.total, job.item):
-                    for name in job.counts:
+            for work in annotate.works(sources, self.output, self.config):
+                counts.update(dict.fromkeys(work.counts, 0))
+                for row in self._completed(work, work.pending(), work.unit):
+                    for name in work.counts:
                         counts[name] += row[name]
 
     def plan(self, anew: bool = False) -> None:
@@ -81,10 +82,10 @@ class Run:
         with self._phase("edit") as counts:
             counts.update(clips=0, ok=0, failed=0)
             editor = plugins.find_editor(self.config)
-            total, busy = len(edit.pending(self.output)), EditorUtilisation()
-            editors = allocate(self.config.execution, total).workers
-            edits = edit.edit(self.output, self.config, editor, self.revision)
-            for row in progress(self._watched("edit", edits), "edit", total):
+            work = EditWork(self.output, self.config, editor, self.revision)
+            pending, busy = work.pending(), EditorUtilisation()
+            editors = allocate(self.config.execution, len(pending)).workers
+            for row in self._completed(work, pending):
                 counts["clips"] += 1
                 counts["ok"] += row["ok"]
                 counts["failed"] += row["failed"]
@@ -95,10 +96,10 @@ class Run:
     def measure(self) -> None:
         with self._phase("measure") as counts:
             counts.update(clips=0, ok=0, failed=0)
-            total = len(measure.pending(self.output, self.config))
-            plugins.check_metrics(self.config, used=total > 0)
-            rows = measure.measure(self.output, self.config)
-            for row in progress(self._watched("measure", rows), "measure", total):
+            work = MeasureWork(self.output, self.config)
+            pending = work.pending()
+            plugins.check_metrics(self.config, used=len(pending) > 0)
+            for row in self._completed(work, pending):
                 counts["clips"] += 1
                 counts["ok"] += row["ok"]
                 counts["failed"] += row["failed"]
@@ -142,6 +143,17 @@ class Run:
         self.record["phases"][name] = {"seconds": seconds, **counts}
         telemetry.event("phase ended", phase=name, seconds=seconds, **counts)
         self._save()
+
+    def _completed(
+        self, work: PhaseWork, pending: pa.Table, unit: str | None = None
+    ) -> Iterator[Row]:
+        """Run a phase's work with progress, metrics and a circuit breaker; yields its rows.
+
+        Args:
+            unit: the column that counts the items of a row; by default each row is one item.
+        """
+        rows = self._watched(work.name, run_to_completion(work, pending))
+        return progress(rows, work.name, len(pending), unit)
 
     def _watched(self, phase: str, rows: Iterable[Row]) -> Iterator[Row]:
         breaker = CircuitBreaker(phase, self.config.execution)

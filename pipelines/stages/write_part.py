@@ -1,4 +1,4 @@
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
@@ -9,6 +9,7 @@ from pipelines.schema import STATUSES, rows_table
 from pipelines.stages.quality_limits import apply_limits
 from pipelines.storage import Storage
 from pipelines.tables.clips import with_videos
+from pipelines.tables.commit import commit
 from pipelines.tables.plan import OF_AN_EDIT
 from pipelines.versions import PACKAGE_VERSION
 
@@ -47,10 +48,8 @@ class WritePart:
         each = sum(item["bytes"] for item in items) / len(rows)
         table = rows_table(rows, self.schema)
         row_group = max(1, int(ROW_GROUP / max(each, 1)))
-        problem = self.output.commit_table(part["name"], table, row_group)
-        counts = Counter(row["status"] for row in rows)
-        statuses = {status: counts[status] for status in STATUSES}
-        return {"rows": len(rows), **statuses, "problem": problem}
+        done = commit(self.output, part["name"], table, row_group_size=row_group)
+        return {"rows": len(rows), **{name: done[name] for name in (*STATUSES, "problem")}}
 
     def _read(self, key: str, places: list[tuple[str, str]]) -> dict[str, Row]:
         """Rows by their `key`, every file read once."""

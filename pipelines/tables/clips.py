@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import ids
-from pipelines.rows import FAILURES, Row, outcome
-from pipelines.schema import OUTCOME, conform, rows_table, unique
+from pipelines.rows import FAILURES, Row
+from pipelines.schema import conform, rows_table, unique
 from pipelines.storage import Storage
+from pipelines.tables.commit import commit
 
 CLIPS_FOLDER = "clips"
 """The folder of the last job: what the later phases read."""
@@ -57,16 +58,11 @@ class CommitClips:
         sources = set(table["source_row"].to_pylist())
         name = ids.content_id(rows=sorted(table["row_id"].to_pylist()), sources=sorted(sources))
         file = f"{self.folder}/{name}.parquet"
-        problem = self.output.commit_table(file, table, row_group_size=8)
-        rows = table.select([*OUTCOME, "row_id", "level"]).to_pylist()
-        done = outcome(rows)
+        done = commit(self.output, file, table, row_group_size=8)
         done["failures"] = [row for row in done["failures"] if row["error_stage"] in self.stages]
-        counts = {
-            "rows": len(rows),
-            "sources": len(sources),
-            "clips": sum(row["level"] == "clip" for row in rows),
-        }
-        return pa.Table.from_pylist([counts | done | {"problem": problem}], COMMITTED)
+        clips = pc.sum(pc.equal(table["level"], "clip")).as_py() or 0
+        counts = {"rows": len(table), "sources": len(sources), "clips": clips}
+        return pa.Table.from_pylist([counts | done], COMMITTED)
 
     def commit(self, rows: Sequence[Row]) -> Row:
         """The same of rows, which are named first; what lies in another file is not copied."""

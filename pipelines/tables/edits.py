@@ -4,18 +4,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.ids import content_id
-from pipelines.rows import Row, outcome
+from pipelines.rows import Row
 from pipelines.schema import EDITS, rows_table, unique
 from pipelines.storage import Storage
+from pipelines.tables.commit import commit
 from pipelines.tables.plan import OF_A_CLIP, by_clip, read_plan
 
 
 def commit_edits(output: Storage, edits: list[Row]) -> Row:
     """Write the edits of a clip as one file, named by them; returns what became of them."""
     name = edits_file([edit["edit_id"] for edit in edits])
-    return outcome(edits, "edit_id") | {
-        "problem": output.commit_table(name, rows_table(edits, EDITS))
-    }
+    return commit(output, name, rows_table(edits, EDITS), "edit_id")
 
 
 def edits_file(edit_ids: Collection[str]) -> str:
@@ -41,7 +40,7 @@ EDIT_FILES = pa.schema(
 CLIPS_AT_ONCE = 10_000
 
 
-def pending(output: Storage) -> pa.Table:
+def pending_edits(output: Storage) -> pa.Table:
     """Work items, one a clip: the planned edits that edits/ does not hold."""
     plan = read_plan(output, [*OF_A_CLIP, *OF_AN_ITEM])
     done = committed(output, plan)

@@ -7,17 +7,17 @@ import pyarrow.compute as pc
 from pipelines.config.config import Config
 from pipelines.config.fingerprints import fingerprints
 from pipelines.ids import content_id
-from pipelines.rows import Row, outcome
+from pipelines.rows import Row
 from pipelines.schema import MEASURES, rows_table
 from pipelines.storage import Storage
+from pipelines.tables.commit import commit
 from pipelines.tables.edits import committed
 from pipelines.tables.plan import AT_ONCE, OF_A_CLIP, read_plan
 
 
 def commit_measures(output: Storage, name: str, measures: list[Row]) -> Row:
     """Write what is measured under a name; returns what became of the edits."""
-    problem = output.commit_table(measures_file(name), rows_table(measures, MEASURES))
-    return outcome(measures, "edit_id") | {"problem": problem}
+    return commit(output, measures_file(name), rows_table(measures, MEASURES), "edit_id")
 
 
 def measures_name(edit_file: str, size: int, edit_ids: Sequence[str], how: str) -> str:
@@ -49,7 +49,7 @@ ITEMS = pa.schema(
 """A file of edits, the planned ones of which are measured, and the name of their measures."""
 
 
-def pending(output: Storage, config: Config) -> pa.Table:
+def pending_measures(output: Storage, config: Config) -> pa.Table:
     """Work items: of `items`, those that measures/ does not hold."""
     if not config.measure.metrics:
         return ITEMS.empty_table()

@@ -2,24 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
-from ray.data import ActorPoolStrategy
 
 from jobs.evaluation.paper.cases import draw_case
 from jobs.evaluation.paper.examiner import METRICS, PaperExaminer
 from jobs.evaluation.paper.methods import Attempt
-from pipelines.cluster import allocate
+from pipelines.cluster import allocate, pool_options
 from pipelines.config.sections import Execution
 from pipelines.ids import content_id
 from pipelines.reliability.deadline import Deadline
 from pipelines.reliability.resilient_work import PhaseWork, run_to_completion
-from pipelines.rows import Row, failure, outcome
+from pipelines.rows import Row, failure
 from pipelines.schema import OUTCOME, rows_table
 from pipelines.storage import Storage
+from pipelines.tables.commit import commit
 from strmatch.miniature.splits import Split
 
 ATTEMPTS = pa.list_(
@@ -72,37 +72,55 @@ class Part:
         return rows_table(rows, ITEMS)
 
 
-def examine(part: Part, weights: str, output: Storage, execution: Execution) -> Iterator[Row]:
-    """Examine the cases that have no committed result; yields a row a case."""
-    items = part.items()
+class ExamineWork(PhaseWork):
+    """The cases of a part that have no committed result. An item is a case.
 
-    def chain(left: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
-        placed = allocate(execution, 1 if deadline.isolate else len(left))
+    Args:
+        part: the cases and their attempts.
+        weights: folder or fsspec URI of the model.
+        output: results are committed to its folder results/.
+        execution: deadline, attempts and number of workers.
+    """
+
+    name = "evaluate"
+    key: ClassVar[str] = "item"
+    max_items: ClassVar[int] = 1
+
+    def __init__(self, part: Part, weights: str, output: Storage, execution: Execution) -> None:
+        super().__init__(output, execution, allocate(execution, part.clips).workers)
+        self.items = part.items()
+        self.weights = weights
+        self.steps = part.steps
+
+    def pending(self) -> pa.Table:
+        return _pending(self.items, self.output)
+
+    def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
+        pool = allocate(self.execution, 1 if deadline.isolate else len(items))
         return (
-            ray.data.from_arrow(left)
+            ray.data.from_arrow(items)
             .repartition(target_num_rows_per_block=rows)
             .map(
                 ExamineCase,
-                fn_constructor_args=(weights, placed.threads, part.steps, output, deadline),
-                compute=ActorPoolStrategy(size=placed.workers, max_tasks_in_flight_per_actor=1),
-                num_gpus=placed.gpus,
-                num_cpus=placed.cpus,
-                max_restarts=-1 if len(left) > 1 and not deadline.isolate else 0,
-                max_task_retries=0,
+                fn_constructor_args=(
+                    self.weights,
+                    pool.threads,
+                    self.steps,
+                    self.output,
+                    deadline,
+                ),
+                **pool_options(pool, len(items), deadline.isolate),
             )
         )
 
-    work = PhaseWork(
-        phase="evaluate",
-        key="item",
-        pending=lambda: _pending(items, output),
-        workers=allocate(execution, len(items)).workers,
-        first_rows=lambda cases: 1,
-        most_rows=1,
-        chain=chain,
-        give_up=lambda item, reason: _commit(output, item, [dict(reason)]),
-    )
-    yield from run_to_completion(work, output, execution)
+    def commit_failure(self, item: Row, outcome: Row) -> Row:
+        return _commit(self.output, item, [dict(outcome)])
+
+
+def examine(part: Part, weights: str, output: Storage, execution: Execution) -> Iterator[Row]:
+    """Examine the cases that have no committed result; yields one row per case."""
+    work = ExamineWork(part, weights, output, execution)
+    yield from run_to_completion(work, work.pending())
 
 
 def results(part: Part, output: Storage) -> list[Row]:
@@ -147,8 +165,7 @@ def _pending(items: pa.Table, output: Storage) -> pa.Table:
 
 def _commit(output: Storage, item: Row, rows: list[Row]) -> Row:
     named = [row | {"item": item["item"], "index": item["index"]} for row in rows]
-    problem = output.commit_table(_file(item["item"]), rows_table(named, RESULTS))
-    return outcome(named, "item") | {"problem": problem}
+    return commit(output, _file(item["item"]), rows_table(named, RESULTS), "item")
 
 
 def _file(item: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.schema import EDITS, PLAN, rows_table
 from pipelines.storage import Storage
-from pipelines.tables.edits import commit_edits, committed, edits_file, pending
+from pipelines.tables.edits import commit_edits, committed, edits_file, pending_edits
 from pipelines.tables.plan import by_clip, write_plan
 
 
@@ -36,12 +36,12 @@ def plan_of(output, *rows):
 def test_a_clip_is_one_item_with_all_that_is_left_of_its_edits(output):
     rows = [*planned("1", "x", "y"), *planned("2", "x")]
     plan_of(output, *rows)
-    assert pending(output)["edit_ids"].to_pylist() == [["1-x", "1-y"], ["2-x"]]
+    assert pending_edits(output)["edit_ids"].to_pylist() == [["1-x", "1-y"], ["2-x"]]
     commit_edits(output, done("1-y"))
-    assert pending(output)["edit_ids"].to_pylist() == [["1-x"], ["2-x"]]
+    assert pending_edits(output)["edit_ids"].to_pylist() == [["1-x"], ["2-x"]]
     commit_edits(output, done("1-x"))
     commit_edits(output, done("2-x"))
-    assert len(pending(output)) == 0
+    assert len(pending_edits(output)) == 0
 
 
 def test_items_keep_the_plan_s_order_and_what_belongs_together(output):

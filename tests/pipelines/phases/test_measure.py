@@ -5,7 +5,7 @@ import pytest
 from pipelines.config.loading import load_config
 from pipelines.storage import Storage
 from pipelines.tables.edits import commit_edits, committed, edits_file
-from pipelines.tables.measures import commit_measures, measures_of, pending
+from pipelines.tables.measures import commit_measures, measures_of, pending_measures
 from pipelines.tables.plan import read_plan
 from tests.pipelines.phases.test_edit import done, plan_of, planned
 
@@ -23,7 +23,7 @@ def output(tmp_path):
 
 
 def measure_all(output, config=CONFIG):
-    for item in pending(output, config).to_pylist():
+    for item in pending_measures(output, config).to_pylist():
         commit_measures(output, item["measures"], done(*item["edit_ids"]))
 
 
@@ -37,15 +37,15 @@ def test_a_file_of_edits_is_one_item_until_it_is_measured(output):
     plan_of(output, *planned("1", "x", "y"), *planned("2", "x"), *planned("3", "x"))
     commit_edits(output, done("1-x", "1-y"))
     commit_edits(output, done("2-x"))
-    first, second = pending(output, CONFIG).to_pylist()
+    first, second = pending_measures(output, CONFIG).to_pylist()
     assert (first["clip_row"], first["edit_ids"]) == ("1", ["1-x", "1-y"])
     assert first["target_prompts"] == ["x", "y"]
     assert first["edit_file"] == edits_file(["1-x", "1-y"])
     commit_measures(output, first["measures"], done("1-x", "1-y"))
-    assert [item["clip_row"] for item in pending(output, CONFIG).to_pylist()] == ["2"]
+    assert [item["clip_row"] for item in pending_measures(output, CONFIG).to_pylist()] == ["2"]
     assert measured(output).keys() == {"1-x", "1-y"}
     commit_measures(output, second["measures"], done("2-x"))
-    assert len(pending(output, CONFIG)) == 0
+    assert len(pending_measures(output, CONFIG)) == 0
 
 
 def test_other_metrics_are_measured_anew_and_the_former_stay(output):
@@ -53,10 +53,10 @@ def test_other_metrics_are_measured_anew_and_the_former_stay(output):
     commit_edits(output, done("1-x"))
     measure_all(output)
     other = configured("motion_error", "frame_consistency")
-    assert len(pending(output, other)) == 1 and not measured(output, other)
+    assert len(pending_measures(output, other)) == 1 and not measured(output, other)
     measure_all(output, other)
     assert measured(output, other)["1-x"] != measured(output)["1-x"]
-    assert len(pending(output, CONFIG)) == len(pending(output, configured())) == 0
+    assert len(pending_measures(output, CONFIG)) == len(pending_measures(output, configured())) == 0
 
 
 def test_limits_ask_for_no_measuring(output):
@@ -64,7 +64,7 @@ def test_limits_ask_for_no_measuring(output):
     commit_edits(output, done("1-x"))
     measure_all(output)
     limits = ["measure.metrics=[motion_error]", "publish.limits.motion_error.max=3"]
-    assert len(pending(output, load_config(assignments=limits))) == 0
+    assert len(pending_measures(output, load_config(assignments=limits))) == 0
 
 
 def test_edits_that_were_made_again_are_measured_again(output):
@@ -73,7 +73,7 @@ def test_edits_that_were_made_again_are_measured_again(output):
         commit_edits(output, [{"edit_id": name, "status": "ok"}])
     measure_all(output)
     commit_edits(output, [{"edit_id": "1-x", "status": "ok", "edited_video": b"video" * 50}])
-    assert [item["edit_ids"] for item in pending(output, CONFIG).to_pylist()] == [["1-x"]]
+    assert [item["edit_ids"] for item in pending_measures(output, CONFIG).to_pylist()] == [["1-x"]]
 
 
 def test_an_edit_that_comes_back_into_the_plan_is_measured(output):
@@ -81,6 +81,7 @@ def test_an_edit_that_comes_back_into_the_plan_is_measured(output):
     commit_edits(output, done("1-x", "1-y"))
     measure_all(output)
     plan_of(output, *planned("1", "x", "y"))
-    assert [item["edit_ids"] for item in pending(output, CONFIG).to_pylist()] == [["1-x", "1-y"]]
+    pending = pending_measures(output, CONFIG).to_pylist()
+    assert [item["edit_ids"] for item in pending] == [["1-x", "1-y"]]
     measure_all(output)
     assert measured(output).keys() == {"1-x", "1-y"}

@@ -9,9 +9,10 @@ import pytest
 
 from pipelines.cluster import cluster
 from pipelines.config.loading import load_config
+from pipelines.config.sections import Execution
 from pipelines.errors import RunError
 from pipelines.media.encode import encode_video
-from pipelines.reliability import resilient_work as bounded
+from pipelines.reliability import resilient_work
 from pipelines.reliability.resilient_work import PhaseWork
 from pipelines.runs.run import open_run
 
@@ -64,13 +65,30 @@ def reasons(rows):
     }
 
 
+class Items(PhaseWork):
+    """Work of two workers that is only divided."""
+
+    name = "edit"
+    key = "item"
+    max_items = 4096
+
+    def __init__(self, first_rows):
+        super().__init__(None, Execution(), workers=2)
+        self.first_rows = first_rows
+
+    def first_block_size(self, items):
+        return self.first_rows
+
+    pending = build = commit_failure = None
+
+
 def portions(items, first_rows, most_rows, seconds, monkeypatch):
     """Sizes of portions and blocks when an item takes so many seconds of a worker's time."""
     clock = [0.0]
-    monkeypatch.setattr(bounded.time, "monotonic", lambda: clock[0])
-    work = PhaseWork("edit", "clip_row", None, 2, lambda items: first_rows, most_rows, None, None)
+    monkeypatch.setattr(resilient_work.time, "monotonic", lambda: clock[0])
+    work = Items(first_rows)
     found = []
-    for portion, rows in bounded._shards(work, pa.table({"item": range(items)}), most_rows):
+    for portion, rows in resilient_work.shards(work, pa.table({"item": range(items)}), most_rows):
         found.append((len(portion), rows))
         clock[0] += len(portion) * seconds / work.workers
     assert sum(size for size, _ in found) == items
