@@ -1,130 +1,189 @@
-"""The metrics that come with the package: what makes each from a configuration.
+"""The metrics by their names in a configuration.
 
-Their modules are imported, and their weights loaded, where they are made: in a worker.
+A metric of a configuration is a plug-in: a class, built as `Metric(config)`, whose instances are
+`strmatch.metrics.base.Metric`s. `measure.metrics` chooses by name; other packages add names through
+the entry-point group `strmatch.metric`. A whole metric:
+
+    class Brightness:
+        \"""Mean brightness of the edited clip. Unit: 0–255.\"""
+
+        class Options(pipelines.config.options.Options):
+            gain: float = 1.0
+            \"""Factor of the result.\"""
+
+        def __init__(self, config: Config, options: Options) -> None:
+            self.gain = options.gain
+
+        def __call__(self, sample: Sample) -> float:
+            return self.gain * float(sample.edited.mean())
+
+The first paragraph of the class docstring, and one that begins with "Unit:", describe the metric in
+the dataset card. A class without `Options` is built of `config` alone. Options are those of
+`measure.options.<name>`. The hooks `validate` and `check` are optional: see
+`pipelines.config.options`. Metrics run in tasks on CPUs.
+
+The built-in classes below load a metric of `strmatch.metrics` with its weights. Their libraries are
+imported, and weights are fetched, in the process that builds them.
 """
 
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pipelines.config.config import Config
-from strmatch.backbones.loading import weights_folder
-from strmatch.metrics.base import Metric
+from strmatch.metrics.base import Metric, Sample
+from strmatch.registry import load
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import fetch, one_file
 from strmatch.weights.pretrained import NEEDED, TRANSFORMERS, check_files, find_folder
 
 
-@dataclass(frozen=True)
-class Maker:
-    """Makes a metric that needs no weights."""
+class LibraryMetric:
+    """A metric of `strmatch.metrics` that needs no weights."""
 
-    path: str
-    """Its module and class, below strmatch.metrics."""
+    place: ClassVar[str]
+    """`module:Class` of the metric."""
 
-    @property
-    def metric(self) -> type[Metric]:
-        """The class."""
-        module, _, name = self.path.partition(":")
-        return getattr(import_module(f"strmatch.metrics.{module}"), name)
+    def __init__(self, config: Config) -> None:
+        self.metric: Metric = self.library_class()()
 
-    def check(self, config: Config) -> None:
-        """Look whether its weights are there, without fetching them.
+    @classmethod
+    def library_class(cls) -> Callable[..., Metric]:
+        """The class of `strmatch.metrics`, whose docstring defines the metric."""
+        return load(cls.place)
+
+    def __call__(self, sample: Sample) -> float:
+        return self.metric(sample)
+
+
+class _WithFolder(LibraryMetric):
+    """A metric of a folder of weights that a field of the section `measure` names."""
+
+    field: ClassVar[str]
+    files: ClassVar[tuple[str, ...]]
+    """Patterns. The folder must hold a file for each."""
+
+    def __init__(self, config: Config) -> None:
+        self.metric = _on_cpu(self.library_class(), self.weights(config))
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Check that the weights are there, without fetching them.
 
         Raises:
-            WeightsError: they are not.
+            WeightsError: no folder is named, or a file is missing.
         """
-
-    def weights(self, config: Config) -> Path | None:
-        """The local place of its weights, fetched first if they are remote; None: it has none."""
-        return None
-
-    def __call__(self, config: Config) -> Metric:
-        weights = self.weights(config)
-        return self.metric() if weights is None else on_cpu(self.metric, weights)
-
-
-def on_cpu(cls: Any, weights: Path) -> Any:
-    """Load a model. Tasks without a GPU of their own see those of the machine all the same."""
-    return cls(weights, device="cpu")
-
-
-@dataclass(frozen=True)
-class ByFolder(Maker):
-    """Makes a metric of a folder of weights that a field of the section `measure` names."""
-
-    field: str
-    files: tuple[str, ...]
-    """Patterns; of each the folder holds a file."""
-
-    def check(self, config: Config) -> None:
-        folder = getattr(config.measure, self.field)
+        folder = getattr(config.measure, cls.field)
         if folder is None:
-            raise WeightsError(f"name a folder or URI with its weights: measure.{self.field}")
+            raise WeightsError(f"name a folder or URI with its weights: measure.{cls.field}")
         if "://" not in folder and not Path(folder).is_dir():
-            raise WeightsError(f"measure.{self.field}: there is no folder {folder}")
-        check_files(folder, None, self.files)
+            raise WeightsError(f"measure.{cls.field}: there is no folder {folder}")
+        check_files(folder, None, cls.files)
 
-    def weights(self, config: Config) -> Path | None:
-        folder = getattr(config.measure, self.field)
+    @classmethod
+    def weights(cls, config: Config) -> Path:
+        """The local folder of the weights, fetched first if it is remote."""
+        folder = getattr(config.measure, cls.field)
         return fetch(folder) if "://" in folder else Path(folder)
 
 
-class ByFile(ByFolder):
-    """Makes a metric of the one file in such a folder."""
+class _WithFile(_WithFolder):
+    """A metric of the one file in such a folder."""
 
-    def weights(self, config: Config) -> Path | None:
-        folder = super().weights(config)
-        assert folder
-        (pattern,) = self.files
-        return one_file(folder, pattern)
+    @classmethod
+    def weights(cls, config: Config) -> Path:
+        (pattern,) = cls.files
+        return one_file(super().weights(config), pattern)
 
 
-class Smoothness(ByFile):
-    """Makes the metric frame_consistency: by optical flow, or by RIFE where there are weights."""
+class FrameConsistency(_WithFile):
+    """`frame_consistency`: interpolates by RIFE if `measure.rife` is set, else by optical flow."""
 
-    def check(self, config: Config) -> None:
-        if config.measure.rife:
-            super().check(config)
+    place = "strmatch.metrics.frame_consistency:FrameConsistency"
+    field, files = "rife", ("flownet*",)
 
-    def __call__(self, config: Config) -> Metric:
+    def __init__(self, config: Config) -> None:
         from strmatch.metrics.frame_consistency import FrameConsistency
         from strmatch.metrics.rife import RIFE
 
-        weights = self.weights(config) if config.measure.rife else None
-        return FrameConsistency(on_cpu(RIFE, weights)) if weights else FrameConsistency()
+        by_rife = config.measure.rife is not None
+        interpolators = [_on_cpu(RIFE, self.weights(config))] if by_rife else []
+        self.metric = FrameConsistency(*interpolators)
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        if config.measure.rife:
+            super().check(config)
 
 
-class ByRaft(ByFile):
-    """Makes the metric motion_error_raft."""
+class ClipSimilarity(LibraryMetric):
+    """`clip_similarity`, by the model of `measure.clip`."""
 
-    def check(self, config: Config) -> None:
+    place = "strmatch.metrics.clip_similarity:ClipSimilarity"
+
+    def __init__(self, config: Config) -> None:
+        self.metric = _on_cpu(self.library_class(), self.weights(config))
+
+    @classmethod
+    def validate(cls, config: Config) -> None:
+        """Raises ConfigError for a hub id without a commit."""
+        config.measure.clip.refuse_unpinned("measure.clip")
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Check that the weights are there, without fetching them.
+
+        Raises:
+            WeightsError: a file is missing.
+        """
+        model = config.measure.clip
+        if model.weights != "miniature":
+            check_files(model.weights, model.revision, NEEDED)
+
+    @classmethod
+    def weights(cls, config: Config) -> Path:
+        """The local folder of the model, fetched first if it is remote."""
+        model = config.measure.clip
+        if model.weights == "miniature":
+            from strmatch.backbones.loading import weights_folder
+
+            return weights_folder("miniature") / "clip"
+        return find_folder(model.weights, model.revision, TRANSFORMERS)
+
+
+class BackgroundDifference(LibraryMetric):
+    """`background_difference`."""
+
+    place = "strmatch.metrics.background:BackgroundDifference"
+
+
+class BackgroundLPIPS(_WithFolder):
+    """`background_lpips`, by the weights in `measure.lpips`."""
+
+    place = "strmatch.metrics.lpips:BackgroundLPIPS"
+    field, files = "lpips", ("alexnet*", "alex.*")
+
+
+class MotionError(LibraryMetric):
+    """`motion_error`."""
+
+    place = "strmatch.metrics.motion_error:MotionError"
+
+
+class RaftMotionError(_WithFile):
+    """`motion_error_raft`, by the weights in `measure.raft`."""
+
+    place = "strmatch.metrics.raft:RaftMotionError"
+    field, files = "raft", ("raft_large*",)
+
+    @classmethod
+    def check(cls, config: Config) -> None:
         if find_spec("torchvision") is None:
             raise WeightsError("needs torchvision: pip install 'strmatch[raft]'")
         super().check(config)
 
 
-@dataclass(frozen=True)
-class ByClip(Maker):
-    """Makes a metric of the CLIP model `measure.clip`."""
-
-    def check(self, config: Config) -> None:
-        model = config.measure.clip
-        if model.weights != "miniature":
-            check_files(model.weights, model.revision, NEEDED)
-
-    def weights(self, config: Config) -> Path:
-        model = config.measure.clip
-        if model.weights == "miniature":
-            return weights_folder("miniature") / "clip"
-        return find_folder(model.weights, model.revision, TRANSFORMERS)
-
-
-frame_consistency = Smoothness("frame_consistency:FrameConsistency", "rife", ("flownet*",))
-clip_similarity = ByClip("clip_similarity:ClipSimilarity")
-background_difference = Maker("background:BackgroundDifference")
-background_lpips = ByFolder("lpips:BackgroundLPIPS", "lpips", ("alexnet*", "alex.*"))
-motion_error = Maker("motion_error:MotionError")
-motion_error_raft = ByRaft("raft:RaftMotionError", "raft", ("raft_large*",))
+def _on_cpu(cls: Any, weights: Path) -> Any:
+    """Load a model on the CPU. A task without a GPU of its own still sees those of the machine."""
+    return cls(weights, device="cpu")

@@ -1,133 +1,119 @@
-"""Finding what a configuration names: built in, from another package, or `module:object`."""
+"""The plug-ins that a configuration names: found, checked, and built where they work."""
 
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
-from pipelines.captioners.template import TemplateCaptioner
+from pipelines import registry
 from pipelines.config.config import Config
-from pipelines.editors.base import Editor
-from pipelines.editors.str_match import STRMatchEditor
+from pipelines.config.options import choose, chosen
 from pipelines.errors import ConfigError, RunError
-from pipelines.prompters.noun_swap import NounSwap
-from pipelines.trackers.base import NoTracker
-from pipelines.trackers.contrast import ContrastTracker
-from pipelines.trackers.motion import MotionTracker
-from strmatch.metrics.base import Metric
+from pipelines.registry import BUILT_IN, Kind, names
 
-# What is written as module:object is imported where it is used.
-BUILT_IN: dict[str, dict[str, Any]] = {
-    "tracker": {
-        "contrast": lambda config: ContrastTracker(),
-        "motion": lambda config: MotionTracker(),
-        "none": lambda config: NoTracker(),
-        "sam2": "pipelines.trackers.sam2:Sam2",
-        "sam2_hf": "pipelines.trackers.sam2:Sam2HF",
-    },
-    "captioner": {
-        "miniature": "pipelines.captioners.miniature:MiniatureCaptioner",
-        "template": lambda config: TemplateCaptioner(config.annotate.caption_template),
-        "transformers_vlm": "pipelines.captioners.transformers_vlm:TransformersVLM",
-        "openai": "pipelines.captioners.openai:OpenAI",
-    },
-    "prompter": {
-        "noun_swap": lambda config: NounSwap(config.annotate.target_kinds),
-        "llm": "pipelines.prompters.llm:LLM",
-    },
-    "editor": {
-        "str_match": STRMatchEditor,
-        "dmt": "pipelines.editors.baselines:DMTEditor",
-        "sdedit": "pipelines.editors.baselines:SDEditEditor",
-        "uniedit": "pipelines.editors.baselines:UniEditEditor",
-    },
-    "metric": {
-        "frame_consistency": "pipelines.metrics:frame_consistency",
-        "clip_similarity": "pipelines.metrics:clip_similarity",
-        "background_difference": "pipelines.metrics:background_difference",
-        "background_lpips": "pipelines.metrics:background_lpips",
-        "motion_error": "pipelines.metrics:motion_error",
-        "motion_error_raft": "pipelines.metrics:motion_error_raft",
-    },
-}
+if TYPE_CHECKING:
+    from pipelines.captioners.base import Captioner
+    from pipelines.editors.base import Editor
+    from pipelines.prompters.base import Prompter
+    from pipelines.trackers.base import Tracker
+    from strmatch.metrics.base import Metric
 
-
-def find(kind: str, name: str) -> Any:
-    """What makes the `kind` called `name` from a `Config`.
-
-    Other packages offer theirs through the entry-point group `strmatch.<kind>`.
-
-    Raises:
-        ConfigError: there is none, or it cannot be imported.
-    """
-    maker = BUILT_IN[kind].get(name, name)
-    if not isinstance(maker, str):
-        return maker
-    try:
-        for entry in entry_points(group=f"strmatch.{kind}", name=maker):
-            return entry.load()
-        if ":" in maker:
-            module, _, attribute = maker.partition(":")
-            return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{kind} {name}: {error}") from error
-    known = sorted([*BUILT_IN[kind], *(e.name for e in entry_points(group=f"strmatch.{kind}"))])
-    raise ConfigError(
-        f"no {kind} {name!r}; there is {', '.join(known)}, or name one as module:object"
-    )
-
+__all__ = [
+    "BUILT_IN",
+    "Annotator",
+    "InWorker",
+    "check_annotators",
+    "check_metrics",
+    "find",
+    "find_editor",
+    "metrics",
+    "names",
+    "on_gpu",
+]
 
 Annotator = Literal["tracker", "captioner", "prompter"]
 
 
+@overload
+def find(kind: Literal["tracker"], name: str) -> "type[Tracker]": ...
+@overload
+def find(kind: Literal["captioner"], name: str) -> "type[Captioner]": ...
+@overload
+def find(kind: Literal["prompter"], name: str) -> "type[Prompter]": ...
+@overload
+def find(kind: Literal["editor"], name: str) -> "type[Editor]": ...
+@overload
+def find(kind: Literal["metric"], name: str) -> "type[Metric]": ...
+def find(kind: Kind, name: str) -> Any:
+    """The class of the plug-in called `name`: built in, an entry point, or `module:Class`.
+
+    Other packages offer plug-ins through the entry-point group `strmatch.<kind>`.
+
+    Raises:
+        ConfigError: no plug-in has this name, or its import failed.
+    """
+    return registry.find(kind, name)
+
+
+def find_editor(config: Config) -> "type[Editor]":
+    """The class of the editor that a configuration names.
+
+    Raises:
+        ConfigError: no editor has this name, or its import failed.
+    """
+    return find("editor", config.editor)
+
+
 def on_gpu(kind: Annotator, config: Config) -> bool:
-    """Whether the annotator that a configuration names says `on_gpu = True`."""
-    return getattr(find(kind, getattr(config.annotate, kind)), "on_gpu", False)
+    """Whether the annotator that a configuration names runs on a GPU where there is one."""
+    return getattr(choose(kind, config).plugin, "on_gpu", False)
 
 
 def check_annotators(config: Config, used: bool) -> None:
-    """Find the annotators that a configuration names and, if they are used, what they need.
-
-    Whatever can be known before any work, an annotator's `check(config)` says by raising.
+    """Find the annotators that a configuration names and, if used, check what they need.
 
     Raises:
         RunError: in one line, which annotator cannot work, and why.
     """
     for kind in get_args(Annotator):
-        name = getattr(config.annotate, kind)
-        maker = find(kind, name)
+        choice = choose(kind, config)
         gpus = getattr(config.execution, f"gpus_per_{kind}", None)
         if gpus and not on_gpu(kind, config):
-            raise ConfigError(f"execution.gpus_per_{kind} {gpus:g}: {kind} {name} runs on no GPU")
-        if used:
-            _check(kind, name, maker, config)
+            raise ConfigError(
+                f"execution.gpus_per_{kind} {gpus:g}: {kind} {choice.name} runs on no GPU"
+            )
+        _check(kind, choice.name, config, used)
 
 
 def check_metrics(config: Config, used: bool) -> None:
-    """Likewise, the metrics.
+    """Find the metrics that a configuration names and, if used, check what they need.
 
     Raises:
         RunError: in one line, which metric cannot be computed, and why.
     """
-    for name in config.measure.metrics:
-        maker = find("metric", name)
-        if used:
-            _check("metric", name, maker, config)
+    for kind, name in chosen(config):
+        if kind == "metric":
+            _check(kind, name, config, used and name in config.measure.metrics)
 
 
-def _check(kind: str, name: str, maker: Any, config: Config) -> None:
-    if not hasattr(maker, "check"):
+def _check(kind: Kind, name: str, config: Config, used: bool) -> None:
+    choice = choose(kind, config, name)
+    choice.validate()
+    if not used:
         return
     try:
-        maker.check(config)
+        choice.call("check")
     except Exception as error:
         raise RunError(f"{kind} {name}: {' '.join(str(error).split())}") from error
 
 
-class InWorker:
-    """The annotator that a configuration names, made in the process that first calls it.
+_ANY: Any = object
+"""A base class that makes `InWorker` fit the protocol of every kind."""
 
-    What it loads does not travel from the driver to workers, and stays for their other tasks.
+
+class InWorker(_ANY):
+    """Stands for the annotator that a configuration names, built in the process that calls it.
+
+    The models of the annotator are not sent from the driver to workers, and stay loaded for the
+    later tasks of a worker.
     """
 
     def __init__(self, kind: Annotator, config: Config) -> None:
@@ -135,38 +121,34 @@ class InWorker:
         self.config = config.model_dump_json()
 
     def load(self) -> None:
-        """Make it now."""
-        _made(self.kind, self.config)
+        """Build the annotator now."""
+        _built(self.kind, self.config)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return _made(self.kind, self.config)(*arguments, **named)
+        return _built(self.kind, self.config)(*arguments, **named)
 
 
 @cache
-def _made(kind: str, config: str) -> Any:
-    read = Config.model_validate_json(config)
-    return find(kind, getattr(read.annotate, kind))(read)
+def _built(kind: Annotator, config: str) -> Any:
+    return choose(kind, Config.model_validate_json(config)).build()
 
 
-def metrics(config: Config) -> dict[str, Metric]:
-    """The metrics that a configuration names, made once in a process.
+def metrics(config: Config) -> "dict[str, Metric]":
+    """The metrics that a configuration names, built once in a process.
 
     Raises:
-        RunError: one of them cannot be made; names the cause.
+        RunError: a metric cannot be built; names the cause.
     """
-    return _made_metrics(config.model_dump_json())
+    return _built_metrics(config.model_dump_json())
 
 
 @cache
-def _made_metrics(config: str) -> dict[str, Metric]:
-    read, made = Config.model_validate_json(config), {}  # type: Config, dict[str, Metric]
+def _built_metrics(config: str) -> "dict[str, Metric]":
+    read = Config.model_validate_json(config)
+    built = {}
     for name in read.measure.metrics:
         try:
-            made[name] = find("metric", name)(read)
+            built[name] = choose("metric", read, name).build()
         except Exception as error:
             raise RunError(f"metric {name}: {' '.join(str(error).split())}") from error
-    return made
-
-
-def find_editor(config: Config) -> type[Editor]:
-    return find("editor", config.editor)
+    return built

@@ -78,7 +78,8 @@ def begun(output: str, assignments: list[str]) -> tuple[dict[str, Any], Config]:
     Raises:
         RunError: there is none.
     """
-    options = load_config(assignments=assignments).execution.storage_options
+    execution = [text for text in assignments if text.startswith("execution.")]
+    options = load_config(assignments=execution).execution.storage_options
     record = read_record(Storage(output, options))
     if record is None:
         raise RunError(f"output {output}: no run was begun there; start with `strmatch annotate`")

@@ -1,186 +1,25 @@
-"""The captioner `miniature`: captions of the small world's clips, by the embedded models."""
+"""The captioner `miniature`, for clips of the small world."""
 
-from collections.abc import Sequence
-from itertools import product
-from typing import Any, NamedTuple
-
-import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
-from diffusers import AutoencoderKL
-from torch import Tensor
-from transformers import CLIPModel, CLIPTokenizer
 
 from pipelines.config.config import Config
-from pipelines.errors import Rejected
-from pipelines.media.foreground import find_objects
-from strmatch.backbones.loading import weights_folder
-from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
-from strmatch.miniature.subject import shape_overlaps
-from strmatch.miniature.tracks import name_motion
-from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
-from strmatch.tokenize import tokenize
-
-PATIENCE = "name another annotate.captioner (transformers_vlm, openai), or give captions"
-FAITHFUL = 20.0
-"""dB of the autoencoder's round trip: clips of the small world have 22 and more, others 16."""
-SHIFT = 3
-"""Pixels."""
-LEAST_FIT = 0.7
-"""Intersection over union with a shape of the world."""
-HALO = np.ones((5, 5), np.uint8)
-
-
-class Look(NamedTuple):
-    """What a frame shows of one thing."""
-
-    shape: str
-    colour: str
-    background: str
 
 
 class MiniatureCaptioner:
-    """Says what figures a clip of the small world shows, how they move, and before what.
+    """Captions clips of the small world by the embedded models, without a download.
 
-    Of each thing that `contrast` finds the outline tells the shape, the path the motion, and the
-    embedded CLIP colour and background. What the embedded autoencoder cannot show is not of the
-    small world, and has no caption.
-
-    Args:
-        config: not asked: the models come with the package.
+    The models are imported when the captioner is built.
     """
 
     def __init__(self, config: Config) -> None:
-        folder = weights_folder("miniature")
-        precise: dict[str, Any] = {"torch_dtype": torch.float32, "local_files_only": True}
-        self.vae = AutoencoderKL.from_pretrained(folder / "vae", **precise).eval()
-        self.clip = CLIPModel.from_pretrained(
-            folder / "clip", dtype=torch.float32, local_files_only=True
-        ).eval()
-        self.tokenizer = CLIPTokenizer.from_pretrained(folder / "clip")
-        self.looks = [Look(*names) for names in product(SHAPES, COLOURS, BACKGROUNDS)]
-        self.said = self._embed([caption_of([(look, None)]) for look in self.looks])
+        from pipelines.captioners.small_world import SmallWorldCaptioner
+
+        self.captioner = SmallWorldCaptioner()
 
     def __call__(self, frames: np.ndarray) -> str:
-        """Frames uint8 (f, H, W, 3) to a caption, the largest thing first.
+        """See `Captioner`.
 
         Raises:
-            Rejected: NotOfTheWorld.
+            Rejected: `NotOfTheWorld`, the clip is not one of the small world.
         """
-        fidelity = self._fidelity(frames)
-        if fidelity < FAITHFUL:
-            raise Rejected(
-                "NotOfTheWorld",
-                f"the embedded captioner knows the small world only, and this is not of it "
-                f"({fidelity:.0f} dB after its autoencoder): {PATIENCE}",
-            )
-        objects = find_objects(frames)
-        if not len(objects):
-            raise Rejected("NotOfTheWorld", f"the embedded captioner sees no figure: {PATIENCE}")
-        things = []
-        for index, mask in enumerate(objects):
-            shape, motion = name_shape(mask), name_motion_of(mask)
-            if shape is None or motion is None:
-                raise Rejected(
-                    "NotOfTheWorld",
-                    f"a figure {'moves in a way' if shape else 'has a shape'} that has no name: "
-                    f"{PATIENCE}",
-                )
-            others = np.any(np.delete(objects, index, axis=0), axis=0, keepdims=False)
-            look = self._look(without(frames, others), shape)
-            things.append((look, motion))
-        return caption_of(things)
-
-    def _look(self, frames: np.ndarray, shape: str) -> Look:
-        """What CLIP sees in frames that show a thing of this shape, whether mirrored or shifted."""
-        with torch.no_grad():
-            seen = self.clip.get_image_features(_pixels(views(frames))).pooler_output
-            seen = F.normalize(seen, dim=-1)
-        likeness = (seen @ self.said.T).mean(dim=0)
-        fitting = [index for index, look in enumerate(self.looks) if look.shape == shape]
-        return self.looks[max(fitting, key=lambda index: float(likeness[index]))]
-
-    def _embed(self, captions: list[str]) -> Tensor:
-        """Unit vectors, float32 (captions, channels)."""
-        with torch.no_grad():
-            said = self.clip.get_text_features(tokenize(self.tokenizer, captions)).pooler_output
-        return F.normalize(said, dim=-1)
-
-    def _fidelity(self, frames: np.ndarray) -> float:
-        """PSNR of the autoencoder's round trip of the first, the middle and the last frame, dB."""
-        pixels = _pixels(frames[[0, len(frames) // 2, -1]])
-        with torch.no_grad():
-            shown = self.vae.decode(self.vae.encode(pixels).latent_dist.mean).sample
-        error = (shown.clamp(-1, 1) - pixels).square().mean()
-        return float(10 * torch.log10(4 / error))
-
-
-def caption_of(things: Sequence[tuple[Look, str | None]]) -> str:
-    """The world's own words for looks and their motions; without motion, those of one frame."""
-    sprites = tuple(
-        Sprite(look.shape, look.colour, motion or "still", 18.0, (32.0, 32.0), 0.0)
-        for look, motion in things
-    )
-    unsaid = () if all(motion for _, motion in things) else ("motion",)
-    return caption(Scene(sprites, things[0][0].background), unsaid)
-
-
-def name_motion_of(mask: np.ndarray) -> str | None:
-    """How the thing of a mask bool (f, H, W) moves, if that has a name."""
-    areas = mask.sum(axis=(1, 2))
-    sizes = np.where(areas > 0, np.sqrt(areas), np.nan).astype(np.float32)
-    return name_motion(middles_of(mask), torch.from_numpy(sizes))
-
-
-def name_shape(mask: np.ndarray) -> str | None:
-    """The shape with the outline of the thing of a mask bool (f, H, W), if there is one.
-
-    Asked are the frames that it does not leave.
-    """
-    rim = np.pad(np.zeros_like(mask[0, 1:-1, 1:-1]), 1, constant_values=True)
-    present, cut = mask.any(axis=(1, 2)), (mask & rim).any(axis=(1, 2))
-    seen = mask[present & ~cut] if (present & ~cut).any() else mask[present]
-    alpha = torch.from_numpy(seen).float()
-    fits = shape_overlaps(alpha, middles_of(seen), alpha.sum(dim=(1, 2))).mean(dim=0)
-    return SHAPES[int(fits.argmax())] if fits.max() > LEAST_FIT else None
-
-
-def middles_of(mask: np.ndarray) -> Tensor:
-    """Centroids, float32 (f, 2), x and y in pixels, of a mask bool (f, H, W); NaN where empty."""
-    middles = np.full((len(mask), 2), np.nan, np.float32)
-    for middle, frame in zip(middles, mask, strict=True):
-        if frame.any():
-            middle[:] = np.argwhere(frame).mean(axis=0)[::-1]
-    return torch.from_numpy(middles)
-
-
-def views(frames: np.ndarray) -> np.ndarray:
-    """Frames uint8 (f, H, W, 3), their mirror images, and both shifted: (6 f, H, W, 3)."""
-    mirrored = frames[:, :, ::-1]
-    shifted = [
-        np.roll(one, way, axis)
-        for one, way in ((frames, SHIFT), (mirrored, -SHIFT))
-        for axis in (1, 2)
-    ]
-    return np.concatenate([frames, mirrored, *shifted])
-
-
-def without(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Frames in which what lies in a mask bool (f, H, W) is painted over from around it."""
-    if not mask.any():
-        return frames
-    return np.stack(
-        [
-            cv2.inpaint(frame, cv2.dilate(hole.astype(np.uint8), HALO), 3, cv2.INPAINT_NS)
-            for frame, hole in zip(frames, mask, strict=True)
-        ]
-    )
-
-
-def _pixels(frames: np.ndarray) -> Tensor:
-    """uint8 (f, H, W, 3) to float32 (f, 3, 64, 64) from -1 to 1."""
-    size = (WORLD_SIZE, WORLD_SIZE)
-    if frames.shape[1:3] != size:
-        frames = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames])
-    return torch.from_numpy(frames.copy()).movedim(-1, -3).float() / 127.5 - 1
+        return self.captioner(frames)

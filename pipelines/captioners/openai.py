@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.captioners.caption_check import ask_for_caption
-from pipelines.config.config import Config
+from pipelines.config.config import Config, served
 from pipelines.media.frames import sample
 from pipelines.openai_client import Endpoint
 
@@ -32,6 +32,11 @@ class OpenAI:
         self.endpoint = Endpoint(config)
         self.captions = config.annotate.captions
         self.seed = config.seed
+
+    @classmethod
+    def validate(cls, config: Config) -> None:
+        """Raises ConfigError if no server or model is named."""
+        served(config)
 
     @classmethod
     def check(cls, config: Config) -> None:

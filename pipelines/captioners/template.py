@@ -1,11 +1,15 @@
+"""The captioner `template`."""
+
 import numpy as np
+
+from pipelines.config.config import Config
 
 
 class TemplateCaptioner:
-    """Says the same of every clip. Name a better captioner, or give captions in a manifest."""
+    """Gives every clip the caption `annotate.caption_template`."""
 
-    def __init__(self, template: str) -> None:
-        self.template = template
+    def __init__(self, config: Config) -> None:
+        self.template = config.annotate.caption_template
 
     def __call__(self, frames: np.ndarray) -> str:
         return self.template

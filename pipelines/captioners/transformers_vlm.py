@@ -48,6 +48,11 @@ class TransformersVLM:
         self.model = load_model(AutoModelForImageTextToText, folder, dtype)
 
     @classmethod
+    def validate(cls, config: Config) -> None:
+        """Raises ConfigError for a hub id without a commit."""
+        config.annotate.vlm.refuse_unpinned("annotate.vlm")
+
+    @classmethod
     def check(cls, config: Config) -> None:
         """Look whether the weights are there.
 

@@ -8,7 +8,6 @@ from pipelines.config.sections import (
     Clip,
     Execution,
     Measure,
-    Pretrained,
     Publish,
     Section,
 )
@@ -40,26 +39,6 @@ class Config(Section):
     """Which edits are good enough, and how the dataset is laid out."""
     execution: Execution = Execution()
     """Where and how fast. Changes no result and is never part of an id."""
-
-    @pydantic.model_validator(mode="after")
-    def _has_models(self) -> "Config":
-        chosen = self.annotate
-        if chosen.captioner == "openai" or chosen.prompter == "llm":
-            served(self)
-        used: dict[str, Pretrained] = {}
-        if chosen.captioner == "transformers_vlm":
-            used["annotate.vlm"] = chosen.vlm
-        if chosen.tracker in ("sam2", "sam2_hf"):
-            used |= {"annotate.sam2": chosen.sam2, "annotate.detector": chosen.detector}
-        if "clip_similarity" in self.measure.metrics:
-            used["measure.clip"] = self.measure.clip
-        for name, model in used.items():
-            if not model.is_pinned:
-                raise ConfigError(
-                    f"{name}: {model.weights} is no folder; of a hub id, set "
-                    f"{name}.revision to a commit, too"
-                )
-        return self
 
     @pydantic.model_validator(mode="after")
     def _measures_what_it_limits(self) -> "Config":

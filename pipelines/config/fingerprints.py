@@ -25,13 +25,29 @@ def dump(config: Config) -> dict[str, Any]:
 
 def fingerprints(config: Config) -> dict[str, str]:
     """One hash a phase over everything that can change its result, chained."""
-    values, chained, result = dump(config), "", {}
+    values, chained, result = _without_empty_options(dump(config)), "", {}
     for phase in PHASES:
         part = {name: values[name] for name in _MEANING[phase]}
         text = json.dumps([chained, part], sort_keys=True)
         chained = hashlib.sha256(text.encode()).hexdigest()[:16]
         result[phase] = chained
     return result
+
+
+def _without_empty_options(values: dict[str, Any]) -> dict[str, Any]:
+    """Drop the fields for options of plug-ins that have none.
+
+    Outputs that were made before these fields existed keep their fingerprints.
+    """
+    annotate = {
+        name: value
+        for name, value in values["annotate"].items()
+        if value or not name.endswith("_options")
+    }
+    measure = dict(values["measure"])
+    if not measure["options"]:
+        del measure["options"]
+    return values | {"annotate": annotate, "measure": measure}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
@@ -43,6 +59,6 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") 
             continue
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             found += differences(a, b, f"{here}.")
-        elif a != b:
+        elif a != b and (a, b) not in ((None, {}), ({}, None)):  # older runs have no such options
             found.append(f"{here}: {a} → {b}")
     return found

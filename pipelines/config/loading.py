@@ -11,10 +11,8 @@ import yaml
 
 from pipelines.config.config import Config
 from pipelines.config.explain import explain
-from pipelines.config.sections import (
-    STRICT,
-    Measure,
-)
+from pipelines.config.options import validate_choices
+from pipelines.config.sections import STRICT, Measure
 from pipelines.errors import ConfigError
 from strmatch.presets import load_preset
 from strmatch.settings import EditSettings
@@ -63,9 +61,11 @@ def resolve(
         merged["measure"] = {"metrics": metrics, "clip": {"weights": "miniature"}}
     _merge(merged, wanted)
     try:
-        return Config.model_validate(merged)
+        config = Config.model_validate(merged)
     except pydantic.ValidationError as error:
         raise ConfigError("; ".join(explain(e) for e in error.errors())) from None
+    validate_choices(config)
+    return config
 
 
 def _read_file(file: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.errors import ConfigError
 from pipelines.schema import metric_column
 from pipelines.target_prompt import Kind
 from strmatch.presets import NAMES
@@ -77,6 +78,21 @@ class Pretrained(Section):
         """Whether the weights are the same every day."""
         local = "://" in self.weights or os.path.isabs(self.weights)
         return local or self.revision is not None
+
+    def refuse_unpinned(self, section: str) -> None:
+        """Refuse a hub id without a commit.
+
+        Args:
+            section: where the configuration holds this model, as `annotate.vlm`.
+
+        Raises:
+            ConfigError: the hub id has no commit.
+        """
+        if not self.is_pinned:
+            raise ConfigError(
+                f"{section}: {self.weights} is no folder; of a hub id, set "
+                f"{section}.revision to a commit, too"
+            )
 
 
 class Sam2(Pretrained):
@@ -148,8 +164,12 @@ class Annotate(Section):
     """Finds in some frames what the trackers sam2_hf and sam2 follow through the others."""
     mask_check: MaskCheck = MaskCheck()
     """Which masks are not worth an edit."""
+    tracker_options: dict[str, Any] = {}
+    """Options of the tracker, where it declares any."""
     captioner: str = "miniature"
     """Says what a clip shows: miniature, transformers_vlm, openai, template, or module:object."""
+    captioner_options: dict[str, Any] = {}
+    """Options of the captioner, where it declares any."""
     caption_template: str = "a video of an object"
     """What the captioner `template` says of every clip."""
     captions: Captions = Captions()
@@ -160,6 +180,8 @@ class Annotate(Section):
     """The model of the captioner openai and the prompter llm. See execution.endpoint."""
     prompter: str = "noun_swap"
     """Derives target prompts: noun_swap, llm, an entry point or module:object."""
+    prompter_options: dict[str, Any] = {}
+    """Options of the prompter, where it declares any."""
     targets_per_clip: int = Field(default=2, ge=1)
     """Target prompts derived for a clip."""
     target_kinds: tuple[Kind, ...] = Field(default=("noun_near", "recolour"), min_length=1)
@@ -198,6 +220,8 @@ class Measure(Section):
     """What judges an edit: frame_consistency, clip_similarity, background_difference,
     background_lpips, motion_error, motion_error_raft, an entry point or module:object. The embedded
     presets add clip_similarity, by their own CLIP."""
+    options: dict[str, dict[str, Any]] = {}
+    """Options of metrics that declare any, by metric: {motion: {radius: 3}}."""
     clip: ClipModel = ClipModel()
     """The model of the metric clip_similarity."""
     rife: Weights | None = None

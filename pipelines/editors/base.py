@@ -1,3 +1,38 @@
+"""The contract of editors, which make edited clips.
+
+`editor` chooses an editor by name; other packages add names through the entry-point group
+`strmatch.editor`. A whole editor:
+
+    class Tint:
+        stochastic = False
+
+        class Options(pipelines.config.options.Options):
+            red: int = 64
+            \"""Added to the red channel inside the mask, 0–255.\"""
+
+        def __init__(self, config: Config, options: Options) -> None:
+            self.red = options.red
+
+        @classmethod
+        def revision(cls, config: Config, options: Options) -> str:
+            return "1"
+
+        def invert(self, frames: np.ndarray, source_prompt: str) -> np.ndarray:
+            return frames
+
+        def edit(
+            self, inversion: np.ndarray, target_prompt: str, mask: np.ndarray | None, seed: int
+        ) -> np.ndarray:
+            tinted = inversion.astype(int) + np.array([self.red, 0, 0])
+            inside = np.ones(inversion.shape[:3], bool) if mask is None else mask
+            return np.where(inside[..., None], tinted.clip(0, 255), inversion).astype(np.uint8)
+
+A class without `Options` is built of `config` alone and may read `editor_options` itself. Options
+are those of `editor_options`. The hooks `validate`, `check` and `defaults` are optional: see
+`pipelines.config.options`. So is `settings(config)`, which returns everything that an edit depends
+on, as JSON values. Default: the section `edit` and the options.
+"""
+
 import dataclasses
 import json
 from typing import Any, ClassVar, Protocol
@@ -5,32 +40,52 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from pipelines.config.config import Config
+from pipelines.config.options import Choice
 from pipelines.rows import Row
 from pipelines.versions import PACKAGE_VERSION
 
 
 class Editor(Protocol):
-    """Edits clips. Built once in each worker, and once more with `execution.memory` lean where it
-    raised torch's OutOfMemoryError. See also `editor_settings`."""
+    """Edits clips. Built once in each worker.
+
+    Where an editor raises torch's OutOfMemoryError, another one is built with `execution.memory`
+    set to lean.
+    """
 
     stochastic: ClassVar[bool]
-    """Whether a seed changes the result."""
+    """Whether the seed changes the result."""
 
-    def __init__(self, config: Config) -> None: ...
+    def __init__(self, config: Config, *options: Any) -> None: ...
 
     @classmethod
-    def revision(cls, config: Config) -> str:
-        """Names the weights without loading them: equal weights, equal revision."""
+    def validate(cls, config: Config, *options: Any) -> None:
+        """Optional. Raises ConfigError where the settings cannot work."""
+
+    @classmethod
+    def check(cls, config: Config, *options: Any) -> None:
+        """Optional. Raises where weights or servers are missing."""
+
+    @classmethod
+    def revision(cls, config: Config, *options: Any) -> str:
+        """Identifies the weights without loading them: equal weights have equal revisions."""
         ...
 
     def invert(self, frames: np.ndarray, source_prompt: str) -> Any:
-        """What all edits of a clip share. Frames are uint8 (f, H, W, 3)."""
+        """Compute what all edits of a clip share. Frames are uint8 (f, H, W, 3), RGB."""
         ...
 
     def edit(
         self, inversion: Any, target_prompt: str, mask: np.ndarray | None, seed: int
     ) -> np.ndarray:
-        """Edited frames uint8 (f, H, W, 3); mask is bool (f, H, W) or None."""
+        """Edit a clip.
+
+        Args:
+            inversion: the result of `invert`.
+            mask: bool (f, H, W), True where the subject is; None: not known.
+
+        Returns:
+            Frames uint8 (f, H, W, 3).
+        """
         ...
 
 
@@ -39,7 +94,7 @@ class BackboneEditor:
 
     @staticmethod
     def load_backbone(config: Config) -> Any:
-        """The backbone, in a process with the configured number of threads."""
+        """Load the backbone, and set the number of CPU threads of this process."""
         import torch
 
         from strmatch import load_backbone
@@ -52,25 +107,36 @@ class BackboneEditor:
         )
 
     @classmethod
-    def revision(cls, config: Config) -> str:
+    def revision(cls, config: Config, *options: Any) -> str:
+        """Identifies the weights of the backbone."""
         from strmatch.backbones.loading import weights_folder
         from strmatch.weights.manifest import weights_revision
 
         return weights_revision(weights_folder(config.backbone.weights))
 
 
-def editor_settings(editor: type[Editor], config: Config) -> dict[str, Any]:
-    """The settings that an edit depends on: recorded with it, and part of its id.
+def build_editor(editor: type[Editor], config: Config) -> Editor:
+    """An instance of an editor, with its options."""
+    return _choice(editor, config).build()
 
-    An editor's class method `settings(config)` says them; of others they are all of `edit` with
-    `editor_options` on top.
+
+def editor_settings(editor: type[Editor], config: Config) -> dict[str, Any]:
+    """The settings that an edit depends on: recorded with each edit, and part of its id.
 
     Raises:
-        ConfigError: by such a method, where the configuration has settings that cannot be.
+        ConfigError: in one line, which setting cannot work.
     """
+    choice = _choice(editor, config)
+    choice.validate()
     if hasattr(editor, "settings"):
-        return editor.settings(config)
-    return dataclasses.asdict(config.edit) | config.editor_options
+        return choice.call("settings")
+    options = choice.options_dump() if choice.has_options else config.editor_options
+    return dataclasses.asdict(config.edit) | options
+
+
+def editor_revision(editor: type[Editor], config: Config) -> str:
+    """Identifies the weights of an editor without loading them."""
+    return _choice(editor, config).call("revision")
 
 
 def made_by(config: Config, editor: type[Editor], revision: str) -> Row:
@@ -81,3 +147,7 @@ def made_by(config: Config, editor: type[Editor], revision: str) -> Row:
         "model_revision": revision,
         "package_version": PACKAGE_VERSION,
     }
+
+
+def _choice(editor: type[Editor], config: Config) -> Choice:
+    return Choice("editor", config.editor, editor, config)

@@ -1,3 +1,5 @@
+"""The editor `str_match`."""
+
 import dataclasses
 from typing import Any, ClassVar
 
@@ -9,7 +11,7 @@ from pipelines.errors import ConfigError
 
 
 class STRMatchEditor(BackboneEditor):
-    """`strmatch.STRMatch`."""
+    """`strmatch.STRMatch`. Its settings are the section `edit`."""
 
     stochastic: ClassVar[bool] = False
 
@@ -21,9 +23,13 @@ class STRMatchEditor(BackboneEditor):
         self.editor = STRMatch(backbone, settings, memory=config.execution.memory)
 
     @classmethod
-    def settings(cls, config: Config) -> dict[str, Any]:
+    def validate(cls, config: Config) -> None:
+        """Raises ConfigError for options of another editor."""
         if config.editor_options:
             raise ConfigError("editor_options: str_match has none, its settings are those of edit")
+
+    @classmethod
+    def settings(cls, config: Config) -> dict[str, Any]:
         return dataclasses.asdict(config.edit)
 
     def invert(self, frames: np.ndarray, source_prompt: str) -> Any:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from pipelines.config.config import Config
+from pipelines.config.config import Config, served
 from pipelines.english.subject import Subject, find_subject, nouns_of
 from pipelines.english.taxonomy import Concept, taxonomy
 from pipelines.english.unknown_noun import branch_by_ending, guess
@@ -37,7 +37,12 @@ class LLM:
 
     def __init__(self, config: Config) -> None:
         self.endpoint = Endpoint(config)
-        self.noun_swap = NounSwap(config.annotate.target_kinds)
+        self.noun_swap = NounSwap(config)
+
+    @classmethod
+    def validate(cls, config: Config) -> None:
+        """Raises ConfigError if no server or model is named."""
+        served(config)
 
     @classmethod
     def check(cls, config: Config) -> None:
@@ -47,7 +52,7 @@ class LLM:
     def __call__(
         self, prompt: str, subject: str | None, count: int, seed: int
     ) -> list[TargetPrompt]:
-        """None where the caption cannot be understood, or no kind can be made of it.
+        """See `Prompter`. An empty list if no kind can be made of the caption.
 
         Raises:
             RowError: `EndpointFailed`, the server gives no answer.

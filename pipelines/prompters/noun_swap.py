@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
+from pipelines.config.config import Config
 from pipelines.english import grammar
 from pipelines.english.grammar import Pronoun
 from pipelines.english.noun_phrase import ANIMATE
@@ -19,18 +20,18 @@ FAR = ("person", "animal", "plant", "food", "artifact")
 
 
 class NounSwap:
-    """Target prompts of the given kinds in turn; a kind that knows no more is passed over.
+    """Makes target prompts of the kinds `annotate.target_kinds`, in turn.
 
-    What is chosen depends on the caption and the seed alone.
+    A kind without further prompts is passed over.
     """
 
-    def __init__(self, kinds: Sequence[Kind]) -> None:
-        self.kinds = kinds
+    def __init__(self, config: Config) -> None:
+        self.kinds = config.annotate.target_kinds
 
     def __call__(
         self, prompt: str, subject: str | None, count: int, seed: int
     ) -> list[TargetPrompt]:
-        """None where the caption cannot be understood, or no kind can be made of it."""
+        """See `Prompter`. An empty list if no kind can be made of the caption."""
         found = find_subject(prompt, subject)
         if found is None:
             return []

@@ -67,7 +67,7 @@ def escape(text: Any) -> str:
 def _metric_meaning(metric: str) -> str:
     """The first paragraph of what a metric's class says, and its unit."""
     maker = plugins.find("metric", metric)
-    said = inspect.getdoc(getattr(maker, "metric", maker)) or ""
+    said = inspect.getdoc(maker.library_class() if hasattr(maker, "library_class") else maker) or ""
     paragraphs = [" ".join(part.split()) for part in said.split("\n\n")]
     chosen = [*paragraphs[:1], *(part for part in paragraphs[1:] if part.startswith("Unit:"))]
     return " ".join(chosen).replace("NaN", "Null")

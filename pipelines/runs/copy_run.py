@@ -5,6 +5,7 @@ import json
 from pipelines import plugins
 from pipelines.config.config import Config
 from pipelines.config.fingerprints import PHASES, fingerprints
+from pipelines.editors.base import editor_revision
 from pipelines.errors import RunError
 from pipelines.runs.record import RECORD, read_record
 from pipelines.storage import Storage
@@ -32,7 +33,7 @@ def copy_run(old: Storage, new: Storage, config: Config) -> list[str]:
     if new.exists(RECORD):
         raise RunError(f"fork {new}: there is a run already; go on with it by --output")
     prints = fingerprints(config)
-    revision = plugins.find_editor(config).revision(config)
+    revision = editor_revision(plugins.find_editor(config), config)
     kept: list[str] = []
     for phase in PHASES:
         same = record["fingerprints"].get(phase) == prints[phase]

@@ -15,7 +15,7 @@ from pipelines import plugins, telemetry
 from pipelines.cluster import allocate
 from pipelines.config.config import Config
 from pipelines.config.fingerprints import dump, fingerprints
-from pipelines.editors.base import editor_settings
+from pipelines.editors.base import editor_revision, editor_settings
 from pipelines.errors import RunError, last_line
 from pipelines.phases import annotate, plan, publish
 from pipelines.phases.edit import EditWork
@@ -196,7 +196,7 @@ def open_run(
     try:
         editor = plugins.find_editor(config)
         editor_settings(editor, config)
-        revision = editor.revision(config)
+        revision = editor_revision(editor, config)
     except Exception as error:
         raise RunError(f"editor {config.editor}: {error}") from error
     with ExitStack() as held:

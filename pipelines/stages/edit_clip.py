@@ -7,7 +7,7 @@ from functools import partial
 
 from pipelines import telemetry
 from pipelines.config.config import Config
-from pipelines.editors.base import Editor, made_by
+from pipelines.editors.base import Editor, build_editor, made_by
 from pipelines.errors import RowError
 from pipelines.media import masks
 from pipelines.media.encode import encode_video
@@ -84,8 +84,8 @@ class ClipEditor:
     ) -> None:
         self.config = config
         self.output = output
-        self.make_editor = editor
-        self.editor = editor(config)
+        self.editor_class = editor
+        self.editor = build_editor(editor, config)
         self.made_by = made_by(config, editor, revision)
 
     def __call__(self, work: Row) -> tuple[Row, list[float]]:
@@ -147,7 +147,7 @@ class ClipEditor:
         self.config = self.config.model_copy(update={"execution": execution})
         del self.editor
         gc.collect()
-        self.editor = self.make_editor(self.config)
+        self.editor = build_editor(self.editor_class, self.config)
 
 
 class _TooLarge(Exception):

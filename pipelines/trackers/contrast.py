@@ -1,9 +1,10 @@
-"""The tracker `contrast`: what differs in colour from all that lies along the frame's border."""
+"""The tracker `contrast`: what differs in colour from everything along the border of the frame."""
 
 import re
 
 import numpy as np
 
+from pipelines.config.config import Config
 from pipelines.media.foreground import find_objects
 
 COLOURS = {
@@ -15,21 +16,35 @@ COLOURS = {
 
 
 class ContrastTracker:
-    """Things before a background of few colours that reaches the frame's border all around.
+    """Follows what differs from a background of few colours that surrounds it. Needs no weights.
 
-    Without any weights, whether things move or not, and whether the background does. Of several
-    things it follows the one whose colour the subject's words name, else the largest.
+    Subject and background may move or stand still.
     """
 
+    def __init__(self, config: Config) -> None:
+        pass
+
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
-        objects = find_objects(frames)
-        if not len(objects):
-            return None
-        return objects[_named(frames, objects, subject)]
+        return subject_mask(frames, subject)
+
+
+def subject_mask(frames: np.ndarray, subject: str | None) -> np.ndarray | None:
+    """Mask of the object whose colour the subject's words name, else of the largest object.
+
+    Args:
+        frames: uint8 (f, H, W, 3), RGB.
+
+    Returns:
+        bool (f, H, W); None if nothing differs from the background.
+    """
+    objects = find_objects(frames)
+    if not len(objects):
+        return None
+    return objects[_named(frames, objects, subject)]
 
 
 def _named(frames: np.ndarray, objects: np.ndarray, subject: str | None) -> int:
-    """Which of the objects has the colour that is named, 0 if none is."""
+    """Index of the object with the colour that the subject names; 0 if no colour is named."""
     words = re.findall(r"\w+", (subject or "").lower())
     colour = next((COLOURS[word] for word in words if word in COLOURS), None)
     if colour is None:

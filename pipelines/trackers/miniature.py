@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from pipelines.trackers.contrast import ContrastTracker
+from pipelines.trackers.base import Tracker
+from pipelines.trackers.contrast import subject_mask
 from pipelines.trackers.segmenter import Box, Segmenter
 from pipelines.trackers.segmenter_transformers import HFSegmenter
 from strmatch.backbones.loading import weights_folder
 
 
-class MiniatureTracker:
+class MiniatureTracker(Tracker):
     """What `contrast` finds of the subject, seen again by a segmenter.
 
     Where it is most nearly of its usual size gives the frame and the box that the segmenter starts
@@ -31,7 +32,7 @@ class MiniatureTracker:
         return cls(HFSegmenter.load(str(weights_folder(weights) / "segmenter"), None))
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
-        rough = ContrastTracker()(frames, subject)
+        rough = subject_mask(frames, subject)
         if rough is None:
             return None
         frame = typical_frame(rough)

@@ -1,24 +1,28 @@
-"""The tracker `motion`: what moves before a still background."""
+"""The tracker `motion`: what moves in front of a still background."""
 
 import cv2
 import numpy as np
 
+from pipelines.config.config import Config
 from pipelines.media.masks import largest_region
 
 
 class MotionTracker:
-    """What moves before a still background, without any weights.
+    """Follows what moves in front of a still background. Needs no weights.
 
-    The hull of all that changes from one frame to its neighbours holds the subject. What a pixel
-    shows in the frames where it lies outside the hull is background; inside, whatever differs
-    from that is the subject. A clip in which nothing moves, or nearly everything (the camera),
-    has no mask.
+    The subject lies in the convex hull of what changes between neighbouring frames. The background
+    of a pixel is its median over the frames in which the pixel lies outside the hull. Inside, a
+    pixel that differs from its background belongs to the subject. A clip in which nothing moves, or
+    nearly everything does (a moving camera), has no mask.
     """
 
     threshold = 24
-    """Difference, of 255, that counts as a change."""
+    """Least difference that counts as a change, 0–255."""
     smallest, largest = 0.002, 0.5
-    """Shares of the frame between which a subject lies."""
+    """Least and greatest area of a subject, as shares of the frame."""
+
+    def __init__(self, config: Config) -> None:
+        pass
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
         hulls = self._hulls(frames.astype(np.int16))
@@ -33,7 +37,7 @@ class MotionTracker:
         return mask if plausible else None
 
     def _hulls(self, frames: np.ndarray) -> np.ndarray:
-        """bool (f, H, W): the convex hull of what differs from the frame before or after."""
+        """Convex hull of the pixels that differ from the previous or next frame, bool (f, H, W)."""
         steps = np.abs(np.diff(frames, axis=0)).max(axis=-1) > self.threshold
         none = np.zeros_like(steps[:1])
         changes = np.concatenate([none, steps]) | np.concatenate([steps, none])
@@ -46,7 +50,7 @@ class MotionTracker:
 
 
 def _tidy(frame: np.ndarray) -> np.ndarray:
-    """bool (H, W) without holes and whiskers, as uint8."""
+    """Close holes in a mask, bool (H, W), and remove thin lines. Returns uint8 (H, W)."""
     kernel = np.ones((3, 3), np.uint8)
     closed = cv2.morphologyEx(frame.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
     return cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel)

@@ -1,24 +1,23 @@
-"""The trackers `sam2_hf` and `sam2`: a detector says where the subject is, SAM2 follows it."""
+"""The trackers `sam2_hf` and `sam2`: a detector finds the subject, SAM2 follows it."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from pipelines.config.config import Config
 from pipelines.errors import Rejected
-from pipelines.trackers.detector import SubjectDetector
-from pipelines.trackers.segmenter import Segmenter
-from pipelines.trackers.segmenter_package import PackageSegmenter, find_package
-from pipelines.trackers.segmenter_transformers import HFSegmenter
 from strmatch.weights.pretrained import NEEDED, check_files
+
+if TYPE_CHECKING:
+    from pipelines.trackers.segmenter import Segmenter
 
 
 class SubjectTracker:
-    """The mask of what a clip's words call its subject.
+    """Follows what the words of the subject name.
 
     Args:
         segmenter: follows the subject from the frame in which the detector sees it best.
-        config: for its section annotate.detector.
+        config: of which `annotate.detector` is read.
 
     Raises:
         WeightsError: the detector's weights cannot be found, or do not fit.
@@ -26,18 +25,26 @@ class SubjectTracker:
 
     on_gpu: ClassVar[bool] = True
     needed: ClassVar[tuple[str, ...]]
-    """Files of the segmenter's weights."""
+    """Patterns of the files of the segmenter's weights."""
 
-    def __init__(self, segmenter: Segmenter, config: Config) -> None:
+    def __init__(self, segmenter: "Segmenter", config: Config) -> None:
+        from pipelines.trackers.detector import SubjectDetector
+
         self.segmenter = segmenter
         self.detector = SubjectDetector(config.annotate.detector)
 
     @classmethod
+    def validate(cls, config: Config) -> None:
+        """Raises ConfigError for a hub id without a commit."""
+        config.annotate.sam2.refuse_unpinned("annotate.sam2")
+        config.annotate.detector.refuse_unpinned("annotate.detector")
+
+    @classmethod
     def check(cls, config: Config) -> None:
-        """Look whether the weights of both models are there.
+        """Check that the weights of both models are there, without fetching them.
 
         Raises:
-            WeightsError: they are not.
+            WeightsError: a file is missing.
         """
         for model, needed in (
             (config.annotate.sam2, cls.needed),
@@ -46,10 +53,10 @@ class SubjectTracker:
             check_files(model.weights, model.revision, needed)
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray:
-        """Frames uint8 (f, H, W, 3) to a mask bool (f, H, W).
+        """See `Tracker`.
 
         Raises:
-            Rejected: NoSubject or SubjectNotFound.
+            Rejected: `NoSubject` or `SubjectNotFound`.
         """
         if subject is None:
             raise Rejected(
@@ -62,21 +69,37 @@ class SubjectTracker:
 
 
 class Sam2HF(SubjectTracker):
+    """`sam2_hf`: SAM2 of transformers, weights in safetensors."""
+
     needed = NEEDED
 
     def __init__(self, config: Config) -> None:
+        from pipelines.trackers.segmenter_transformers import HFSegmenter
+
         choice = config.annotate.sam2
         super().__init__(HFSegmenter.load(choice.weights, choice.revision), config)
 
 
 class Sam2(SubjectTracker):
-    needed = PackageSegmenter.FILES
+    """`sam2`: SAM2 of its authors' package, for their checkpoints."""
+
+    needed = ("*.pt",)
+
+    def __init__(self, config: Config) -> None:
+        from pipelines.trackers.segmenter_package import PackageSegmenter
+
+        choice = config.annotate.sam2
+        super().__init__(PackageSegmenter.load(choice.weights, choice.revision), config)
 
     @classmethod
     def check(cls, config: Config) -> None:
+        """Check that the package is installed and that the weights of both models are there.
+
+        Raises:
+            ConfigError: the package is not installed.
+            WeightsError: a file is missing.
+        """
+        from pipelines.trackers.segmenter_package import find_package
+
         find_package()
         super().check(config)
-
-    def __init__(self, config: Config) -> None:
-        choice = config.annotate.sam2
-        super().__init__(PackageSegmenter.load(choice.weights, choice.revision), config)

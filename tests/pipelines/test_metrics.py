@@ -52,7 +52,7 @@ def test_frame_consistency_by_rife(tmp_path):
     chosen = ["measure.metrics=[frame_consistency]", f"measure.rife={tmp_path}"]
     config = load_config(assignments=chosen)
     metric = plugins.metrics(config)["frame_consistency"]
-    assert isinstance(metric.interpolate, RIFE)
+    assert isinstance(metric.metric.interpolate, RIFE)
     (tmp_path / "flownet.pkl").touch()
     with pytest.raises(RunError, match=r"must hold one file flownet\*, and holds 2"):
         plugins.metrics(config.model_copy(update={"seed": 1}))

@@ -27,7 +27,7 @@ def test_the_demos_input_is_a_manifest_that_the_main_job_takes(tmp_path):
     for source in find_sources(str(manifest), {}).to_pylist():
         (clip,) = FindClips(config.clip, {}, Deadline(60))(source)
         assert clip["status"] == "ok", clip["error_message"]
-        columns = Track("contrast", ContrastTracker(), config.annotate.mask_check)(clip)
+        columns = Track("contrast", ContrastTracker(config), config.annotate.mask_check)(clip)
         masked_by = "manifest" if given[source["source_uri"]] else "contrast"
         assert (clip | columns)["mask_source"] == masked_by
     assert len(rows) == len(EXAMPLES) + 1

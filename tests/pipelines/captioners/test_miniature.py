@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.captioners.miniature import MiniatureCaptioner, name_shape
+from pipelines.captioners.miniature import MiniatureCaptioner
+from pipelines.captioners.small_world import name_shape
 from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
 from pipelines.media.encode import encode_video

@@ -159,8 +159,8 @@ def test_weights_are_a_hub_id_or_found_from_every_worker(tmp_path, monkeypatch):
 
 
 def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
-    metrics = "measure.metrics=[motion_error]"
-    base = fingerprints(load_config(assignments=[metrics]))
+    chosen = ["measure.metrics=[motion_error]", "editor=sdedit"]
+    base = fingerprints(load_config(assignments=chosen))
     for assignment, first in (
         ("clip.fps=4", "annotate"),
         ("annotate.captions.frames=3", "annotate"),
@@ -177,7 +177,7 @@ def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
         ("execution.editors=3", None),
         ("execution.endpoint.base_url=http://other:8000/v1", None),
     ):
-        changed = fingerprints(load_config(assignments=[metrics, assignment]))
+        changed = fingerprints(load_config(assignments=[*chosen, assignment]))
         differs = [phase for phase in PHASES if changed[phase] != base[phase]]
         assert differs == (list(PHASES[PHASES.index(first) :]) if first else [])
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from pipelines import plugins
 from pipelines.config.loading import load_config
@@ -129,7 +130,11 @@ def test_a_preset_may_have_options_and_what_is_given_comes_first():
 def test_options_that_cannot_be_are_refused_before_any_work(
     editor, option, message, configured, tmp_path
 ):
-    config = configured(editor, f"editor_options.{option}")
+    with pytest.raises(ConfigError, match=message):
+        configured(editor, f"editor_options.{option}")
+    name, _, value = option.partition("=")
+    wrong = {"editor_options": {name: yaml.safe_load(value)}}
+    config = configured(editor).model_copy(update=wrong)
     with pytest.raises(ConfigError, match=message):
         editor_settings(plugins.find_editor(config), config)
     with pytest.raises(RunError, match=message), open_run(str(tmp_path / "out"), config):

@@ -3,11 +3,11 @@ import pytest
 from pipelines.english.subject import nouns_of
 from pipelines.english.tokens import words
 from pipelines.prompters.attribute_swaps import COLOURS, PLACES, STYLES
-from pipelines.prompters.noun_swap import NounSwap
+from tests.pipelines.support.prompters import noun_swap
 
 
 def targets(kind, caption, count=50):
-    return NounSwap((kind,))(caption, None, count, seed=0)
+    return noun_swap((kind,))(caption, None, count, seed=0)
 
 
 def prompts(kind, caption):

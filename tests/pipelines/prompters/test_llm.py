@@ -7,7 +7,7 @@ from pipelines.config.loading import resolve
 from pipelines.english.subject import find_subject
 from pipelines.errors import RowError
 from pipelines.prompters.llm import proposed
-from pipelines.prompters.noun_swap import NounSwap
+from tests.pipelines.support.prompters import noun_swap
 from tests.pipelines.support.servers import Served, completion
 
 SAID = "A brown dog wags its tail on a sandy beach."
@@ -41,7 +41,7 @@ def test_the_model_s_nouns_come_first_and_the_other_kinds_are_noun_swap_s():
     with Served(completion(answer)) as server:
         targets = prompter(server.url)(SAID, None, 4, 2**63 + 7)
         request = server.requests[0][2]
-    swaps = NounSwap(("noun_near", "noun_far", "recolour"))(SAID, None, 4, 2**63 + 7)
+    swaps = noun_swap(("noun_near", "noun_far", "recolour"))(SAID, None, 4, 2**63 + 7)
     assert [t.kind for t in targets] == ["noun_near", "noun_far", "recolour", "noun_near"]
     assert targets[0].prompt == "A brown fox wags its tail on a sandy beach."
     assert targets[1].prompt == "A brown skateboard wags its tail on a sandy beach."
@@ -57,7 +57,7 @@ def test_the_model_s_nouns_come_first_and_the_other_kinds_are_noun_swap_s():
 
 def test_what_is_missing_is_noun_swap_s_and_nothing_comes_twice():
     kinds = ("noun_near",)
-    swaps = NounSwap(kinds)(SAID, None, 4, 0)
+    swaps = noun_swap(kinds)(SAID, None, 4, 0)
     with Served(completion(answered([swaps[1].target_word]))) as server:
         targets = prompter(server.url, kinds)(SAID, None, 3, 0)
     assert targets == [swaps[1], swaps[0], swaps[2]]
@@ -80,7 +80,7 @@ def test_an_answer_that_is_of_no_use_leaves_it_to_noun_swap(answer):
     with Served(completion(answer)) as server:
         targets = prompter(server.url, kinds)(SAID, None, 4, 1)
         assert len(server.requests) == 1
-    assert targets == NounSwap(kinds)(SAID, None, 4, 1)
+    assert targets == noun_swap(kinds)(SAID, None, 4, 1)
 
 
 def test_json_is_found_in_what_is_said_around_it():

@@ -8,10 +8,11 @@ import pytest
 from pipelines.english.grammar import PRONOUNS, plural
 from pipelines.english.subject import find_subject
 from pipelines.english.taxonomy import taxonomy
-from pipelines.prompters.noun_swap import KINDS, NounSwap, swap
+from pipelines.prompters.noun_swap import KINDS, swap
 from strmatch.miniature.scenes import Scene, Sprite, caption, caption_words, with_attributes
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 from tests.pipelines.english.captions import captions
+from tests.pipelines.support.prompters import noun_swap
 
 NOUNS = ("noun_near", "noun_far")
 SAMPLE = captions()[::5]
@@ -29,7 +30,7 @@ def swaps(kinds, seeds=range(4)):
     for said, _ in SAMPLE:
         for kind in kinds:
             for seed in seeds:
-                for target in NounSwap((kind,))(said, None, 3, seed):
+                for target in noun_swap((kind,))(said, None, 3, seed):
                     yield said, target
 
 
@@ -71,7 +72,7 @@ def test_never_the_same_nor_a_synonym_nor_a_part_of_what_is_named():
         source = find_subject(said).concept
         found = set()
         for seed in range(200):
-            for target in NounSwap(NOUNS)(said, None, 8, seed):
+            for target in noun_swap(NOUNS)(said, None, 8, seed):
                 concept = senses[target.target_word.lower()].concept
                 assert not source.includes(concept), target
                 found.add(concept)
@@ -79,8 +80,8 @@ def test_never_the_same_nor_a_synonym_nor_a_part_of_what_is_named():
 
 
 def test_near_is_nearer_than_far_and_the_nearest_comes_first():
-    near = NounSwap(("noun_near",))("A cat sleeps", None, 40, 0)
-    far = NounSwap(("noun_far",))("A cat sleeps", None, 40, 0)
+    near = noun_swap(("noun_near",))("A cat sleeps", None, 40, 0)
+    far = noun_swap(("noun_far",))("A cat sleeps", None, 40, 0)
     distances = [target.distance for target in near]
     assert distances == sorted(distances) and distances[0] == 2
     assert max(distances) < min(target.distance for target in far)
@@ -88,16 +89,16 @@ def test_near_is_nearer_than_far_and_the_nearest_comes_first():
 
 
 def test_kinds_come_in_turn_and_one_that_knows_no_more_is_passed_over():
-    kinds = [t.kind for t in NounSwap(("noun_far", "recolour"))("A red car", None, 5, 0)]
+    kinds = [t.kind for t in noun_swap(("noun_far", "recolour"))("A red car", None, 5, 0)]
     assert kinds == ["noun_far", "recolour", "noun_far", "recolour", "noun_far"]
     twice = [
-        t.kind for t in NounSwap(("noun_near", "noun_near", "recolour"))("A red car", None, 3, 0)
+        t.kind for t in noun_swap(("noun_near", "noun_near", "recolour"))("A red car", None, 3, 0)
     ]
     assert twice == ["noun_near", "noun_near", "recolour"]
-    left = [t.kind for t in NounSwap(("background", "noun_near"))("A red car", None, 3, 0)]
+    left = [t.kind for t in noun_swap(("background", "noun_near"))("A red car", None, 3, 0)]
     assert left == ["noun_near"] * 3
-    assert NounSwap(("background",))("A red car", None, 3, 0) == []
-    assert NounSwap(tuple(KINDS))("the sublime", None, 3, 0) == []
+    assert noun_swap(("background",))("A red car", None, 3, 0) == []
+    assert noun_swap(KINDS)("the sublime", None, 3, 0) == []
 
 
 @pytest.mark.parametrize(
@@ -140,10 +141,11 @@ def test_what_grammar_does_not_allow_is_refused(said, concept):
 
 def test_the_same_seed_gives_the_same_targets_whatever_the_hash_seed():
     program = (
-        "from pipelines.prompters.noun_swap import KINDS, NounSwap\n"
+        "from pipelines.prompters.noun_swap import KINDS\n"
+        "from tests.pipelines.support.prompters import noun_swap\n"
         "for seed in range(5):\n"
         "    for said in ('A woman in a red dress on a beach', 'a red circle over bricks'):\n"
-        "        print(NounSwap(tuple(KINDS))(said, None, 12, seed))\n"
+        "        print(noun_swap(KINDS)(said, None, 12, seed))\n"
     )
     printed = [
         subprocess.run(
@@ -167,10 +169,10 @@ def test_the_small_world_s_targets_stay_in_it_and_change_one_attribute():
         "background": {caption(with_attributes(scene, background=b)) for b in BACKGROUNDS},
     }
     for kind, known in others.items():
-        targets = NounSwap((kind,))(caption(scene), None, 100, 0)
+        targets = noun_swap((kind,))(caption(scene), None, 100, 0)
         assert {target.prompt for target in targets} == known - {caption(scene)}
         assert len(targets) == len(known) - 1
     said = ("a striped red circle growing over dots and a blue square circling over bricks",)
     for text in said:
-        for target in NounSwap(tuple(others))(text, None, 100, 0):
+        for target in noun_swap(tuple(others))(text, None, 100, 0):
             assert set(target.prompt.split()) <= caption_words(), target

@@ -1,14 +1,15 @@
 import pytest
 
 from pipelines.captioners.template import TemplateCaptioner
+from pipelines.config.loading import load_config
 from pipelines.errors import RowError
-from pipelines.prompters.noun_swap import NounSwap
 from pipelines.schema import TARGET
 from pipelines.stages.caption import Caption, name_subject
 from pipelines.stages.target import Target
 from pipelines.target_prompt import TargetPrompt
+from tests.pipelines.support.prompters import noun_swap
 
-PROMPTER = NounSwap(("noun_near", "recolour"))
+PROMPTER = noun_swap(("noun_near", "recolour"))
 
 
 def test_targets_say_how_they_came_about():
@@ -54,7 +55,7 @@ def test_a_caption_that_cannot_be_understood_is_refused_with_the_way_out():
 
 
 def test_the_manifests_caption_comes_first():
-    stage = Caption("template", TemplateCaptioner("a video of an object"))
+    stage = Caption("template", TemplateCaptioner(load_config()))
     row = {"caption": " a cat ", "source_video": b""}
     assert stage(row) == {"source_prompt": "a cat", "caption_source": "manifest"}
 

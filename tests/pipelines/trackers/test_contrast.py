@@ -4,7 +4,7 @@ import pytest
 from pipelines.media.encode import encode_video
 from pipelines.media.foreground import find_objects
 from pipelines.media.video import decode_video
-from pipelines.trackers.contrast import ContrastTracker
+from pipelines.trackers.contrast import subject_mask
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
 
@@ -24,7 +24,7 @@ def test_a_thing_is_found_whatever_moves(kind):
     scenes = [sample_scene(seed, "dev", kind) for seed in range(8)]
     rendered = render(scenes)
     overlaps = [
-        overlap(ContrastTracker()(stored(frames), None), exact[0].numpy())
+        overlap(subject_mask(stored(frames), None), exact[0].numpy())
         for frames, exact in zip(rendered.frames, rendered.masks, strict=True)
     ]
     assert np.mean(overlaps) > 0.9
@@ -37,12 +37,12 @@ def test_of_two_things_the_named_colour_is_followed():
     right = []
     for scene, frames, exact in zip(scenes, rendered.frames, rendered.masks, strict=True):
         for index, sprite in enumerate(scene.sprites):
-            mask = ContrastTracker()(stored(frames), f"{sprite.colour} {sprite.shape}")
+            mask = subject_mask(stored(frames), f"{sprite.colour} {sprite.shape}")
             others = exact[1 - index].numpy()
             right.append(overlap(mask, exact[index].numpy()) > overlap(mask, others))
     assert np.mean(right) > 0.9
     frames = stored(rendered.frames[0])
-    first = ContrastTracker()(frames, None)
+    first = subject_mask(frames, None)
     assert first.sum() == max(mask.sum() for mask in find_objects(frames))
 
 
@@ -53,7 +53,7 @@ def test_without_a_thing_there_is_no_mask(picture):
         frames[:] = np.random.default_rng(0).integers(0, 256, frames.shape)
     if picture == "gradient":
         frames[:] = np.linspace(0, 255, 80).astype(np.uint8)[None, None, :, None]
-    assert ContrastTracker()(frames, "red circle") is None
+    assert subject_mask(frames, "red circle") is None
 
 
 def test_grey_things_are_things():
@@ -61,4 +61,4 @@ def test_grey_things_are_things():
     frames[:, 10:30, 20:50] = 230
     expected = np.zeros((4, 48, 80), bool)
     expected[:, 10:30, 20:50] = True
-    assert overlap(ContrastTracker()(frames, "a box"), expected) > 0.95
+    assert overlap(subject_mask(frames, "a box"), expected) > 0.95

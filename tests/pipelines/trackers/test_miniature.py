@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.trackers.contrast import ContrastTracker
+from pipelines.trackers.contrast import subject_mask
 from pipelines.trackers.miniature import MiniatureTracker, box_around, typical_frame
 from pipelines.trackers.segmenter import Box, Tracks
 from strmatch import WeightsError
@@ -23,7 +23,7 @@ def test_of_two_things_the_named_one_is_shown_to_the_segmenter():
     scene = sample_scene(1, "dev", "two_sprites")
     frames = render([scene]).frames[0].numpy()
     for sprite in scene.sprites:
-        rough = ContrastTracker()(frames, sprite.colour)
+        rough = subject_mask(frames, sprite.colour)
         shown = MiniatureTracker(Frozen())(frames, sprite.colour)
         frame = typical_frame(rough)
         assert shown[frame][rough[frame]].all()

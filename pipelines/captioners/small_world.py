@@ -1,0 +1,187 @@
+"""Captions of clips of the small world, by the embedded models."""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from torch import Tensor
+from transformers import CLIPModel, CLIPTokenizer
+
+from pipelines.errors import Rejected
+from pipelines.media.foreground import find_objects
+from strmatch.backbones.loading import weights_folder
+from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
+from strmatch.miniature.subject import shape_overlaps
+from strmatch.miniature.tracks import name_motion
+from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
+from strmatch.tokenize import tokenize
+
+PATIENCE = "name another annotate.captioner (transformers_vlm, openai), or give captions"
+FAITHFUL = 20.0
+"""Least PSNR of the autoencoder's round trip, dB. Clips of the small world have 22 or more, others
+about 16."""
+SHIFT = 3
+"""Shift of the additional views that CLIP is shown, pixels."""
+LEAST_FIT = 0.7
+"""Least intersection over union of an outline and a shape of the small world."""
+HALO = np.ones((5, 5), np.uint8)
+
+
+class Look(NamedTuple):
+    """The look of one figure, and what is behind it."""
+
+    shape: str
+    colour: str
+    background: str
+
+
+class SmallWorldCaptioner:
+    """Names the figures of a clip, their motions and the background.
+
+    For each object that `contrast` finds, the outline gives the shape, the path gives the motion,
+    and the embedded CLIP gives colour and background. A clip that the embedded autoencoder cannot
+    reproduce is outside the small world and gets no caption.
+    """
+
+    def __init__(self) -> None:
+        folder = weights_folder("miniature")
+        precise: dict[str, Any] = {"torch_dtype": torch.float32, "local_files_only": True}
+        self.vae = AutoencoderKL.from_pretrained(folder / "vae", **precise).eval()
+        self.clip = CLIPModel.from_pretrained(
+            folder / "clip", dtype=torch.float32, local_files_only=True
+        ).eval()
+        self.tokenizer = CLIPTokenizer.from_pretrained(folder / "clip")
+        self.looks = [Look(*names) for names in product(SHAPES, COLOURS, BACKGROUNDS)]
+        self.said = self._embed([caption_of([(look, None)]) for look in self.looks])
+
+    def __call__(self, frames: np.ndarray) -> str:
+        """Caption frames, uint8 (f, H, W, 3). The largest figure comes first.
+
+        Raises:
+            Rejected: `NotOfTheWorld`, the clip is not one of the small world.
+        """
+        fidelity = self._fidelity(frames)
+        if fidelity < FAITHFUL:
+            raise Rejected(
+                "NotOfTheWorld",
+                f"the embedded captioner knows the small world only, and this is not of it "
+                f"({fidelity:.0f} dB after its autoencoder): {PATIENCE}",
+            )
+        objects = find_objects(frames)
+        if not len(objects):
+            raise Rejected("NotOfTheWorld", f"the embedded captioner sees no figure: {PATIENCE}")
+        things = []
+        for index, mask in enumerate(objects):
+            shape, motion = name_shape(mask), name_motion_of(mask)
+            if shape is None or motion is None:
+                raise Rejected(
+                    "NotOfTheWorld",
+                    f"a figure {'moves in a way' if shape else 'has a shape'} that has no name: "
+                    f"{PATIENCE}",
+                )
+            others = np.any(np.delete(objects, index, axis=0), axis=0, keepdims=False)
+            look = self._look(without(frames, others), shape)
+            things.append((look, motion))
+        return caption_of(things)
+
+    def _look(self, frames: np.ndarray, shape: str) -> Look:
+        """The most similar look of this shape, averaged over mirrored and shifted frames."""
+        with torch.no_grad():
+            seen = self.clip.get_image_features(_pixels(views(frames))).pooler_output
+            seen = F.normalize(seen, dim=-1)
+        likeness = (seen @ self.said.T).mean(dim=0)
+        fitting = [index for index, look in enumerate(self.looks) if look.shape == shape]
+        return self.looks[max(fitting, key=lambda index: float(likeness[index]))]
+
+    def _embed(self, captions: list[str]) -> Tensor:
+        """CLIP embeddings of captions: unit vectors, float32 (captions, channels)."""
+        with torch.no_grad():
+            said = self.clip.get_text_features(tokenize(self.tokenizer, captions)).pooler_output
+        return F.normalize(said, dim=-1)
+
+    def _fidelity(self, frames: np.ndarray) -> float:
+        """PSNR of the autoencoder's round trip over the first, middle and last frame, dB."""
+        pixels = _pixels(frames[[0, len(frames) // 2, -1]])
+        with torch.no_grad():
+            shown = self.vae.decode(self.vae.encode(pixels).latent_dist.mean).sample
+        error = (shown.clamp(-1, 1) - pixels).square().mean()
+        return float(10 * torch.log10(4 / error))
+
+
+def caption_of(things: Sequence[tuple[Look, str | None]]) -> str:
+    """The caption of looks and their motions, in the wording of the small world.
+
+    Args:
+        things: looks with their motions; the motion is left out where all are None.
+    """
+    sprites = tuple(
+        Sprite(look.shape, look.colour, motion or "still", 18.0, (32.0, 32.0), 0.0)
+        for look, motion in things
+    )
+    unsaid = () if all(motion for _, motion in things) else ("motion",)
+    return caption(Scene(sprites, things[0][0].background), unsaid)
+
+
+def name_motion_of(mask: np.ndarray) -> str | None:
+    """The name of the motion of a mask, bool (f, H, W); None if the motion has no name."""
+    areas = mask.sum(axis=(1, 2))
+    sizes = np.where(areas > 0, np.sqrt(areas), np.nan).astype(np.float32)
+    return name_motion(middles_of(mask), torch.from_numpy(sizes))
+
+
+def name_shape(mask: np.ndarray) -> str | None:
+    """The shape of the outline of a mask, bool (f, H, W); None if no shape fits.
+
+    Frames in which the mask touches the border count only if there are no others.
+    """
+    rim = np.pad(np.zeros_like(mask[0, 1:-1, 1:-1]), 1, constant_values=True)
+    present, cut = mask.any(axis=(1, 2)), (mask & rim).any(axis=(1, 2))
+    seen = mask[present & ~cut] if (present & ~cut).any() else mask[present]
+    alpha = torch.from_numpy(seen).float()
+    fits = shape_overlaps(alpha, middles_of(seen), alpha.sum(dim=(1, 2))).mean(dim=0)
+    return SHAPES[int(fits.argmax())] if fits.max() > LEAST_FIT else None
+
+
+def middles_of(mask: np.ndarray) -> Tensor:
+    """Centroids of a mask, bool (f, H, W): float32 (f, 2), x and y in pixels; NaN where empty."""
+    middles = np.full((len(mask), 2), np.nan, np.float32)
+    for middle, frame in zip(middles, mask, strict=True):
+        if frame.any():
+            middle[:] = np.argwhere(frame).mean(axis=0)[::-1]
+    return torch.from_numpy(middles)
+
+
+def views(frames: np.ndarray) -> np.ndarray:
+    """Frames, uint8 (f, H, W, 3), with mirrored and shifted copies: (6 f, H, W, 3)."""
+    mirrored = frames[:, :, ::-1]
+    shifted = [
+        np.roll(one, way, axis)
+        for one, way in ((frames, SHIFT), (mirrored, -SHIFT))
+        for axis in (1, 2)
+    ]
+    return np.concatenate([frames, mirrored, *shifted])
+
+
+def without(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Frames in which a mask, bool (f, H, W), is filled from its surroundings (inpainting)."""
+    if not mask.any():
+        return frames
+    return np.stack(
+        [
+            cv2.inpaint(frame, cv2.dilate(hole.astype(np.uint8), HALO), 3, cv2.INPAINT_NS)
+            for frame, hole in zip(frames, mask, strict=True)
+        ]
+    )
+
+
+def _pixels(frames: np.ndarray) -> Tensor:
+    """Convert uint8 (f, H, W, 3) to float32 (f, 3, 64, 64) from -1 to 1."""
+    size = (WORLD_SIZE, WORLD_SIZE)
+    if frames.shape[1:3] != size:
+        frames = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames])
+    return torch.from_numpy(frames.copy()).movedim(-1, -3).float() / 127.5 - 1

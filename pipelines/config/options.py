@@ -1,0 +1,183 @@
+"""Plug-ins and their own options: the part of the contract that all kinds share.
+
+A plug-in is a class, built as `Plugin(config)`. To have settings of its own, the class declares a
+model of them as `Options`:
+
+    class Blobs:
+        class Options(pipelines.config.options.Options):
+            threshold: int = 24
+            \"""Least difference from the background, 0–255.\"""
+
+        def __init__(self, config: Config, options: Options) -> None: ...
+
+The values come from the field of the configuration that `options_field` names, are validated when
+the configuration is loaded, and are passed as the second argument of the constructor and of every
+hook. Hooks are optional class methods:
+
+* `validate(config)`: raises `ConfigError` where the settings cannot work. Called whenever a
+  configuration is loaded, so the method reads no file and opens no connection.
+* `check(config)`: raises where weights or servers are missing. Called once before a run.
+* `defaults(config)`: values for options that are not given. This hook takes no options.
+
+The module of a plug-in is imported whenever a configuration that names the plug-in is loaded:
+import torch and other slow libraries in the constructor.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pydantic
+
+from pipelines.config.config import Config
+from pipelines.config.explain import explain
+from pipelines.config.sections import STRICT, Section
+from pipelines.errors import ConfigError
+from pipelines.registry import Kind, find
+
+
+class Options(Section):
+    """Base class of a plug-in's `Options`: unknown keys are refused, values cannot be changed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A plug-in that a configuration names."""
+
+    kind: Kind
+    name: str
+    plugin: Any
+    """The class."""
+    config: Config
+
+    @property
+    def field(self) -> str:
+        """The field of the configuration that holds the plug-in's options."""
+        fields = {"editor": "editor_options", "metric": f"measure.options.{self.name}"}
+        return fields.get(self.kind, f"annotate.{self.kind}_options")
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """The options as the configuration gives them."""
+        if self.kind == "editor":
+            return self.config.editor_options
+        if self.kind == "metric":
+            return self.config.measure.options.get(self.name, {})
+        return getattr(self.config.annotate, f"{self.kind}_options")
+
+    @property
+    def has_options(self) -> bool:
+        return hasattr(self.plugin, "Options")
+
+    def options(self) -> Any:
+        """An instance of the plug-in's `Options`.
+
+        Raises:
+            ConfigError: in one line, which option is unknown or wrong.
+        """
+        model, given = self.plugin.Options, dict(self.given)
+        known = list(getattr(model, "model_fields", None) or model.__dataclass_fields__)
+        for name in sorted(given.keys() - set(known)):
+            near = difflib.get_close_matches(name, known, n=1)
+            there = f"there is {', '.join(known)}" if known else "it has none"
+            hint = f"; did you mean {self.field}.{near[0]}?" if near else ""
+            raise ConfigError(f"{self.field}.{name}: no such option of {self.name}; {there}{hint}")
+        if hasattr(self.plugin, "defaults"):
+            given = {**self.plugin.defaults(self.config), **given}
+        try:
+            return _adapter(model).validate_python(given)
+        except pydantic.ValidationError as error:
+            wrong = (each | {"loc": (self.field, *each["loc"])} for each in error.errors())
+            told = "; ".join(explain(each) for each in wrong)
+            raise ConfigError(f"{told} ({self.kind} {self.name})") from None
+
+    def options_dump(self) -> dict[str, Any]:
+        """The options with their defaults, as JSON values; empty if the plug-in declares none."""
+        if not self.has_options:
+            return {}
+        return _adapter(self.plugin.Options).dump_python(self.options(), mode="json")
+
+    def build(self) -> Any:
+        """An instance of the plug-in."""
+        return self.plugin(*self._arguments())
+
+    def call(self, hook: str) -> Any:
+        """What an optional hook of the plug-in returns; None if the plug-in lacks the hook."""
+        method = getattr(self.plugin, hook, None)
+        return method and method(*self._arguments())
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self.config, self.options()) if self.has_options else (self.config,)
+
+    def validate(self) -> None:
+        """Check the options and call the hook `validate`.
+
+        Raises:
+            ConfigError: in one line, what cannot work.
+        """
+        if self.has_options:
+            self.options()
+        elif self.given and self.kind != "editor":  # an editor may read `editor_options` itself
+            raise ConfigError(f"{self.field}: {self.kind} {self.name} has no options")
+        self.call("validate")
+
+
+def _adapter(model: type[Any]) -> pydantic.TypeAdapter[Any]:
+    """Reads a pydantic model or a dataclass; the latter as strictly as a section."""
+    strict = pydantic.with_config(STRICT)
+    return pydantic.TypeAdapter(strict(model) if dataclasses.is_dataclass(model) else model)
+
+
+def choose(kind: Kind, config: Config, name: str | None = None) -> Choice:
+    """The plug-in of a kind that a configuration names; of a metric, by its name.
+
+    Raises:
+        ConfigError: there is no such plug-in, or its import failed.
+    """
+    if name is None:
+        name = config.editor if kind == "editor" else getattr(config.annotate, kind)
+    return Choice(kind, name, find(kind, name), config)
+
+
+def chosen(config: Config) -> Iterator[tuple[Kind, str]]:
+    """Kind and name of every plug-in that a configuration names or has options for."""
+    annotate = config.annotate
+    yield "tracker", annotate.tracker
+    yield "captioner", annotate.captioner
+    yield "prompter", annotate.prompter
+    yield "editor", config.editor
+    for name in dict.fromkeys([*config.measure.metrics, *config.measure.options]):
+        yield "metric", name
+
+
+def validate_choices(config: Config) -> None:
+    """Validate every plug-in that a configuration names and that is installed here.
+
+    A plug-in that is missing here may still be installed where the run takes place, which refuses
+    an unknown name before any work.
+
+    Raises:
+        ConfigError: in one line, what cannot work.
+    """
+    for kind, name in chosen(config):
+        try:
+            choice = choose(kind, config, name)
+        except ConfigError:
+            continue
+        choice.validate()
+
+
+def recorded_options(config: Config) -> list[dict[str, Any]]:
+    """The options of annotators and metrics, with their defaults, as the dataset records them.
+
+    The options of the editor are part of the column `editor_settings`.
+    """
+    kinds: tuple[Kind, ...] = ("tracker", "captioner", "prompter")
+    choices = [choose(kind, config) for kind in kinds]
+    choices += [choose("metric", config, name) for name in config.measure.metrics]
+    return [
+        {"kind": choice.kind, "name": choice.name, "options": choice.options_dump()}
+        for choice in choices
+        if choice.has_options
+    ]
