@@ -77,7 +77,7 @@ class Choice:
             ConfigError: in one line, which option is unknown or wrong.
         """
         model, given = self.plugin.Options, dict(self.given)
-        known = list(getattr(model, "model_fields", None) or model.__dataclass_fields__)
+        known = _field_names(model)
         for name in sorted(given.keys() - set(known)):
             near = difflib.get_close_matches(name, known, n=1)
             there = f"there is {', '.join(known)}" if known else "it has none"
@@ -121,6 +121,12 @@ class Choice:
         elif self.given and self.kind != "editor":  # an editor may read `editor_options` itself
             raise ConfigError(f"{self.field}: {self.kind} {self.name} has no options")
         self.call("validate")
+
+
+def _field_names(model: type[Any]) -> list[str]:
+    if dataclasses.is_dataclass(model):
+        return [field.name for field in dataclasses.fields(model)]
+    return list(model.model_fields)
 
 
 def _adapter(model: type[Any]) -> pydantic.TypeAdapter[Any]:
