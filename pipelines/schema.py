@@ -1,5 +1,6 @@
 """The columns of every table, in one place. Every file that is written is cast to them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -196,6 +197,14 @@ def with_metrics(schema: pa.Schema, metrics: Sequence[str]) -> pa.Schema:
 def with_extras(schema: pa.Schema, extras: pa.Schema) -> pa.Schema:
     """`schema` followed by the manifest's own columns."""
     return pa.schema([*schema, *extras], metadata={"strmatch_schema": str(SCHEMA_VERSION)})
+
+
+def with_options(schema: pa.Schema, options: Sequence[Mapping[str, Any]]) -> pa.Schema:
+    """`schema` that records the options of annotators and metrics as JSON in its metadata."""
+    if not options:
+        return schema
+    recorded = {"strmatch_options": json.dumps(options)}
+    return schema.with_metadata((schema.metadata or {}) | recorded)
 
 
 def extras_of(schema: pa.Schema) -> pa.Schema:

@@ -8,10 +8,11 @@ import pyarrow as pa
 import ray.data
 
 from pipelines.config.config import Config
+from pipelines.config.options import recorded_options
 from pipelines.errors import RunError
 from pipelines.publishing.index import DatasetIndex, build_index
 from pipelines.rows import Row
-from pipelines.schema import DATASET, with_extras, with_metrics
+from pipelines.schema import DATASET, with_extras, with_metrics, with_options
 from pipelines.stages.write_part import MEGABYTE, WritePart
 from pipelines.storage import Storage
 
@@ -33,6 +34,7 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
     folders = config.publish.partition_by
     own = pa.schema([field for field in expected.extras if field.name not in folders])
     schema = with_extras(with_metrics(DATASET, config.measure.metrics), own)
+    schema = with_options(schema, recorded_options(config))
     write = WritePart(output, schema, config.publish.limits)
     parts = divide(expected.clips, config.publish.file_mb * MEGABYTE)
     for some in portions(parts, CLIPS_AT_ONCE):

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipelines import plugins
 from pipelines.config.config import Config
+from pipelines.config.options import recorded_options
 from pipelines.config.sections import Bounds
 from pipelines.editors.base import editor_settings
 from pipelines.schema import meaning, metric_column
@@ -53,6 +54,7 @@ def write_card(output: Storage, config: Config, record: Mapping[str, Any]) -> No
         config=config,
         record=record,
         limits={name: _limits(config.publish.limits.get(name)) for name in metrics},
+        options=recorded_options(config),
         settings=json.loads(json.dumps(editor_settings(plugins.find_editor(config), config))),
     )
     output.write(CARD, card.encode(errors="replace"))
