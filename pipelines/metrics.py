@@ -44,6 +44,7 @@ class LibraryMetric:
 
     place: ClassVar[str]
     """`module:Class` of the metric."""
+    reads: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: Config) -> None:
         self.metric: Metric = self.library_class()()
@@ -101,6 +102,7 @@ class FrameConsistency(_WithFile):
     """`frame_consistency`: interpolates by RIFE if `measure.rife` is set, else by optical flow."""
 
     place = "strmatch.metrics.frame_consistency:FrameConsistency"
+    reads = ("measure.rife",)
     field, files = "rife", ("flownet*",)
 
     def __init__(self, config: Config) -> None:
@@ -121,6 +123,7 @@ class ClipSimilarity(LibraryMetric):
     """`clip_similarity`, by the model of `measure.clip`."""
 
     place = "strmatch.metrics.clip_similarity:ClipSimilarity"
+    reads = ("measure.clip",)
 
     def __init__(self, config: Config) -> None:
         self.metric = _on_cpu(self.library_class(), self.weights(config))
@@ -162,6 +165,7 @@ class BackgroundLPIPS(_WithFolder):
     """`background_lpips`, by the weights in `measure.lpips`."""
 
     place = "strmatch.metrics.lpips:BackgroundLPIPS"
+    reads = ("measure.lpips",)
     field, files = "lpips", ("alexnet*", "alex.*")
 
 
@@ -175,6 +179,7 @@ class RaftMotionError(_WithFile):
     """`motion_error_raft`, by the weights in `measure.raft`."""
 
     place = "strmatch.metrics.raft:RaftMotionError"
+    reads = ("measure.raft",)
     field, files = "raft", ("raft_large*",)
 
     @classmethod

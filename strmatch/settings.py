@@ -1,91 +1,97 @@
 """The settings of an edit. Every field changes the result."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+def _expert(default: Any) -> Any:
+    """A field that presets fix and few users change."""
+    return field(default=default, metadata={"expert": True})
 
 
 @dataclass(frozen=True, kw_only=True)
 class EditSettings:
-    """Settings of Algorithm 1. The defaults are the paper's, read as literally as possible.
+    """Settings of Algorithm 1. The defaults follow the paper as literally as possible.
 
-    Where the paper leaves a choice open the field says so; a preset may fix it for its backbone.
+    "Open" marks a choice that the paper does not state; a preset may fix it for its backbone.
     """
 
     num_inference_steps: int = 50
-    """DDIM steps, of the inversion and of the denoising alike."""
+    """Number of DDIM steps of the inversion, and of the denoising."""
 
     guidance_scale: float = 7.5
-    """Classifier-free guidance towards the target prompt; 1 switches it off."""
+    """Scale of classifier-free guidance towards the target prompt. 1 disables."""
 
     negative_prompt: str | None = None
-    """Prompt of the unconditional slot. Null: the source prompt."""
+    """Prompt of the unconditional pass. Null: the source prompt."""
 
-    guided_share: float = 1.0
-    """Share of the steps, from the noisiest on, that are guided; the others follow the target
-    prompt alone, in half the passes. Less than 1 is no longer Algorithm 1: guidance late in the
+    guided_share: float = _expert(1.0)
+    """Share of the steps that are guided, 0–1, beginning with the noisiest. The remaining steps
+    follow the target prompt alone, in half the passes. Algorithm 1: 1. Guidance late in the
     denoising changes little of what a clip shows (Kynkäänniemi et al. 2024)."""
 
     lam: float = 0.01
-    """λ of Eq. 5, the step along the gradient. 0: no matching at all, plain DDIM inversion."""
+    """Step size λ of Eq. 5, along the gradient of the matching loss. 0 disables matching, which
+    leaves plain DDIM inversion."""
 
-    matched_share: float = 1.0
-    """Share of the steps, from the noisiest on, that descend Eq. 5; the others only denoise. Less
-    than 1 is no longer Algorithm 1, but takes less time: what lies where is decided early."""
+    matched_share: float = _expert(1.0)
+    """Share of the steps that descend Eq. 5, 0–1, beginning with the noisiest. The remaining steps
+    only denoise, which takes less time. Algorithm 1: 1."""
 
-    objective: Literal["str", "concatenated_maps"] = "str"
-    """What is matched: the STR score by cosine, or the ablation's concatenated maps by L2."""
+    objective: Literal["str", "concatenated_maps"] = _expert("str")
+    """What is matched. str: the STR score, by cosine. concatenated_maps: the attention maps, by L2
+    (the paper's ablation)."""
 
-    radius: int = 1
-    """How many frames away a neighbour in N(i) of Eq. 4 may be. (Open in the paper.)"""
+    radius: int = _expert(1)
+    """Maximum distance of a neighbour in N(i) of Eq. 4, frames. Open."""
 
-    heads: Literal["mean", "paired"] = "mean"
-    """Average the attention heads before the score, or score head by head. (Open.)"""
+    heads: Literal["mean", "paired"] = _expert("mean")
+    """mean: average the attention heads before the score. paired: score each head. Open."""
 
-    temporal_attention: Literal["first", "second", "mean"] = "first"
-    """Which attention over the frames is T, in backbones that have two in a block (Zeroscope,
-    AnimateDiff; LaVie has the first alone). The first, like LaVie's, compares frames before any has
-    been mixed with others in its block. (Open.)"""
+    temporal_attention: Literal["first", "second", "mean"] = _expert("first")
+    """Which attention over the frames is T, in backbones with two in a block (Zeroscope,
+    AnimateDiff). LaVie has only the first, which compares frames before other frames are mixed in.
+    Open."""
 
-    cosine: Literal["row", "layer"] = "row"
-    """One cosine for each row (frame, position) of the score, or one a layer. (Open.)"""
+    cosine: Literal["row", "layer"] = _expert("row")
+    """One cosine per row (frame, position) of the score, or one per layer. Open."""
 
-    reduction: Literal["sum", "mean"] = "sum"
-    """How the terms of the loss are joined. (Open.)"""
+    reduction: Literal["sum", "mean"] = _expert("sum")
+    """How the terms of the loss are combined. Open."""
 
-    scored_levels: tuple[int, ...] | None = None
-    """Resolutions whose attention is scored, 0 the finest. Null: all but the finest."""
+    scored_levels: tuple[int, ...] | None = _expert(None)
+    """Resolutions of the UNet whose attention is scored, 0 being the finest. Null: all but the
+    finest."""
 
-    scored_halves: Literal["conditional", "both"] = "conditional"
-    """Score the target prompt's half of the guidance batch, or both halves. (Open.)"""
+    scored_halves: Literal["conditional", "both"] = _expert("conditional")
+    """Score only the target prompt's half of the guidance batch, or both halves. Open."""
 
-    inversion_label: Literal["current", "next"] = "next"
-    """Timestep label of an inversion step: the level it leaves (as Algorithm 1 prints it) or
-    enters. (Open. With an exact denoiser of Gaussian data and LaVie's 50 steps, "next" brings
-    the latents back within 0.2–7 %, "current" within 6–11 %.)"""
+    inversion_label: Literal["current", "next"] = _expert("next")
+    """Timestep label of an inversion step. current: the level that the step leaves, as Algorithm 1
+    prints it. next: the level that the step enters. Open. With an exact denoiser of Gaussian data
+    and LaVie's 50 steps, "next" restores the latents within 0.2–7 %, "current" within 6–11 %."""
 
-    noised_until: int = 0
-    """Timestep up to which levels are reached by adding noise, the same for every clip, instead of
-    inverting. Inverted flat regions stay flat far into the noise and hold on to their colour there
-    (Staniszewski et al. 2024); noise breaks that, at a price in exactness. 0: Algorithm 1 as it
-    is printed."""
+    noised_until: int = _expert(0)
+    """Timestep up to which levels are reached by adding noise, equal for all clips, instead of by
+    inversion. Inverted flat regions stay flat and keep their colour (Staniszewski et al. 2024).
+    Noise removes this effect and makes the reconstruction less exact. Algorithm 1: 0."""
 
-    fresh_share: float = 0.0
-    """How much of the noisiest latents is fresh noise, the same for every clip, where an edit
-    begins: this share of their variance, and if it is above 0 all of their low frequencies, which
-    hold on to the source's colours (see `strmatch.fresh_start`). 0: Algorithm 1, which begins at
-    what the inversion left."""
+    fresh_share: float = _expert(0.0)
+    """Share of the variance of the noisiest latents that is replaced by fresh noise, 0–1, equal for
+    all clips. Above 0, all low frequencies are replaced, which carry the colours of the source (see
+    `strmatch.fresh_start`). Algorithm 1: 0, which starts from the inverted latents."""
 
     mask_dilation: int = 3
-    """Side in latent pixels of the square that dilates the mask of Eq. 6, odd; 1: none."""
+    """Side of the square that dilates the mask of Eq. 6, latent pixels. Odd. 1 disables."""
 
     @property
     def unmatched_steps(self) -> int:
-        """How many steps, the last ones, only denoise: all of them where λ is 0."""
+        """Number of final steps that only denoise. All steps if λ is 0."""
         return self._steps_after(self.matched_share if self.lam > 0 else 0.0)
 
     @property
     def unguided_steps(self) -> int:
-        """How many steps, the last ones, follow the target prompt without guidance."""
+        """Number of final steps that follow the target prompt without guidance."""
         return self._steps_after(self.guided_share)
 
     def _steps_after(self, share: float) -> int:

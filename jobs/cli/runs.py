@@ -17,8 +17,8 @@ from jobs.cli.options import (
     Types,
     one_line_errors,
 )
-from pipelines.config.explain import to_yaml
 from pipelines.config.loading import load_config
+from pipelines.config.loading import show as show_config
 
 app = typer.Typer()
 config_app = typer.Typer(
@@ -198,9 +198,18 @@ def demo(output: Annotated[Path, typer.Option(help="Folder of the demo.")] = Pat
 
 @config_app.command("show")
 @one_line_errors
-def show(preset: Preset = "miniature", config: ConfigFile = None, set: Assign = None) -> None:
-    """Print the resolved configuration, every field explained; usable as a --config file.
+def show(
+    preset: Preset = "miniature",
+    config: ConfigFile = None,
+    set: Assign = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also print settings that few users change.")
+    ] = False,
+) -> None:
+    """Print the resolved configuration with explanations, usable as a --config file.
+
+    Settings of plug-ins that are not chosen are printed with --all only.
 
     Example: strmatch config show --preset lavie --set edit.lam=0.005 > lavie.yaml
     """
-    typer.echo(to_yaml(load_config(preset, config, set or [])), nl=False)
+    typer.echo(show_config(load_config(preset, config, set or []), everything), nl=False)

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,10 @@ class OpenAI:
     Raises:
         ConfigError: no server or model is named, or the variable of the key is not set.
     """
+
+    reads: ClassVar[tuple[str, ...]] = (
+        *("annotate.endpoint", "annotate.captions", "execution.endpoint"),
+    )
 
     def __init__(self, config: Config) -> None:
         self.endpoint = Endpoint(config)

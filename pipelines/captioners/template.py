@@ -1,5 +1,7 @@
 """The captioner `template`."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from pipelines.config.config import Config
@@ -7,6 +9,8 @@ from pipelines.config.config import Config
 
 class TemplateCaptioner:
     """Gives every clip the caption `annotate.caption_template`."""
+
+    reads: ClassVar[tuple[str, ...]] = ("annotate.caption_template",)
 
     def __init__(self, config: Config) -> None:
         self.template = config.annotate.caption_template

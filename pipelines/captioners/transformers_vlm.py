@@ -26,6 +26,7 @@ class TransformersVLM:
     """
 
     on_gpu: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("annotate.vlm", "annotate.captions")
 
     def __init__(self, config: Config) -> None:
         import torch

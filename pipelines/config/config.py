@@ -1,3 +1,5 @@
+"""A whole configuration, and what its sections must agree on."""
+
 from typing import Any
 
 import pydantic
@@ -10,35 +12,44 @@ from pipelines.config.sections import (
     Measure,
     Publish,
     Section,
+    listed,
 )
 from pipelines.errors import ConfigError
 from strmatch.settings import EditSettings
 
 
 class Config(Section):
+    """The settings of a run. `pipelines.config.loading` makes one of a preset and a user's values.
+
+    Plug-ins check their own settings: see `pipelines.config.options`.
+    """
+
     preset: str
-    """The preset that everything else is laid over."""
+    """Name of the preset that supplies the defaults for a backbone."""
     seed: int = 0
-    """Chooses among possible target prompts; drives editors that are stochastic."""
+    """Seed for the choice of target prompts and for stochastic editors."""
     clip: Clip
     """How clips are cut out of videos."""
     annotate: Annotate = Annotate()
     """Masks, captions and targets, where the manifest gives none."""
     backbone: Backbone
     """The text-to-video model."""
-    editor: str = "str_match"
-    """What edits: str_match, sdedit, dmt, uniedit, an entry point or module:object."""
+    editor: str = pydantic.Field(
+        default="str_match",
+        description=f"Plug-in that edits: {listed('editor')}, the name of an entry point, or "
+        "module:Class.",
+    )
     edit: EditSettings
-    """The settings of str_match. Other editors share those that suit the backbone: steps, guidance,
-    how it inverts, the mask's dilation."""
+    """Settings of str_match. The editors sdedit, dmt and uniedit take from here what suits the
+    backbone: number of steps, guidance, inversion, mask dilation."""
     editor_options: dict[str, Any] = pydantic.Field(default_factory=dict)
-    """Settings of another editor than str_match, beside or in place of those it shares."""
+    """Options that the editor declares. str_match has none."""
     measure: Measure = Measure()
     """What is measured of every edit."""
     publish: Publish = Publish()
-    """Which edits are good enough, and how the dataset is laid out."""
+    """Limits for edits, and layout of the dataset."""
     execution: Execution = Execution()
-    """Where and how fast. Changes no result and is never part of an id."""
+    """Resources, limits and speed. These settings change no result and no id."""
 
     @pydantic.model_validator(mode="after")
     def _measures_what_it_limits(self) -> "Config":
@@ -52,10 +63,10 @@ class Config(Section):
 
 
 def served(config: Config) -> tuple[str, str]:
-    """Where a model is served, and what it is called there.
+    """The base URL of the server and the name of the model on it.
 
     Raises:
-        ConfigError: either is not set.
+        ConfigError: one of them is not set.
     """
     base_url, model = config.execution.endpoint.base_url, config.annotate.endpoint.model
     if base_url is None or model is None:

@@ -10,8 +10,8 @@ import pydantic
 import yaml
 
 from pipelines.config.config import Config
-from pipelines.config.explain import explain
-from pipelines.config.options import validate_choices
+from pipelines.config.explain import explain, to_yaml
+from pipelines.config.options import fields_read, option_texts, validate_choices
 from pipelines.config.sections import STRICT, Measure
 from pipelines.errors import ConfigError
 from strmatch.presets import load_preset
@@ -66,6 +66,19 @@ def resolve(
         raise ConfigError("; ".join(explain(e) for e in error.errors())) from None
     validate_choices(config)
     return config
+
+
+def show(config: Config, everything: bool = False) -> str:
+    """A configuration as YAML that `load_config` reads back to an equal one.
+
+    Args:
+        everything: print every setting. False: leave out settings that few users change and those
+            of plug-ins that are not chosen, where they have the values of the preset.
+    """
+    notes = option_texts(config)
+    if everything:
+        return to_yaml(config, notes)
+    return to_yaml(config, notes, fields_read(config), resolve({"preset": config.preset}))
 
 
 def _read_file(file: str) -> dict[str, Any]:

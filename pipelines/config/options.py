@@ -19,13 +19,19 @@ hook. Hooks are optional class methods:
 * `check(config)`: raises where weights or servers are missing. Called once before a run.
 * `defaults(config)`: values for options that are not given. This hook takes no options.
 
+`reads` is an optional tuple of fields and sections of the configuration that belong to the plug-in,
+as `"annotate.vlm"`. `strmatch config show` prints them where the plug-in is chosen.
+
 The module of a plug-in is imported whenever a configuration that names the plug-in is loaded:
 import torch and other slow libraries in the constructor.
 """
 
 import dataclasses
 import difflib
+import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pydantic
@@ -157,21 +163,51 @@ def chosen(config: Config) -> Iterator[tuple[Kind, str]]:
         yield "metric", name
 
 
+def installed(config: Config) -> Iterator[Choice]:
+    """The plug-ins of `chosen` that are installed here.
+
+    A plug-in that is missing here may be installed where the run takes place. A run refuses an
+    unknown name before any work.
+    """
+    for kind, name in chosen(config):
+        with suppress(ConfigError):
+            yield choose(kind, config, name)
+
+
 def validate_choices(config: Config) -> None:
     """Validate every plug-in that a configuration names and that is installed here.
-
-    A plug-in that is missing here may still be installed where the run takes place, which refuses
-    an unknown name before any work.
 
     Raises:
         ConfigError: in one line, what cannot work.
     """
-    for kind, name in chosen(config):
-        try:
-            choice = choose(kind, config, name)
-        except ConfigError:
-            continue
+    for choice in [*installed(config)]:
         choice.validate()
+
+
+def fields_read(config: Config) -> set[str]:
+    """Fields and sections of the configuration that belong to the chosen plug-ins."""
+    read: set[str] = set()
+    for choice in installed(config):
+        read |= {*getattr(choice.plugin, "reads", ())}
+        if choice.has_options:
+            read.add("measure.options" if choice.kind == "metric" else choice.field)
+    return read
+
+
+def option_texts(config: Config) -> dict[str, list[str]]:
+    """For each field of options, one line per option that the chosen plug-ins declare."""
+    texts: dict[str, list[str]] = defaultdict(list)
+    for choice in installed(config):
+        if not choice.has_options:
+            continue
+        field = "measure.options" if choice.kind == "metric" else choice.field
+        prefix = f"{choice.name}." if choice.kind == "metric" else ""
+        values = choice.options_dump()
+        properties = _adapter(choice.plugin.Options).json_schema()["properties"]
+        for name, option in properties.items():
+            told = " ".join(option.get("description", "").split())
+            texts[field].append(f"{prefix}{name}: {told} In effect: {json.dumps(values[name])}.")
+    return texts
 
 
 def recorded_options(config: Config) -> list[dict[str, Any]]:

@@ -1,4 +1,7 @@
-"""The sections of a configuration: every field with its default and what it means."""
+"""The sections of a configuration: every field with its default, unit and meaning.
+
+`strmatch config show` prints these texts. They are the manual of the settings.
+"""
 
 import os
 from collections import Counter
@@ -10,72 +13,93 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.errors import ConfigError
+from pipelines.registry import BUILT_IN, Kind
 from pipelines.schema import metric_column
-from pipelines.target_prompt import Kind
+from pipelines.target_prompt import Kind as TargetKind
 from strmatch.presets import NAMES
 
 STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Section(BaseModel):
+    """A group of settings. Unknown keys are refused, values cannot be changed."""
+
     model_config = STRICT
 
 
+def expert(default: Any, **constraints: Any) -> Any:
+    """A field that few users change: `config show` prints it with `--all` only."""
+    return Field(default=default, json_schema_extra={"expert": True}, **constraints)
+
+
+def of_plugins(default: Any, **constraints: Any) -> Any:
+    """A field that `config show` prints if a chosen plug-in `reads` it, or with `--all`."""
+    return Field(default=default, json_schema_extra={"of_plugins": True}, **constraints)
+
+
+def listed(kind: Kind) -> str:
+    """The names of the built-in plug-ins of a kind, for the text of a field."""
+    return ", ".join(BUILT_IN[kind])
+
+
 def _absolute(weights: str) -> str:
-    # Workers do not share the folder that a command is given in.
+    # Workers have another working directory than the command.
     return os.path.abspath(weights) if os.path.isdir(weights) else weights
 
 
 Weights = Annotated[str, pydantic.AfterValidator(_absolute)]
-"""A hub id, or a folder or fsspec URI."""
+"""A Hugging Face hub id, a folder, or an fsspec URI."""
 
 
 class Clip(Section):
     num_frames: int = Field(ge=2)
-    """Frames of a clip."""
+    """Number of frames of a clip."""
     height: int = Field(ge=8, multiple_of=2)
-    """Height of a clip in pixels."""
+    """Height of a clip, pixels. Must be even."""
     width: int = Field(ge=8, multiple_of=2)
-    """Width of a clip in pixels."""
+    """Width of a clip, pixels. Must be even."""
     fps: float = Field(gt=0)
-    """Frames a second. A shot too short for one clip at this rate is sampled faster."""
-    stride: int | None = Field(default=None, ge=1)
-    """Take every n-th frame of the video instead of sampling at `fps`."""
+    """Frame rate at which videos are sampled, frames per second. A shot that is too short for a
+    clip at this rate is sampled at a higher one."""
+    stride: int | None = expert(None, ge=1)
+    """Take every n-th frame of the video. Null: sample at `fps` instead."""
     fit: Literal["crop", "pad"] = "crop"
-    """Bring a video to the clip's shape by cropping its centre, or by adding black borders."""
+    """How a video is brought to the aspect ratio of a clip. crop: cut its centre. pad: add black
+    borders."""
     max_clips_per_video: int | None = Field(default=4, ge=1)
-    """Clips taken from one video, the first ones. Null: all."""
+    """Maximum number of clips per video, from its beginning. Null: no maximum."""
     split_shots: bool = True
-    """No clip crosses a cut. False: a video is one shot, and is not looked through for cuts."""
-    skip_black: int | None = Field(default=24, ge=0, le=255)
-    """Reject a clip that shows, mostly, nothing brighter than this, of 255. Null: take it."""
-    skip_static: int | None = Field(default=None, ge=0, le=255)
-    """Reject a clip no place of which ever changes by more than this, of 255. Null: take it. In a
-    still scene it is noise that changes, by 8 or less."""
-    skip_duplicates: int | None = Field(default=12, ge=0, le=255)
-    """Reject a clip that shows nothing but what another of the same video showed: frames no place
-    of which differs by more than this, of 255. Null: take it."""
-    crf: int = Field(default=12, ge=0, le=51)
-    """H.264 quality of stored clips and edits; lower is better and larger."""
+    """Detect cuts, and take no clip across a cut. False: treat a video as a single shot."""
+    skip_black: int | None = expert(24, ge=0, le=255)
+    """Reject clips in which most frames show nothing brighter than this, 0–255. Null disables."""
+    skip_static: int | None = expert(None, ge=0, le=255)
+    """Reject clips in which no region changes by more than this, 0–255. Noise in a still scene is
+    at most 8. Null disables."""
+    skip_duplicates: int | None = expert(12, ge=0, le=255)
+    """Reject near-duplicates of an earlier clip of the same video: maximum difference of any
+    region, 0–255. Null disables."""
+    crf: int = expert(12, ge=0, le=51)
+    """Constant rate factor (H.264) of stored clips and edits. Lower values give higher quality and
+    larger files."""
 
 
 class Pretrained(Section):
-    """A published model that is not this project's own."""
+    """A published model that is not part of this project."""
 
     weights: Weights
     revision: str | None = None
-    """The commit to take from the hub. A hub id without one is refused."""
+    """Commit of the hub id in `weights`, required for a hub id. Null for a folder or URI."""
 
     @pydantic.model_validator(mode="before")
     @classmethod
     def _own_revision(cls, values: Any) -> Any:
-        # Other weights have no commit in common with the default ones.
+        # The default commit belongs to the default weights.
         chosen = isinstance(values, Mapping) and "weights" in values
         return {"revision": None, **values} if chosen else values
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the weights are the same every day."""
+        """Whether the weights cannot change: a folder, a URI, or a hub id with a commit."""
         local = "://" in self.weights or os.path.isabs(self.weights)
         return local or self.revision is not None
 
@@ -97,40 +121,42 @@ class Pretrained(Section):
 
 class Sam2(Pretrained):
     weights: Weights = "facebook/sam2.1-hiera-tiny"
-    """A hub id, or a folder or fsspec URI: with safetensors for sam2_hf, with one .pt for sam2."""
+    """SAM2: a hub id, a folder, or an fsspec URI. The tracker sam2_hf reads safetensors, the
+    tracker sam2 reads one .pt file."""
 
 
 class Detector(Pretrained):
     weights: Weights = "google/owlv2-base-patch16-ensemble"
-    """An open-vocabulary detector (OWLv2, Grounding DINO): a hub id, or a folder or fsspec URI."""
-    threshold: float = Field(default=0.2, ge=0, le=1)
-    """Score below which nothing counts as found."""
-    frames: int = Field(default=4, ge=1)
-    """Frames of a clip that are searched, evenly spaced."""
+    """Open-vocabulary detector (OWLv2, Grounding DINO): a hub id, a folder, or an fsspec URI."""
+    threshold: float = expert(0.2, ge=0, le=1)
+    """Minimum score of a detection, 0–1."""
+    frames: int = expert(4, ge=1)
+    """Number of evenly spaced frames of a clip that are searched."""
 
 
 class MaskCheck(Section):
-    min_area: float = Field(default=0.002, ge=0, le=1)
-    """Share of the frame that a mask must cover, in the median of its frames."""
-    max_area: float = Field(default=0.6, ge=0, le=1)
-    """Share of the frame that a mask may cover, in the median of its frames."""
-    max_empty: float = Field(default=0.25, ge=0, le=1)
-    """Share of a clip's frames in which the mask may be empty."""
-    max_shift: float = Field(default=0.2, ge=0)
-    """How far the mask's centre may move from a frame to the next, in frame diagonals."""
-    max_growth: float = Field(default=0.75, ge=0)
-    """How much the mask's area may change from a frame to the next, in median areas."""
+    min_area: float = expert(0.002, ge=0, le=1)
+    """Minimum area of a mask as a share of the frame, 0–1; median over the frames."""
+    max_area: float = expert(0.6, ge=0, le=1)
+    """Maximum area of a mask as a share of the frame, 0–1; median over the frames."""
+    max_empty: float = expert(0.25, ge=0, le=1)
+    """Maximum share of frames without a mask, 0–1."""
+    max_shift: float = expert(0.2, ge=0)
+    """Maximum distance that the centre of the mask moves between neighbouring frames, in frame
+    diagonals."""
+    max_growth: float = expert(0.75, ge=0)
+    """Maximum change of the area of the mask between neighbouring frames, in median areas."""
 
 
 class Captions(Section):
-    frames: int = Field(default=8, ge=1)
-    """Frames of a clip that a model is shown, evenly spaced."""
-    max_new_tokens: int = Field(default=96, ge=1)
-    """Tokens of an answer. One that is cut off is no caption."""
-    min_words: int = Field(default=4, ge=1)
-    """Words that a caption has at least."""
-    max_words: int = Field(default=40, ge=1)
-    """Words that a caption has at most. CLIP's text encoder reads 75 tokens."""
+    frames: int = expert(8, ge=1)
+    """Number of evenly spaced frames of a clip that the model is shown."""
+    max_new_tokens: int = expert(96, ge=1)
+    """Maximum length of an answer, tokens. A truncated answer is not accepted as a caption."""
+    min_words: int = expert(4, ge=1)
+    """Minimum length of a caption, words."""
+    max_words: int = expert(40, ge=1)
+    """Maximum length of a caption, words. The text encoder of CLIP reads 75 tokens."""
 
     @pydantic.model_validator(mode="after")
     def _in_order(self) -> "Captions":
@@ -141,97 +167,112 @@ class Captions(Section):
 
 class VisionLanguageModel(Pretrained):
     weights: Weights = "Qwen/Qwen3-VL-4B-Instruct"
-    """A hub id, or a folder or fsspec URI with safetensors and the files of the processor."""
+    """Vision-language model: a hub id, a folder, or an fsspec URI, with safetensors and the files
+    of the processor."""
     revision: str | None = "ebb281ec70b05090aa6165b016eac8ec08e71b17"
-    """The commit to take from the hub. A hub id without one is refused."""
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """Commit of the hub id in `weights`, required for a hub id. Null for a folder or URI."""
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = expert("auto")
     """Precision of the weights. auto: bfloat16 on a GPU, float32 on a CPU."""
 
 
 class ServedModel(Section):
     model: str | None = None
-    """What the server calls the model."""
-    extra: dict[str, Any] = {}
-    """Further fields of a request, and null for one that the server does not take."""
+    """Name of the model on the server. Null: no server is used."""
+    extra: dict[str, Any] = expert({})
+    """Additional fields of each request. Null as a value removes a field that the server
+    refuses."""
 
 
 class Annotate(Section):
-    tracker: str = "contrast"
-    """Finds the subject's mask: contrast, motion, sam2_hf, sam2, none, or module:object."""
-    sam2: Sam2 = Sam2()
-    """The model of the trackers sam2_hf and sam2."""
-    detector: Detector = Detector()
-    """Finds in some frames what the trackers sam2_hf and sam2 follow through the others."""
+    tracker: str = Field(
+        default="contrast",
+        description=f"Plug-in that finds the mask of the subject: {listed('tracker')}, the name of "
+        "an entry point, or module:Class.",
+    )
+    tracker_options: dict[str, Any] = of_plugins({})
+    """Options that the tracker declares."""
+    sam2: Sam2 = of_plugins(Sam2())
+    """Model of the trackers sam2_hf and sam2."""
+    detector: Detector = of_plugins(Detector())
+    """Model that finds the subject for the trackers sam2_hf and sam2, which follow it through the
+    other frames."""
     mask_check: MaskCheck = MaskCheck()
-    """Which masks are not worth an edit."""
-    tracker_options: dict[str, Any] = {}
-    """Options of the tracker, where it declares any."""
-    captioner: str = "miniature"
-    """Says what a clip shows: miniature, transformers_vlm, openai, template, or module:object."""
-    captioner_options: dict[str, Any] = {}
-    """Options of the captioner, where it declares any."""
-    caption_template: str = "a video of an object"
-    """What the captioner `template` says of every clip."""
-    captions: Captions = Captions()
-    """What the captioners transformers_vlm and openai show a model, and take for a caption."""
-    vlm: VisionLanguageModel = VisionLanguageModel()
-    """The model of the captioner transformers_vlm."""
-    endpoint: ServedModel = ServedModel()
-    """The model of the captioner openai and the prompter llm. See execution.endpoint."""
-    prompter: str = "noun_swap"
-    """Derives target prompts: noun_swap, llm, an entry point or module:object."""
-    prompter_options: dict[str, Any] = {}
-    """Options of the prompter, where it declares any."""
+    """Limits for masks. A clip with a mask outside these limits is rejected."""
+    captioner: str = Field(
+        default="miniature",
+        description=f"Plug-in that captions a clip: {listed('captioner')}, the name of an entry "
+        "point, or module:Class.",
+    )
+    captioner_options: dict[str, Any] = of_plugins({})
+    """Options that the captioner declares."""
+    caption_template: str = of_plugins("a video of an object")
+    """Caption of every clip by the captioner template."""
+    captions: Captions = of_plugins(Captions())
+    """Input and limits of captions by transformers_vlm and openai."""
+    vlm: VisionLanguageModel = of_plugins(VisionLanguageModel())
+    """Model of the captioner transformers_vlm."""
+    endpoint: ServedModel = of_plugins(ServedModel())
+    """Model of the captioner openai and the prompter llm, served at `execution.endpoint`."""
+    prompter: str = Field(
+        default="noun_swap",
+        description=f"Plug-in that derives target prompts: {listed('prompter')}, the name of an "
+        "entry point, or module:Class.",
+    )
+    prompter_options: dict[str, Any] = of_plugins({})
+    """Options that the prompter declares."""
     targets_per_clip: int = Field(default=2, ge=1)
-    """Target prompts derived for a clip."""
-    target_kinds: tuple[Kind, ...] = Field(default=("noun_near", "recolour"), min_length=1)
-    """What prompters change, in turn: noun_near, noun_far, recolour, restyle, background."""
+    """Number of target prompts derived per clip."""
+    target_kinds: tuple[TargetKind, ...] = of_plugins(("noun_near", "recolour"), min_length=1)
+    """What target prompts change, in turn: noun_near (a similar noun), noun_far (a noun of another
+    branch), recolour, restyle, background."""
 
 
 class Backbone(Section):
     weights: str
-    """A preset's name, or a folder or fsspec URI with a model in diffusers layout."""
+    """Text-to-video model: the name of a preset, or a folder or fsspec URI in diffusers layout."""
 
     @pydantic.field_validator("weights")
     @classmethod
     def _absolute(cls, weights: str) -> str:
-        # Workers do not share the folder that a command is given in.
+        # Workers have another working directory than the command.
         return weights if weights in NAMES or "://" in weights else os.path.abspath(weights)
 
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = expert("auto")
     """Precision of the weights. auto: float16 on a GPU, float32 on a CPU."""
 
 
 class ClipModel(Pretrained):
     weights: Weights = "openai/clip-vit-large-patch14"
-    """A CLIP model: a hub id, or a folder or fsspec URI in transformers layout; or miniature, the
-    embedded model's."""
+    """CLIP model: a hub id, or a folder or fsspec URI in transformers layout. miniature: the CLIP
+    of the embedded presets."""
     revision: str | None = "32bd64288804d66eefd0ccbe215aa642df71cc41"
-    """The commit to take from the hub. A hub id without one is refused."""
+    """Commit of the hub id in `weights`, required for a hub id. Null for a folder or URI."""
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the weights are the same every day."""
+        """Whether the weights cannot change: embedded, a folder, a URI, or a hub id with a
+        commit."""
         return self.weights == "miniature" or super().is_pinned
 
 
 class Measure(Section):
-    metrics: tuple[str, ...] = ("frame_consistency", "background_difference", "motion_error")
-    """What judges an edit: frame_consistency, clip_similarity, background_difference,
-    background_lpips, motion_error, motion_error_raft, an entry point or module:object. The embedded
-    presets add clip_similarity, by their own CLIP."""
-    options: dict[str, dict[str, Any]] = {}
-    """Options of metrics that declare any, by metric: {motion: {radius: 3}}."""
-    clip: ClipModel = ClipModel()
-    """The model of the metric clip_similarity."""
-    rife: Weights | None = None
-    """A folder or fsspec URI with flownet.pkl of RIFE 4.0, which then interpolates for the metric
-    frame_consistency. Null: optical flow does."""
-    lpips: Weights | None = None
-    """A folder or fsspec URI with alexnet-owt-7be5be79.pth and alex.pth, for the metric
+    metrics: tuple[str, ...] = Field(
+        default=("frame_consistency", "background_difference", "motion_error"),
+        description=f"Metrics of every edit: {listed('metric')}, the names of entry points, or "
+        "module:Class. The embedded presets add clip_similarity by their own CLIP.",
+    )
+    options: dict[str, dict[str, Any]] = of_plugins({})
+    """Options that metrics declare, by the name of the metric: {mine: {radius: 3}}."""
+    clip: ClipModel = of_plugins(ClipModel())
+    """Model of the metric clip_similarity."""
+    rife: Weights | None = of_plugins(None)
+    """Folder or fsspec URI with flownet.pkl of RIFE 4.0, by which frame_consistency interpolates.
+    Null: by optical flow."""
+    lpips: Weights | None = of_plugins(None)
+    """Folder or fsspec URI with alexnet-owt-7be5be79.pth and alex.pth, required for
     background_lpips."""
-    raft: Weights | None = None
-    """A folder or fsspec URI with raft_large_C_T_SKHT_V2-ff5fadd5.pth, for the metric
+    raft: Weights | None = of_plugins(None)
+    """Folder or fsspec URI with raft_large_C_T_SKHT_V2-ff5fadd5.pth, required for
     motion_error_raft."""
 
     @pydantic.field_validator("metrics")
@@ -246,9 +287,9 @@ class Measure(Section):
 
 class Bounds(Section):
     min: float | None = Field(default=None, allow_inf_nan=False)
-    """The least that is good enough. Null: anything."""
+    """Minimum value. Null: no minimum."""
     max: float | None = Field(default=None, allow_inf_nan=False)
-    """The most that is good enough. Null: anything."""
+    """Maximum value. Null: no maximum."""
 
     @pydantic.model_validator(mode="after")
     def _in_order(self) -> "Bounds":
@@ -261,25 +302,26 @@ class Bounds(Section):
 
 class Publish(Section):
     limits: dict[str, Bounds] = {}
-    """Which edits are good enough, by metric: {motion_error: {max: 3}}. One outside is rejected; a
-    metric that does not apply to it rejects none."""
+    """Limits by metric: {motion_error: {max: 3}}. An edit outside is rejected. A metric that does
+    not apply to an edit rejects nothing."""
     file_mb: float = Field(default=128.0, gt=0)
-    """Megabytes of a Parquet file of the dataset, about. A clip's edits are never split."""
+    """Approximate size of a Parquet file of the dataset, megabytes. The edits of a clip stay in one
+    file."""
     partition_by: tuple[str, ...] = ()
-    """Columns of the manifest that become folders: dataset/split=train/…"""
+    """Columns of the manifest that become folders of the dataset: dataset/split=train/…"""
 
 
 class Server(Section):
     base_url: str | None = None
-    """An OpenAI-compatible server, as http://host:8000/v1."""
+    """URL of an OpenAI-compatible server: http://host:8000/v1. Null: no server is used."""
     api_key_env: str | None = None
-    """The environment variable that holds the server's key, on every machine. Null: no key."""
-    timeout: float = Field(default=60.0, gt=0)
-    """Seconds that one request may take as a whole."""
-    attempts: int = Field(default=4, ge=1)
-    """Requests for one answer. Refused, failed and unreadable ones are repeated, ever later."""
-    total_timeout: float = Field(default=300.0, gt=0)
-    """Seconds that one answer may take with all its attempts. A caption takes up to two answers."""
+    """Environment variable that holds the API key, on every machine. Null: no key."""
+    timeout: float = expert(60.0, gt=0)
+    """Timeout of one request, seconds."""
+    attempts: int = expert(4, ge=1)
+    """Maximum number of requests per answer, retried with exponential backoff."""
+    total_timeout: float = expert(300.0, gt=0)
+    """Timeout of one answer including all retries, seconds. A caption takes up to two answers."""
 
     @pydantic.field_validator("base_url")
     @classmethod
@@ -296,36 +338,37 @@ class Server(Section):
 
 class Execution(Section):
     editors: int | None = Field(default=None, ge=1)
-    """Editors at work at once. Null: one a GPU, or one a machine's CPUs but one."""
+    """Number of editors that work in parallel. Null: one per GPU, or all CPUs of a machine but
+    one."""
     gpus_per_editor: float | None = Field(default=None, ge=0)
-    """GPUs of one editor. Null: 1 where the cluster has GPUs, else 0."""
-    gpus_per_captioner: float | None = Field(default=None, ge=0)
-    """GPUs of one captioner that runs on GPUs: transformers_vlm. Null: as for editors."""
-    gpus_per_tracker: float | None = Field(default=None, ge=0)
-    """GPUs of one tracker that runs on GPUs, with its detector: sam2_hf, sam2. Null: as for
-    editors."""
-    torch_threads: int | None = Field(default=None, ge=1)
-    """CPU threads of one editor. Null: the machine's cores shared among its editors."""
+    """GPUs per editor; may be a fraction. Null: 1 if the cluster has GPUs, else 0."""
+    gpus_per_captioner: float | None = expert(None, ge=0)
+    """GPUs per captioner, for captioners that run on GPUs. Null: as for editors."""
+    gpus_per_tracker: float | None = expert(None, ge=0)
+    """GPUs per tracker with its detector, for trackers that run on GPUs. Null: as for editors."""
+    torch_threads: int | None = expert(None, ge=1)
+    """CPU threads per editor. Null: the cores of the machine, divided among its editors."""
     memory: Literal["normal", "lean"] = "normal"
     """lean: the same edits with less GPU memory, in more time. An editor that runs out of memory
-    goes on like that by itself."""
+    switches to lean."""
     compiled: bool = False
-    """Compile the passes of the UNet: on a GPU an edit takes about two thirds of the time, once an
-    editor has spent some minutes on it. Results differ in the last digits."""
+    """Compile the passes of the UNet. On a GPU this reduces the time of an edit by about one third,
+    after some minutes of compilation per editor. The last digits of results differ."""
     ray_address: str | None = None
-    """A Ray cluster to join. Null: $RAY_ADDRESS, else a cluster of this machine alone."""
-    wait_for_resources: float = Field(default=0.0, ge=0)
-    """Seconds to wait for an autoscaler to bring a machine that an editor fits on."""
+    """Address of a Ray cluster. Null: $RAY_ADDRESS, else a cluster of this machine alone."""
+    wait_for_resources: float = expert(0.0, ge=0)
+    """Timeout for an autoscaler to add a machine that an editor fits on, seconds."""
     deadline: float = Field(default=3600.0, gt=0)
-    """Seconds that a video's decoding, an annotation, or a clip with all its edits may take, and
-    again the measuring of these."""
-    attempts: int = Field(default=3, ge=1)
-    """Workers in which a video or clip may die alone before it is given up."""
+    """Timeout of each of these, seconds: decoding a video, one annotation of a clip, editing a clip
+    to all its targets, measuring these edits."""
+    attempts: int = expert(3, ge=1)
+    """Number of isolated attempts before an item that kills its worker is marked WorkerDied."""
     max_failed_share: float = Field(default=1.0, ge=0, le=1)
-    """Stop a phase in which a larger share of rows fails."""
+    """Maximum share of failed rows, 0–1. A phase above it is stopped."""
     storage_options: dict[str, Any] = {}
-    """Options for fsspec (endpoints, profiles). Take secrets from the environment instead."""
-    report_rows: int = Field(default=500, ge=0)
-    """Edits that the report shows with their clips, chosen by the seed; what went wrong beside."""
-    endpoint: Server = Server()
-    """Where a model is served, for the captioner openai and the prompter llm."""
+    """Options for fsspec (endpoints, profiles). Pass secrets by environment variables instead."""
+    report_rows: int = expert(500, ge=0)
+    """Number of successful edits, sampled by seed, whose videos are included in the report. Failed
+    and rejected rows are always included."""
+    endpoint: Server = of_plugins(Server())
+    """Server of the captioner openai and the prompter llm."""

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import ClassVar
 
 from pipelines.config.config import Config, served
 from pipelines.english.subject import Subject, find_subject, nouns_of
@@ -34,6 +35,10 @@ class LLM:
     Raises:
         ConfigError: no server or model is named, or the variable of the key is not set.
     """
+
+    reads: ClassVar[tuple[str, ...]] = (
+        *("annotate.target_kinds", "annotate.endpoint", "execution.endpoint"),
+    )
 
     def __init__(self, config: Config) -> None:
         self.endpoint = Endpoint(config)

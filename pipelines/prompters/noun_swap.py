@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
+from typing import ClassVar
 
 from pipelines.config.config import Config
 from pipelines.english import grammar
@@ -24,6 +25,8 @@ class NounSwap:
 
     A kind without further prompts is passed over.
     """
+
+    reads: ClassVar[tuple[str, ...]] = ("annotate.target_kinds",)
 
     def __init__(self, config: Config) -> None:
         self.kinds = config.annotate.target_kinds

@@ -24,6 +24,7 @@ class SubjectTracker:
     """
 
     on_gpu: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("annotate.sam2", "annotate.detector")
     needed: ClassVar[tuple[str, ...]]
     """Patterns of the files of the segmenter's weights."""
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from pipelines import plugins
 from pipelines.config.fingerprints import PHASES, fingerprints
-from pipelines.config.loading import load_config
+from pipelines.config.loading import load_config, resolve, show
 from pipelines.config.options import choose
 from pipelines.editors.base import editor_settings
 from pipelines.errors import ConfigError
@@ -254,6 +255,15 @@ def test_ids_hold_what_the_options_change(installed):
         plugins.find_editor(load_config(assignments=CHOSEN)), load_config(assignments=CHOSEN)
     )
     assert settings["red"] == 64
+
+
+def test_a_configuration_that_is_shown_explains_the_options(installed):
+    config = load_config(assignments=[*CHOSEN, *OPTIONS])
+    text = show(config)
+    told = "# threshold: Least brightness of the subject, 0–255. In effect: 100."
+    assert f"  {told}\n  tracker_options: {{threshold: 100}}" in text
+    assert "# redness.gain: " in text
+    assert resolve(yaml.safe_load(text)) == config
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
+import re
+
 import pytest
 import yaml
 
 from pipelines.config.config import Config, served
-from pipelines.config.explain import to_yaml
 from pipelines.config.fingerprints import PHASES, differences, dump, fingerprints
-from pipelines.config.loading import load_config, resolve
+from pipelines.config.loading import load_config, resolve, show
 from pipelines.errors import ConfigError
 from strmatch.presets import load_preset
 
@@ -135,15 +136,59 @@ def test_a_password_in_the_server_s_address_is_refused_and_not_repeated():
     assert "s3cret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("preset", ["miniature", "lavie"])
-def test_what_is_shown_can_be_read_back(preset):
-    config = load_config(preset, assignments=["annotate.caption_template='a: b # c'"])
-    text = to_yaml(config)
-    assert "  vlm:\n    # A hub id, or" in text and "\n    weights: Qwen/" in text
+SHOWN = [
+    ("miniature", ["annotate.caption_template='a: b # c'"]),
+    ("lavie", ["edit.fresh_share=0.5", "clip.crf=20", "annotate.mask_check.min_area=0.5"]),
+    ("lavie", ["annotate.captioner=transformers_vlm", "annotate.captions.frames=2"]),
+    ("miniature", ["annotate.vlm.weights=s3://b/c", "measure.clip.revision=abc"]),
+    ("miniature-fast", ["editor=dmt", "editor_options.lr=0.1", "measure.metrics=[motion_error]"]),
+]
+
+
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize(("preset", "assignments"), SHOWN)
+def test_what_is_shown_can_be_read_back(preset, assignments, everything):
+    config = load_config(preset, assignments=assignments)
+    text = show(config, everything)
     assert resolve(yaml.safe_load(text)) == config
     lines = [line.strip() for line in text.splitlines()]
     fields = [n for n, line in enumerate(lines) if not line.startswith("#")]
     assert all(lines[n - 1].startswith("# ") for n in fields)
+
+
+def leaves(text):
+    def count(values):
+        inner = (count(v) if isinstance(v, dict) and v else 1 for v in values.values())
+        return sum(inner)
+
+    return count(yaml.safe_load(text))
+
+
+def test_what_few_users_change_is_shown_with_all_only():
+    config = load_config()
+    some, every = show(config), show(config, everything=True)
+    assert 35 <= leaves(some) <= 50 < 90 <= leaves(every)
+    assert f"# {leaves(every) - leaves(some)} more settings with --all" in some
+    assert "fresh_share" not in some and "mask_check" not in some
+    assert "  vlm:\n    # Vision-language model" in every and "--all" not in every
+
+
+def test_settings_of_a_plug_in_are_shown_where_it_is_chosen():
+    assert "vlm:" not in show(load_config()) and "lpips:" not in show(load_config())
+    chosen = ["annotate.captioner=transformers_vlm", "measure.metrics=[background_lpips]"]
+    text = show(load_config(assignments=chosen))
+    assert "  vlm:\n    # Vision-language model" in text and "\n    weights: Qwen/" in text
+    assert "\n    revision: " in text and "  lpips: null" in text and "sam2:" not in text
+
+
+def test_every_field_is_explained_in_whole_sentences():
+    text = show(load_config(), everything=True)
+    told = re.findall(r"((?: *#.*\n)+) *\w+:", text)
+    assert len(told) > 100
+    for comment in told:
+        words = " ".join(comment.replace("#", " ").split())
+        assert words[0].isupper() or re.match(r"\w+: ", words)
+        assert words.endswith((".", "…", "}"))
 
 
 def test_weights_are_a_hub_id_or_found_from_every_worker(tmp_path, monkeypatch):
