@@ -1,4 +1,4 @@
-"""How much of the time the editors worked."""
+"""Progress of a phase for the user, and the utilisation of the editors."""
 
 import logging
 import time
@@ -9,44 +9,47 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pipelines.rows import Row
 
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 15
+
 
 class EditorUtilisation:
-    """Collects when clips were begun and done, by the clocks of those who did them."""
+    """Collects the times at which clips began and ended, by the clocks of the editors' machines."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.first, self.last = float("inf"), float("-inf")
 
     def add(self, row: Row) -> None:
-        """Look at a clip with `began` and `ended`; one that was given up has none."""
+        """Add a clip with `began` and `ended` in seconds. A clip that was not edited has None."""
         if row["began"] is None:
             return
         self.seconds += row["ended"] - row["began"]
         self.first, self.last = min(self.first, row["began"]), max(self.last, row["ended"])
 
     def fraction(self, editors: int) -> float:
-        """Of the time from the first clip's begin to the last one's end, 0 to 1."""
+        """Returns the fraction of wall time during which editors were busy, 0 to 1."""
         return self.seconds / (editors * (self.last - self.first)) if self.seconds else 0.0
 
 
-log = logging.getLogger(__name__)
-
-SECONDS_BETWEEN_LINES = 15
-
-
 def progress(
-    rows: Iterable[Row], description: str, total: int | None, done: str | None = None
+    rows: Iterable[Row], description: str, total: int | None, unit: str | None = None
 ) -> Iterator[Row]:
-    """Pass rows on and show how far they have come.
+    """Pass rows on and show progress: a bar on a terminal, else lines of the log.
 
     Args:
-        description: what is being done.
-        total: how much there is; None if that is not known.
-        done: the column that says how much a row stands for; by default each row is one.
+        description: the name of the phase.
+        total: number of items; None if unknown.
+        unit: the column that counts the items of a row; by default each row is one item.
     """
     console = Console(stderr=True)
+    if total == 0:
+        log.info("%s: nothing left to do", description)
+        yield from rows
+        return
     if not console.is_terminal:
-        yield from _with_lines(rows, description, total, done)
+        yield from _with_lines(rows, description, total, unit)
         return
     columns = (
         TextColumn("{task.description:>9}"),
@@ -57,17 +60,17 @@ def progress(
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(description, total=total)
         for row in rows:
-            bar.advance(task, row[done] if done else 1)
+            bar.advance(task, row[unit] if unit else 1)
             yield row
         bar.update(task, total=bar.tasks[task].completed)
 
 
 def _with_lines(
-    rows: Iterable[Row], description: str, total: int | None, done: str | None
+    rows: Iterable[Row], description: str, total: int | None, unit: str | None
 ) -> Iterator[Row]:
     count, last = 0, time.monotonic()
     for row in rows:
-        count += row[done] if done else 1
+        count += row[unit] if unit else 1
         if time.monotonic() - last > SECONDS_BETWEEN_LINES:
             log.info("%s: %d of %s", description, count, total or "?")
             last = time.monotonic()

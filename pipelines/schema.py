@@ -174,19 +174,19 @@ DATASET = pa.schema(
 )
 """What is published, besides the metrics and the manifest's own columns."""
 
-METRIC = "metric_"
+METRIC_PREFIX = "metric_"
 """What the columns of metrics begin with."""
 TAKEN = frozenset(SOURCES.names) | frozenset(CLIPS.names) | frozenset(DATASET.names)
 
 
 def is_taken(name: str) -> bool:
     """Whether a manifest's own column cannot keep this name."""
-    return name in TAKEN or name.startswith(METRIC)
+    return name in TAKEN or name.startswith(METRIC_PREFIX)
 
 
 def metric_column(metric: str) -> str:
     """The dataset's column for a metric, by its name in a configuration."""
-    return METRIC + metric.replace(":", "_").replace(".", "_")
+    return METRIC_PREFIX + metric.replace(":", "_").replace(".", "_")
 
 
 def with_metrics(schema: pa.Schema, metrics: Sequence[str]) -> pa.Schema:

@@ -113,7 +113,7 @@ def plan(output: Output, set: Assign = None, replan: Replan = False) -> None:
     """
     from jobs.runs import commands
 
-    commands.phase("plan", output, set or [], anew=replan)
+    commands.phase("plan", output, set or [], replan)
 
 
 @app.command()

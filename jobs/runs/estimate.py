@@ -9,10 +9,10 @@ from rich.table import Table
 
 from pipelines.cluster import allocate, cluster
 from pipelines.config.config import Config
-from pipelines.runs.record import read_record
 from pipelines.runs.run import open_run
 from pipelines.sources import find_sources
 from pipelines.storage import Storage
+from pipelines.tables.record import read_record
 
 SAMPLE = 3
 """Sources that are really edited to measure the speed."""
@@ -71,7 +71,7 @@ def estimate(
 def _stored(output: Storage) -> Speed | None:
     """The speed of the run in `output`, if it annotated, edited and measured in its last call."""
     record = read_record(output)
-    phases = (record or {}).get("phases", {})
+    phases = record.phases if record else {}
     done = {"annotate": "sources", "edit": "clips", "measure": "clips"}
     if not all(phases.get(phase, {}).get(what) for phase, what in done.items()):
         return None
@@ -80,16 +80,15 @@ def _stored(output: Storage) -> Speed | None:
 
 def _measured(input: str, config: Config, limit: int | None) -> Speed:
     """The speed of a few sources, evenly spread, in a folder of their own."""
-    with tempfile.TemporaryDirectory() as folder, open_run(folder, config, input, limit) as begun:
-        run, sources = begun
-        assert sources is not None
-        few = min(SAMPLE, len(sources))
-        spread = [index * len(sources) // few for index in range(few)]
-        run.all_phases(sources.take(spread))
-        return _speed(run.output, run.record["phases"], f"{few} sources, edited for this")
+    with tempfile.TemporaryDirectory() as folder, open_run(folder, config, input, limit) as run:
+        count = len(run.sources)
+        few = min(SAMPLE, count)
+        run.sources = run.sources.take([index * count // few for index in range(few)])
+        run.all_phases()
+        return _speed(run.output, run.record.phases, f"{few} sources, edited for this")
 
 
-def _speed(output: Storage, phases: dict[str, dict[str, float]], origin: str) -> Speed:
+def _speed(output: Storage, phases: dict[str, dict[str, int | float]], origin: str) -> Speed:
     sources = phases["annotate"]["sources"]
     seconds = [
         pc.sum(output.read_table(name, ["seconds"])["seconds"]).as_py() or 0.0

@@ -15,26 +15,34 @@ from jobs.runs import commands
 from pipelines.errors import RunError
 from pipelines.rows import Row
 from pipelines.runs.failures import failures, manifest
+from pipelines.runs.run import find_run
 from pipelines.sources import find_sources
 from pipelines.storage import Storage
+from pipelines.tables.record import RunRecord
 
 
 def show(output: str, types: list[str], path: Path | None, assignments: list[str]) -> None:
     """Print what failed, by stage and reason; write a manifest of it to `path`."""
-    record, config = commands.begun(output, assignments)
+    record, config = find_run(output, assignments)
     options = config.execution.storage_options
     rows = failures(Storage(output, options), config, types)
     Console().print(_table(rows))
     if path:
-        entries = manifest(rows, find_sources(record["input"], options, record["limit"]))
+        entries = manifest(rows, find_sources(_input(record, output), options, record.limit))
         write_manifest(entries, path)
         print(f"  {path}: {len(entries)} entries")
 
 
 def retry(output: str, types: list[str], assignments: list[str]) -> None:
     """Do again what failed, and publish."""
-    record, config = commands.begun(output, assignments)
-    commands.run(record["input"], output, config, record["limit"], again=types)
+    record, config = find_run(output, assignments)
+    commands.run(_input(record, output), output, config, record.limit, again=types)
+
+
+def _input(record: RunRecord, output: str) -> str:
+    if record.input is None:
+        raise RunError(f"output {output}: run.json names no input")
+    return record.input
 
 
 def write_manifest(entries: list[dict[str, Any]], path: Path) -> None:

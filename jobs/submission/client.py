@@ -22,8 +22,8 @@ from pipelines.config.fingerprints import dump, fingerprints
 from pipelines.config.loading import load_config
 from pipelines.errors import ConfigError, RunError, last_line
 from pipelines.ids import content_id
-from pipelines.runs.record import SUCCESS
 from pipelines.storage import Storage
+from pipelines.tables.record import SUCCESS
 
 ENVIRONMENT = {
     # The packages are installed where the job runs; `uv run` is not to install them again.

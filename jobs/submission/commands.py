@@ -8,8 +8,8 @@ from ray.job_submission import JobDetails, JobStatus
 from jobs.submission.client import connect, ensure, entrypoint, follow, known, submission_id
 from pipelines.config.config import Config
 from pipelines.errors import RunError
-from pipelines.runs.record import read_record
 from pipelines.storage import Storage
+from pipelines.tables.record import read_record
 
 
 def submit(
@@ -32,7 +32,8 @@ def submit(
     done = ensure(client, job, entrypoint(input, output, config, limit), storage, working_dir)
     print(f"job {job}: {done}", flush=True)
     if done == "finished":
-        counts = (read_record(storage) or {}).get("counts", {})
+        record = read_record(storage)
+        counts = (record and record.counts) or {}
         print("  " + ", ".join(f"{count} {what}" for what, count in counts.items()))
         print(f"  dataset: {storage}/dataset")
     elif not detach:

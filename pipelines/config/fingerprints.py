@@ -5,17 +5,14 @@ from typing import Any
 
 from pipelines.config.config import Config
 
-PHASES = ("annotate", "plan", "edit", "measure", "publish")
-
-
-_MEANING = {
+SETTINGS = {
     "annotate": ("seed", "clip", "annotate"),
     "plan": ("backbone", "editor", "edit", "editor_options"),
     "edit": (),
     "measure": ("measure",),
     "publish": ("publish",),
 }
-"""The fields that each phase adds to those of the phases before it."""
+"""The fields of `Config` that each phase adds to those of the phases before it."""
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -26,8 +23,8 @@ def dump(config: Config) -> dict[str, Any]:
 def fingerprints(config: Config) -> dict[str, str]:
     """One hash a phase over everything that can change its result, chained."""
     values, chained, result = _without_empty_options(dump(config)), "", {}
-    for phase in PHASES:
-        part = {name: values[name] for name in _MEANING[phase]}
+    for phase, fields in SETTINGS.items():
+        part = {name: values[name] for name in fields}
         text = json.dumps([chained, part], sort_keys=True)
         chained = hashlib.sha256(text.encode()).hexdigest()[:16]
         result[phase] = chained

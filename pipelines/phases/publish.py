@@ -16,7 +16,7 @@ from pipelines.schema import DATASET, with_extras, with_metrics, with_options
 from pipelines.stages.write_part import MEGABYTE, WritePart
 from pipelines.storage import Storage
 
-CLIPS_AT_ONCE = 20_000
+CLIPS_PER_WRITE = 20_000
 """What is written at a time; of all that there is, only the places are known at once."""
 Part = tuple[str, list[int]]
 """A file of the dataset and its clips, by their rows in the account."""
@@ -37,7 +37,7 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
     schema = with_options(schema, recorded_options(config))
     write = WritePart(output, schema, config.publish.limits)
     parts = divide(expected.clips, config.publish.file_mb * MEGABYTE)
-    for some in portions(parts, CLIPS_AT_ONCE):
+    for some in portions(parts, CLIPS_PER_WRITE):
         written = (
             ray.data.from_arrow(_with_items(some, expected))
             .repartition(target_num_rows_per_block=1)
@@ -83,7 +83,7 @@ def portions(parts: list[Part], clips: int) -> Iterator[list[Part]]:
 
 
 def _with_items(parts: list[Part], expected: DatasetIndex) -> pa.Table:
-    """Parts as rows of `name` and `items`, each a list of `account.ITEMS`."""
+    """Parts as rows of `name` and `items`, each a list of `account.DATASET_ITEMS`."""
     ends = pa.array(accumulate((len(rows) for _, rows in parts), initial=0), pa.int32())
     items = expected.items([row for _, rows in parts for row in rows])
     lists = pa.ListArray.from_arrays(ends, items.to_struct_array().combine_chunks())

@@ -4,7 +4,6 @@ import inspect
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -18,17 +17,18 @@ from pipelines.config.sections import Bounds
 from pipelines.editors.base import editor_settings
 from pipelines.schema import meaning, metric_column
 from pipelines.storage import Storage
+from pipelines.tables.record import RunRecord
 
 CARD = "README.md"
 
 
-def write_card(output: Storage, config: Config, record: Mapping[str, Any]) -> None:
+def write_card(output: Storage, config: Config, record: RunRecord) -> None:
     """Write the card beside the dataset.
 
     Args:
         output: the run's folder, published.
-        config: the run's.
-        record: of the run, as `run.json` holds it.
+        config: the run's configuration.
+        record: the run's record.
     """
     names = output.find("dataset", ".parquet")
     schema = output.read_schema(names[0]) if names else pa.schema([])

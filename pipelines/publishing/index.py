@@ -18,19 +18,19 @@ from pipelines.schema import PLAN, extras_of, unique
 from pipelines.storage import Storage
 from pipelines.tables.edits import committed
 from pipelines.tables.measures import measures_of
-from pipelines.tables.plan import OF_AN_EDIT, by_clip, read_plan
+from pipelines.tables.plan import PLANNED_EDIT, by_clip, read_plan
 
 KNOWN = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_file"]
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 FILES = ("edit_file", "measures_file")
 """Where an edit lies; measures_file is null where nothing was measured."""
-ITEMS = pa.schema(
+DATASET_ITEMS = pa.schema(
     [
         ("clip_file", pa.string()),
         ("clip_row", pa.string()),
         ("source_prompt", pa.string()),
-        *((f"{name}s", pa.list_(PLAN.field(name).type)) for name in OF_AN_EDIT),
+        *((f"{name}s", pa.list_(PLAN.field(name).type)) for name in PLANNED_EDIT),
         *((f"{name}s", pa.list_(pa.string())) for name in FILES),
         ("bytes", pa.float64()),
     ]
@@ -51,16 +51,16 @@ class DatasetIndex:
     """The manifest's own columns."""
 
     def items(self, rows: Sequence[int]) -> pa.Table:
-        """These rows of `clips` with all that is to be known of them, a table of `ITEMS`."""
+        """Returns rows of `clips`, joined with their planned edits, as `DATASET_ITEMS`."""
         clips = self.clips.take(pa.array(rows, pa.int64()))
         theirs = self.planned.take(clips["plan"])
         columns = {name: clips[name] for name in ("clip_file", "clip_row", "bytes")}
         columns |= {"source_prompt": theirs["source_prompt"]}
         columns |= {
             f"{name}s": _no_nulls(theirs[f"{name}s"].combine_chunks())
-            for name in (*OF_AN_EDIT, *FILES)
+            for name in (*PLANNED_EDIT, *FILES)
         }
-        return pa.table({name: columns[name] for name in ITEMS.names}, schema=ITEMS)
+        return pa.table({name: columns[name] for name in DATASET_ITEMS.names}, schema=DATASET_ITEMS)
 
     def row_ids(self) -> pa.Array:
         """Of all rows of the dataset, in no order."""

@@ -10,7 +10,7 @@ from pipelines.stages.quality_limits import apply_limits
 from pipelines.storage import Storage
 from pipelines.tables.clips import with_videos
 from pipelines.tables.commit import commit
-from pipelines.tables.plan import OF_AN_EDIT
+from pipelines.tables.plan import PLANNED_EDIT
 from pipelines.versions import PACKAGE_VERSION
 
 MEGABYTE = 2**20
@@ -68,8 +68,8 @@ def _rows(item: Row, clip: Row, edits: Mapping[str, Row]) -> Iterator[Row]:
     """The dataset's rows of a clip or source."""
     if not item["edit_ids"]:
         yield clip | {"package_version": PACKAGE_VERSION} | _not_planned(clip)
-    for values in zip(*(item[f"{name}s"] for name in OF_AN_EDIT), strict=True):
-        planned = dict(zip(OF_AN_EDIT, values, strict=True))
+    for values in zip(*(item[f"{name}s"] for name in PLANNED_EDIT), strict=True):
+        planned = dict(zip(PLANNED_EDIT, values, strict=True))
         named = {"row_id": planned["edit_id"], "level": "edit"}
         prompt = {"source_prompt": item["source_prompt"]}
         yield clip | edits[planned["edit_id"]] | named | prompt | planned

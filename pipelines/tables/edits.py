@@ -8,7 +8,7 @@ from pipelines.rows import Row
 from pipelines.schema import EDITS, rows_table, unique
 from pipelines.storage import Storage
 from pipelines.tables.commit import commit
-from pipelines.tables.plan import OF_A_CLIP, by_clip, read_plan
+from pipelines.tables.plan import PLANNED_CLIP, by_clip, read_plan
 
 
 def commit_edits(output: Storage, edits: list[Row]) -> Row:
@@ -22,7 +22,7 @@ def edits_file(edit_ids: Collection[str]) -> str:
     return f"edits/{content_id(edits=sorted(edit_ids))}.parquet"
 
 
-OF_AN_ITEM = ("edit_id", "target_prompt", "seed")
+EDITOR_INPUTS = ("edit_id", "target_prompt", "seed")
 """What an editor is told of an edit."""
 
 
@@ -37,15 +37,15 @@ EDIT_FILES = pa.schema(
 """Which file below the output holds an edit, its size, and the edit's share of its bytes."""
 
 
-CLIPS_AT_ONCE = 10_000
+CLIPS_PER_LOOKUP = 10_000
 
 
 def pending_edits(output: Storage) -> pa.Table:
     """Work items, one a clip: the planned edits that edits/ does not hold."""
-    plan = read_plan(output, [*OF_A_CLIP, *OF_AN_ITEM])
+    plan = read_plan(output, [*PLANNED_CLIP, *EDITOR_INPUTS])
     done = committed(output, plan)
     left = plan.filter(pc.invert(pc.is_in(plan["edit_id"], done["edit_id"])))
-    return by_clip(left, OF_AN_ITEM)
+    return by_clip(left, EDITOR_INPUTS)
 
 
 def committed(output: Storage, plan: pa.Table) -> pa.Table:
@@ -53,7 +53,7 @@ def committed(output: Storage, plan: pa.Table) -> pa.Table:
     sizes = output.sizes("edits", ".parquet")
     tables = [EDIT_FILES.empty_table()]
     # Most files hold all edits of a clip, and their names say so: a hundred thousand are not read.
-    for clips in by_clip(plan, ["edit_id"]).to_batches(CLIPS_AT_ONCE):
+    for clips in by_clip(plan, ["edit_id"]).to_batches(CLIPS_PER_LOOKUP):
         named = ((edits_file(ids), ids) for ids in clips["edit_ids"].to_pylist())
         found = (_held(name, ids, sizes.pop(name)) for name, ids in named if name in sizes)
         tables.append(rows_table([row for rows in found for row in rows], EDIT_FILES))
@@ -70,12 +70,12 @@ def _held(name: str, edit_ids: list[str], size: int) -> list[Row]:
     return [{"edit_id": edit_id} | held for edit_id in edit_ids]
 
 
-OF_AN_EDIT = ("edit_id", "edited_video")
-
-
 def read_ok_edits(
-    output: Storage, file: str, edit_ids: Sequence[str], columns: Sequence[str] = OF_AN_EDIT
+    output: Storage,
+    file: str,
+    edit_ids: Sequence[str],
+    columns: Sequence[str] = ("edit_id", "edited_video"),
 ) -> list[Row]:
-    """Those of the edits in a file that are ok."""
+    """Returns those of the edits in a file that are ok."""
     chosen = [("status", "=", "ok"), ("edit_id", "in", edit_ids)]
     return output.read_table(file, list(columns), chosen).to_pylist()

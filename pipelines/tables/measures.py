@@ -12,7 +12,7 @@ from pipelines.schema import MEASURES, rows_table
 from pipelines.storage import Storage
 from pipelines.tables.commit import commit
 from pipelines.tables.edits import committed
-from pipelines.tables.plan import AT_ONCE, OF_A_CLIP, read_plan
+from pipelines.tables.plan import PLAN_BATCH_ROWS, PLANNED_CLIP, read_plan
 
 
 def commit_measures(output: Storage, name: str, measures: list[Row]) -> Row:
@@ -37,9 +37,9 @@ def measures_file(name: str) -> str:
     return f"measures/{name}.parquet"
 
 
-ITEMS = pa.schema(
+MEASURE_ITEMS = pa.schema(
     [
-        *((name, pa.string()) for name in OF_A_CLIP),
+        *((name, pa.string()) for name in PLANNED_CLIP),
         ("edit_file", pa.string()),
         ("edit_ids", pa.list_(pa.string())),
         ("target_prompts", pa.list_(pa.string())),
@@ -52,14 +52,14 @@ ITEMS = pa.schema(
 def pending_measures(output: Storage, config: Config) -> pa.Table:
     """Work items: of `items`, those that measures/ does not hold."""
     if not config.measure.metrics:
-        return ITEMS.empty_table()
-    plan = read_plan(output, [*OF_A_CLIP, "edit_id", "target_prompt"])
+        return MEASURE_ITEMS.empty_table()
+    plan = read_plan(output, [*PLANNED_CLIP, "edit_id", "target_prompt"])
     every = items(plan, committed(output, plan), config)
     return every.filter(pc.invert(_is_there(output, every["measures"])))
 
 
 def items(plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:
-    """What there is to measure, a table of `ITEMS`, in the plan's order.
+    """What there is to measure, a table of `MEASURE_ITEMS`, in the plan's order.
 
     Args:
         plan: planned edits.
@@ -69,16 +69,16 @@ def items(plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:
     done = plan.filter(pc.is_valid(place))
     held = edits.take(pc.drop_null(place))
     done = done.append_column("edit_file", held["file"]).append_column("size", held["size"])
-    files = done.group_by([*OF_A_CLIP, "edit_file", "size"], use_threads=False).aggregate(
+    files = done.group_by([*PLANNED_CLIP, "edit_file", "size"], use_threads=False).aggregate(
         [("edit_id", "list"), ("target_prompt", "list")]
     )
     how = fingerprints(config)["measure"]
-    batches = files.select(["edit_file", "size", "edit_id_list"]).to_batches(AT_ONCE)
+    batches = files.select(["edit_file", "size", "edit_id_list"]).to_batches(PLAN_BATCH_ROWS)
     rows = (row for batch in batches for row in batch.to_pylist())
     names = [measures_name(r["edit_file"], r["size"], r["edit_id_list"], how) for r in rows]
-    columns = [files[name] for name in (*OF_A_CLIP, "edit_file")]
+    columns = [files[name] for name in (*PLANNED_CLIP, "edit_file")]
     columns += [files["edit_id_list"], files["target_prompt_list"], pa.array(names, pa.string())]
-    return pa.table(columns, schema=ITEMS)
+    return pa.table(columns, schema=MEASURE_ITEMS)
 
 
 def measures_of(output: Storage, plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:

@@ -14,13 +14,14 @@ PLANNED = "plan/clips.txt"
 """The clips that were planned, so that one without a row is known to be unwanted."""
 
 
-AT_ONCE = 10_000  # rows; a long plan is never Python objects as a whole
+PLAN_BATCH_ROWS = 10_000
+"""Rows of a plan that are Python objects at the same time."""
 
 
-OF_A_CLIP = ("clip_row", "clip_file", "source_prompt")
+PLANNED_CLIP = ("clip_row", "clip_file", "source_prompt")
 
 
-OF_AN_EDIT = (
+PLANNED_EDIT = (
     *("edit_id", "target_prompt", "target_kind", "source_word", "target_word", "target_distance"),
     "seed",
 )
@@ -36,7 +37,7 @@ def planned_prompts(output: Storage) -> dict[str, list[Prompts]]:
     if output.exists(PLANNED):
         kept = {clip_row: [] for clip_row in output.read(PLANNED).decode().split()}
     prompts_of = read_plan(output, ["clip_row", "source_prompt", "target_prompt"])
-    every = (row for some in prompts_of.to_batches(AT_ONCE) for row in some.to_pylist())
+    every = (row for some in prompts_of.to_batches(PLAN_BATCH_ROWS) for row in some.to_pylist())
     for number, row in enumerate(every, start=1):
         prompts = row["source_prompt"], row["target_prompt"]
         rows = kept.setdefault(row["clip_row"], [])
@@ -73,13 +74,13 @@ def read_plan(output: Storage, columns: Sequence[str] = PLAN.names) -> pa.Table:
     return pa.concat_tables([PLAN.empty_table().select(columns), *tables]).combine_chunks()
 
 
-def by_clip(plan: pa.Table, said: Sequence[str] = OF_AN_EDIT) -> pa.Table:
+def by_clip(plan: pa.Table, said: Sequence[str] = PLANNED_EDIT) -> pa.Table:
     """One row a clip, in order of their first rows: what its rows say of their edits, as lists.
 
     The lists are the plan's own columns, not copied where a clip's rows are neighbours.
 
     Args:
-        said: the columns wanted of `OF_AN_EDIT`; "edit_id" becomes "edit_ids".
+        said: the columns wanted of `PLANNED_EDIT`; "edit_id" becomes "edit_ids".
     """
     clips = plan["clip_row"].combine_chunks().dictionary_encode().indices.to_numpy()
     if (np.diff(clips) < 0).any():
@@ -87,7 +88,7 @@ def by_clip(plan: pa.Table, said: Sequence[str] = OF_AN_EDIT) -> pa.Table:
         plan, clips = plan.take(order), clips[order]
     starts = np.flatnonzero(np.diff(clips, prepend=-1))
     ends = pa.array(np.append(starts, len(clips)), pa.int32())
-    columns = {name: plan[name].take(pa.array(starts)) for name in OF_A_CLIP}
+    columns = {name: plan[name].take(pa.array(starts)) for name in PLANNED_CLIP}
     for name in said:
         columns[f"{name}s"] = pa.ListArray.from_arrays(ends, plan[name].combine_chunks())
     return pa.table(columns)

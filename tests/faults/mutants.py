@@ -76,8 +76,8 @@ def survive(count: int, seed: int, folder: Path) -> dict[str, Any]:
     """A run over mutants below `folder`; what became of them."""
     manifest, output = write_input(folder / "in", count, seed), folder / "out"
     config, began = load_config(assignments=SETTINGS), time.monotonic()
-    with open_run(str(output), config, str(manifest)) as (run, sources), cluster(config.execution):
-        run.all_phases(sources)
+    with open_run(str(output), config, str(manifest)) as run, cluster(config.execution):
+        run.all_phases()
     columns = ["source_uri", "status", "error_stage", "error_type"]
     rows = pq.read_table(output / "dataset", columns=columns).to_pylist()
     failed = Counter(

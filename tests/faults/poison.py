@@ -51,8 +51,8 @@ def timed(folder: Path, good: int, bad: bool) -> tuple[float, list[dict[str, Any
     """Seconds of a run below `folder`, and its rows."""
     manifest, config = write_input(folder / "in", good, bad), load_config(assignments=SETTINGS)
     began = time.monotonic()
-    with open_run(str(folder / "out"), config, str(manifest)) as (run, sources):
-        run.all_phases(sources)
+    with open_run(str(folder / "out"), config, str(manifest)) as run:
+        run.all_phases()
     columns = ["target_prompt", "status", "error_stage", "error_type"]
     rows = pq.read_table(folder / "out" / "dataset", columns=columns).to_pylist()
     return time.monotonic() - began, rows

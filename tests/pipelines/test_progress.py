@@ -1,6 +1,8 @@
+import logging
+
 import pytest
 
-from pipelines.progress import EditorUtilisation
+from pipelines.progress import EditorUtilisation, progress
 
 
 def test_the_share_is_work_over_the_editors_time():
@@ -13,3 +15,17 @@ def test_the_share_is_work_over_the_editors_time():
 
 def test_nothing_done_is_not_busy():
     assert EditorUtilisation().fraction(3) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "total", "unit", "said"),
+    [
+        ([], 0, None, "edit: nothing left to do"),
+        ([{"clips": 2}, {"clips": 1}], 2, None, "edit: 2 done"),
+        ([{"clips": 2}, {"clips": 1}], None, "clips", "edit: 3 done"),
+    ],
+)
+def test_rows_pass_and_the_log_ends_with_their_number(rows, total, unit, said, caplog):
+    with caplog.at_level(logging.INFO):
+        assert list(progress(rows, "edit", total, unit)) == rows
+    assert caplog.messages == [said]

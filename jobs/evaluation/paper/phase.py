@@ -25,7 +25,7 @@ from strmatch.miniature.splits import Split
 ATTEMPTS = pa.list_(
     pa.struct([("name", pa.string()), ("method", pa.string()), ("strength", pa.float64())])
 )
-ITEMS = pa.schema(
+CASE_ITEMS = pa.schema(
     [
         ("item", pa.string()),
         ("split", pa.string()),
@@ -61,7 +61,7 @@ class Part:
     """Of every edit; default: the preset's."""
 
     def items(self) -> pa.Table:
-        """One of `ITEMS` a case."""
+        """One of `CASE_ITEMS` a case."""
         attempts = [asdict(attempt) for attempt in self.attempts]
         of_all = {"split": self.split, "seed": self.seed, "attempts": attempts}
         named = of_all | {"revision": self.revision, "steps": self.steps}
@@ -69,7 +69,7 @@ class Part:
             of_all | {"index": index, "item": content_id(index=index, **named)}
             for index in range(self.clips)
         ]
-        return rows_table(rows, ITEMS)
+        return rows_table(rows, CASE_ITEMS)
 
 
 class ExamineWork(PhaseWork):

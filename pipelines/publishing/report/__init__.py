@@ -12,7 +12,7 @@ for nothing else, and the page makes text of it, never HTML.
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.resources import files
@@ -23,6 +23,7 @@ from pipelines.publishing.report.clips import MEDIA, write_clips
 from pipelines.publishing.report.survey import Survey, survey
 from pipelines.rows import Row
 from pipelines.storage import Storage
+from pipelines.tables.record import RunRecord
 
 PAGE = ("report.css", "card.js", "overview.js", "report.js", "index.html")
 TEXTS = [
@@ -33,19 +34,19 @@ TEXTS = [
 LONGEST = 2000
 """Characters of a text that the page shows."""
 ROWS_A_FILE = 250
-AT_ONCE = 8
+CONCURRENT_ROWS = 8
 """Rows whose clips are written at the same time."""
 ORDER = (("ok", True), ("rejected", True), ("failed", True), ("ok", False))
 """Rows on the page, by status and whether they are shown with their clips."""
 
 
-def write_report(output: Storage, config: Config, record: Mapping[str, Any]) -> None:
+def write_report(output: Storage, config: Config, record: RunRecord) -> None:
     """Write report/ beside the dataset, holding a few rows' videos at a time.
 
     Args:
         output: the run's folder, published.
         config: `seed` and `execution.report_rows` say which edits are shown with their clips.
-        record: what `run.json` says so far.
+        record: the run's record so far.
     """
     output.remove("report")
     found = survey(output, config.seed, config.execution.report_rows)
@@ -76,10 +77,10 @@ def _rows(output: Storage, found: Survey) -> Iterator[tuple[Row, list[str], bool
     """The rows that are listed, the names of their videos, and whether they should have any."""
     columns = TEXTS + found.numbers
     write = partial(write_clips, output)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CONCURRENT_ROWS) as pool:
         for name, places in found.listed.items():
             shown = [place for place, with_clips in places.items() if with_clips]
-            for rows in output.some_rows(name, columns + MEDIA, shown, at_once=AT_ONCE):
+            for rows in output.some_rows(name, columns + MEDIA, shown, at_once=CONCURRENT_ROWS):
                 for row, videos in zip(rows, pool.map(write, rows), strict=True):
                     yield row, videos, True
             others = [place for place, with_clips in places.items() if not with_clips]
@@ -105,7 +106,7 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _so_far(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record less what an earlier publishing said of itself."""
-    phases = {name: phase for name, phase in record["phases"].items() if name != "publish"}
-    return {**record, "phases": phases}
+def _so_far(record: RunRecord) -> dict[str, Any]:
+    """Returns the record as JSON values, without the facts of an earlier publication."""
+    phases = {name: phase for name, phase in record.phases.items() if name != "publish"}
+    return record.model_dump(mode="json") | {"phases": phases}

@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.schema import STATUSES
+from pipelines.schema import METRIC_PREFIX, STATUSES
 from pipelines.storage import Storage
 
-METRIC = "metric_"
 COLUMNS = ["row_id", "level", "status", "error_stage", "error_type", "target_kind"]
 LISTED = 5000
 """Rows that are listed beside the sample."""
@@ -76,7 +75,9 @@ def survey(output: Storage, seed: int, sample: int, most: int = LISTED) -> Surve
 
 
 def _numbers(schema: pa.Schema) -> list[str]:
-    metrics = [f.name for f in schema if f.name.startswith(METRIC) and pa.types.is_floating(f.type)]
+    metrics = [
+        f.name for f in schema if f.name.startswith(METRIC_PREFIX) and pa.types.is_floating(f.type)
+    ]
     return [*metrics, "seconds"]
 
 
@@ -103,7 +104,7 @@ def _choose(kept: dict[str, list[Place]], sample: int, most: int) -> dict[str, d
 def _distribution(name: str, parts: Iterable[np.ndarray]) -> dict[str, Any]:
     """A histogram: `bins` hold rows from `low` to `high`."""
     values = np.concatenate([np.empty(0), *parts])
-    found: dict[str, Any] = {"name": name.removeprefix(METRIC), "count": len(values)}
+    found: dict[str, Any] = {"name": name.removeprefix(METRIC_PREFIX), "count": len(values)}
     if len(values):
         low, high = values.min(), values.max()
         if np.isclose(low, high):

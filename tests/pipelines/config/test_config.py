@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from pipelines.config.config import Config, served
-from pipelines.config.fingerprints import PHASES, differences, dump, fingerprints
+from pipelines.config.fingerprints import SETTINGS, differences, dump, fingerprints
 from pipelines.config.loading import load_config, resolve, show
 from pipelines.errors import ConfigError
 from strmatch.presets import load_preset
@@ -223,8 +223,8 @@ def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
         ("execution.endpoint.base_url=http://other:8000/v1", None),
     ):
         changed = fingerprints(load_config(assignments=[*chosen, assignment]))
-        differs = [phase for phase in PHASES if changed[phase] != base[phase]]
-        assert differs == (list(PHASES[PHASES.index(first) :]) if first else [])
+        differs = [phase for phase in SETTINGS if changed[phase] != base[phase]]
+        assert differs == (list(SETTINGS)[list(SETTINGS).index(first) :] if first else [])
 
 
 def test_the_clip_model_of_the_hub_has_a_commit_where_it_is_used():

@@ -137,6 +137,8 @@ def test_options_that_cannot_be_are_refused_before_any_work(
     config = configured(editor).model_copy(update=wrong)
     with pytest.raises(ConfigError, match=message):
         editor_settings(plugins.find_editor(config), config)
-    with pytest.raises(RunError, match=message), open_run(str(tmp_path / "out"), config):
+    (tmp_path / "in.mp4").touch()
+    given = str(tmp_path / "out"), config, str(tmp_path / "in.mp4")
+    with pytest.raises(RunError, match=message), open_run(*given):
         pass
     assert not (tmp_path / "out").exists()

@@ -91,8 +91,8 @@ def columns(folder, name):
 @pytest.mark.usefixtures("ray_cluster")
 def test_models_share_one_gpu_one_after_the_other(models, tmp_path):
     manifest, output = write_input(tmp_path / "in", [RED, BLUE]), tmp_path / "out"
-    with begin(manifest, output, models) as (run, sources), cluster(run.config.execution):
-        run.all_phases(sources)
+    with begin(manifest, output, models) as run, cluster(run.config.execution):
+        run.all_phases()
     rows = pd.read_parquet(output / "dataset")
 
     edits = rows[rows["status"] == "ok"]
@@ -100,7 +100,7 @@ def test_models_share_one_gpu_one_after_the_other(models, tmp_path):
     assert set(edits[edits["source_uri"] == "0.mp4"]["source_prompt"]) == {SENTENCES[0], "A cat."}
     assert set(edits[edits["source_uri"] == "1.mp4"]["source_prompt"]) == {SENTENCES[1]}
     assert rows[rows["status"] == "failed"]["error_type"].tolist() == ["TooShort"]
-    counts = run.record["phases"]["annotate"]
+    counts = run.record.phases["annotate"]
     assert [counts[n] for n in ("sources", "clips", "rejected", "failed")] == [4, 3, 0, 1]
     assert all(source.endswith(":Tracker") for source in edits["mask_source"])
     for row in edits.to_dict("records"):
@@ -118,7 +118,7 @@ def test_models_share_one_gpu_one_after_the_other(models, tmp_path):
     before = sorted(columns(output / "clips", "row_id"))
     for path in (output / "clips").iterdir():
         path.unlink()
-    with begin(manifest, output, models) as (run, sources):
-        run.annotate(sources)
+    with begin(manifest, output, models) as run:
+        run.annotate()
     assert sorted(columns(output / "clips", "row_id")) == before
     assert loaded == {name: list((models / name).glob("loaded-by-*")) for name in loaded}

@@ -9,11 +9,19 @@ from pipelines.config.loading import load_config
 from pipelines.publishing.card import escape, write_card
 from pipelines.schema import DATASET, meaning, rows_table, with_extras, with_metrics
 from pipelines.storage import Storage
+from pipelines.tables.record import RunRecord
 
 METRIC = "tests.pipelines.fakes.metrics:Difference"
 HOSTILE = "<script>alert('1')</script> | `x` [y](javascript:z)\n# title ![i](j) &lt; $a$"
-RECORD = {"input": HOSTILE, "model_revision": "1", "versions": {"strmatch": "0.1.0"}}
-RECORD |= {"started": "2026-01-02T03:04:05+00:00", "finished": "2026-01-02T03:04:06+00:00"}
+RECORD = RunRecord(
+    input=HOSTILE,
+    config={},
+    fingerprints={},
+    model_revision="1",
+    versions={"strmatch": "0.1.0"},
+    started="2026-01-02T03:04:05+00:00",
+    finished="2026-01-02T03:04:06+00:00",
+)
 
 
 @pytest.fixture

@@ -33,11 +33,10 @@ def write_video(path, colour):
 def run(folder, *assignments):
     config = load_config(assignments=[*SMALL, *assignments])
     with (
-        open_run(str(folder / "out"), config, str(folder / "in" / "manifest.jsonl")) as opened,
+        open_run(str(folder / "out"), config, str(folder / "in" / "manifest.jsonl")) as run,
         cluster(config.execution),
     ):
-        run, sources = opened
-        run.all_phases(sources)
+        run.all_phases()
     return pd.read_parquet(folder / "out" / "dataset")
 
 

@@ -71,8 +71,8 @@ def store():
 
 def run(input, output, *assignments):
     config = load_config(assignments=[*SETTINGS, *assignments])
-    with open_run(output, config, input) as (opened, sources), cluster(config.execution):
-        opened.all_phases(sources)
+    with open_run(output, config, input) as opened, cluster(config.execution):
+        opened.all_phases()
 
 
 def rows(tables):

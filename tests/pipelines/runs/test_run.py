@@ -50,18 +50,18 @@ def write_video(path, **kwargs):
     path.write_bytes(encode_video(moving_square(**kwargs), 8.0))
 
 
-def begin(input, output, *assignments, editor="Invert"):
+def begin(input, output, *assignments, editor="Invert", replan=False):
     config = load_config(assignments=[*SMALL, f"editor={EDITORS}:{editor}", *assignments])
-    return open_run(str(output), config, str(input))
+    return open_run(str(output), config, str(input), replan=replan)
 
 
 def run(input, output, *assignments, editor="Invert"):
     with (
-        begin(input, output, *assignments, editor=editor) as (opened, sources),
+        begin(input, output, *assignments, editor=editor) as opened,
         cluster(opened.config.execution),
     ):
-        opened.all_phases(sources)
-    return opened.record
+        opened.all_phases()
+    return opened.record.model_dump()
 
 
 def dataset(output):
@@ -358,8 +358,8 @@ def test_what_could_not_be_measured_has_failed_and_is_measured_again(tmp_path):
     manifest, output = tmp_path / "in" / "m.jsonl", tmp_path / "out"
     manifest.write_text('{"uri": "a.mp4", "targets": ["raise", "a fox"]}')
     poisoned = f"measure.metrics=[{METRICS}:Poisoned]"
-    with begin(manifest, output, poisoned) as (opened, sources):
-        opened.annotate(sources)
+    with begin(manifest, output, poisoned) as opened:
+        opened.annotate()
         opened.plan()
         opened.edit()
         with pytest.raises(RunError, match="4 edits are not measured; `strmatch measure` or"):
@@ -394,20 +394,20 @@ def test_a_run_with_other_settings_is_refused(published, mixed):
 
 
 def test_an_output_has_one_run_at_a_time(mixed, tmp_path):
-    with begin(mixed / "manifest.jsonl", tmp_path / "out") as (opened, sources):
+    with begin(mixed / "manifest.jsonl", tmp_path / "out") as opened:
         second = pytest.raises(RunError, match=rf"held by another run: process {os.getpid()} on ")
         with second, begin(mixed / "manifest.jsonl", tmp_path / "out"):
             pass
-        opened.annotate(sources)
+        opened.annotate()
     with begin(mixed / "manifest.jsonl", tmp_path / "out"):
         pass
 
 
 def test_settings_of_phases_to_come_may_still_change(published, mixed, tmp_path):
     manifest, other = mixed / "manifest.jsonl", mixed / "a good one.mp4"
-    with begin(manifest, tmp_path / "out") as (opened, sources):
-        opened.annotate(sources)
-    with begin(manifest, tmp_path / "out", "edit.lam=0.5") as (opened, _):
+    with begin(manifest, tmp_path / "out") as opened:
+        opened.annotate()
+    with begin(manifest, tmp_path / "out", "edit.lam=0.5") as opened:
         opened.plan()
     changed = pytest.raises(RunError, match=rf"\(edit\.lam: 0\.5 → {PRESET_LAM}\)")
     with changed, begin(manifest, tmp_path / "out"):
@@ -432,8 +432,8 @@ def test_settings_of_phases_to_come_may_still_change(published, mixed, tmp_path)
 
 def test_a_plan_changed_by_hand_is_respected_until_it_is_made_anew(mixed, tmp_path):
     source, output = mixed / "manifest.jsonl", tmp_path / "out"
-    with begin(source, output) as (opened, sources), cluster(opened.config.execution):
-        opened.annotate(sources)
+    with begin(source, output) as opened, cluster(opened.config.execution):
+        opened.annotate()
         opened.plan()
         file = output / "plan" / "plan.parquet"
         derived = pd.read_parquet(file)
@@ -455,8 +455,8 @@ def test_a_plan_changed_by_hand_is_respected_until_it_is_made_anew(mixed, tmp_pa
     unplanned = rows[rows["error_type"] == "NotPlanned"]
     assert set(unplanned["source_uri"]) == set(derived[~cat]["source_uri"])
 
-    with begin(source, output) as (opened, _), cluster(opened.config.execution):
-        opened.plan(anew=True)
+    with begin(source, output, replan=True) as opened, cluster(opened.config.execution):
+        opened.plan()
     assert pd.read_parquet(file).equals(derived)
 
 
@@ -476,9 +476,9 @@ def test_what_failed_can_be_listed_and_done_again(mixed, tmp_path):
 
     write_video(mixed / "missing.mp4")
     try:
-        with begin(source, output, editor="Picky") as (opened, sources):
+        with begin(source, output, editor="Picky") as opened:
             forget(storage, config, failures(storage, config, ["FileMissing"]))
-            opened.all_phases(sources)
+            opened.all_phases()
     finally:
         (mixed / "missing.mp4").unlink()
     after = dataset(output).set_index("row_id")
@@ -528,8 +528,8 @@ def test_a_seed_multiplies_only_editors_that_use_it(tmp_path):
         for seed in (0, 1):
             output = tmp_path / f"{editor}{seed}"
             manifest = tmp_path / "in" / "m.jsonl"
-            with begin(manifest, output, f"seed={seed}", editor=editor) as (opened, sources):
-                opened.annotate(sources)
+            with begin(manifest, output, f"seed={seed}", editor=editor) as opened:
+                opened.annotate()
                 opened.plan()
             ids[editor, seed] = read_plan(Storage(str(output)))["edit_id"].to_pylist()
     assert ids["Invert", 0] == ids["Invert", 1]
@@ -553,8 +553,8 @@ def test_the_embedded_model_edits_as_the_library_does(tmp_path):
     (tmp_path / "in" / "m.jsonl").write_text(json.dumps(row))
     config = load_config(assignments=["edit.num_inference_steps=2", "execution.torch_threads=1"])
     input, output = str(tmp_path / "in" / "m.jsonl"), str(tmp_path / "out")
-    with open_run(output, config, input) as (opened, sources):
-        opened.all_phases(sources)
+    with open_run(output, config, input) as opened:
+        opened.all_phases()
 
     editor = STRMatch(load_backbone("miniature"))
     for row in dataset(tmp_path / "out").to_dict("records"):

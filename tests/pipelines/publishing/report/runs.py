@@ -14,6 +14,7 @@ from pipelines.media import masks
 from pipelines.media.encode import encode_video
 from pipelines.schema import DATASET, rows_table, with_extras
 from pipelines.storage import Storage
+from pipelines.tables.record import RunRecord
 from strmatch.miniature.scenes import Scene, Sprite, caption, with_attributes
 from strmatch.miniature.world import render
 
@@ -145,18 +146,17 @@ def publish(
     return output
 
 
-def record_of(config: Config) -> dict[str, Any]:
-    return {
-        "input": "videos/manifest.jsonl",
-        "limit": None,
-        "config": dump(config),
-        "fingerprints": fingerprints(config),
-        "model_revision": "miniature 3f9c2a71",
-        "versions": {"strmatch": "0.1.0", "torch": "2.13.0", "ray": "2.60.0"},
-        "started": "2026-03-01T01:00:00+00:00",
-        "phases": {
+def record_of(config: Config) -> RunRecord:
+    return RunRecord(
+        input="videos/manifest.jsonl",
+        config=dump(config),
+        fingerprints=fingerprints(config),
+        model_revision="miniature 3f9c2a71",
+        versions={"strmatch": "0.1.0", "torch": "2.13.0", "ray": "2.60.0"},
+        started="2026-03-01T01:00:00+00:00",
+        phases={
             "annotate": {"seconds": 95.2, "clips": 950, "failed": 50},
             "plan": {"seconds": 0.4, "edits": 950},
             "edit": {"seconds": 4312.0, "ok": 900, "failed": 50},
         },
-    }
+    )

@@ -31,7 +31,7 @@ def sampled(tmp_path_factory):
     (folder / "report").mkdir()
     (folder / "report" / "rows-099.js").write_text("left from before")
     record = record_of(config)
-    record["phases"]["publish"] = {"seconds": 1.0, "rows": 2}
+    record.phases["publish"] = {"seconds": 1.0, "rows": 2}
     write_report(publish(folder, rows), config, record)
     return folder / "report", rows
 
