@@ -44,7 +44,10 @@ def test_every_column_of_the_dataset_is_explained(card):
             rf"^\| {re.escape(escape(field.name))} \| .+ \| {re.escape(escape(meaning(field)))} \|$"
         )
         assert re.search(explained, card, re.MULTILINE)
-    assert "| metric\\_tests\\_pipelines\\_fakes\\_metrics\\_Difference | double | The mean abs" in card
+    assert (
+        "| metric\\_tests\\_pipelines\\_fakes\\_metrics\\_Difference | double | The mean abs"
+        in card
+    )
 
 
 def test_it_counts_and_says_what_is_good_enough(card):

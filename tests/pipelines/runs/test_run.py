@@ -188,8 +188,8 @@ def test_other_readers_take_the_dataset(published, tmp_path):
         pa.schema(
             [
                 *DATASET,
-                ("metric_tests_pipelines_metrics_Difference", pa.float64()),
-                ("metric_tests_pipelines_metrics_Background", pa.float64()),
+                ("metric_tests_pipelines_fakes_metrics_Difference", pa.float64()),
+                ("metric_tests_pipelines_fakes_metrics_Background", pa.float64()),
                 ("label", pa.int64()),
             ]
         ).remove_metadata()
@@ -266,7 +266,7 @@ def test_the_card_s_programs_read_the_same_rows(published, mixed, tmp_path, monk
     by_datasets, by_pandas, by_ray, video = done = [{} for _ in programs]
     for program, names in zip(programs, done, strict=True):
         exec(program, names)
-    columns = [*DATASET.names, "metric_tests_pipelines_metrics_Difference"]
+    columns = [*DATASET.names, "metric_tests_pipelines_fakes_metrics_Difference"]
     columns += [] if folders else ["label"]
     expected = rows_of(pq.read_table(output / "dataset").to_pylist(), columns)
     assert len(expected) == 19
@@ -301,7 +301,9 @@ def test_every_ok_row_has_what_was_measured_of_its_stored_videos(published):
     assert record["phases"]["measure"] | {"seconds": 0} == {
         "seconds": 0, "clips": 6, "ok": 10, "failed": 0,
     }  # fmt: skip
-    names = [f"metric_tests_pipelines_metrics_{name}" for name in ("Difference", "Background")]
+    names = [
+        f"metric_tests_pipelines_fakes_metrics_{name}" for name in ("Difference", "Background")
+    ]
     assert list(rows.columns[-3:]) == [*names, "label"]
     for row in rows.to_dict("records"):
         if row["status"] != "ok":
@@ -321,7 +323,7 @@ def test_every_ok_row_has_what_was_measured_of_its_stored_videos(published):
 def test_other_limits_and_metrics_edit_nothing_again(published, mixed):
     output, _ = published
     before, table = dataset(output), pq.read_table(output / "dataset")
-    column = "metric_tests_pipelines_metrics_Difference"
+    column = "metric_tests_pipelines_fakes_metrics_Difference"
     limit = float(before[column].median())
     edits, measures = mtimes(output, "edits"), mtimes(output, "measures")
     bounds = f"publish.limits={{'{DIFFERENCE}': {{max: {limit}}}}}"
