@@ -1,4 +1,4 @@
-"""The Ray cluster: joining one or starting one, and sharing it out."""
+"""The Ray cluster: connection or start, checks, and the allocation of its resources."""
 
 import logging
 import os
@@ -24,21 +24,28 @@ from pipelines.versions import PACKAGE_VERSION
 MAX_BLOCK_ROWS = 64
 """Maximum number of videos or clips in a block."""
 PACKAGES = Path(__file__).resolve().parents[1]
+"""The folder of this project's packages."""
 
 
 @contextmanager
 def cluster(execution: Execution) -> Iterator[None]:
-    """A Ray cluster for the time of the block: the one that is named, else one of this machine.
+    """Connect to the configured Ray cluster, or start one on this machine, during the block.
 
-    One that was already joined is used and left as it is.
+    An existing connection is used and kept.
+
+    Args:
+        execution: names the cluster and the resources that workers need.
+
+    Raises:
+        RunError: a worker fits on no machine, or the machines have no or another strmatch.
     """
     started = not ray.is_initialized()
     if started:
         address = execution.ray_address or os.environ.get("RAY_ADDRESS") or "local"
-        # The terminal belongs to the run's own progress and errors; Ray keeps its logs in files.
+        # The terminal shows progress and errors of the run. Ray writes its logs to files.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        # Workers look for packages in the folder that Ray is started from before all others. There
-        # the user may have packages called like ours.
+        # Workers import first from the folder in which Ray was started. The user's folder may have
+        # packages of the same names as ours.
         with chdir(PACKAGES):
             ray.init(
                 address=address,
@@ -47,7 +54,7 @@ def cluster(execution: Execution) -> Iterator[None]:
                 **({"include_dashboard": False} if address == "local" else {}),
             )
         if threading.current_thread() is threading.main_thread():
-            # A scheduler that ends a run means what a person at the keyboard means.
+            # The termination by a scheduler has the effect of Ctrl-C.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -56,10 +63,10 @@ def cluster(execution: Execution) -> Iterator[None]:
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     for chatty in ("progress", "execution.operators.map_operator"):
         logging.getLogger(f"ray.data._internal.{chatty}").setLevel(logging.ERROR)
-    # The arguments that bound restarts are to be renamed; so far there is no other way.
+    # Ray will rename the arguments that bound restarts, and has no replacement yet.
     warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
-    # Dead workers are ours to report. And whoever keeps such a record keeps with its traceback the
-    # pool of editors, which then are restarted and hold what the next pass waits for.
+    # Deaths of workers are reported by `resilient_work`. A retained log record would keep the actor
+    # pool alive through its traceback, and block resources that the next pass needs.
     state = logging.getLogger("ray.data._internal.execution.streaming_executor_state")
     state.setLevel(logging.CRITICAL)
     try:
@@ -72,11 +79,11 @@ def cluster(execution: Execution) -> Iterator[None]:
 
 
 Worker = Literal["editor", "captioner", "tracker"]
-"""What may have GPUs, by `execution.gpus_per_…`."""
+"""A kind of worker that may have GPUs, by `execution.gpus_per_…`."""
 
 
 def _check_resources(execution: Execution) -> None:
-    """Each worker has to fit on a machine that is there, or that an autoscaler brings in time."""
+    """Check that every worker fits on a machine, existing or added by an autoscaler in time."""
     until = time.monotonic() + execution.wait_for_resources
     for worker in get_args(Worker):
         _check_worker(worker, execution, until)
@@ -103,7 +110,7 @@ def _fits(need: Mapping[str, float], there: Mapping[str, float]) -> bool:
 
 
 def _check_workers() -> None:
-    """A worker has to find this very package."""
+    """Check that workers import this version of the package."""
     try:
         there = ray.get(ray.remote(num_cpus=0)(_version).remote())
     except ray.exceptions.RayError as error:
@@ -121,26 +128,34 @@ def _version() -> str:
 
 @dataclass(frozen=True)
 class Allocation:
-    """What the workers of a pool get of the cluster."""
+    """The resources of a pool of workers."""
 
     workers: int
     cpus: int
+    """CPUs that Ray reserves for a worker."""
     gpus: float
+    """GPUs that Ray reserves for a worker."""
     threads: int
+    """CPU threads of a worker."""
 
 
 def allocate(execution: Execution, work: int, worker: Worker = "editor") -> Allocation:
-    """Share the cluster out among the workers of a pool, at most one a work item.
+    """Allocate the cluster to the workers of a pool, at most one per item.
 
-    With GPUs, one worker each. Without, one worker for every CPU but one: a pool that holds
-    every CPU leaves none to feed it, and waits for ever.
+    With GPUs, the pool has one worker per GPU. Without, it has one worker per CPU, less one: a pool
+    that occupies every CPU leaves none for the tasks that feed it, and never ends.
+
+    Args:
+        execution: number of editors, GPUs per worker, threads.
+        work: number of items.
+        worker: the kind of worker.
     """
     there, gpus = cpus(), ray.cluster_resources().get("GPU", 0.0)
     each: float | None = getattr(execution, f"gpus_per_{worker}")
     if each is None:
         each = 1.0 if gpus else 0.0
-    asked = execution.editors if worker == "editor" else None
-    workers = asked or int(gpus / each if each else there - 1)
+    requested = execution.editors if worker == "editor" else None
+    workers = requested or int(gpus / each if each else there - 1)
     workers = max(1, min(workers, work))
     threads = execution.torch_threads or max(1, there // workers)
     return Allocation(workers, cpus=1 if there > workers else 0, gpus=each, threads=threads)
@@ -179,10 +194,10 @@ def task_options(isolate: bool) -> dict[str, Any]:
 
 
 def cpus() -> int:
-    """CPUs of the cluster."""
+    """Returns the number of CPUs of the cluster."""
     return int(ray.cluster_resources().get("CPU", 1))
 
 
 def rows_per_block(rows: int) -> int:
-    """Block size that gives every CPU several blocks, and never one block all rows."""
+    """Returns the block size that gives every CPU several blocks."""
     return max(1, min(MAX_BLOCK_ROWS, rows // (8 * cpus())))

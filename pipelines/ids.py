@@ -1,4 +1,4 @@
-"""Content hashes: the same inputs give the same ids on any machine."""
+"""Content hashes: equal inputs give equal ids on every machine."""
 
 import hashlib
 import json
@@ -7,30 +7,30 @@ from typing import Any
 
 
 def content_id(**parts: Any) -> str:
-    """A 128-bit hash, in hex, of named JSON values."""
+    """Returns a 128-bit hash of named JSON values, as 32 hex digits."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def source_key(source: Mapping[str, Any], fingerprint: str | None) -> str:
-    """Names a source: the manifest's id, else its URI with its size or ETag."""
+    """Returns the id of a source: by the manifest's id, else by its URI with its size or ETag."""
     if source["source_id"] is not None:
         return content_id(id=source["source_id"])
     return content_id(uri=source["source_uri"], content=fingerprint)
 
 
 def clip_id(key: str, start_seconds: float, fps: float, decode: Mapping[str, Any]) -> str:
-    """Names a span of a source under given decode settings."""
+    """Returns the id of a span of a source under the given decode settings."""
     return content_id(source=key, start=round(start_seconds, 6), fps=round(fps, 6), decode=decode)
 
 
 def mask_id(mask: Sequence[Mapping[str, Any]] | None) -> str | None:
-    """Names a mask given as COCO RLE per frame."""
+    """Returns the id of a mask, given as COCO RLE per frame; None without a mask."""
     return None if mask is None else content_id(mask=[dict(frame) for frame in mask])
 
 
 def source_row_id(source: Mapping[str, Any]) -> str:
-    """Names a row of the input by what was given, wherever it is read."""
+    """Returns the id of a row of the input, independent of the place where its video is read."""
     given = (
         "source_id",
         "source_uri",
@@ -44,7 +44,7 @@ def source_row_id(source: Mapping[str, Any]) -> str:
 
 
 def clip_row_id(row: Mapping[str, Any]) -> str:
-    """Names a clip together with what annotation found about it."""
+    """Returns the id of a clip with its annotations."""
     return content_id(
         clip=row["clip_id"],
         prompt=row["source_prompt"],
@@ -60,9 +60,14 @@ def edit_id(
     model_revision: str,
     seed: int | None,
 ) -> str:
-    """Names an edit: the annotated clip, the target, and all that makes the editor.
+    """Returns the id of an edit: a hash of the annotated clip, the target, and the editor.
 
-    `seed` is None for editors that are deterministic.
+    Args:
+        row: the clip's row, of `schema.CLIPS`.
+        target_prompt: the edit's target.
+        editor: all settings of the editor that change its results.
+        model_revision: revision of the editor's weights.
+        seed: None for deterministic editors.
     """
     return content_id(
         clip=row["clip_id"],

@@ -1,3 +1,5 @@
+"""Rows and their outcomes: ok, rejected or failed."""
+
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -12,10 +14,16 @@ log = logging.getLogger(__name__)
 
 
 Row = dict[str, Any]
+"""A row of a table, by column."""
 
 
 def failure(stage: str, error: Exception) -> Row:
-    """The outcome columns of a row that `stage` could not handle."""
+    """Returns the outcome columns of a row that was rejected or failed.
+
+    Args:
+        stage: the stage that raised the error.
+        error: `Rejected`, another `RowError`, or an unexpected exception, which is logged.
+    """
     if isinstance(error, RowError):
         kind, message = error.type, error.message
     else:
@@ -30,10 +38,16 @@ def failure(stage: str, error: Exception) -> Row:
 
 
 FAILURES = pa.list_(pa.struct([(name, pa.string()) for name in ("row_id", *OUTCOME[1:])]))
+"""The type of a list of failed rows."""
 
 
 def outcome(rows: Sequence[Row], key: str = "row_id") -> Row:
-    """What became of rows, for who watches over a run: how many are what, and `FAILURES`."""
+    """Returns the summary of rows: their number by status, and `failures` as `FAILURES`.
+
+    Args:
+        rows: have the columns `schema.OUTCOME`.
+        key: the column that identifies a row.
+    """
     counts = Counter(row["status"] for row in rows)
     failed = [row for row in rows if row["status"] == "failed"]
     return {

@@ -1,4 +1,4 @@
-"""The columns of every table, in one place. Every file that is written is cast to them."""
+"""The columns of every table. Every file is cast to its schema before it is written."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,21 +26,20 @@ TARGET = pa.struct(
         ("distance", WHOLE),
     ]
 )
-"""A target prompt and how it was derived, as the dataset's columns tell it; of a given one all but
-the prompt is null."""
+"""A target prompt and how it was derived. Targets of the manifest have only a prompt."""
 
 MEANING = b"meaning"
-"""Under this key a Parquet file says of each column what it holds."""
+"""The key of a field's metadata in Parquet files that explains the column."""
 
 
 def meaning(field: pa.Field) -> str | None:
-    """What a column holds, in the dataset's own words; None: it is not the dataset's own."""
-    said = (field.metadata or {}).get(MEANING)
-    return said and said.decode()
+    """Returns the explanation of a column; None if it is a column of the manifest."""
+    text = (field.metadata or {}).get(MEANING)
+    return text and text.decode()
 
 
-def _column(name: str, type: pa.DataType, says: str) -> pa.Field:
-    return pa.field(name, type, metadata={MEANING: says})
+def _column(name: str, type: pa.DataType, text: str) -> pa.Field:
+    return pa.field(name, type, metadata={MEANING: text})
 
 
 _OUTCOME = [
@@ -103,7 +102,7 @@ SOURCES = pa.schema(
         ("problem", TEXT),  # why this row of the manifest cannot be used
     ]
 )
-"""What is to be annotated: one row a source, or a span of one."""
+"""The input: one row per source, or span of a source."""
 
 CLIPS = pa.schema(
     [
@@ -114,7 +113,7 @@ CLIPS = pa.schema(
         *_SOURCE,
         ("source_row", TEXT),
         ("clips_in_source", WHOLE),
-        ("found_row", TEXT),  # names the clip, whatever is said about it later
+        ("found_row", TEXT),  # identifies the clip in all steps of ANNOTATE
         ("found_file", TEXT),  # the file that holds its source_video, if not this one
         *_CLIP,
         ("targets", pa.list_(TARGET)),
@@ -122,10 +121,10 @@ CLIPS = pa.schema(
         ("seconds", REAL),
     ]
 )
-"""What ANNOTATE commits: one row a clip, or a source that gave none."""
+"""The result of ANNOTATE: one row per clip, and per source without a clip."""
 
 STEP = pa.schema([*CLIPS, ("caption", TEXT)])
-"""As CLIPS, before all is said about a clip: with what the manifest says."""
+"""The intermediate result of ANNOTATE: CLIPS, and the manifest's caption."""
 
 PLAN = pa.schema(
     [
@@ -140,10 +139,10 @@ PLAN = pa.schema(
         _SEED,
     ]
 )
-"""What is to be edited: one row a clip and target."""
+"""The plan: one row per clip and target."""
 
 EDITS = pa.schema([_EDIT_ID, *_OUTCOME, *_EDITED, _PACKAGE_VERSION])
-"""What EDIT commits: one row an edit."""
+"""The result of EDIT: one row per edit."""
 
 MEASURES = pa.schema(
     [
@@ -153,7 +152,7 @@ MEASURES = pa.schema(
         _MEASURE_SECONDS,
     ]
 )
-"""What MEASURE commits: one row an edit that is ok."""
+"""The result of MEASURE: one row per edit that is ok."""
 
 DATASET = pa.schema(
     [
@@ -172,30 +171,30 @@ DATASET = pa.schema(
         _PACKAGE_VERSION,
     ]
 )
-"""What is published, besides the metrics and the manifest's own columns."""
+"""The published dataset, without metrics and the manifest's own columns."""
 
 METRIC_PREFIX = "metric_"
-"""What the columns of metrics begin with."""
+"""The prefix of the columns of metrics."""
 TAKEN = frozenset(SOURCES.names) | frozenset(CLIPS.names) | frozenset(DATASET.names)
 
 
 def is_taken(name: str) -> bool:
-    """Whether a manifest's own column cannot keep this name."""
+    """Whether a name is reserved, and no column of a manifest may have it."""
     return name in TAKEN or name.startswith(METRIC_PREFIX)
 
 
 def metric_column(metric: str) -> str:
-    """The dataset's column for a metric, by its name in a configuration."""
+    """Returns the dataset's column for a metric, by the metric's name in a configuration."""
     return METRIC_PREFIX + metric.replace(":", "_").replace(".", "_")
 
 
 def with_metrics(schema: pa.Schema, metrics: Sequence[str]) -> pa.Schema:
-    """`schema` followed by a column for every metric."""
+    """Returns `schema` followed by a column for every metric."""
     return pa.schema([*schema, *((metric_column(name), pa.float64()) for name in metrics)])
 
 
 def with_extras(schema: pa.Schema, extras: pa.Schema) -> pa.Schema:
-    """`schema` followed by the manifest's own columns."""
+    """Returns `schema` followed by the manifest's own columns."""
     return pa.schema([*schema, *extras], metadata={"strmatch_schema": str(SCHEMA_VERSION)})
 
 
@@ -208,12 +207,12 @@ def with_options(schema: pa.Schema, options: Sequence[Mapping[str, Any]]) -> pa.
 
 
 def extras_of(schema: pa.Schema) -> pa.Schema:
-    """The manifest's own columns of a sources or clips table."""
+    """Returns the manifest's own columns in the schema of a sources or clips table."""
     return pa.schema([field for field in schema if not is_taken(field.name)])
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """`table` with exactly the columns and types of `schema`; missing columns become null."""
+    """Returns `table` with exactly the columns of `schema`; missing columns become null."""
     columns = [
         table.column(field.name).cast(field.type)
         if field.name in table.column_names
@@ -224,13 +223,13 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def rows_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Rows as a table of `schema`; missing columns become null."""
+    """Returns rows as a table of `schema`; missing columns become null."""
     columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
 def unique(table: pa.Table, key: str) -> pa.Table:
-    """The first row of every value of `key`, in order."""
+    """Returns the first row of every value of `key`, in order."""
     numbered = pa.table({"key": table[key], "row": np.arange(len(table))})
     first = numbered.group_by("key", use_threads=False).aggregate([("row", "first")])
     return table if len(first) == len(table) else table.take(first["row_first"])

@@ -1,6 +1,6 @@
-"""What a run tells those who watch over it: events for a log, metrics for Prometheus.
+"""Monitoring of a run: events for a log, metrics for Prometheus.
 
-Ray exports the metrics on every machine, as `ray_strmatch_…`; infra/grafana has a dashboard.
+Ray exports the metrics on every machine, as `ray_strmatch_…`. infra/grafana has a dashboard.
 """
 
 import logging
@@ -17,17 +17,23 @@ from pipelines.schema import STATUSES
 log = logging.getLogger("strmatch.events")
 
 RUN: ContextVar[str] = ContextVar("run", default="")
-"""The run that events belong to: its output."""
+"""The output of the run whose events are logged."""
 SECONDS = [0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0]
+"""Bounds of the histogram of durations."""
 
 
 def event(name: str, **facts: Any) -> None:
-    """Log what happened, for machines."""
+    """Log an event with its facts, for log processors."""
     log.info(name, extra={"facts": {"run": RUN.get(), **facts}})
 
 
 def record_rows(phase: str, row: Mapping[str, Any]) -> None:
-    """Count what a committed file holds, and log what failed in it."""
+    """Count the rows of a committed file, and log its failures.
+
+    Args:
+        phase: the phase that committed the file.
+        row: counts by status, and `failures`.
+    """
     rows = _counter("strmatch_rows", "Rows that are done.", ("phase", "status"))
     for status in STATUSES:
         if row[status]:
@@ -37,7 +43,7 @@ def record_rows(phase: str, row: Mapping[str, Any]) -> None:
 
 
 def retried(phase: str, rows: Iterable[str]) -> None:
-    """Count and log rows that are done again since the worker that had them died."""
+    """Count and log rows that are repeated because their worker died."""
     counter = _counter("strmatch_retries", "Rows that are done again.", ("phase",))
     for row in rows:
         counter.inc(1, {"phase": phase})
@@ -45,14 +51,14 @@ def retried(phase: str, rows: Iterable[str]) -> None:
 
 
 def record_seconds(stage: str, seconds: float) -> None:
-    """Add to the seconds that rows take in a stage."""
-    if ray.is_initialized():  # a stage runs anywhere
+    """Add the duration of one row in a stage."""
+    if ray.is_initialized():  # stages also run without Ray
         _histogram().observe(seconds, {"stage": stage})
 
 
-def busy(share: float) -> None:
-    """Set the share of the time that editors worked."""
-    _gauge().set(share)
+def busy(fraction: float) -> None:
+    """Set the fraction of wall time during which editors were busy, 0 to 1."""
+    _gauge().set(fraction)
 
 
 @cache

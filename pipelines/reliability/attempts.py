@@ -1,3 +1,9 @@
+"""Attempt records: files below an output that identify the items whose workers died.
+
+A worker that dies cannot report its item. Therefore a record is written before an item is processed
+alone, and completed when the item exceeds the deadline or its worker dies.
+"""
+
 import json
 from collections import defaultdict
 from typing import Any
@@ -7,28 +13,33 @@ from pipelines.errors import RowError
 from pipelines.rows import Row, failure
 from pipelines.storage import Storage
 
-NOTES = "attempts"
-"""The folder of notes about rows that workers died with, below a run's output."""
+ATTEMPTS = "attempts"
+"""The folder of attempt records, below a run's output."""
 
 
-def note_name(item: str, attempt: str) -> str:
-    """The note of an item in a pass, below the output."""
-    return f"{NOTES}/{item}/{attempt}.json"
+def attempt_file(item: str, attempt: str) -> str:
+    """Returns the file of one attempt of an item, below the output."""
+    return f"{ATTEMPTS}/{item}/{attempt}.json"
 
 
 def read_attempts(output: Storage) -> dict[str, dict[str, dict[str, Any]]]:
-    """What is noted of each item, by attempt."""
-    notes: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for name in output.find(NOTES, ".json"):
+    """Returns the records of all items: item → attempt → record."""
+    records: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for name in output.find(ATTEMPTS, ".json"):
         _, item, attempt = name.removesuffix(".json").split("/")
-        notes[item][attempt] = json.loads(output.read(name))
-    return notes
+        records[item][attempt] = json.loads(output.read(name))
+    return records
 
 
-def give_up_reason(notes: list[dict[str, Any]], execution: Execution) -> Row | None:
-    """Why an item with these notes is given up; None if it is not."""
-    late = [note for note in notes if note.get("late")]
-    deaths = [note for note in notes if note.get("died")]
+def give_up_reason(records: list[dict[str, Any]], execution: Execution) -> Row | None:
+    """Returns the outcome columns of an item whose attempts are used up, else None.
+
+    Args:
+        records: all attempts of the item.
+        execution: an item fails after one attempt beyond `deadline`, or after `attempts` deaths.
+    """
+    late = [record for record in records if record.get("late")]
+    deaths = [record for record in records if record.get("died")]
     if late:
         error = RowError(
             "Deadline",

@@ -1,17 +1,22 @@
-"""When to stop early: everything fails alike, or too much fails."""
+"""Stops a phase early if all rows fail with the same error, or too many rows fail."""
 
 from pipelines.config.sections import Execution
 from pipelines.errors import RunError
 from pipelines.rows import Row
 
 ALIKE = 20
-"""Equal errors in a row after which a phase stops: their cause is not the rows."""
+"""Consecutive equal errors after which a phase stops: the rows are not their cause."""
 SAMPLE = 100
-"""Rows after which a share of failures says something."""
+"""Minimum number of rows for a share of failures to be significant."""
 
 
 class CircuitBreaker:
-    """Looks at the outcomes of a phase as they come."""
+    """Counts the outcomes of a phase.
+
+    Args:
+        phase: its name, for messages.
+        execution: `max_failed_share` is the limit.
+    """
 
     def __init__(self, phase: str, execution: Execution) -> None:
         self.phase = phase
@@ -20,12 +25,12 @@ class CircuitBreaker:
         self.error = ""
 
     def add(self, row: Row) -> None:
-        """Look at what one committed file holds: counts, and `failures`.
+        """Add the counts and `failures` of one committed file.
 
-        What decoding finds wrong is the video's fault, and says nothing about the others.
+        Errors of the stage `decode` are ignored: a bad video is no evidence about other videos.
 
         Raises:
-            RunError: it is time to stop; names the cause.
+            RunError: the phase must stop; names the cause.
         """
         self.done += row["ok"] + row["rejected"] + row["failed"]
         self.failed += row["failed"]
@@ -44,10 +49,10 @@ class CircuitBreaker:
         self._compare(max(self.done, SAMPLE))
 
     def finish(self) -> None:
-        """Look at the phase as a whole.
+        """Check the share of failures of the whole phase.
 
         Raises:
-            RunError: more than `execution.max_failed_share` of it failed.
+            RunError: more than `execution.max_failed_share` of the rows failed.
         """
         self._compare(self.done)
 

@@ -1,4 +1,9 @@
-"""A deadline for what is done to a row, kept from outside the interpreter lock."""
+"""A deadline for the processing of a row, enforced from outside the interpreter lock.
+
+Annotation and measurement run in Ray's own workers, which a watchdog process kills on timeout. A
+watchdog starts in 0.05 s. A process of its own for the work, as editing has (`isolated_process`),
+costs seconds of imports and some 150 MB in every worker of the cluster.
+"""
 
 import faulthandler
 import json
@@ -10,53 +15,54 @@ from dataclasses import dataclass
 from functools import cache
 from typing import IO, Any
 
-from pipelines.reliability.attempts import note_name
+from pipelines.reliability.attempts import attempt_file
 from pipelines.reliability.start_module import start_module
 from pipelines.storage import Storage
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """Ends the whole process, wherever it hangs, when a step takes longer than `seconds`.
+    """Kills the whole process, wherever it hangs, if a step takes longer than `seconds`.
 
-    The one who started the worker sees it die. A note below `output` tells which row it was.
+    The driver observes the worker's death. An attempt record below `output` identifies the row.
     """
 
     seconds: float
     output: Storage | None = None
+    """Where attempt records are written. None: nowhere."""
     attempt: str = ""
-    """Names the notes of a pass."""
+    """Name of the pass, in the names of its attempt records."""
     isolate: bool = False
-    """Leave a note of every step that begins, too."""
+    """Process items sequentially, and write an attempt record before every step."""
 
     @contextmanager
     def __call__(self, stage: str, item: str) -> Iterator[None]:
-        """Bound one step of an item's."""
+        """Bounds the duration of one step of an item."""
         order: dict[str, Any] = {"seconds": self.seconds}
         if self.output:
             if self.isolate:
-                self.note(item, self.attempt, stage=stage)
+                self.record(item, self.attempt, stage=stage)
             order |= {"uri": self.output.uri, "options": self.output.options}
-            order |= {"name": note_name(item, self.attempt)}
-            order |= {"note": {"stage": stage, "late": True}}
-        _tell_watchdog(order)
+            order |= {"name": attempt_file(item, self.attempt)}
+            order |= {"record": {"stage": stage, "late": True}}
+        _order_watchdog(order)
         faulthandler.dump_traceback_later(self.seconds)  # into the worker's log
         try:
             yield
         finally:
             faulthandler.cancel_dump_traceback_later()
-            _tell_watchdog({"seconds": None})
+            _order_watchdog({"seconds": None})
 
-    def note(self, item: str, attempt: str, **facts: Any) -> None:
-        """Write or write again the note of an item: its `stage`, and if it was `late` or `died`."""
-        assert self.output
-        self.output.write(note_name(item, attempt), json.dumps(facts).encode())
+    def record(self, item: str, attempt: str, **facts: Any) -> None:
+        """Create or overwrite an attempt record: `stage`, and `late` or `died` where true."""
+        if self.output:
+            self.output.write(attempt_file(item, attempt), json.dumps(facts).encode())
 
 
-def _tell_watchdog(order: dict[str, Any]) -> None:
+def _order_watchdog(order: dict[str, Any]) -> None:
     try:
         _send(order)
-    except BrokenPipeError:  # somebody has killed it
+    except BrokenPipeError:  # the watchdog was killed
         _watchdog.cache_clear()
         _send(order)
 
@@ -69,7 +75,7 @@ def _send(order: dict[str, Any]) -> None:
 
 @cache
 def _watchdog() -> IO[str]:
-    """The pipe to this process's own watchdog; when it closes, the watchdog leaves, too."""
+    """Returns the pipe to this process's watchdog, which exits when the pipe closes."""
     process = start_module("deadline_watchdog", str(os.getpid()), stdin=subprocess.PIPE, text=True)
     assert process.stdin
     return process.stdin

@@ -1,7 +1,7 @@
-"""The process beside a worker that ends it when a step takes too long: see `watch`.
+"""The process beside a worker that kills the worker if a step takes too long: see `deadline`.
 
-Told in lines of JSON what to watch over: `seconds` until the end, none for no end, and with
-`uri`, `options`, `name` and `note` what to write before it.
+Reads orders from standard input, one JSON object per line: `seconds` until the worker is killed
+(null disables), and with `uri`, `options`, `name` and `record` the attempt record to write before.
 """
 
 import json
@@ -13,7 +13,7 @@ import threading
 from typing import Any
 
 WRITING = 10.0
-"""Seconds that a note may take: a store that hangs must not keep a worker alive that hangs."""
+"""Timeout of the attempt record in seconds: a store that hangs must not keep the worker alive."""
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
             line = orders.get(timeout=order["seconds"])
         except queue.Empty:
             _end(order)
-            os._exit(0)  # whatever the listener waits for
+            os._exit(0)  # the listener may still wait for an order
         if not line:
             return
         order = json.loads(line)
@@ -46,9 +46,11 @@ def _end(order: dict[str, Any]) -> None:
 
 
 def _write(order: dict[str, Any]) -> None:
-    from pipelines.storage import Storage  # takes longer than all the rest of this process
+    from pipelines.storage import Storage  # imported late: slower than the rest of this process
 
-    Storage(order["uri"], order["options"]).write(order["name"], json.dumps(order["note"]).encode())
+    Storage(order["uri"], order["options"]).write(
+        order["name"], json.dumps(order["record"]).encode()
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Work in a process of its own, which may die of it or hang, and is replaced at once.
+"""Work in a process of its own, which may crash or hang, and is replaced at once.
 
-A worker of the cluster takes seconds to start. Beside it stands a supervisor that has imported what
-the work needs, and forks for it a process that does the work: see `supervisor`. Replacing that one
-takes a few hundredths of a second, and what it builds.
+A worker of the cluster takes seconds to start. A supervisor beside the worker has imported the
+modules that the work needs, and forks a process that does the work: see `process_supervisor`. A
+replacement takes a few hundredths of a second, besides the construction of its model.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,31 +13,31 @@ from typing import Any
 from pipelines.reliability.start_module import start_module
 
 BUILD = None
-"""The item that asks for no more than a process that is ready."""
+"""The item for which a process is built and nothing else is done."""
 BUILDS = 3
-"""Something else may have killed the first ones."""
+"""Attempts to build a process: an unrelated cause may have killed the first ones."""
 
 Make = Callable[..., Callable[[Any], Any]]
 
 
 class ProcessDied(Exception):
-    """The process died of an item, or while it was built."""
+    """The process died while it processed an item, or while it was built."""
 
 
 class DeadlineExceeded(Exception):
-    """An item took too long, and its process was ended."""
+    """An item exceeded its timeout, and its process was killed."""
 
 
 class IsolatedProcess:
     """A process that builds `make(*arguments)` once and calls the result, one item at a time.
 
     Args:
-        make: found by its name in its module.
-        arguments: picklable.
+        make: a class or function that can be imported by its name.
+        arguments: picklable arguments of `make`.
 
     Raises:
-        Exception: what `make` raised.
-        ProcessDied: the process did, again and again.
+        Exception: the exception that `make` raised.
+        ProcessDied: the process died in each of `BUILDS` attempts.
     """
 
     def __init__(self, make: Make, arguments: Sequence[Any]) -> None:
@@ -50,17 +50,20 @@ class IsolatedProcess:
         raise ProcessDied(f"while it was built, {BUILDS} times")
 
     def __call__(self, item: Any, seconds: float) -> Any:
-        """What the function returns for a picklable item.
+        """Returns the result of the function for a picklable item.
+
+        Args:
+            seconds: timeout.
 
         Raises:
-            ProcessDied: the process did; the next call has another one.
-            DeadlineExceeded: no answer came within so many seconds, and the process was ended.
-            Exception: what the function raised.
+            ProcessDied: the process died. The next call starts another one.
+            DeadlineExceeded: the timeout expired, and the process was killed.
+            Exception: the exception that the function raised.
         """
         try:
             self.pipe.send((item, seconds))
             answer, error = self.pipe.recv()
-        except (EOFError, OSError):  # somebody has killed the supervisor
+        except (EOFError, OSError):  # the supervisor was killed
             self._start()
             raise ProcessDied from None
         if error is not None:
@@ -72,5 +75,5 @@ class IsolatedProcess:
         handle = theirs.fileno()
         self.supervisor = start_module("process_supervisor", str(handle), pass_fds=[handle])
         theirs.close()
-        with suppress(OSError):  # killed already: the first item will find out
+        with suppress(OSError):  # killed already: the first item raises ProcessDied
             self.pipe.send(self.work)

@@ -1,9 +1,9 @@
-"""One writer: the lease on an output.
+"""The lease on an output: at most one process writes to it.
 
-Leases are files in `.lease`, numbered as they were taken. Only the highest counts, and each is
-created by a write that fails where there is one already; so of any number of processes that find
-the same lease free, one gets the next. Its owner alone writes to it from then on: signs of life,
-at last that it is done.
+Leases are files in `.lease`, numbered in the order in which they were taken. Only the highest
+number is valid. A lease is created by a write that fails if the file exists. Of several processes
+that find the same lease free, one therefore obtains the next number. Only the owner writes to its
+lease afterwards: heartbeats, and finally that the lease is released.
 """
 
 import json
@@ -26,16 +26,16 @@ log = logging.getLogger(__name__)
 
 FOLDER = ".lease"
 HEARTBEAT = 10.0
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 SILENCE = 60.0
-"""Seconds without one after which the owner counts as dead."""
+"""Seconds without a heartbeat after which the owner is considered dead."""
 
 
 class Lease:
-    """Holds an output while its `with` block runs.
+    """Locks an output during its `with` block.
 
     Raises:
-        RunError: on entering, another process holds it; names the owner and its last sign of life.
+        RunError: on entry, another process has the lease. Names the owner and its last heartbeat.
     """
 
     def __init__(self, output: Storage) -> None:
@@ -44,23 +44,23 @@ class Lease:
         self.lost = False
         self._entry = _this_process() | {"token": uuid.uuid4().hex}
         self._done = threading.Event()
-        self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._heartbeat_thread = threading.Thread(target=self._beat, name="lease", daemon=True)
 
     def __enter__(self) -> "Lease":
         while not self.name:
             held = self.output.files(FOLDER, ".json")
             if held:
-                _refuse_living(self.output, held[-1])
+                _refuse_if_alive(self.output, held[-1])
             number = int(Path(held[-1]).stem) + 1 if held else 1
             name = f"{FOLDER}/{number:06d}.json"
             try:
                 self.output.create(name, self._sign())
             except FileExistsError:
-                continue  # another process was faster: look at its lease
+                continue  # another process was faster: check its lease
             self.name = name
             for old in held:
                 self.output.remove(old)
-        self._heart.start()
+        self._heartbeat_thread.start()
         return self
 
     def __exit__(
@@ -70,18 +70,18 @@ class Lease:
         traceback: TracebackType | None,
     ) -> None:
         self._done.set()
-        self._heart.join()
+        self._heartbeat_thread.join()
         if not self.lost:
             try:
                 self.output.write(self.name, self._sign(done=True))
-            except Exception as failure:  # a full disk: the lease dies with the process
+            except Exception as failure:  # a full disk: the lease expires with the process
                 log.warning("the lease on %s could not be given back: %s", self.output, failure)
 
     def check(self) -> None:
-        """Nothing, while the lease is held.
+        """Check that the lease is still valid.
 
         Raises:
-            RunError: another process has taken over.
+            RunError: another process has taken over the output.
         """
         if self.lost:
             raise RunError(
@@ -116,18 +116,18 @@ def _this_process() -> dict[str, Any]:
 
 
 def _machine() -> str:
-    """What shares this process's table of processes, until it restarts."""
+    """Returns an id of this boot and process namespace, in which process ids are unique."""
     boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     if not boot.exists():
         return platform.node()
     return f"{platform.node()} {boot.read_text().strip()} {os.readlink(space)}"
 
 
-def _refuse_living(output: Storage, name: str) -> None:
+def _refuse_if_alive(output: Storage, name: str) -> None:
     try:
         owner = json.loads(output.read(name))
     except FileNotFoundError:
-        return  # taken over a moment ago: the next number is taken, too
+        return  # just replaced: the creation of the next number fails, too
     age = time.time() - owner["heartbeat"]
     if owner["done"] or age > SILENCE or _dead(owner):
         return
@@ -139,12 +139,12 @@ def _refuse_living(output: Storage, name: str) -> None:
 
 
 def _dead(owner: dict[str, Any]) -> bool:
-    """Whether its process is provably gone: it ran on this machine, which does not know it."""
+    """Whether the owner ran on this machine, and its process does not exist any more."""
     if owner["machine"] != _machine():
         return False
     try:
         started = psutil.Process(owner["pid"]).create_time()
     except psutil.NoSuchProcess:
         return True
-    # Computed from a clock that may have been set since.
+    # The creation time depends on the system clock, which may have been adjusted.
     return bool(abs(started - owner["process_started"]) > 5)

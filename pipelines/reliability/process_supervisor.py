@@ -1,8 +1,8 @@
-"""The process that stands between a worker and the one that does its work: see `child`.
+"""The process between a worker and the process that does its work: see `isolated_process`.
 
-It runs nothing of the work itself, so that it cannot hang: it forks a process for it, hands items
-over, and forks another one when that has died. It ends what takes too long, and when the worker has
-gone it ends all.
+The supervisor runs no part of the work, so that it cannot hang. It forks a child for the work,
+passes items on, and replaces a child that died. It kills the child on timeout, and exits with the
+child when the worker dies.
 """
 
 import ctypes
@@ -18,8 +18,8 @@ from typing import Any, NoReturn
 from pipelines.reliability.isolated_process import BUILD, DeadlineExceeded, Make, ProcessDied
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl
-TELLING_SECONDS = 0.2
-"""For what is late to say where it hangs."""
+TRACEBACK_SECONDS = 0.2
+"""Seconds after the timeout in which the child writes its traceback to the log."""
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 class Forked:
-    """A process that answers items; its first answer is `READY`, or why it could not be built."""
+    """A child that answers items. Its first answer is `READY`, or the error of its construction."""
 
     def __init__(self, make: Make, arguments: tuple[Any, ...]) -> None:
         self.pipe, theirs = Pipe()
@@ -55,15 +55,15 @@ class Forked:
         return self.pid != 0 and os.waitpid(self.pid, os.WNOHANG) == (0, 0)
 
     def answer(self, worker: Connection, seconds: float | None = None, item: Any = BUILD) -> bytes:
-        """What it answers to an item, or that it died, or was late and was ended.
+        """Returns the child's answer to an item, or `ProcessDied` or `DeadlineExceeded`.
 
-        Ends this process with it if the worker goes.
+        Exits this process and the child if the worker dies.
         """
         try:
             if item is not BUILD:
                 self.pipe.send((item, seconds))
-            ready = wait([self.pipe, worker], seconds and seconds + TELLING_SECONDS)
-            if worker in ready:  # it waits for us: if there is something, it is its end
+            ready = wait([self.pipe, worker], seconds and seconds + TRACEBACK_SECONDS)
+            if worker in ready:  # the worker waits for an answer: only its end can be readable
                 self.end()
                 sys.exit()
             if ready:
@@ -88,9 +88,9 @@ READY = _frame(None)
 
 
 def _serve(pipe: Connection, make: Make, arguments: tuple[Any, ...]) -> NoReturn:
-    """Build, say so, and answer items, until there are no more."""
+    """Build the function, report it, and answer items until the pipe closes."""
     faulthandler.enable()
-    if sys.platform == "linux":  # whatever kills the supervisor
+    if sys.platform == "linux":  # even if the supervisor is killed
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
     try:
         function = make(*arguments)

@@ -186,7 +186,7 @@ def _one_by_one(work: PhaseWork, items: pa.Table, deadline: Deadline) -> Generat
         }
         for (item, attempt), record in begun.items():
             if not record.keys() & {"late", "died"}:
-                deadline.note(item, attempt, **record, died=True)
+                deadline.record(item, attempt, **record, died=True)
         return bool(begun) or len(left) < len(items)
     return True
 

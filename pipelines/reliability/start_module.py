@@ -1,4 +1,4 @@
-"""A module of this package as a process beside this one."""
+"""Starts a module of `pipelines.reliability` as a process."""
 
 import os
 import subprocess
@@ -7,13 +7,13 @@ from typing import Any
 
 
 def start_module(name: str, argument: str, **options: Any) -> "subprocess.Popen[Any]":
-    """`python -m pipelines.NAME ARGUMENT`, which finds the packages that this process finds.
+    """Start `python -m pipelines.reliability.NAME ARGUMENT` with the import path of this process.
 
     Args:
-        options: of `subprocess.Popen`.
+        options: further arguments of `subprocess.Popen`.
     """
     return subprocess.Popen(
-        # -P: a folder called pipelines/ in the working directory is somebody else's.
+        # -P: a folder pipelines/ in the working directory is not this package.
         [sys.executable, "-P", "-m", f"pipelines.reliability.{name}", argument],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         **options,

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.config.config import Config
-from pipelines.reliability.attempts import NOTES
+from pipelines.reliability.attempts import ATTEMPTS
 from pipelines.rows import Row
 from pipelines.schema import OUTCOME, extras_of, unique
 from pipelines.storage import Storage
@@ -107,7 +107,7 @@ def forget(output: Storage, config: Config, rows: list[Row]) -> None:
         _drop(output, output.find("steps", ".parquet"), "found_row", found)
     _drop(output, output.files("clips", ".parquet"), "row_id", gone)
     _drop(output, output.files("edits", ".parquet"), "edit_id", gone)
-    output.remove(NOTES)
+    output.remove(ATTEMPTS)
 
 
 def _drop(output: Storage, files: list[str], key: str, gone: pa.Array) -> None:

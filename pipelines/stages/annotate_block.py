@@ -1,3 +1,5 @@
+"""Runs the stages of a later annotation job on a block of clips, and commits the block."""
+
 import os
 from collections.abc import Sequence
 
@@ -9,13 +11,15 @@ from pipelines.tables.clips import COMMITTED, CommitClips, read_found
 
 
 class AnnotateBlock:
-    """Takes a block of clips through stages, and commits it.
+    """Passes every clip of a block through the stages, and commits the block as one file.
+
+    Reads the columns `file` and `found_row`. Returns a row of `tables.clips.COMMITTED`.
 
     Args:
-        stages: called with a row and its video.
+        stages: called in order with a row that includes its video.
         commit: writes the rows.
-        model: loaded before the first row.
-        threads: of the CPU, for the model.
+        model: loaded before the first block, in a worker of a pool.
+        threads: CPU threads of the model.
     """
 
     def __init__(

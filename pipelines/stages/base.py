@@ -1,4 +1,4 @@
-"""What every stage has in common: a row's failure becomes the row's outcome."""
+"""The common behaviour of stages: an exception becomes the outcome of its row."""
 
 import time
 from collections.abc import Callable
@@ -9,10 +9,15 @@ from pipelines.rows import Row, failure
 
 
 class Stage:
-    """Calls `function(row) -> columns to set` on every row that is still ok.
+    """Calls `function(row) -> columns to set` on every row that is ok.
 
-    What the function raises costs that row only. The time is added to the row's `seconds`. The
-    deadline knows the row by its `key`.
+    An exception fails only its row. The duration is added to the row's `seconds`.
+
+    Args:
+        name: the stage, in `error_stage` and metrics.
+        function: returns the columns to set.
+        deadline: bounds the duration of every call.
+        key: the column by which attempt records identify a row.
     """
 
     def __init__(

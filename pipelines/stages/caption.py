@@ -1,4 +1,4 @@
-"""What a clip shows, in one sentence."""
+"""The captions of clips, and their subjects."""
 
 from pipelines.captioners.base import Captioner
 from pipelines.english.subject import find_subject
@@ -24,9 +24,9 @@ class Caption:
 
 
 def name_subject(row: Row) -> Row:
-    """Sets subject where the manifest names none: the noun phrase that source_prompt is about.
+    """Sets subject: the manifest's, else the noun phrase that is the subject of source_prompt.
 
-    It stays null where the caption cannot be understood: there may be targets nevertheless.
+    The subject stays null if no noun phrase is found. The manifest may give targets nevertheless.
     """
     if row["subject"] is not None:
         return {"subject": row["subject"].strip()}

@@ -1,4 +1,4 @@
-"""Which clips of a video are not worth an edit: black ones, static ones, and near-duplicates."""
+"""Rejects clips of a video that are black, static, or near-duplicates."""
 
 import cv2
 import numpy as np
@@ -8,19 +8,24 @@ from pipelines.errors import Rejected
 from pipelines.media.shots import is_black
 
 PLACES = 16
-"""Rows and columns of the places of a frame. A place is seen as its mean colour: coding changes
-that by less than 10 of 255, and what moves in it by tens."""
+"""A frame is compared by the mean colours of PLACES × PLACES regions. Video coding changes a mean
+by less than 10 (0–255), motion in the region by tens."""
 
 
 class ClipFilter:
-    """Looks at the clips of one video, in order."""
+    """Checks the clips of one video, in order."""
 
     def __init__(self, clip: Clip) -> None:
         self.clip = clip
         self._taken: list[tuple[str, np.ndarray]] = []
 
     def __call__(self, frames: np.ndarray, start: float, fps: float) -> None:
-        """Look at a clip: frames uint8 (f, H, W, 3), shown from `start` on, in seconds.
+        """Check a clip.
+
+        Args:
+            frames: uint8, (f, H, W, 3).
+            start: first frame's time in the source, seconds.
+            fps: frames per second.
 
         Raises:
             Rejected: Black, Static or Duplicate, by the settings `clip.skip_…`.
@@ -42,16 +47,16 @@ class ClipFilter:
 
 
 def _places(frames: np.ndarray) -> np.ndarray:
-    """Mean colours of the places of frames: int16 (f, PLACES, PLACES, 3)."""
+    """Returns the mean colours of the regions of frames: int16, (f, PLACES, PLACES, 3)."""
     size = (PLACES, PLACES)
     small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]
     return np.stack(small).astype(np.int16)
 
 
 def _shown(frames: np.ndarray, others: np.ndarray, limit: int) -> bool:
-    """Whether no place of any of the frames is off by more than the limit from some other's.
+    """Whether for every frame there is another one that differs in no region by more than `limit`.
 
     Args:
-        frames, others: as `_places` makes them.
+        frames, others: mean colours, as `_places` returns them.
     """
     return all(np.abs(frame - others).max(axis=(1, 2, 3)).min() <= limit for frame in frames)

@@ -1,4 +1,4 @@
-"""A clip's edits, made by one editor that stays loaded."""
+"""The edits of a clip, made by one editor that stays loaded."""
 
 import gc
 import logging
@@ -25,16 +25,16 @@ log = logging.getLogger(__name__)
 class EditClip:
     """Edits a clip to all its targets in a process of its own, and commits the results as one file.
 
-    Reads a work item: clip_file, clip_row, source_prompt, edit_ids, target_prompts, seeds. Writes
-    rows of `schema.EDITS` to edits/, see `ClipEditor`. What the process dies of is left for the
-    pass in which a deadline leaves marks; there it has `execution.attempts`.
+    Reads an item: clip_file, clip_row, source_prompt, edit_ids, target_prompts, seeds. Writes rows
+    of `schema.EDITS` to edits/, see `ClipEditor`. An item whose process dies has no result, and is
+    repeated in the pass with `deadline.isolate`, at most `execution.attempts` times.
 
     Args:
-        config: the run's.
-        output: where clips are read and edits written.
+        config: the run's configuration.
+        output: where clips are read and edits are written.
         editor: the editor's class.
-        revision: the weights that the plan was made for.
-        deadline: its deadline holds for a clip with all its edits.
+        revision: revision of the weights in the plan.
+        deadline: bounds the duration of a clip with all its edits.
     """
 
     def __init__(
@@ -47,22 +47,23 @@ class EditClip:
     ) -> None:
         self.attempts = config.execution.attempts if deadline.isolate else 1
         self.deadline = deadline
-        self.child = IsolatedProcess(ClipEditor, (config, output, editor, revision))
+        self.process = IsolatedProcess(ClipEditor, (config, output, editor, revision))
 
     def __call__(self, work: Row) -> list[Row]:
-        """What became of the clip's edits; nothing where they are not done."""
+        """Returns one row: counts, `began` and `ended`. No row if the edits have no result."""
         for index in range(self.attempts):
-            note = partial(self.deadline.note, work["clip_row"], f"{self.deadline.attempt}-{index}")
+            attempt = f"{self.deadline.attempt}-{index}"
+            record = partial(self.deadline.record, work["clip_row"], attempt)
             if self.deadline.isolate:
-                note(stage="edit")
+                record(stage="edit")
             began = time.time()
             try:
-                done, seconds = self.child(work, self.deadline.seconds)
+                done, seconds = self.process(work, self.deadline.seconds)
             except ProcessDied:
                 if self.deadline.isolate:
-                    note(stage="edit", died=True)
+                    record(stage="edit", died=True)
             except DeadlineExceeded:
-                note(stage="edit", late=True)
+                record(stage="edit", late=True)
                 break
             else:
                 for each in seconds:
@@ -72,11 +73,11 @@ class EditClip:
 
 
 class ClipEditor:
-    """What a process does that edits clips.
+    """Edits clips, in a process of its own.
 
-    An exception of the editor fails the edit it came from, one of the inversion all edits of the
-    clip; the reason is the exception's class. A clip that the GPU's memory does not hold is edited
-    anew by a lean editor, which serves those after it as well.
+    An exception during an edit fails that edit. An exception during the inversion fails all edits
+    of the clip. `error_type` is the exception's class. A clip that exceeds the GPU's memory is
+    repeated with a lean editor, which also edits all later clips.
     """
 
     def __init__(
@@ -89,11 +90,11 @@ class ClipEditor:
         self.made_by = made_by(config, editor, revision)
 
     def __call__(self, work: Row) -> tuple[Row, list[float]]:
-        """Commits the edits; returns what became of them, and the seconds of each that was made."""
+        """Commits the edits of an item; returns its counts, and the seconds of every edit."""
         try:
             edits = self._edit_all(work)
         except _TooLarge:
-            edits = None  # the exception still holds the memory
+            edits = None  # the exception still references the memory
         if edits is None:
             self._go_lean()
             edits = self._edit_all(work)
@@ -128,7 +129,11 @@ class ClipEditor:
         return edits
 
     def _failure(self, error: Exception) -> Row:
-        """What failed, unless a lean editor may still do it."""
+        """Returns the outcome columns of a failed edit.
+
+        Raises:
+            _TooLarge: the GPU's memory was exceeded, and a lean editor may succeed.
+        """
         from torch import OutOfMemoryError
 
         if not isinstance(error, OutOfMemoryError):
@@ -151,4 +156,4 @@ class ClipEditor:
 
 
 class _TooLarge(Exception):
-    """A clip that needs a lean editor."""
+    """A clip exceeds the memory of the GPU, and needs a lean editor."""

@@ -1,4 +1,4 @@
-"""From a source to its clips: which frames, brought to the model's size, encoded once."""
+"""Cuts a source into clips: selects frames, resizes them to the model's size, encodes them once."""
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -23,17 +23,22 @@ from pipelines.storage import filesystem
 from pipelines.target_prompt import TargetPrompt
 
 LOOKED_AT = 4
-"""For each clip that a video may give, so many are looked at: the others are skipped."""
+"""At most this many candidate spans are examined per requested clip."""
 
 
 class FindClips:
     """Cuts a source into clips.
 
-    Reads a row of `schema.SOURCES`; yields rows of `schema.CLIPS` with span, frames, size,
-    decoder, source_video and, where the source names one, mask. A clip that is skipped is a
-    rejected row without source_video and mask: with the reasons of `stages.clip_filter`. A source
-    in which no clip is found is one failed row of level source: with the reasons of
-    `pipelines.media.video`, `BadManifestRow`, `TooShort`, or `BadMask`.
+    Reads a row of `schema.SOURCES`. Returns rows of `schema.CLIPS` with span, frames, size,
+    decoder, source_video and, if the source names one, mask. A skipped clip is a rejected row
+    without source_video and mask, with a reason of `stages.clip_filter`. A source without a clip is
+    one failed row of level source, with a reason of `pipelines.media.video`, `BadManifestRow`,
+    `TooShort`, or `BadMask`.
+
+    Args:
+        clip: how clips are cut.
+        storage_options: of the file systems of sources and masks.
+        deadline: bounds the duration of a source.
     """
 
     def __init__(self, clip: Clip, storage_options: Mapping[str, Any], deadline: Deadline) -> None:
@@ -43,7 +48,7 @@ class FindClips:
 
     def __call__(self, source: Row) -> list[Row]:
         started = time.perf_counter()
-        # For the stages that follow.
+        # The later stages read these columns.
         targets = [TargetPrompt(target.strip()).as_row() for target in source["targets"] or ()]
         given = {name: source[name] for name in ("caption", "subject")}
         given["targets"] = targets or None
@@ -79,7 +84,7 @@ class FindClips:
                     "decoder": video.decoder,
                 }
                 try:
-                    if given is None:  # a span that a person has chosen is wanted as it is
+                    if given is None:  # a span of the manifest is never rejected
                         skip(frames, span.start, span.fps)
                     mask = None
                     if source["mask_location"]:
@@ -101,39 +106,44 @@ class FindClips:
 
 
 def of_source(source: Row) -> Row:
-    """What a source says about all its rows of `schema.CLIPS`, the manifest's columns included."""
+    """Returns the columns that all rows of a source share, with the manifest's own columns."""
     extras = {name: value for name, value in source.items() if name not in SOURCES.names}
     named = ("source_id", "source_uri", "start_seconds", "source_row")
     return dict.fromkeys(CLIPS.names) | extras | {name: source[name] for name in named}
 
 
 def failed_source(source: Row, outcome: Row) -> Row:
-    """The row of `schema.CLIPS` that stands for a source without a clip."""
+    """Returns the row of `schema.CLIPS` for a source without a clip."""
     return of_source(source) | outcome | {"level": "source", "row_id": ids.source_row_id(source)}
 
 
 class Span(NamedTuple):
-    """Where a clip lies in its video."""
+    """The position of a clip in its video."""
 
     start: float
-    """Seconds after the video's first frame."""
+    """Seconds from the video's first frame."""
     fps: float
-    """Frames a second."""
+    """Frames per second."""
     frames: np.ndarray
-    """Numbers of its frames, int (num_frames,)."""
+    """Indices of the clip's frames in the video, int (num_frames,)."""
 
 
 def find_spans(video: Video, start: float | None, clip: Clip) -> Iterator[Span]:
     """Find the clips of a video, in order.
 
-    A start that is given makes one clip, whatever it shows. Else clips follow each other from the
-    beginning of every shot. In a shot where not even one fits, the frames are taken closer
-    together, down to every single one. The video is looked through no further than it takes to
-    know that no cut is in the clips that were asked for.
+    A given start makes one clip. Otherwise clips follow each other from the beginning of every
+    shot. In a shot that is too short for one clip at `clip.fps`, the frames are sampled faster, up
+    to every frame. The video is decoded only as far as is necessary to exclude a cut within the
+    requested clips.
+
+    Args:
+        video: the opened source.
+        start: start of the only clip, seconds; None if the manifest gives none.
+        clip: how clips are cut.
 
     Raises:
-        RowError: TooShort, the video or each of its shots has fewer frames than a clip;
-            DecodeFailed, no rate of frames; and what `Video.frames` raises.
+        RowError: TooShort, the video or each of its shots has fewer frames than a clip.
+            DecodeFailed, the frame rate is not plausible. Errors of `Video.frames`.
     """
     times, n = video.timestamps, clip.num_frames
     first = int(np.searchsorted(times, (start or 0.0) - ROUNDING))

@@ -1,4 +1,4 @@
-"""What is measured of a clip's edits, from the very bytes that are stored."""
+"""The metrics of a clip's edits, computed from the stored bytes."""
 
 import math
 import time
@@ -21,15 +21,15 @@ from strmatch.metrics.base import Metric, Sample
 class MeasureClip:
     """Computes the metrics of a clip's edits, and commits them as one file.
 
-    Reads a work item: clip_file, clip_row, source_prompt, edit_file, edit_ids, target_prompts,
-    measures. Writes a row of `schema.MEASURES` for every one of the edits that is ok. An exception
-    of a metric fails that edit; the reason is the exception's class. What cannot be read of the
-    clip fails all its edits.
+    Reads an item: clip_file, clip_row, source_prompt, edit_file, edit_ids, target_prompts,
+    measures. Writes a row of `schema.MEASURES` for every edit that is ok. An exception of a metric
+    fails its edit; `error_type` is the exception's class. A clip that cannot be read fails all its
+    edits.
 
     Args:
-        config: the run's.
-        output: where clips and edits are read and measures written.
-        deadline: its deadline holds for a clip with all its edits.
+        config: the run's configuration.
+        output: where clips and edits are read and measures are written.
+        deadline: bounds the duration of a clip with all its edits.
     """
 
     def __init__(self, config: Config, output: Storage, deadline: Deadline) -> None:
@@ -38,10 +38,10 @@ class MeasureClip:
         self.deadline = deadline
 
     def __call__(self, work: Row) -> Row:
-        """What became of the clip's edits; or the problem that stops the phase."""
+        """Returns the counts of the clip's edits, or `problem`, which stops the phase."""
         try:
             metrics = plugins.metrics(self.config)
-        except RunError as error:  # no edit's fault
+        except RunError as error:  # independent of the edits
             return outcome([]) | {"problem": str(error)}
         with self.deadline("measure", work["measures"]):
             return commit_measures(self.output, work["measures"], self._measure_all(work, metrics))
@@ -66,7 +66,7 @@ class MeasureClip:
 
 
 def _measure(edit: Row, unedited: Sample, metrics: Mapping[str, Metric]) -> Row:
-    """A row of `schema.MEASURES`."""
+    """Returns a row of `schema.MEASURES`."""
     started, name = time.perf_counter(), ""
     try:
         sample = unedited._replace(edited=decode_video(edit["edited_video"]))

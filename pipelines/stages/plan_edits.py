@@ -1,3 +1,5 @@
+"""The planned edits of a file of clips."""
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,11 +17,14 @@ INPUTS = [
 
 
 class PlanEdits:
-    """The name of a file of clips to rows of `schema.PLAN`; a clip that is not ok has none.
+    """Maps the name of a file of clips to rows of `schema.PLAN`. Clips that are not ok have no row.
 
     Args:
-        output, config, editor, revision: the run's.
-        kept: source and target prompts of the clips that are planned, by the clip's row_id.
+        output: the run's folder.
+        config: the run's configuration.
+        editor: the editor's class.
+        revision: revision of the editor's weights.
+        kept: source and target prompts of the clips in the existing plan, by the clip's row_id.
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class PlanEdits:
         ]
 
     def _targets(self, clip: Row) -> list[tuple[str, Row]]:
-        """Source prompts and targets. Of prompts written by hand it is not known what differs."""
+        """Returns source prompts and targets. Prompts written by hand have no further columns."""
         derived = {(clip["source_prompt"], t["prompt"]): t for t in clip["targets"]}
         prompts = self.kept.get(clip["row_id"], list(derived))
         return [(pair[0], derived.get(pair, {"prompt": pair[1]})) for pair in prompts]

@@ -1,4 +1,4 @@
-"""Which edits are good enough, by what was measured of them."""
+"""Rejects edits whose metrics are outside the limits."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,14 @@ from pipelines.schema import OUTCOME, metric_column
 
 
 def apply_limits(measured: Row, limits: Mapping[str, Bounds]) -> Row:
-    """The dataset's columns of an edit that is ok, by its row of `schema.MEASURES`.
+    """Returns the dataset's columns of an edit: its metrics and its outcome.
 
-    One that could not be measured has failed; one outside the limits, by metric, is rejected with
-    OutOfLimits.
+    An edit that could not be measured is failed. An edit outside a limit is rejected with
+    `OutOfLimits`.
+
+    Args:
+        measured: the edit's row of `schema.MEASURES`.
+        limits: by metric.
     """
     values = dict(measured["metrics"] or ())
     columns = {metric_column(name): value for name, value in values.items()}
@@ -28,7 +32,7 @@ def apply_limits(measured: Row, limits: Mapping[str, Bounds]) -> Row:
 
 
 def _outside(name: str, value: float | None, bounds: Bounds) -> str | None:
-    """What is wrong with a value; None where it is good enough, or the metric does not apply."""
+    """Returns why a value is outside its limits; None if it is inside, or does not apply."""
     if value is None:
         return None
     if bounds.min is not None and value < bounds.min:

@@ -1,4 +1,4 @@
-"""What a clip shall show instead."""
+"""The targets of clips."""
 
 from pipelines.errors import RowError
 from pipelines.ids import content_id
@@ -7,11 +7,14 @@ from pipelines.rows import Row
 
 
 class Target:
-    """Sets targets where none are given: rows of `schema.TARGET`.
+    """Sets targets, a list of `schema.TARGET`, if the manifest gives none.
 
-    Reads source_prompt, subject and clip_id.
+    Reads source_prompt, subject and clip_id. Fails with `NoTarget` if the prompter returns none.
 
-    Fails with `NoTarget` where the prompter cannot tell what the caption is about.
+    Args:
+        prompter: derives target prompts.
+        count: number of targets of a clip.
+        seed: the run's seed.
     """
 
     def __init__(self, prompter: Prompter, count: int, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Masks that follow the subject."""
+"""The masks of clips."""
 
 from pipelines.config.sections import MaskCheck
 from pipelines.media import masks
@@ -9,9 +9,12 @@ from pipelines.trackers.mask_check import check_mask
 
 
 class Track:
-    """Sets mask and mask_source where the manifest gave no mask. Reads source_video and subject.
+    """Sets mask and mask_source if the manifest gives no mask. Reads source_video and subject.
 
-    A mask that the tracker finds is checked: see `check_mask` for why a clip may be rejected.
+    Args:
+        name: the tracker's name, for mask_source.
+        tracker: returns the subject's mask, or None.
+        limits: a mask outside them rejects the clip, see `check_mask`.
     """
 
     def __init__(self, name: str, tracker: Tracker, limits: MaskCheck) -> None:

@@ -1,3 +1,5 @@
+"""One file of the dataset."""
+
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
@@ -17,10 +19,20 @@ MEGABYTE = 2**20
 
 
 ROW_GROUP = 32 * MEGABYTE
+"""Target size of a row group, bytes."""
 
 
 class WritePart:
-    """Assembles the rows of one dataset file and commits it."""
+    """Assembles the rows of one file of the dataset, and commits the file.
+
+    Reads a part: its file's `name`, and `items`, a list of `publishing.index.DATASET_ITEMS`.
+    Returns the number of rows, the rows by status, and `problem` as `tables.commit` does.
+
+    Args:
+        output: the run's folder.
+        schema: of the file.
+        limits: bounds by metric, see `apply_limits`.
+    """
 
     def __init__(self, output: Storage, schema: pa.Schema, limits: Mapping[str, Bounds]) -> None:
         self.output = output
@@ -52,7 +64,7 @@ class WritePart:
         return {"rows": len(rows), **{name: done[name] for name in (*STATUSES, "problem")}}
 
     def _read(self, key: str, places: list[tuple[str, str]]) -> dict[str, Row]:
-        """Rows by their `key`, every file read once."""
+        """Returns rows by their `key`; reads every file once."""
         wanted = defaultdict(list)
         for file, name in places:
             if file is not None:
@@ -65,7 +77,7 @@ class WritePart:
 
 
 def _rows(item: Row, clip: Row, edits: Mapping[str, Row]) -> Iterator[Row]:
-    """The dataset's rows of a clip or source."""
+    """Yields the dataset's rows of a clip or source."""
     if not item["edit_ids"]:
         yield clip | {"package_version": PACKAGE_VERSION} | _not_planned(clip)
     for values in zip(*(item[f"{name}s"] for name in PLANNED_EDIT), strict=True):

@@ -1,7 +1,7 @@
-"""What ANNOTATE commits: files of rows of clips, and which are there.
+"""The files of clips that ANNOTATE commits.
 
-Where it takes several jobs, each has a folder for what it found. The videos stay in the files of
-the first one: rows of the others say by `found_file` and `found_row` where.
+Every annotation job has a folder of its own. Videos stay in the files of the first job: rows of
+later jobs reference them by `found_file` and `found_row`.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from pipelines.storage import Storage
 from pipelines.tables.commit import commit
 
 CLIPS_FOLDER = "clips"
-"""The folder of the last job: what the later phases read."""
+"""The folder of the last job, which the later phases read."""
 COMMITTED = pa.schema(
     [
         ("rows", pa.int64()),
@@ -30,17 +30,17 @@ COMMITTED = pa.schema(
         ("problem", pa.string()),
     ]
 )
-"""What became of a block: counts, what failed in this job, and why it could not be written."""
+"""The summary of a block: counts, the failures of this job, and why the commit failed."""
 
 
 class CommitClips:
-    """Writes a block of clips as one file, named by the rows it holds.
+    """Writes a block of clips as one file, whose name is a hash of its rows.
 
     Args:
         output: the run's folder.
-        folder: the job's, below the output.
+        folder: the folder of the job, below the output.
         schema: `schema.CLIPS` or `schema.STEP`, and the manifest's own columns.
-        stages: the job's. Rows that failed in others are the failures of an earlier job.
+        stages: the stages of the job. Failures in other stages were reported by an earlier job.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class CommitClips:
         self.stages = frozenset(stages)
 
     def __call__(self, clips: pa.Table) -> pa.Table:
-        # In an order by which a reader finds a clip without reading the others.
+        # Sorted, so that a reader finds a clip by the statistics of the row groups.
         order = "row_id" if self.folder == CLIPS_FOLDER else "found_row"
         table = conform(clips, self.schema).sort_by(order)
         sources = set(table["source_row"].to_pylist())
@@ -65,7 +65,7 @@ class CommitClips:
         return pa.Table.from_pylist([counts | done], COMMITTED)
 
     def commit(self, rows: Sequence[Row]) -> Row:
-        """The same of rows, which are named first; what lies in another file is not copied."""
+        """Names rows and commits them. Videos in other files are referenced, not copied."""
         named = [name_row(row) for row in rows]
         here = [row | {"source_video": None} if row["found_file"] else row for row in named]
         return self(rows_table(here, self.schema)).to_pylist()[0]
@@ -78,12 +78,12 @@ def name_row(row: Row) -> Row:
 
 
 def pending_sources(sources: pa.Table, output: Storage, folder: str) -> pa.Table:
-    """The sources whose clips the folder does not hold, or not all of them."""
+    """Returns the sources of which the folder lacks a clip."""
     rows = output.read_folder(folder, ["source_row", "row_id", "clips_in_source"])
     if rows is None:
         return sources
     found = rows.group_by("source_row").aggregate(
-        [("row_id", "count_distinct"), ("clips_in_source", "min")]  # 0: given up
+        [("row_id", "count_distinct"), ("clips_in_source", "min")]  # 0: failed, without clips
     )
     whole = pc.greater_equal(found["row_id_count_distinct"], found["clips_in_source_min"])
     done = found.filter(whole)["source_row"]
@@ -91,10 +91,10 @@ def pending_sources(sources: pa.Table, output: Storage, folder: str) -> pa.Table
 
 
 def pending_clips(output: Storage, before: str, folder: str) -> pa.Table:
-    """The clips of the folder `before` that `folder` does not hold: found_row, and their file."""
+    """Returns the clips of the folder `before` that `folder` lacks: found_row, and their file."""
     found = output.read_folder(before, ["found_row"])
     done = output.read_folder(folder, ["found_row"])
-    if found is None:  # of no source anything was found
+    if found is None:  # there is no source
         return pa.table({"found_row": pa.array([], pa.string()), "file": pa.array([], pa.string())})
     left = unique(found, "found_row")
     return (
@@ -105,11 +105,15 @@ def pending_clips(output: Storage, before: str, folder: str) -> pa.Table:
 
 
 def read_found(output: Storage, places: Iterable[tuple[str, str]]) -> list[Row]:
-    """Clips with their videos, by file and found_row."""
+    """Returns clips with their videos.
+
+    Args:
+        places: the file and the found_row of each clip.
+    """
     rows = []
     for file, names in _by_file(places).items():
         table = output.read_table(file, filters=[("found_row", "in", names)])
-        # Whatever is said of a clip next, its video stays where it is.
+        # Later steps reference the video instead of copying it.
         rows += [
             row | ({"found_file": file} if row["source_video"] else {}) for row in table.to_pylist()
         ]
@@ -117,7 +121,7 @@ def read_found(output: Storage, places: Iterable[tuple[str, str]]) -> list[Row]:
 
 
 def with_videos(output: Storage, rows: Sequence[Row]) -> list[Row]:
-    """The rows, with source_video where it lies in another file."""
+    """Returns the rows with the source_video that is stored in another file."""
     away = [row for row in rows if row["found_file"] and row["source_video"] is None]
     videos: dict[tuple[str, str], bytes] = {}
     for file, names in _by_file((row["found_file"], row["found_row"]) for row in away).items():
@@ -140,7 +144,11 @@ def _by_file(places: Iterable[tuple[str, str]]) -> Mapping[str, list[str]]:
 
 
 def read_clip(output: Storage, file: str, row_id: str) -> Row:
-    """One row of a clips file, with its video."""
+    """Returns one row of a clips file, with its video.
+
+    Raises:
+        FileNotFoundError: the file has no such row.
+    """
     table = output.read_table(file, filters=[("row_id", "=", row_id)])
     if not len(table):
         raise FileNotFoundError(f"{file} does not hold clip {row_id}")

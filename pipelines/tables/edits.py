@@ -1,3 +1,5 @@
+"""The files of edits that EDIT commits, one per clip, and the edits that have no file yet."""
+
 from collections.abc import Collection, Sequence
 
 import pyarrow as pa
@@ -12,18 +14,25 @@ from pipelines.tables.plan import PLANNED_CLIP, by_clip, read_plan
 
 
 def commit_edits(output: Storage, edits: list[Row]) -> Row:
-    """Write the edits of a clip as one file, named by them; returns what became of them."""
+    """Write the edits of a clip as one file, whose name is a hash of their ids.
+
+    Args:
+        edits: rows of `schema.EDITS`.
+
+    Returns:
+        Counts, as `tables.commit` returns them.
+    """
     name = edits_file([edit["edit_id"] for edit in edits])
     return commit(output, name, rows_table(edits, EDITS), "edit_id")
 
 
 def edits_file(edit_ids: Collection[str]) -> str:
-    """The file that holds exactly these edits, below the output."""
+    """Returns the file that holds exactly these edits, below the output."""
     return f"edits/{content_id(edits=sorted(edit_ids))}.parquet"
 
 
 EDITOR_INPUTS = ("edit_id", "target_prompt", "seed")
-"""What an editor is told of an edit."""
+"""The columns of the plan that an editor reads."""
 
 
 EDIT_FILES = pa.schema(
@@ -34,14 +43,15 @@ EDIT_FILES = pa.schema(
         ("bytes", pa.float64()),
     ]
 )
-"""Which file below the output holds an edit, its size, and the edit's share of its bytes."""
+"""The file of an edit below the output, the size of the file, and the edit's share of its bytes."""
 
 
 CLIPS_PER_LOOKUP = 10_000
+"""Clips whose edit ids are Python objects at the same time."""
 
 
 def pending_edits(output: Storage) -> pa.Table:
-    """Work items, one a clip: the planned edits that edits/ does not hold."""
+    """Returns the planned edits that edits/ lacks, one row per clip."""
     plan = read_plan(output, [*PLANNED_CLIP, *EDITOR_INPUTS])
     done = committed(output, plan)
     left = plan.filter(pc.invert(pc.is_in(plan["edit_id"], done["edit_id"])))
@@ -49,10 +59,14 @@ def pending_edits(output: Storage) -> pa.Table:
 
 
 def committed(output: Storage, plan: pa.Table) -> pa.Table:
-    """Every committed edit once, as a table of `EDIT_FILES`."""
+    """Returns every committed edit once, as a table of `EDIT_FILES`.
+
+    Args:
+        plan: the planned edits, for the names of their files.
+    """
     sizes = output.sizes("edits", ".parquet")
     tables = [EDIT_FILES.empty_table()]
-    # Most files hold all edits of a clip, and their names say so: a hundred thousand are not read.
+    # Most files hold all edits of a clip, and are identified by name without being read.
     for clips in by_clip(plan, ["edit_id"]).to_batches(CLIPS_PER_LOOKUP):
         named = ((edits_file(ids), ids) for ids in clips["edit_ids"].to_pylist())
         found = (_held(name, ids, sizes.pop(name)) for name, ids in named if name in sizes)
@@ -64,7 +78,7 @@ def committed(output: Storage, plan: pa.Table) -> pa.Table:
 
 
 def _held(name: str, edit_ids: list[str], size: int) -> list[Row]:
-    """The edits of a file as rows of `EDIT_FILES`."""
+    """Returns the edits of a file as rows of `EDIT_FILES`."""
     each = size / len(edit_ids)
     held = {"file": name, "size": size, "bytes": each}
     return [{"edit_id": edit_id} | held for edit_id in edit_ids]

@@ -1,3 +1,5 @@
+"""The files of metrics that MEASURE commits, and the edits that are not measured yet."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,24 +18,32 @@ from pipelines.tables.plan import PLAN_BATCH_ROWS, PLANNED_CLIP, read_plan
 
 
 def commit_measures(output: Storage, name: str, measures: list[Row]) -> Row:
-    """Write what is measured under a name; returns what became of the edits."""
+    """Write measures as the file of a name.
+
+    Args:
+        name: see `measures_name`.
+        measures: rows of `schema.MEASURES`.
+
+    Returns:
+        Counts, as `tables.commit` returns them.
+    """
     return commit(output, measures_file(name), rows_table(measures, MEASURES), "edit_id")
 
 
 def measures_name(edit_file: str, size: int, edit_ids: Sequence[str], how: str) -> str:
-    """Names what is measured of edits.
+    """Returns a hash that identifies measures of edits.
 
     Args:
-        edit_file: the file that holds them.
-        size: its bytes; others where the edits were made again.
+        edit_file: the file of the edits.
+        size: bytes of the file, which differ if the edits were repeated.
         edit_ids: the edits.
-        how: fingerprint of what is measured.
+        how: fingerprint of the metrics.
     """
     return content_id(file=edit_file, size=size, edits=sorted(edit_ids), how=how)
 
 
 def measures_file(name: str) -> str:
-    """The file of these measures, below the output."""
+    """Returns the file of measures, below the output."""
     return f"measures/{name}.parquet"
 
 
@@ -46,24 +56,24 @@ MEASURE_ITEMS = pa.schema(
         ("measures", pa.string()),
     ]
 )
-"""A file of edits, the planned ones of which are measured, and the name of their measures."""
+"""A file of edits, its edits that are planned, and the name of their measures."""
 
 
 def pending_measures(output: Storage, config: Config) -> pa.Table:
-    """Work items: of `items`, those that measures/ does not hold."""
+    """Returns the rows of `items` that measures/ lacks."""
     if not config.measure.metrics:
         return MEASURE_ITEMS.empty_table()
     plan = read_plan(output, [*PLANNED_CLIP, "edit_id", "target_prompt"])
     every = items(plan, committed(output, plan), config)
-    return every.filter(pc.invert(_is_there(output, every["measures"])))
+    return every.filter(pc.invert(_is_committed(output, every["measures"])))
 
 
 def items(plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:
-    """What there is to measure, a table of `MEASURE_ITEMS`, in the plan's order.
+    """Returns the files of edits to measure, as `MEASURE_ITEMS` in the plan's order.
 
     Args:
         plan: planned edits.
-        edits: the committed ones, of `edit.EDIT_FILES`.
+        edits: committed edits, a table of `tables.edits.EDIT_FILES`.
     """
     place = pc.index_in(plan["edit_id"], edits["edit_id"])
     done = plan.filter(pc.is_valid(place))
@@ -82,16 +92,13 @@ def items(plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:
 
 
 def measures_of(output: Storage, plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:
-    """Which file below the output holds the measures of an edit: edit_id and file.
+    """Returns edit_id and file of every edit that is measured.
 
     Args:
         plan, edits: as for `items`.
-
-    Returns:
-        Edits whose measures are there.
     """
     every = items(plan, edits, config)
-    every = every.filter(_is_there(output, every["measures"]))
+    every = every.filter(_is_committed(output, every["measures"]))
     edit_ids = every["edit_ids"].combine_chunks()
     counts = edit_ids.value_lengths().to_numpy(zero_copy_only=False)
     files = [measures_file(name) for name in every["measures"].to_pylist()]
@@ -99,7 +106,7 @@ def measures_of(output: Storage, plan: pa.Table, edits: pa.Table, config: Config
     return pa.table({"edit_id": edit_ids.flatten(), "file": pa.array(repeated, pa.string())})
 
 
-def _is_there(output: Storage, names: pa.ChunkedArray) -> pa.ChunkedArray:
+def _is_committed(output: Storage, names: pa.ChunkedArray) -> pa.ChunkedArray:
     there = output.files("measures", ".parquet")
     files = [measures_file(name) for name in names.to_pylist()]
     return pc.is_in(pa.chunked_array([files], pa.string()), pa.array(there, pa.string()))

@@ -1,3 +1,5 @@
+"""The plan: one row per clip and target prompt, in files that a user may edit by hand."""
+
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,7 +13,7 @@ PLAN_FILE = "plan/plan.parquet"
 
 
 PLANNED = "plan/clips.txt"
-"""The clips that were planned, so that one without a row is known to be unwanted."""
+"""The file of planned clips: a clip in it without a row was removed from the plan by hand."""
 
 
 PLAN_BATCH_ROWS = 10_000
@@ -19,20 +21,26 @@ PLAN_BATCH_ROWS = 10_000
 
 
 PLANNED_CLIP = ("clip_row", "clip_file", "source_prompt")
+"""The columns that all rows of a clip share."""
 
 
 PLANNED_EDIT = (
     *("edit_id", "target_prompt", "target_kind", "source_word", "target_word", "target_distance"),
     "seed",
 )
+"""The columns that describe an edit."""
 
 
 Prompts = tuple[str, str]
-"""Source and target."""
+"""Source and target prompt."""
 
 
 def planned_prompts(output: Storage) -> dict[str, list[Prompts]]:
-    """What the plan that is there holds: source and target prompts of every planned clip."""
+    """Returns the prompts of the existing plan, by the row_id of every planned clip.
+
+    Raises:
+        RunError: a row edited by hand is not valid; names the row.
+    """
     kept: dict[str, list[Prompts]] = {}
     if output.exists(PLANNED):
         kept = {clip_row: [] for clip_row in output.read(PLANNED).decode().split()}
@@ -50,7 +58,12 @@ def planned_prompts(output: Storage) -> dict[str, list[Prompts]]:
 
 
 def write_plan(output: Storage, rows: pa.Table, clips: Iterable[str]) -> None:
-    """Replace the plan of these clips. Whenever this is interrupted, nothing is lost of it."""
+    """Replace the plan. An interruption at any point loses no row.
+
+    Args:
+        rows: a table of `schema.PLAN`.
+        clips: row_ids of all planned clips.
+    """
     output.write_table(PLAN_FILE, rows)
     output.write(PLANNED, "\n".join(sorted(clips)).encode())
     for name in output.files("plan", ".parquet"):
@@ -59,10 +72,10 @@ def write_plan(output: Storage, rows: pa.Table, clips: Iterable[str]) -> None:
 
 
 def read_plan(output: Storage, columns: Sequence[str] = PLAN.names) -> pa.Table:
-    """The whole plan, in order; or some of its columns.
+    """Returns the whole plan, in order, or some of its columns.
 
     Raises:
-        RunError: a file of it is none.
+        RunError: a plan file is not valid Parquet.
     """
     try:
         tables = [
@@ -74,13 +87,13 @@ def read_plan(output: Storage, columns: Sequence[str] = PLAN.names) -> pa.Table:
     return pa.concat_tables([PLAN.empty_table().select(columns), *tables]).combine_chunks()
 
 
-def by_clip(plan: pa.Table, said: Sequence[str] = PLANNED_EDIT) -> pa.Table:
-    """One row a clip, in order of their first rows: what its rows say of their edits, as lists.
+def by_clip(plan: pa.Table, columns: Sequence[str] = PLANNED_EDIT) -> pa.Table:
+    """Returns one row per clip, in the order of first rows, with the columns of its edits as lists.
 
-    The lists are the plan's own columns, not copied where a clip's rows are neighbours.
+    The lists share the plan's memory if the rows of every clip are neighbours.
 
     Args:
-        said: the columns wanted of `PLANNED_EDIT`; "edit_id" becomes "edit_ids".
+        columns: some of `PLANNED_EDIT`. The list of "edit_id" is called "edit_ids".
     """
     clips = plan["clip_row"].combine_chunks().dictionary_encode().indices.to_numpy()
     if (np.diff(clips) < 0).any():
@@ -88,7 +101,7 @@ def by_clip(plan: pa.Table, said: Sequence[str] = PLANNED_EDIT) -> pa.Table:
         plan, clips = plan.take(order), clips[order]
     starts = np.flatnonzero(np.diff(clips, prepend=-1))
     ends = pa.array(np.append(starts, len(clips)), pa.int32())
-    columns = {name: plan[name].take(pa.array(starts)) for name in PLANNED_CLIP}
-    for name in said:
-        columns[f"{name}s"] = pa.ListArray.from_arrays(ends, plan[name].combine_chunks())
-    return pa.table(columns)
+    found = {name: plan[name].take(pa.array(starts)) for name in PLANNED_CLIP}
+    for name in columns:
+        found[f"{name}s"] = pa.ListArray.from_arrays(ends, plan[name].combine_chunks())
+    return pa.table(found)
