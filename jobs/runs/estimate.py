@@ -1,4 +1,4 @@
-"""The job behind `strmatch run --dry-run`: what a run would do, and what it would take."""
+"""The job of `strmatch run --dry-run`: an estimate of a run's results, time and cost."""
 
 import tempfile
 from dataclasses import dataclass
@@ -15,32 +15,38 @@ from pipelines.storage import Storage
 from pipelines.tables.record import read_record
 
 SAMPLE = 3
-"""Sources that are really edited to measure the speed."""
+"""Number of sources that are edited to measure the speed."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What one source means, measured."""
+    """Measured averages per source."""
 
     origin: str
+    """Where the speed was measured, in words."""
     clips: float
     edits: float
     annotate_seconds: float
-    """Of the cluster's time."""
+    """Wall time of the cluster."""
     edit_seconds: float
-    """Of an editor's time."""
+    """Time of one editor."""
     measure_seconds: float
-    """Of the cluster's time."""
+    """Wall time of the cluster."""
     bytes: float
-    """Of the dataset."""
+    """Size in the dataset."""
 
 
 def estimate(
     input: str, output: str, config: Config, limit: int | None, gpu_hour: float | None
 ) -> None:
-    """Print counts, hours, bytes and, for the price of a GPU hour, dollars. Writes no output.
+    """Print estimates of counts, hours, bytes and, with a price per GPU hour, dollars.
 
-    The speed is that of the run in `output`, if it has edited; else that of a sample.
+    The speed is that of the run in `output` if it edited clips, else that of a sample. Nothing is
+    written to `output`.
+
+    Args:
+        input, output, config, limit: as for `commands.run`.
+        gpu_hour: price of a GPU hour in dollars.
     """
     options = config.execution.storage_options
     sources = find_sources(input, options, limit, exclude=Storage(output, options))
@@ -69,7 +75,7 @@ def estimate(
 
 
 def _stored(output: Storage) -> Speed | None:
-    """The speed of the run in `output`, if it annotated, edited and measured in its last call."""
+    """Returns the speed of the run in `output` if its last command ran these phases, else None."""
     record = read_record(output)
     phases = record.phases if record else {}
     done = {"annotate": "sources", "edit": "clips", "measure": "clips"}
@@ -79,7 +85,7 @@ def _stored(output: Storage) -> Speed | None:
 
 
 def _measured(input: str, config: Config, limit: int | None) -> Speed:
-    """The speed of a few sources, evenly spread, in a folder of their own."""
+    """Returns the speed of `SAMPLE` evenly spaced sources, run in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder, open_run(folder, config, input, limit) as run:
         count = len(run.sources)
         few = min(SAMPLE, count)
@@ -100,7 +106,7 @@ def _speed(output: Storage, phases: dict[str, dict[str, int | float]], origin: s
         clips,
         edits,
         phases["annotate"]["seconds"] / sources,
-        clips * sum(seconds) / max(len(seconds), 1),  # a file a clip
+        clips * sum(seconds) / max(len(seconds), 1),  # one file per clip
         phases["measure"]["seconds"] / sources,
         output.fs.du(output.path("dataset")) / sources,
     )

@@ -1,4 +1,4 @@
-"""The jobs behind `strmatch failures` and `strmatch retry`."""
+"""The jobs of `strmatch failures` and `strmatch retry`."""
 
 import csv
 import json
@@ -22,7 +22,13 @@ from pipelines.tables.record import RunRecord
 
 
 def show(output: str, types: list[str], path: Path | None, assignments: list[str]) -> None:
-    """Print what failed, by stage and reason; write a manifest of it to `path`."""
+    """Print failed rows by stage and reason, and write a manifest of them to `path`.
+
+    Args:
+        types: error_types to include; all if empty.
+        path: .jsonl, .csv or .parquet; None: no manifest.
+        assignments: settings `section.key=value`, laid over those of the run.
+    """
     record, config = find_run(output, assignments)
     options = config.execution.storage_options
     rows = failures(Storage(output, options), config, types)
@@ -34,7 +40,7 @@ def show(output: str, types: list[str], path: Path | None, assignments: list[str
 
 
 def retry(output: str, types: list[str], assignments: list[str]) -> None:
-    """Do again what failed, and publish."""
+    """Repeat failed rows, and publish. Arguments as for `show`."""
     record, config = find_run(output, assignments)
     commands.run(_input(record, output), output, config, record.limit, again=types)
 
@@ -49,7 +55,7 @@ def write_manifest(entries: list[dict[str, Any]], path: Path) -> None:
     """Write a manifest as .jsonl, .csv or .parquet.
 
     Raises:
-        RunError: another suffix, or the file cannot be written.
+        RunError: the path has another suffix, or the file cannot be written.
     """
     try:
         if path.suffix == ".jsonl":

@@ -1,7 +1,7 @@
-"""PLAN: clips in; one row a clip and target out, as plan/plan.parquet.
+"""PLAN: reads the clips and writes plan/plan.parquet, one row per clip and target.
 
-A plan may be changed by hand: rows deleted, added, or given other prompts. What is there is kept,
-under ids that fit; planned anew is only what is not.
+A user may edit the plan: delete rows, add rows, or change prompts. Existing rows are kept and their
+ids recomputed. Only clips without a plan are planned.
 """
 
 import pyarrow as pa
@@ -22,20 +22,26 @@ ORDER = [
 
 
 def plan(output: Storage, config: Config, editor: type[Editor], revision: str) -> dict[str, int]:
-    """Plan every edit of every clip that is ok and not planned yet; exact duplicates collapse.
+    """Plan all edits of the clips that are ok and not planned. Equal edits become one row.
+
+    Args:
+        output: the run's folder.
+        config: the run's configuration.
+        editor: the editor's class.
+        revision: revision of the editor's weights.
 
     Returns:
         Counts: planned, duplicates.
 
     Raises:
-        RunError: the plan, changed by hand, is no plan any more; names the row.
+        RunError: a row edited by hand is not valid; names the row.
     """
     kept = planned_prompts(output)
     files = output.files("clips", ".parquet")
     planned = (
         ray.data.from_arrow(pa.table({"file": pa.array(files, pa.string())}))
         .repartition(target_num_rows_per_block=rows_per_block(len(files)))
-        # a file of clips → one row a clip and target, with its id
+        # file of clips → one row per clip and target, with its id
         .flat_map(PlanEdits(output, config, editor, revision, kept), num_cpus=1)
     )
     tables = [

@@ -1,4 +1,4 @@
-"""PUBLISH: clips, plan, edits and measures in; the dataset out, with every row accounted for."""
+"""PUBLISH: reads clips, plan, edits and measures, and writes the dataset with all their rows."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -17,16 +17,20 @@ from pipelines.stages.write_part import MEGABYTE, WritePart
 from pipelines.storage import Storage
 
 CLIPS_PER_WRITE = 20_000
-"""What is written at a time; of all that there is, only the places are known at once."""
+"""Clips, approximately, that one Ray dataset writes. The index of the others stays in columns."""
 Part = tuple[str, list[int]]
-"""A file of the dataset and its clips, by their rows in the account."""
+"""A file of the dataset, and its clips as row numbers of `DatasetIndex.clips`."""
 
 
 def publish(output: Storage, config: Config) -> Iterator[Row]:
-    """Write the dataset anew; yields one row a file, with its rows by status.
+    """Replace the dataset; yields one row per file, with its number of rows by status.
+
+    Args:
+        output: the run's folder.
+        config: the run's configuration.
 
     Raises:
-        RunError: rows are missing, doubled or unplanned, and nothing stays published; or a file
+        RunError: rows are missing, repeated or not planned, and the dataset is removed. Or a file
             cannot be written.
     """
     expected = build_index(output, config)
@@ -51,7 +55,12 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
 
 
 def divide(clips: pa.Table, size: float) -> list[Part]:
-    """Clips, with their `folder` and `bytes`, to files of about `size` bytes each."""
+    """Divide clips among files.
+
+    Args:
+        clips: have the columns `folder` and `bytes`.
+        size: target size of a file, bytes.
+    """
     parts: dict[str, list[list[int]]] = defaultdict(list)
     filled: dict[str, float] = {}
     places = zip(clips["folder"].to_pylist(), clips["bytes"].to_pylist(), strict=True)
@@ -69,7 +78,7 @@ def divide(clips: pa.Table, size: float) -> list[Part]:
 
 
 def portions(parts: list[Part], clips: int) -> Iterator[list[Part]]:
-    """The parts in order, so many that they hold this number of clips, or just more."""
+    """Yields the parts in order, in portions of at least `clips` clips, the last one excepted."""
     portion: list[Part] = []
     held = 0
     for part in parts:
@@ -83,7 +92,7 @@ def portions(parts: list[Part], clips: int) -> Iterator[list[Part]]:
 
 
 def _with_items(parts: list[Part], expected: DatasetIndex) -> pa.Table:
-    """Parts as rows of `name` and `items`, each a list of `account.DATASET_ITEMS`."""
+    """Returns parts as rows of `name` and `items`, each a list of `DATASET_ITEMS`."""
     ends = pa.array(accumulate((len(rows) for _, rows in parts), initial=0), pa.int32())
     items = expected.items([row for _, rows in parts for row in rows])
     lists = pa.ListArray.from_arrays(ends, items.to_struct_array().combine_chunks())
@@ -91,10 +100,10 @@ def _with_items(parts: list[Part], expected: DatasetIndex) -> pa.Table:
 
 
 def reconcile(output: Storage, expected: pa.Array) -> None:
-    """Check by id that the dataset holds exactly the rows expected.
+    """Check by id that the dataset has exactly the expected rows.
 
     Raises:
-        RunError: it does not; it is removed.
+        RunError: the rows differ, and the dataset is removed.
     """
     names = output.find("dataset", ".parquet")
     columns = [output.read_table(name, ["row_id"])["row_id"] for name in names]

@@ -1,4 +1,4 @@
-"""The dataset card: README.md of an output, for people and for the Hugging Face Hub."""
+"""The dataset card: README.md of an output, for readers and for the Hugging Face Hub."""
 
 import inspect
 import json
@@ -61,13 +61,13 @@ def write_card(output: Storage, config: Config, record: RunRecord) -> None:
 
 
 def escape(text: Any) -> str:
-    """Any text as one line of Markdown that shows it and does nothing else."""
+    """Returns a text as one line of Markdown without any markup."""
     line = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*_\[\]>|~$])", r"\\\1", line)
 
 
 def _metric_meaning(metric: str) -> str:
-    """The first paragraph of what a metric's class says, and its unit."""
+    """Returns the first paragraph of the docstring of a metric's class, and its unit."""
     maker = plugins.find("metric", metric)
     said = inspect.getdoc(maker.library_class() if hasattr(maker, "library_class") else maker) or ""
     paragraphs = [" ".join(part.split()) for part in said.split("\n\n")]
@@ -76,7 +76,7 @@ def _metric_meaning(metric: str) -> str:
 
 
 def _limits(bounds: Bounds | None) -> str:
-    """What is good enough, in words; nothing where anything is."""
+    """Returns the accepted range in words; empty if every value is accepted."""
     if bounds is None:
         return ""
     ends = [("at least", bounds.min), ("at most", bounds.max)]

@@ -1,7 +1,7 @@
-"""What the dataset has to hold, and where it lies: every clip and source, with the planned edits.
+"""The index of the dataset: every row that it must have, and the files that hold its parts.
 
-It has a row for every planned edit, for every clip without an edit and for every source without a
-clip.
+The dataset has one row for every planned edit, for every clip without an edit, and for every source
+without a clip.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ KNOWN = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_fi
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 FILES = ("edit_file", "measures_file")
-"""Where an edit lies; measures_file is null where nothing was measured."""
+"""The files of an edit. measures_file is null if the edit is not measured."""
 DATASET_ITEMS = pa.schema(
     [
         ("clip_file", pa.string()),
@@ -35,7 +35,7 @@ DATASET_ITEMS = pa.schema(
         ("bytes", pa.float64()),
     ]
 )
-"""A clip or source with its edits; without edits it is a row of the dataset itself."""
+"""A clip or source with its edits. Without edits, the clip or source is a row of the dataset."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class DatasetIndex:
     """The dataset's content, clip by clip."""
 
     clips: pa.Table
-    """clip_row, clip_file, folder (Hive's, below the dataset's) and bytes of a clip and all its
-    edits, in the order of the sources; `plan`, its row of `planned`, null: none."""
+    """One row per clip, in the order of the sources: clip_row, clip_file, folder (Hive partition
+    below the dataset), bytes of the clip and its edits, and `plan`, a row of `planned` or null."""
     planned: pa.Table
-    """Of `plan.by_clip`, with the lists edit_files and measures_files."""
+    """The table of `tables.plan.by_clip`, with the lists edit_files and measures_files."""
     extras: pa.Schema
     """The manifest's own columns."""
 
@@ -63,18 +63,22 @@ class DatasetIndex:
         return pa.table({name: columns[name] for name in DATASET_ITEMS.names}, schema=DATASET_ITEMS)
 
     def row_ids(self) -> pa.Array:
-        """Of all rows of the dataset, in no order."""
+        """Returns the row_ids of the dataset, in no order."""
         alone = self.clips.filter(pc.is_null(self.clips["plan"]))["clip_row"]
         edit_ids = self.planned["edit_ids"].combine_chunks().values
         return pa.concat_arrays([*alone.chunks, edit_ids])
 
 
 def build_index(output: Storage, config: Config) -> DatasetIndex:
-    """Find the place of every row of the dataset.
+    """Find the files of every row of the dataset.
+
+    Args:
+        output: the run's folder.
+        config: `measure.metrics` and `publish.partition_by`.
 
     Raises:
-        RunError: an edit has no result or is not measured, or belongs to a clip that is not there;
-            the manifest has no column that shall name folders.
+        RunError: an edit has no result, is not measured, or belongs to a missing clip. Or the
+            manifest has no column of `publish.partition_by`.
     """
     folders = config.publish.partition_by
     clips, extras = _clips(output, folders)
@@ -103,7 +107,7 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
 
 
 def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema]:
-    """Every row of clips/ once, with its file and its share of files' bytes, in order."""
+    """Returns every row of clips/ once, with its file and its bytes, and the manifest's columns."""
     schemas = [extras_of(output.read_schema(n)) for n in output.files("clips", ".parquet")]
     unknown = [folder for folder in folders if any(folder not in s.names for s in schemas)]
     if unknown:
@@ -125,7 +129,7 @@ def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema
 
 
 def _bytes(output: Storage, clips: pa.Table) -> np.ndarray:
-    """Each clip's share of the files that hold its row and its video."""
+    """Returns each clip's share of the bytes of the files with its row and its video."""
     total = np.zeros(len(clips))
     for column in ("file", "found_file"):
         files = clips[column].combine_chunks().dictionary_encode()
@@ -139,7 +143,7 @@ def _bytes(output: Storage, clips: pa.Table) -> np.ndarray:
 
 
 def _edits(output: Storage, plan: pa.Table, config: Config) -> pa.Table:
-    """Where every committed edit and its measures lie: edit_id, `FILES` and bytes."""
+    """Returns every committed edit: edit_id, `FILES` and bytes."""
     edits = committed(output, plan)
     missing = pc.sum(pc.invert(pc.is_in(plan["edit_id"], edits["edit_id"]))).as_py()
     if missing:
@@ -152,7 +156,7 @@ def _edits(output: Storage, plan: pa.Table, config: Config) -> pa.Table:
 def _measures_files(
     output: Storage, plan: pa.Table, edits: pa.Table, config: Config
 ) -> pa.ChunkedArray:
-    """The file of measures of every edit; nulls where nothing is to be measured."""
+    """Returns the file of measures of every edit; nulls if there are no metrics."""
     if not config.measure.metrics:
         return pa.chunked_array([pa.nulls(len(edits), pa.string())])
     measured = measures_of(output, plan, edits, config)
@@ -166,7 +170,7 @@ def _measures_files(
 
 
 def _distinct(clips: pa.Table, plan: pa.Table, planned: pa.Table) -> pa.Table:
-    """The clips less exact duplicates, all edits of which are another row's."""
+    """Returns the clips without exact duplicates, whose edits all belong to another row."""
     without = pc.invert(pc.is_in(clips["row_id"], planned["clip_row"]))
     edited = pc.is_in(clips["clip_id"], plan["clip_id"])
     duplicate = pc.and_(pc.and_(without, edited), pc.equal(clips["status"], "ok"))
@@ -176,16 +180,16 @@ def _distinct(clips: pa.Table, plan: pa.Table, planned: pa.Table) -> pa.Table:
 def _with_edits(
     clips: pa.ChunkedArray, place: pa.ChunkedArray, ends: np.ndarray, edits: pa.ChunkedArray
 ) -> np.ndarray:
-    """The bytes of clips' rows in the dataset: a clip's own in every row, and those of its edits.
+    """Returns the bytes of each clip's rows: the clip's own in every row, and those of its edits.
 
     Args:
-        clips: each clip's own bytes.
-        place: which of the planned clips each is, null: none.
-        ends: where the edits of each planned clip begin and end.
-        edits: each edit's bytes.
+        clips: bytes of each clip.
+        place: index of each clip among the planned clips; null if the clip is not planned.
+        ends: offsets of the planned clips' edits.
+        edits: bytes of each edit.
     """
     summed = np.append(0.0, edits.to_numpy().cumsum())[ends]
-    # the last is that of clips without a plan
+    # the last value is for clips without a plan
     bytes_of = np.append(np.diff(summed), 0.0)
     copies = np.append(np.diff(ends), 1)
     rows = place.fill_null(len(ends) - 1).to_numpy()
@@ -197,7 +201,7 @@ def _no_nulls(lists: pa.ListArray) -> pa.ListArray:
 
 
 def _folders(clips: pa.Table, names: Sequence[str]) -> list[str]:
-    """Hive's folders, below the dataset's."""
+    """Returns the Hive partition of each clip, as a folder below the dataset."""
     columns = [clips[name].to_pylist() for name in names]
     return [
         "".join(f"{quote(n)}={_value(v)}/" for n, v in zip(names, values, strict=True))

@@ -1,4 +1,4 @@
-"""What failed in a run, and how to let it be done again."""
+"""The failed rows of a run, and their removal, so that the run repeats them."""
 
 from collections.abc import Collection
 from typing import Any
@@ -19,12 +19,12 @@ CLIP = [*OUTCOME, "row_id", "level", "source_uri", "source_row", "start_seconds"
 
 
 def failures(output: Storage, config: Config, types: Collection[str] = ()) -> list[Row]:
-    """Every failed row of clips/, edits/ and measures/, published or not.
+    """Find the failed rows of clips/, edits/ and measures/, published or not.
 
     Args:
         output: the run's folder.
-        config: the run's; measures by others are left alone.
-        types: keep those of these error_types; none: all.
+        config: the run's configuration. Measures under another one are ignored.
+        types: error_types to include; all if empty.
 
     Returns:
         Rows with level, row_id, source_row, source_uri, start_seconds, the columns of
@@ -45,7 +45,7 @@ def failures(output: Storage, config: Config, types: Collection[str] = ()) -> li
 
 
 def _measures(output: Storage, config: Config) -> list[str]:
-    """The files of measures that the run reads."""
+    """Returns the files of measures that belong to the run's plan and metrics."""
     plan = read_plan(output)
     measured = measures_of(output, plan, committed(output, plan), config)
     return sorted(set(measured["file"].to_pylist()))
@@ -56,13 +56,13 @@ def _failed(row: Row, types: Collection[str]) -> bool:
 
 
 def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
-    """A manifest of what failed: of each source with all that the first one said of it.
+    """Returns the entries of a manifest of the failed rows, with all columns of the run's input.
 
-    A failed edit asks for its clip and its targets alone.
+    The entry of a failed edit has only the edit's clip and targets.
 
     Args:
-        rows: of `failures`.
-        sources: of `sources.find_sources`, for the run's input.
+        rows: result of `failures`.
+        sources: result of `sources.find_sources` for the run's input.
     """
     given = {source["source_row"]: source for source in sources.to_pylist()}
     entries: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -95,11 +95,17 @@ def _own_columns(source: Row, schema: pa.Schema) -> Row:
 
 
 def forget(output: Storage, config: Config, rows: list[Row]) -> None:
-    """Drop the results of these rows, so that the same run makes them again."""
+    """Remove the results of failed rows, so that the same run repeats them.
+
+    Args:
+        output: the run's folder.
+        config: the run's configuration.
+        rows: result of `failures`.
+    """
     unmeasured = {row["row_id"] for row in rows if row["error_stage"] == "measure"}
     for name in _measures(output, config) if unmeasured else ():
         if unmeasured & set(output.read_table(name, ["edit_id"])["edit_id"].to_pylist()):
-            output.remove(name)  # of one clip
+            output.remove(name)  # the file of one clip
     gone = pa.array(sorted({row["row_id"] for row in rows}), pa.string())
     clips = output.read_folder("clips", ["row_id", "found_row"])
     if clips is not None:
@@ -111,7 +117,7 @@ def forget(output: Storage, config: Config, rows: list[Row]) -> None:
 
 
 def _drop(output: Storage, files: list[str], key: str, gone: pa.Array) -> None:
-    """Drop the rows that have failed, of those that are named."""
+    """Remove the failed rows among `gone`, values of the column `key`, from files."""
     for name in files:
         read = output.read_table(name, [key, "status"])
         found = pc.and_(pc.is_in(read[key], gone), pc.equal(read["status"], "failed"))

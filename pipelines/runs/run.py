@@ -266,7 +266,7 @@ def find_run(output: str, assignments: Collection[str]) -> tuple[RunRecord, Conf
     options = load_config(assignments=execution).execution.storage_options
     record = read_record(Storage(output, options))
     if record is None:
-        raise RunError(f"output {output}: no run was begun there; start with `strmatch annotate`")
+        raise RunError(f"output {output}: there is no run; start with `strmatch annotate`")
     return record, resolve(record.config, assignments)
 
 

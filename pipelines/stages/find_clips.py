@@ -174,11 +174,11 @@ def find_spans(video: Video, start: float | None, clip: Clip) -> Iterator[Span]:
 def _spans_of_shot(
     times: np.ndarray, first: int, end_of: Callable[[int, int], int], fps: float, n: int
 ) -> Generator[Span, None, tuple[int, int]]:
-    """Yields the clips of the shot that begins at frame `first`; returns its end, and how many."""
+    """Yields the clips of the shot from frame `first` on; returns its end and the clips' number."""
     begin, count = float(times[first]), 0
     while True:
         start = begin + count * n / fps
-        # The first frame that is late enough to be the last one of a clip.
+        # The first frame that can be the last one of the clip.
         last = int(np.searchsorted(times, start + (n - 1) / fps - ROUNDING))
         end = end_of(first, min(last + 1, len(times)))
         if end <= last:
@@ -193,7 +193,7 @@ def _spans_of_shot(
 
 
 def _rate(usual: float, num_frames: int, seconds: float) -> float:
-    """Frames a second: as usual, or as many as let a clip end within so many seconds."""
+    """Returns the frame rate: `usual`, or a higher one at which a clip fits into `seconds`."""
     fps = round(max(usual, (num_frames - 1) / seconds), 6)
     if fps >= FASTEST:
         raise RowError(
@@ -203,7 +203,7 @@ def _rate(usual: float, num_frames: int, seconds: float) -> float:
 
 
 def _content(location: str, options: Mapping[str, Any]) -> str | None:
-    """What tells one content of a location from another: the ETag, else the size."""
+    """Returns the ETag of a file, else its size; None if it cannot be read."""
     try:
         fs, path = filesystem(location, options)
         info = fs.info(path)

@@ -73,7 +73,7 @@ def test_what_cannot_work_is_one_line_before_any_work(tmp_path, arguments, messa
 def test_a_phase_alone_needs_a_run(tmp_path):
     ended = strmatch("edit", "--output", tmp_path)
     assert ended.returncode == 1
-    assert "no run was begun there; start with `strmatch annotate`" in ended.stderr
+    assert "there is no run; start with `strmatch annotate`" in ended.stderr
 
 
 @pytest.fixture(scope="module")

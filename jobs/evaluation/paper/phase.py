@@ -1,4 +1,4 @@
-"""The suite's work on Ray Data: a case with all its attempts is an item, committed when done."""
+"""The suite's work on Ray Data: an item is a case with all its attempts, committed as one file."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -44,24 +44,24 @@ RESULTS = pa.schema(
         *((name, pa.float64()) for name in METRICS),
     ]
 )
-"""What is committed: a row an attempt, or one for a case that failed."""
+"""A result: one row per attempt, or one row for a case that failed."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Cases of one list, all put through the same attempts."""
+    """Cases of one list, all with the same attempts."""
 
     split: Split
     seed: int
     clips: int
     attempts: Sequence[Attempt]
     revision: str
-    """Of the weights."""
+    """Revision of the weights."""
     steps: int | None = None
-    """Of every edit; default: the preset's."""
+    """Denoising steps of every edit; by default those of the preset."""
 
     def items(self) -> pa.Table:
-        """One of `CASE_ITEMS` a case."""
+        """Returns one row of `CASE_ITEMS` per case."""
         attempts = [asdict(attempt) for attempt in self.attempts]
         of_all = {"split": self.split, "seed": self.seed, "attempts": attempts}
         named = of_all | {"revision": self.revision, "steps": self.steps}
@@ -124,19 +124,19 @@ def examine(part: Part, weights: str, output: Storage, execution: Execution) -> 
 
 
 def results(part: Part, output: Storage) -> list[Row]:
-    """Every row of `RESULTS` of a part that is done, in the order of its cases."""
+    """Returns all rows of `RESULTS` of a completed part, in the order of its cases."""
     names = [_file(item) for item in part.items()["item"].to_pylist()]
     return [row for name in names for row in output.read_table(name).to_pylist()]
 
 
 def done(part: Part, output: Storage) -> int:
-    """How many cases have a committed result."""
+    """Returns the number of cases with a committed result."""
     items = part.items()
     return len(items) - len(_pending(items, output))
 
 
 class ExamineCase:
-    """Examines a case, and commits what was measured as one file."""
+    """Examines a case, and commits the results as one file."""
 
     def __init__(
         self, weights: str, threads: int, steps: int | None, output: Storage, deadline: Deadline

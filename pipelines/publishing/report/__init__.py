@@ -1,12 +1,12 @@
-"""The report: a folder with a page of before and after, for people who would rather look than read.
+"""The report: a folder with a page that shows clips before and after their edits.
 
-    index.html  *.css  *.js    the page: opens from a disk, and asks the network for nothing
-    run.js                     what is said of all rows, and of the run
-    rows-000.js …              the rows that are listed; the page reads one file after the other
-    clips/ROW-source.mp4 …     also -edit, and -mask: the source with the mask laid over it
+    index.html  *.css  *.js    the page; works from a local disk, without network access
+    run.js                     facts about all rows, and about the run
+    rows-000.js …              the listed rows; the page reads one file after the other
+    clips/ROW-source.mp4 …     also -edit, and -mask: the source with the mask as an overlay
 
-A page that was opened from a disk can read data only as scripts. These hold JSON that can be taken
-for nothing else, and the page makes text of it, never HTML.
+A page on a local disk can read data only as scripts. The scripts contain escaped JSON only. The
+page inserts it as text, never as HTML.
 """
 
 import json
@@ -32,20 +32,20 @@ TEXTS = [
     *("target_kind", "source_word", "target_word"),
 ]
 LONGEST = 2000
-"""Characters of a text that the page shows."""
+"""Maximum number of characters of a text on the page."""
 ROWS_A_FILE = 250
 CONCURRENT_ROWS = 8
-"""Rows whose clips are written at the same time."""
+"""Number of rows whose clips are written at the same time."""
 ORDER = (("ok", True), ("rejected", True), ("failed", True), ("ok", False))
-"""Rows on the page, by status and whether they are shown with their clips."""
+"""The order of rows on the page: by status, and whether their clips are included."""
 
 
 def write_report(output: Storage, config: Config, record: RunRecord) -> None:
-    """Write report/ beside the dataset, holding a few rows' videos at a time.
+    """Write report/ beside the dataset. Only a few rows' videos are in memory at the same time.
 
     Args:
-        output: the run's folder, published.
-        config: `seed` and `execution.report_rows` say which edits are shown with their clips.
+        output: the run's folder, with a dataset.
+        config: `seed` and `execution.report_rows` select the edits whose clips are included.
         record: the run's record so far.
     """
     output.remove("report")
@@ -68,13 +68,13 @@ def write_report(output: Storage, config: Config, record: RunRecord) -> None:
 
 
 def script(value: Any) -> str:
-    """A value as JSON that may stand in a script, in HTML too, whatever texts it holds."""
-    text = json.dumps(value, allow_nan=False)  # all of it ASCII
+    """Returns a value as JSON that is safe in a script, also within HTML."""
+    text = json.dumps(value, allow_nan=False)  # ASCII only
     return text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"})
 
 
 def _rows(output: Storage, found: Survey) -> Iterator[tuple[Row, list[str], bool]]:
-    """The rows that are listed, the names of their videos, and whether they should have any."""
+    """Yields the listed rows, the kinds of their videos, and whether their clips are included."""
     columns = TEXTS + found.numbers
     write = partial(write_clips, output)
     with ThreadPoolExecutor(CONCURRENT_ROWS) as pool:
@@ -90,7 +90,7 @@ def _rows(output: Storage, found: Survey) -> Iterator[tuple[Row, list[str], bool
 
 
 def _entry(row: Row, videos: list[str], numbers: list[str]) -> Row:
-    """What the page knows of a row; what there is not is left out."""
+    """Returns the data of a row on the page, without missing values."""
     known = {name: _cut(row[name]) for name in TEXTS if row[name] is not None}
     values = [_finite(row[name]) if row["level"] == "edit" else None for name in numbers]
     return known | {"numbers": values, "videos": videos}

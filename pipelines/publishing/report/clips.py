@@ -1,4 +1,4 @@
-"""The videos of a row as files that a browser plays."""
+"""The videos of a row, as files for a browser."""
 
 import cv2
 import numpy as np
@@ -10,12 +10,12 @@ from pipelines.rows import Row
 from pipelines.storage import Storage
 
 TINT = np.array([255, 0, 200], np.uint8)
-"""A colour that few subjects have."""
+"""Colour of the mask overlay, RGB: rare in subjects."""
 MEDIA = ["fps", "source_video", "edited_video", "mask"]
 
 
 def write_clips(output: Storage, row: Row) -> list[str]:
-    """Write what a row has of "source", "edit" and "mask"; returns which."""
+    """Write the videos of a row; returns their kinds: "source", "edit", "mask"."""
     videos = {"source": row["source_video"], "edit": row["edited_video"]}
     if row["source_video"] is not None and row["mask"] is not None:
         videos["mask"] = _overlay(row)
@@ -26,7 +26,7 @@ def write_clips(output: Storage, row: Row) -> list[str]:
 
 
 def _overlay(row: Row) -> bytes:
-    """The source with the mask laid over it: tinted, within an outline."""
+    """Returns the source as MP4, with the mask as a tinted overlay with an outline."""
     frames = decode_video(row["source_video"]).copy()
     for frame, inside in zip(frames, masks.decode(row["mask"]), strict=True):
         frame[inside] = frame[inside] // 2 + TINT // 2

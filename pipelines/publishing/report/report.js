@@ -61,7 +61,7 @@ function sorted(some) {
   return [...has, ...some.filter((row) => row.numbers[index] === null)];
 }
 
-/** Filter anew and show a page of what is left. */
+/** Apply the filters and show a page of the remaining rows. */
 function update(wanted = 0) {
   found = sorted(rows.filter(matches));
   const listed = RUN.listed < RUN.rows ? "listed " : "";

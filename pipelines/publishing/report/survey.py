@@ -1,4 +1,4 @@
-"""What there is to say of all rows of a dataset, and which of them the report lists."""
+"""Statistics of all rows of a dataset, and the selection of rows for the report."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -16,30 +16,37 @@ from pipelines.storage import Storage
 
 COLUMNS = ["row_id", "level", "status", "error_stage", "error_type", "target_kind"]
 LISTED = 5000
-"""Rows that are listed beside the sample."""
+"""Maximum number of rows that are listed in addition to the sample."""
 REASONS = 100
+"""Maximum number of reasons that are listed."""
 BINS = 30
 
 Place = tuple[int, str, int]
-"""A row's hash, its file, and its number there."""
+"""A row's hash, its file, and its index in the file."""
 
 
 @dataclass
 class Survey:
     facts: dict[str, Any]
-    """Of all rows: counts by status and kind, reasons, distributions. Values of JSON."""
+    """Statistics of all rows as JSON values: counts by status and kind, reasons, distributions."""
     numbers: list[str]
-    """The columns of metrics, and seconds."""
+    """The numeric columns: metrics, and seconds."""
     listed: dict[str, dict[int, bool]]
-    """Rows of each file, by their number there: whether they are shown with their clips."""
+    """The listed rows of each file, by index: whether their clips are included."""
 
 
 def survey(output: Storage, seed: int, sample: int, most: int = LISTED) -> Survey:
-    """Read all rows, but no videos and no texts; keeps eight bytes a row and number.
+    """Read all rows without videos and texts. Memory: eight bytes per row and numeric column.
 
-    The report lists `sample` edits that are ok, and `most` rows beside them: those that failed
-    first, then those rejected, with what clips they have, and other edits without theirs. Of too
-    many, a hash of seed and row_id chooses, wherever they lie.
+    The report lists `sample` edits that are ok, and at most `most` further rows: first failed rows,
+    then rejected rows, both with their clips, then other edits without clips. A hash of seed and
+    row_id selects among too many rows, independent of their files.
+
+    Args:
+        output: the run's folder, with a dataset.
+        seed: of the selection.
+        sample: number of edits whose clips are included.
+        most: maximum number of further rows.
     """
     statuses: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
     kinds: Counter[str] = Counter()
@@ -82,7 +89,7 @@ def _numbers(schema: pa.Schema) -> list[str]:
 
 
 def _places(rows: dict[str, list[Any]], name: str, seed: int) -> dict[str, list[Place]]:
-    """The rows of a file by status."""
+    """Returns the places of a file's rows, by status."""
     found: dict[str, list[Place]] = defaultdict(list)
     for place, (row_id, status) in enumerate(zip(rows["row_id"], rows["status"], strict=True)):
         digest = hashlib.blake2b(f"{seed}:{row_id}".encode(), digest_size=8).digest()
@@ -102,7 +109,7 @@ def _choose(kept: dict[str, list[Place]], sample: int, most: int) -> dict[str, d
 
 
 def _distribution(name: str, parts: Iterable[np.ndarray]) -> dict[str, Any]:
-    """A histogram: `bins` hold rows from `low` to `high`."""
+    """Returns count, median and histogram of values: `bins` of equal width from `low` to `high`."""
     values = np.concatenate([np.empty(0), *parts])
     found: dict[str, Any] = {"name": name.removeprefix(METRIC_PREFIX), "count": len(values)}
     if len(values):

@@ -43,7 +43,7 @@ def test_a_record_without_a_version_is_read_and_keeps_all_its_facts(output):
 
 def test_the_settings_of_a_run_are_those_recorded_with_the_assignments_on_top(output):
     assert read_record(output) is None
-    with pytest.raises(RunError, match="no run was begun there"):
+    with pytest.raises(RunError, match="there is no run; start with"):
         find_run(str(output), [])
     output.write("run.json", json.dumps(OLD).encode())
     record, config = find_run(str(output), ["edit.lam=0.5"])
