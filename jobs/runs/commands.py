@@ -9,7 +9,8 @@ from pipelines.cluster import cluster
 from pipelines.config.config import Config
 from pipelines.runs.copy_run import copy_run
 from pipelines.runs.failures import failures, forget
-from pipelines.runs.run import Run, open_run, reopen_run
+from pipelines.runs.open_run import open_run, reopen_run
+from pipelines.runs.run import Run
 from pipelines.storage import Storage
 
 NOT_COUNTS = ("seconds", "busy_percent")

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from pipelines.cluster import allocate, cluster
 from pipelines.config.config import Config
-from pipelines.runs.run import open_run
+from pipelines.runs.open_run import open_run
 from pipelines.sources import find_sources
 from pipelines.storage import Storage
 from pipelines.tables.record import read_record

@@ -15,7 +15,7 @@ from jobs.runs import commands
 from pipelines.errors import RunError
 from pipelines.rows import Row
 from pipelines.runs.failures import failures, manifest
-from pipelines.runs.run import find_run
+from pipelines.runs.open_run import find_run
 from pipelines.sources import find_sources
 from pipelines.storage import Storage
 from pipelines.tables.record import RunRecord

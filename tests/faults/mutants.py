@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from pipelines.cluster import cluster
 from pipelines.config.loading import load_config
-from pipelines.runs.run import open_run
+from pipelines.runs.open_run import open_run
 from tests.pipelines.support.videos import coded_frames, write_video
 
 SETTINGS = (

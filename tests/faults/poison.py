@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipelines.cluster import cluster
 from pipelines.config.loading import load_config
 from pipelines.media.encode import encode_video
-from pipelines.runs.run import open_run
+from pipelines.runs.open_run import open_run
 
 DEADLINE = 10.0
 SETTINGS = (

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pipelines import plugins
-from pipelines.config.fingerprints import PHASES, fingerprints
+from pipelines.config.fingerprints import SETTINGS, fingerprints
 from pipelines.config.loading import load_config, resolve, show
 from pipelines.config.options import choose
 from pipelines.editors.base import editor_settings
@@ -224,8 +224,8 @@ def test_a_wrong_option_is_refused_in_one_line(installed, assignment, message):
 def test_options_change_the_results_from_their_phase_on(installed, assignment, phase):
     before = fingerprints(load_config(assignments=CHOSEN))
     after = fingerprints(load_config(assignments=[*CHOSEN, assignment]))
-    changed = [name for name in PHASES if before[name] != after[name]]
-    assert changed == list(PHASES[PHASES.index(phase) :])
+    changed = [name for name in SETTINGS if before[name] != after[name]]
+    assert changed == list(SETTINGS)[list(SETTINGS).index(phase) :]
 
 
 def test_ids_hold_what_the_options_change(installed):

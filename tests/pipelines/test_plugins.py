@@ -9,7 +9,7 @@ from pipelines import plugins
 from pipelines.config.loading import load_config
 from pipelines.editors.str_match import STRMatchEditor
 from pipelines.errors import ConfigError, RunError
-from pipelines.runs.run import open_run
+from pipelines.runs.open_run import open_run
 from pipelines.trackers.motion import MotionTracker
 from tests.pipelines.fakes.editors import Invert
 from tests.pipelines.support.servers import Served, completion

@@ -13,7 +13,7 @@ from pipelines.config.loading import load_config
 from pipelines.media.encode import encode_video
 from pipelines.media.video import decode_video
 from pipelines.phases.annotate import divide
-from pipelines.runs.run import open_run
+from pipelines.runs.open_run import open_run
 from tests.pipelines.captioners.models import SENTENCES, qwen, teach
 from tests.pipelines.trackers.components import save_owlv2, small_sam2
 

@@ -14,7 +14,7 @@ from pipelines.errors import RunError
 from pipelines.media.encode import encode_video
 from pipelines.reliability import resilient_work
 from pipelines.reliability.resilient_work import PhaseWork
-from pipelines.runs.run import open_run
+from pipelines.runs.open_run import open_run
 
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 GOOD = 6

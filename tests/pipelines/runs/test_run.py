@@ -21,7 +21,7 @@ from pipelines.media.encode import encode_video
 from pipelines.media.video import decode_video
 from pipelines.runs.copy_run import copy_run
 from pipelines.runs.failures import failures, forget, manifest
-from pipelines.runs.run import open_run
+from pipelines.runs.open_run import open_run
 from pipelines.schema import DATASET
 from pipelines.sources import find_sources
 from pipelines.storage import Storage

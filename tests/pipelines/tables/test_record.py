@@ -7,7 +7,8 @@ import pytest
 from pipelines.config.fingerprints import SETTINGS
 from pipelines.config.loading import load_config
 from pipelines.errors import RunError
-from pipelines.runs.run import PHASES, find_run
+from pipelines.runs.open_run import find_run
+from pipelines.runs.run import PHASES
 from pipelines.storage import Storage
 from pipelines.tables.record import RunRecord, read_record, recorded_config, write_record
 
