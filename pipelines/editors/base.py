@@ -28,7 +28,7 @@
             return np.where(inside[..., None], tinted.clip(0, 255), inversion).astype(np.uint8)
 
 A class without `Options` is built of `config` alone and may read `editor_options` itself. Options
-are those of `editor_options`. The hooks `validate`, `check` and `defaults` are optional: see
+are those of `editor_options`. The hooks `validate` and `defaults` are optional: see
 `pipelines.config.options`. So is `settings(config)`, which returns everything that an edit depends
 on, as JSON values. Default: the section `edit` and the options.
 """
@@ -62,12 +62,14 @@ class Editor(Protocol):
         """Optional. Raises ConfigError where the settings cannot work."""
 
     @classmethod
-    def check(cls, config: Config, *options: Any) -> None:
-        """Optional. Raises where weights or servers are missing."""
-
-    @classmethod
     def revision(cls, config: Config, *options: Any) -> str:
-        """Identifies the weights without loading them: equal weights have equal revisions."""
+        """Identifies the weights without loading them: equal weights have equal revisions.
+
+        Called before any work.
+
+        Raises:
+            Exception: the weights are missing.
+        """
         ...
 
     def invert(self, frames: np.ndarray, source_prompt: str) -> Any:

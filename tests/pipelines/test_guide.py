@@ -31,7 +31,7 @@ def run(program: str) -> Any:
     names |= {"pipelines": pipelines}
     before = set(names)
     exec(program, names)
-    (made,) = [v for n, v in names.items() if n not in before and hasattr(v, "Options")]
+    (made,) = [v for n, v in names.items() if n not in before and inspect.isclass(v)]
     return made
 
 
@@ -59,11 +59,11 @@ def build(monkeypatch):
 
 
 def test_the_tracker_of_the_contract_and_that_of_the_guide(build):
-    for made in (example(trackers), run(re.search(r"```python\n(.*?)```", GUIDE, re.DOTALL)[1])):
+    in_guide = re.search(r"```python\n(.*?)```", GUIDE, re.DOTALL)[1]
+    higher = "annotate.tracker_options.threshold=201"
+    for made in (example(trackers), run(in_guide)):
         assert build("tracker", made)(FRAMES, None).all()
-        assert (
-            build("tracker", made, "annotate.tracker_options.threshold=201")(FRAMES, None) is None
-        )
+        assert build("tracker", made, higher)(FRAMES, None) is None
 
 
 def test_the_captioner_of_the_contract(build):
