@@ -1,4 +1,4 @@
-"""The job behind `strmatch weights fetch`: published checkpoints to a folder of safetensors."""
+"""The job of `strmatch weights fetch`: converts published checkpoints to safetensors."""
 
 import hashlib
 import json
@@ -6,7 +6,6 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,11 +15,13 @@ from tqdm import tqdm
 
 from pipelines.errors import RunError
 from pipelines.progress import progress
-from pipelines.storage import Storage, filesystem
+from pipelines.storage import Storage
 from pipelines.versions import PACKAGE_VERSION
 from strmatch import WeightsError, load_backbone
 from strmatch.backbones import conversion
+from strmatch.weights.locate import local_folder
 from strmatch.weights.manifest import MANIFEST, weights_revision
+from strmatch.weights.remote import download, is_remote
 
 CHUNK_MB = 16
 MB = 2**20
@@ -28,22 +29,22 @@ MB = 2**20
 
 @dataclass(frozen=True)
 class Published:
-    """Where a model was published, and what of it is needed. Hub ids are pinned as id@commit."""
+    """Where a model was published, and which of its files are needed. Hub ids name a commit."""
 
     convert: Callable[..., None]
-    """Takes the local checkpoint, the local base or None, and the folder to write to."""
+    """Receives the local checkpoint, the local base or None, and the folder to write to."""
     checkpoint: str
     files: tuple[str, ...]
-    """Patterns of the files that are needed of a folder."""
+    """Patterns of the files to take from a folder."""
     base: str | None = None
-    """The image model whose other parts it uses."""
+    """The image model whose remaining parts the video model uses; None: it has all parts."""
     base_files: tuple[str, ...] = conversion.STABLE_DIFFUSION
 
 
 MODELS = {
     "lavie": Published(
         conversion.convert_lavie,
-        "Vchitect/LaVie@main",  # its commits are not known here: the manifest keeps the one taken
+        "Vchitect/LaVie@main",  # not pinned: the manifest records the commit that was taken
         (conversion.CHECKPOINT,),
         "CompVis/stable-diffusion-v1-4@133a221b8aa7292a167afc5127cb63fb5005638b",
     ),
@@ -63,19 +64,20 @@ MODELS = {
 
 
 def fetch(model: str, to: str, checkpoint: str | None, base: str | None) -> None:
-    """Convert a published model into the folder `to`, and prove that it loads.
+    """Convert a published model into the folder `to`, and verify that the result loads.
 
-    The manifest is there first, without files, and written last with all of them: a folder that was
-    left half-written is refused by everybody but this command, which begins it anew.
+    A manifest without files is written first, and the complete one last. All loaders reject an
+    incomplete folder; running this command again restarts the conversion.
 
     Args:
         model: one of `MODELS`.
-        to: a folder or fsspec URI that is empty, or holds what this command wrote.
-        checkpoint, base: a path, an fsspec URI or a hub id with its commit, id@commit; default:
-            where they were published.
+        to: a folder or fsspec URI that is empty, or that this command wrote.
+        checkpoint, base: a path, an fsspec URI or a hub id with its commit, `owner/name@commit`;
+            default: where the model was published.
 
     Raises:
-        RunError: a source is out of reach, is not what it should be, or would run code.
+        RunError: a source cannot be read, does not fit the model, or would execute code; or `to`
+            cannot be written.
     """
     if model not in MODELS:
         raise RunError(f"no model {model!r} is known to fetch; there are {', '.join(MODELS)}")
@@ -104,7 +106,11 @@ def fetch(model: str, to: str, checkpoint: str | None, base: str | None) -> None
 
 
 def _find_begun(target: Storage, model: str) -> dict[str, Any] | None:
-    """The manifest of an earlier fetch of the model; anything else that is there is in the way."""
+    """Return the manifest of an earlier fetch of the model; None if the folder is empty or missing.
+
+    Raises:
+        RunError: the folder holds something else, or cannot be read.
+    """
     try:
         if not target.exists(MANIFEST):
             if target.exists() and target.fs.ls(target.root):
@@ -128,14 +134,14 @@ def _convert(
     scratch: Path,
     target: Storage,
 ) -> tuple[str, bytes]:
-    """Write everything but the manifest; returns the revision and the finished manifest."""
+    """Write all files except the manifest. Returns the revision and the complete manifest."""
     sources = {"checkpoint": (checkpoint or published.checkpoint, published.files)}
     if published.base:
         sources["base"] = (base or published.base, published.base_files)
     local: dict[str, Path] = {}
     origins: dict[str, Any] = {}
     for role, (source, patterns) in sources.items():
-        local[role], origins[role] = _bring(source, patterns, scratch / role)
+        local[role], origins[role] = _obtain(source, patterns, scratch / role)
     folder = scratch / model
     folder.mkdir()
     print("  converting to safetensors, float16", flush=True)
@@ -169,83 +175,46 @@ def _manifest(model: str, sources: dict[str, Any], files: dict[str, str]) -> byt
     return json.dumps(content, indent=2).encode()
 
 
-def _bring(source: str, patterns: tuple[str, ...], scratch: Path) -> tuple[Path, str]:
-    """The local file or folder of a source, and what to call it in the manifest.
+def _obtain(source: str, patterns: tuple[str, ...], scratch: Path) -> tuple[Path, str]:
+    """Return the local file or folder of a source, and the origin that the manifest records.
 
     Raises:
-        WeightsError: it is out of reach.
+        WeightsError: the source cannot be read.
     """
-    if "://" in source:
-        name = source.split("?")[0]  # what follows may be a signature
-        print(f"  fetching {name}", flush=True)
+    if is_remote(source):
+        origin = source.split("?")[0]  # a query may hold a signature
+        print(f"  fetching {origin}", flush=True)
         try:
-            return _download(source, patterns, scratch), name
+            copies = download(source, scratch, patterns, _Bar)
         except Exception as error:
-            raise WeightsError(f"cannot fetch {name}: {error}") from error
+            raise WeightsError(f"cannot fetch {origin}: {error}") from error
+        return copies[0] if len(copies) == 1 else scratch, origin
     if Path(source).exists():
         return Path(source), source
-    name, _, commit = source.partition("@")
-    if Path(source).is_absolute() or name.count("/") != 1 or not commit:
-        raise WeightsError(
-            f"there is no file or folder {source}; a hub id needs its commit, as owner/name@commit"
-        )
-    from huggingface_hub import snapshot_download
-
     print(f"  fetching {source} from the hub", flush=True)
-    try:
-        folder = snapshot_download(
-            name, revision=commit, allow_patterns=list(patterns), tqdm_class=_Bar
-        )
-    except Exception as error:
-        raise WeightsError(f"cannot fetch {source} from the hub: {error}") from error
-    return Path(folder), f"{name}@{Path(folder).name}"
+    folder = local_folder(source, files=patterns, progress=_Bar)
+    return folder, f"{source.partition('@')[0]}@{folder.name}"
 
 
 class _Bar(tqdm):
-    """Shows the hub's downloads, which the command line switches off elsewhere, on a terminal."""
+    """A progress bar that is shown on a terminal although the command line disables others."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"disable": None})
 
 
-def _download(uri: str, patterns: tuple[str, ...], scratch: Path) -> Path:
-    """Copy a file, or the files of a folder that match."""
-    fs, root = filesystem(uri, {})
-    if fs.isfile(root):
-        names, root = [root.rsplit("/", 1)[-1]], root.rsplit("/", 1)[0]
-    else:
-        root = root.rstrip("/")
-        names = [path[len(root) + 1 :] for path in fs.find(root)]
-        names = [name for name in names if any(_matches(name, pattern) for pattern in patterns)]
-        if not names:
-            raise FileNotFoundError(f"it has none of {', '.join(patterns)}")
-    for name in names:
-        (scratch / name).parent.mkdir(parents=True, exist_ok=True)
-        with (scratch / name).open("wb") as file, fs.open(f"{root}/{name}", "rb") as remote:
-            _stream(remote, fs.size(f"{root}/{name}"), file, f"fetching {name}")
-    return scratch / names[0] if len(names) == 1 else scratch
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatch(name, pattern) and name.count("/") == pattern.count("/")
-
-
 def _copy(path: Path, to: BinaryIO | None, what: str) -> str:
-    """Copy a file, or only read it; returns its sha256."""
+    """Copy a file to an open one, or only read it if that is None. Returns the file's sha256."""
+    digest, size = hashlib.sha256(), path.stat().st_size
     with path.open("rb") as file:
-        return _stream(file, path.stat().st_size, to, what)
-
-
-def _stream(file: Any, size: int, to: BinaryIO | None, what: str) -> str:
-    digest = hashlib.sha256()
-    chunks: Iterator[dict[str, Any]] = (
-        {"mb": math.ceil(len(data) / MB), "data": data}
-        for data in iter(lambda: file.read(CHUNK_MB * MB), b"")
-    )
-    if size > CHUNK_MB * MB:
-        chunks = progress(chunks, what, math.ceil(size / MB), "mb")
-    for chunk in chunks:
-        digest.update(chunk["data"])
-        if to:
-            to.write(chunk["data"])
+        chunks: Iterator[dict[str, Any]] = (
+            {"mb": math.ceil(len(data) / MB), "data": data}
+            for data in iter(lambda: file.read(CHUNK_MB * MB), b"")
+        )
+        if size > CHUNK_MB * MB:
+            chunks = progress(chunks, what, math.ceil(size / MB), "mb")
+        for chunk in chunks:
+            digest.update(chunk["data"])
+            if to:
+                to.write(chunk["data"])
     return digest.hexdigest()

@@ -35,8 +35,8 @@ from pipelines.config.config import Config
 from strmatch.metrics.base import Metric, Sample
 from strmatch.registry import load
 from strmatch.weights.errors import WeightsError
-from strmatch.weights.locate import fetch, one_file
-from strmatch.weights.pretrained import NEEDED, TRANSFORMERS, check_files, find_folder
+from strmatch.weights.locate import NEEDED, check_available, local_folder, one_file
+from strmatch.weights.remote import is_remote
 
 
 class LibraryMetric:
@@ -78,15 +78,14 @@ class _WithFolder(LibraryMetric):
         folder = getattr(config.measure, cls.field)
         if folder is None:
             raise WeightsError(f"name a folder or URI with its weights: measure.{cls.field}")
-        if "://" not in folder and not Path(folder).is_dir():
+        if not is_remote(folder) and not Path(folder).is_dir():
             raise WeightsError(f"measure.{cls.field}: there is no folder {folder}")
-        check_files(folder, None, cls.files)
+        check_available(folder, None, cls.files)
 
     @classmethod
     def weights(cls, config: Config) -> Path:
         """The local folder of the weights, fetched first if it is remote."""
-        folder = getattr(config.measure, cls.field)
-        return fetch(folder) if "://" in folder else Path(folder)
+        return local_folder(getattr(config.measure, cls.field))
 
 
 class _WithFile(_WithFolder):
@@ -142,7 +141,7 @@ class ClipSimilarity(LibraryMetric):
         """
         model = config.measure.clip
         if model.weights != "miniature":
-            check_files(model.weights, model.revision, NEEDED)
+            check_available(model.weights, model.revision, NEEDED)
 
     @classmethod
     def weights(cls, config: Config) -> Path:
@@ -152,7 +151,7 @@ class ClipSimilarity(LibraryMetric):
             from strmatch.backbones.loading import weights_folder
 
             return weights_folder("miniature") / "clip"
-        return find_folder(model.weights, model.revision, TRANSFORMERS)
+        return local_folder(model.weights, model.revision)
 
 
 class BackgroundDifference(LibraryMetric):

@@ -18,6 +18,7 @@ from pipelines.errors import InputError
 from pipelines.ids import content_id, source_row_id
 from pipelines.schema import SOURCES, is_taken, rows_table, with_extras
 from pipelines.storage import Storage, filesystem
+from strmatch.weights.remote import is_remote
 
 log = logging.getLogger(__name__)
 
@@ -224,7 +225,7 @@ def _source(row: Mapping[str, Any], fs: Any, folder: str) -> dict[str, Any]:
 
 
 def _resolve(uri: str, fs: Any, folder: str, name: str, problems: list[str]) -> str | None:
-    if "://" in uri or uri.startswith("/"):
+    if is_remote(uri) or uri.startswith("/"):
         return uri
     path = posixpath.normpath(posixpath.join(folder, uri))
     if not path.startswith(f"{folder}/"):

@@ -14,12 +14,14 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from strmatch.weights.remote import is_remote
+
 FILES_AT_ONCE = 64
 
 
 def filesystem(uri: str, options: Mapping[str, Any]) -> tuple[fsspec.AbstractFileSystem, str]:
     """The fsspec filesystem of a path or URI, and the path in it; `options` are for remote ones."""
-    return fsspec.url_to_fs(uri, **(options if "://" in uri else {}))
+    return fsspec.url_to_fs(uri, **(options if is_remote(uri) else {}))
 
 
 class Storage:
@@ -31,7 +33,7 @@ class Storage:
     """
 
     def __init__(self, uri: str, options: Mapping[str, Any] | None = None) -> None:
-        self.uri = uri if "://" in uri else os.path.abspath(uri)
+        self.uri = uri if is_remote(uri) else os.path.abspath(uri)
         self.options = dict(options or {})
 
     def __getstate__(self) -> dict[str, Any]:

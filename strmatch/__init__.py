@@ -31,7 +31,7 @@ _HOMES = {
     "EditSettings": "strmatch.settings",
     "Inversion": "strmatch.editor",
     "STRMatch": "strmatch.editor",
-    "WeightsError": "strmatch.backbones.loading",
+    "WeightsError": "strmatch.weights.errors",
     "generate": "strmatch.generation",
     "load_backbone": "strmatch.backbones.loading",
     "str_score": "strmatch.score",

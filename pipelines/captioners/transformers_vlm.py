@@ -33,7 +33,7 @@ class TransformersVLM:
         from transformers import AutoModelForImageTextToText
 
         from strmatch.weights.errors import WeightsError
-        from strmatch.weights.pretrained import TRANSFORMERS, find_folder
+        from strmatch.weights.locate import local_folder
         from strmatch.weights.strict import best_device, load_model
 
         choice = config.annotate.vlm
@@ -41,7 +41,7 @@ class TransformersVLM:
         self.device = best_device()
         auto = torch.bfloat16 if self.device.type == "cuda" else torch.float32
         dtype = auto if choice.dtype == "auto" else getattr(torch, choice.dtype)
-        folder = find_folder(choice.weights, choice.revision, TRANSFORMERS)
+        folder = local_folder(choice.weights, choice.revision)
         try:
             self.processor = load_processor(folder)
         except (OSError, ValueError, ImportError) as error:
@@ -60,9 +60,9 @@ class TransformersVLM:
         Raises:
             WeightsError: they are not.
         """
-        from strmatch.weights.pretrained import NEEDED, check_files
+        from strmatch.weights.locate import NEEDED, check_available
 
-        check_files(config.annotate.vlm.weights, config.annotate.vlm.revision, NEEDED)
+        check_available(config.annotate.vlm.weights, config.annotate.vlm.revision, NEEDED)
 
     def __call__(self, frames: np.ndarray) -> str:
         """Frames uint8 (f, H, W, 3) to a caption.

@@ -17,6 +17,7 @@ from pipelines.registry import BUILT_IN, Kind
 from pipelines.schema import metric_column
 from pipelines.target_prompt import Kind as TargetKind
 from strmatch.presets import NAMES
+from strmatch.weights.remote import is_remote
 
 STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -100,7 +101,7 @@ class Pretrained(Section):
     @property
     def is_pinned(self) -> bool:
         """Whether the weights cannot change: a folder, a URI, or a hub id with a commit."""
-        local = "://" in self.weights or os.path.isabs(self.weights)
+        local = is_remote(self.weights) or os.path.isabs(self.weights)
         return local or self.revision is not None
 
     def refuse_unpinned(self, section: str) -> None:
@@ -235,7 +236,7 @@ class Backbone(Section):
     @classmethod
     def _absolute(cls, weights: str) -> str:
         # Workers have another working directory than the command.
-        return weights if weights in NAMES or "://" in weights else os.path.abspath(weights)
+        return weights if weights in NAMES or is_remote(weights) else os.path.abspath(weights)
 
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = expert("auto")
     """Precision of the weights. auto: float16 on a GPU, float32 on a CPU."""

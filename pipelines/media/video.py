@@ -27,6 +27,7 @@ from pipelines.media.container import (
     index_from_packets,
     truncated,
 )
+from strmatch.weights.remote import is_remote
 
 # Anything else (pictures, playlists that name other files, ANSI text) is not a video to us.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,ivf,gif"
@@ -264,7 +265,7 @@ class _FailOnce:
 def _open_file(uri: str, storage_options: dict[str, Any]) -> tuple[Any, str | None]:
     """The open file, and its path where it is a local one."""
     try:
-        if "://" in uri:
+        if is_remote(uri):
             from fsspec.core import url_to_fs
             from fsspec.implementations.local import LocalFileSystem
 

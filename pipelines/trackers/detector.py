@@ -11,7 +11,7 @@ from pipelines.config.sections import Detector
 from pipelines.errors import Rejected
 from pipelines.media.frames import frame_positions
 from pipelines.trackers.segmenter import Box
-from strmatch.weights.pretrained import TRANSFORMERS, find_folder
+from strmatch.weights.locate import local_folder
 from strmatch.weights.strict import load_model
 
 
@@ -33,7 +33,7 @@ class SubjectDetector:
         from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
         self.config = config
-        folder = find_folder(config.weights, config.revision, TRANSFORMERS)
+        folder = local_folder(config.weights, config.revision)
         self.model = load_model(AutoModelForZeroShotObjectDetection, folder)
         self.processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True)
 

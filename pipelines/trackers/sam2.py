@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.config.config import Config
 from pipelines.errors import Rejected
-from strmatch.weights.pretrained import NEEDED, check_files
+from strmatch.weights.locate import NEEDED, check_available
 
 if TYPE_CHECKING:
     from pipelines.trackers.segmenter import Segmenter
@@ -51,7 +51,7 @@ class SubjectTracker:
             (config.annotate.sam2, cls.needed),
             (config.annotate.detector, NEEDED),
         ):
-            check_files(model.weights, model.revision, needed)
+            check_available(model.weights, model.revision, needed)
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray:
         """See `Tracker`.

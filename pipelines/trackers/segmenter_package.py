@@ -13,7 +13,7 @@ import torch
 from pipelines.errors import ConfigError
 from pipelines.trackers.segmenter import Box, Prompt, Tracks, empty_tracks
 from strmatch.weights.errors import WeightsError
-from strmatch.weights.pretrained import find_folder
+from strmatch.weights.locate import local_folder
 from strmatch.weights.strict import best_device
 
 
@@ -42,7 +42,7 @@ class PackageSegmenter:
                 not fit its model exactly.
         """
         builder = find_package()
-        folder = find_folder(weights, revision, cls.FILES)
+        folder = local_folder(weights, revision, cls.FILES)
         checkpoints = sorted(folder.glob("*.pt"))
         if len(checkpoints) != 1:
             raise WeightsError(f"{weights} holds {len(checkpoints)} files *.pt; one is expected")

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from pipelines.trackers.segmenter import Box, Prompt, Tracks, empty_tracks
-from strmatch.weights.pretrained import TRANSFORMERS, find_folder
+from strmatch.weights.locate import local_folder
 from strmatch.weights.strict import load_model
 
 # As SAM2 was trained.
@@ -32,7 +32,7 @@ class HFSegmenter:
         """
         from transformers import Sam2VideoModel
 
-        return cls(load_model(Sam2VideoModel, find_folder(weights, revision, TRANSFORMERS)))
+        return cls(load_model(Sam2VideoModel, local_folder(weights, revision)))
 
     @torch.inference_mode()
     def track(self, frames: np.ndarray, prompts: Sequence[Prompt], prompt_frame: int) -> Tracks:

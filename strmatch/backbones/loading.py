@@ -10,7 +10,7 @@ from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.presets import NAMES, load_preset
 from strmatch.settings import EditSettings
 from strmatch.weights.errors import WeightsError
-from strmatch.weights.locate import fetch
+from strmatch.weights.locate import local_folder
 from strmatch.weights.manifest import (
     MANIFEST,
     PARTS,
@@ -18,6 +18,7 @@ from strmatch.weights.manifest import (
     read_manifest,
     weights_revision,
 )
+from strmatch.weights.remote import is_remote
 from strmatch.weights.strict import best_device, load_strictly
 
 
@@ -81,7 +82,7 @@ def weights_folder(source: str | os.PathLike[str]) -> Path:
             "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/), such as "
             f"`strmatch weights fetch {source}` writes"
         )
-    folder = fetch(weights, check_hashes) if "://" in weights else Path(weights)
+    folder = local_folder(weights, check=check_hashes) if is_remote(weights) else Path(weights)
     for part in PARTS:
         if not (folder / part).is_dir():
             raise WeightsError(f"{weights} is no model folder: it has no {part}/")

@@ -1,4 +1,4 @@
-"""Tensors of published checkpoints, read without executing what a pickle holds."""
+"""Read tensors of published checkpoints without executing the code that a pickle may hold."""
 
 import pickle
 import re
@@ -16,14 +16,15 @@ NOT_ALLOWED = re.compile(r"GLOBAL (\S+)")
 
 
 def read_tensors(path: Path, entry: str | None = None) -> dict[str, Tensor]:
-    """The state dict of a .safetensors file or a torch checkpoint of either layout.
+    """Read the state dict of a .safetensors file or of a torch checkpoint of either layout.
 
     Args:
-        entry: the top-level entry of a torch checkpoint that is the state dict; None: all of it.
+        entry: the top-level entry of a torch checkpoint that holds the state dict; None: the whole
+            checkpoint is the state dict.
 
     Raises:
-        WeightsError: there is no such file, it is truncated or holds something else, or reading it
-            would run code.
+        WeightsError: the file is missing or truncated, holds something other than tensors by name,
+            or reading it would execute code.
     """
     try:
         content = _read(path)
@@ -52,5 +53,5 @@ def _read(path: Path) -> Any:
 
         return load_file(path)
     with path.open("rb") as file:
-        mappable = file.read(len(ZIP)) == ZIP  # the older layout is read whole
+        mappable = file.read(len(ZIP)) == ZIP  # the older layout cannot be mapped
     return torch.load(path, map_location="cpu", weights_only=True, mmap=mappable)

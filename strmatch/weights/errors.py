@@ -1,2 +1,5 @@
+"""The error of weights that cannot be used."""
+
+
 class WeightsError(Exception):
-    """Weights that are missing, incomplete or not what their folder says."""
+    """Weights that are missing or incomplete, or that do not fit their model or manifest."""

@@ -1,18 +1,83 @@
-import hashlib
+"""From a weights string (a folder, an fsspec URI, a hub id) to a local folder."""
+
+import fnmatch
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from strmatch.weights.errors import WeightsError
+from strmatch.weights.remote import cached, fetch, is_remote
+
+TRANSFORMERS = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
+"""Patterns of the files of a model in transformers layout: neither pickles nor code."""
+NEEDED = ("config.json", "*.safetensors")
+"""Patterns of the files without which no model in transformers layout loads."""
+
+
+def local_folder(
+    weights: str,
+    revision: str | None = None,
+    files: tuple[str, ...] = TRANSFORMERS,
+    *,
+    check: Callable[[Path], None] | None = None,
+    progress: Any = None,
+) -> Path:
+    """Return the local folder that holds weights, downloaded first if they are remote.
+
+    Args:
+        weights: a folder, an fsspec URI of one, or a hub id, which may end in `@commit`.
+        revision: the commit to take from the hub.
+        files: patterns of the files to take from the hub; of a URI, all are taken.
+        check: receives the new copy of a URI before it is kept, and raises to discard it.
+        progress: a subclass of tqdm that shows downloads from the hub; None: the hub's own.
+
+    Raises:
+        WeightsError: there is no such folder, it cannot be downloaded, or a hub id has no commit,
+            so that its weights could change.
+    """
+    if is_remote(weights):
+        return fetch(weights, check)
+    if Path(weights).is_dir():
+        return Path(weights)
+    name, commit = _hub_id(weights, revision)
+    from huggingface_hub import snapshot_download
+
+    shown = {"tqdm_class": progress} if progress else {}
+    try:
+        return Path(snapshot_download(name, revision=commit, allow_patterns=list(files), **shown))
+    except Exception as error:
+        raise WeightsError(f"cannot fetch {name} at {commit} from the hub: {error}") from error
+
+
+def check_available(weights: str, revision: str | None, needed: tuple[str, ...]) -> None:
+    """Check, without downloading, that the files of a model exist where its weights are named.
+
+    Args:
+        weights, revision: as for `local_folder`.
+        needed: patterns, each of which at least one file must have.
+
+    Raises:
+        WeightsError: a required file is missing, or the listing failed.
+    """
+    if is_remote(weights) and not cached(weights).is_dir():
+        names = _names_at(weights)
+    elif is_remote(weights):
+        names = os.listdir(cached(weights))
+    elif Path(weights).is_dir():
+        names = os.listdir(weights)
+    else:
+        names = _names_on_hub(*_hub_id(weights, revision), needed)
+    for pattern in needed:
+        if not fnmatch.filter(names, pattern):
+            raise WeightsError(f"{weights} holds no {pattern}")
 
 
 def one_file(folder: Path, pattern: str) -> Path:
-    """The file in a folder whose name has a pattern.
+    """Return the only file of a folder whose name has a pattern.
 
     Raises:
-        WeightsError: there is none, or another one.
+        WeightsError: the folder holds no such file, or several.
     """
     found = sorted(folder.glob(pattern))
     if len(found) != 1:
@@ -20,37 +85,40 @@ def one_file(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-def cached(uri: str) -> Path:
-    """Where `fetch` puts a remote folder."""
-    cache = Path(os.environ.get("STRMATCH_CACHE", "~/.cache/strmatch")).expanduser()
-    return cache / hashlib.sha256(uri.encode()).hexdigest()[:16]
+def _hub_id(weights: str, revision: str | None) -> tuple[str, str]:
+    """The id and the commit of a model on the hub."""
+    name, _, commit = weights.partition("@")
+    if Path(weights).is_absolute() or name.count("/") != 1:
+        raise WeightsError(f"there is no folder {weights}, and it is no hub id either")
+    if not (revision or commit):
+        raise WeightsError(
+            f"there is no folder {weights}; to take it from the hub, name its commit, as "
+            "owner/name@commit or as revision"
+        )
+    return name, revision or commit
 
 
-def fetch(uri: str, check: Callable[[Path], None] | None = None) -> Path:
-    """The local copy of a remote folder, fetched into `$STRMATCH_CACHE` by the first who asks.
-
-    Args:
-        check: raises for a copy that shall not be kept.
-
-    Raises:
-        WeightsError: it cannot be fetched.
-    """
+def _names_at(uri: str) -> list[str]:
     import fsspec
-    from filelock import FileLock
 
-    target = cached(uri)
-    cache = target.parent
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):  # the other editors of this machine wait
-        if target.is_dir():
-            return target
-        partial = Path(tempfile.mkdtemp(dir=cache))
-        try:
-            filesystem, path = fsspec.url_to_fs(uri)
-            filesystem.get(path.rstrip("/") + "/", f"{partial}/", recursive=True)
-            if check:
-                check(partial)
-            return partial.rename(target)
-        except Exception as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise WeightsError(f"cannot fetch weights from {uri}: {error}") from error
+    try:
+        filesystem, path = fsspec.url_to_fs(uri)
+        return [str(name).rpartition("/")[2] for name in filesystem.ls(path, detail=False)]
+    except Exception as error:
+        raise WeightsError(f"cannot find weights at {uri}: {error}") from error
+
+
+def _names_on_hub(name: str, commit: str, needed: tuple[str, ...]) -> list[str]:
+    from huggingface_hub import HfApi, snapshot_download
+
+    try:
+        folder = snapshot_download(name, revision=commit, local_files_only=True)
+        names = os.listdir(folder)
+        if all(fnmatch.filter(names, pattern) for pattern in needed):
+            return names
+    except Exception:  # there is no local snapshot yet
+        pass
+    try:
+        return HfApi().list_repo_files(name, revision=commit)
+    except Exception as error:
+        raise WeightsError(f"cannot find {name} at {commit} on the hub: {error}") from error

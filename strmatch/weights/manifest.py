@@ -1,3 +1,5 @@
+"""The manifest of a converted model, and the revision of a model folder."""
+
 import hashlib
 import json
 from pathlib import Path
@@ -5,17 +7,16 @@ from pathlib import Path
 from strmatch.weights.errors import WeightsError
 
 MANIFEST = "weights.json"
-"""Names the files of a folder that `strmatch weights fetch` wrote, with their hashes."""
-
-
+"""Lists the files of a folder that `strmatch weights fetch` wrote, with their hashes."""
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+"""The folders of a model in diffusers layout."""
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
-    """The sha256 of each file of a folder that `strmatch weights fetch` has finished.
+    """Return the sha256 of every file of a folder that `strmatch weights fetch` completed.
 
     Raises:
-        WeightsError: it has not, or the manifest is none.
+        WeightsError: the folder is incomplete, or its manifest cannot be read.
     """
     try:
         files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
@@ -23,13 +24,17 @@ def read_manifest(folder: Path) -> dict[str, str]:
         raise WeightsError(f"cannot read {folder / MANIFEST}: {error}") from error
     if not files:
         raise WeightsError(
-            f"{folder} is not whole: give the `strmatch weights fetch` that began it again"
+            f"{folder} is not whole: run the `strmatch weights fetch` that started it again"
         )
     return files
 
 
 def check_hashes(folder: Path) -> None:
-    """Refuse a copy whose files are not those of its manifest, if it has one."""
+    """Check the files of a folder against its manifest, if it has one.
+
+    Raises:
+        WeightsError: a file is missing or differs.
+    """
     if not (folder / MANIFEST).is_file():
         return
     for name, expected in read_manifest(folder).items():
@@ -41,7 +46,7 @@ def check_hashes(folder: Path) -> None:
 
 
 def weights_revision(folder: Path) -> str:
-    """A hash over the names and contents of all files of the model's parts."""
+    """Hash the names and contents of all files in the model's parts: 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for path in sorted(p for part in PARTS for p in (folder / part).rglob("*") if p.is_file()):
         digest.update(path.relative_to(folder).as_posix().encode())

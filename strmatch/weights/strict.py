@@ -1,3 +1,5 @@
+"""Load models strictly: every tensor must be there and have the shape that the model expects."""
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,18 +11,18 @@ from strmatch.weights.errors import WeightsError
 
 
 def best_device(device: str | torch.device | None = None) -> torch.device:
-    """`device`, by default the GPU if there is one, else the CPU."""
+    """Return `device`; if None, the GPU if there is one, else the CPU."""
     return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def load_strictly(cls: Any, folder: Path, dtype: torch.dtype, *, extra: bool = False) -> Any:
-    """Load a model from safetensors, refusing missing, misshapen and unexpected tensors.
+    """Load a diffusers or transformers model from safetensors.
 
     Args:
-        extra: whether there may be tensors that the model has no use for.
+        extra: whether tensors that the model does not use are allowed.
 
     Raises:
-        WeightsError: names the folder and what is wrong with it.
+        WeightsError: the folder cannot be read, or tensors are missing, misshapen or unexpected.
     """
     try:
         model, report = cls.from_pretrained(
@@ -41,10 +43,10 @@ def load_strictly(cls: Any, folder: Path, dtype: torch.dtype, *, extra: bool = F
 
 
 def refuse_faults(faults: Sequence[str], model: str, path: Path) -> None:
-    """Say the first few of the `faults` that weights at `path` have for a model, if any.
+    """Raise an error that lists the first three faults of the weights at `path`, if any.
 
     Raises:
-        WeightsError: there are faults.
+        WeightsError: `faults` is not empty.
     """
     if faults:
         more = f"; {len(faults) - 3} more" if len(faults) > 3 else ""
@@ -52,11 +54,11 @@ def refuse_faults(faults: Sequence[str], model: str, path: Path) -> None:
 
 
 def check_fit(tensors: Mapping[str, Tensor], model: torch.nn.Module, path: Path) -> None:
-    """Refuse tensors that are not exactly the model's.
+    """Check that tensors have exactly the names and shapes of a model's state dict.
 
     Args:
         model: may be on the meta device.
-        path: where the tensors are from.
+        path: the file of the tensors, for the error message.
 
     Raises:
         WeightsError: names the first keys that are missing, unexpected or of another shape.
@@ -74,9 +76,11 @@ def check_fit(tensors: Mapping[str, Tensor], model: torch.nn.Module, path: Path)
 
 
 def load_model(cls: Any, folder: Path, dtype: torch.dtype = torch.float32) -> Any:
-    """A model of transformers from safetensors, for inference on the GPU if there is one.
+    """Load a transformers model from safetensors, in eval mode on `best_device()`.
+
+    Tensors that the model does not use are allowed.
 
     Raises:
-        WeightsError: it cannot be loaded, or tensors are missing or of another shape.
+        WeightsError: the folder cannot be read, or tensors are missing or misshapen.
     """
     return load_strictly(cls, folder, dtype, extra=True).eval().to(best_device())

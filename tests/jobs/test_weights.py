@@ -206,7 +206,10 @@ def test_other_sources_that_will_not_do_are_named(tensors, base, checkpoint, tmp
         (["--checkpoint", plain, "--base", base[0]], "plain.pt has no entry 'ema'"),
         (["--checkpoint", empty, "--base", base[0]], "cannot read"),
         (["--checkpoint", checkpoint, "--base", empty], f"{empty} has no vae/config.json"),
-        (["--checkpoint", tmp_path / "no.pt", "--base", base[0]], "there is no file or folder"),
+        (
+            ["--checkpoint", tmp_path / "no.pt", "--base", base[0]],
+            "no.pt, and it is no",
+        ),
         (["--checkpoint", "some/model", "--base", base[0]], "its commit, as owner/name@commit"),
         (["--checkpoint", "memory://none.pt", "--base", base[0]], "cannot fetch memory://none.pt"),
     ]:
