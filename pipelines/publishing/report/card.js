@@ -1,6 +1,6 @@
 "use strict";
 
-/** An element with attributes and children. A child that is text becomes text, never HTML. */
+/** Creates an element with attributes and children. Strings become text nodes, never HTML. */
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -21,7 +21,7 @@ function shortened(value) {
   return Math.abs(rounded) >= 1000 ? integers.format(Math.round(value)) : String(rounded);
 }
 
-/** The videos of a row, in step: they begin together, and begin again when all have ended. */
+/** The synchronised videos of a row: they start together, and repeat when all have ended. */
 class Clips {
   constructor(videos) {
     this.videos = videos;
@@ -33,7 +33,7 @@ class Clips {
     }
   }
 
-  /** Fetch the files, which then play. */
+  /** Load the files and play them. */
   load() {
     for (const video of this.videos) {
       video.preload = "auto";
@@ -42,7 +42,7 @@ class Clips {
     this.resume();
   }
 
-  /** Let go of files and decoders: a browser has few. */
+  /** Release files and decoders, whose number a browser limits. */
   unload() {
     for (const video of this.videos) {
       if (!video.hasAttribute("src")) continue;
@@ -51,20 +51,20 @@ class Clips {
     }
   }
 
-  /** Go on without a file that is not there, or that this browser does not play. */
+  /** Continue without a file that is missing, or that this browser cannot play. */
   drop(video) {
     this.videos = this.videos.filter((other) => other !== video);
     video.parentElement.querySelector("figcaption").textContent = "cannot be played here";
     this.resume();
   }
 
-  /** Play, as soon as all can. */
+  /** Play as soon as all videos are ready. */
   resume() {
     const ended = this.videos.filter((video) => video.ended).length;
     const ready = ended === this.videos.length
       || this.videos.every((v) => !v.ended && v.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA);
     if (!ready || !Clips.playing) return;
-    // Being taken off the page, or paused, ends a play that has not begun.
+    // The promise is rejected if the video is paused or removed before it starts.
     for (const video of this.videos) video.play().catch(() => {});
   }
 
@@ -73,7 +73,7 @@ class Clips {
     this.align(0);
   }
 
-  /** Bring all to the first one's time. */
+  /** Set all videos to the time of the first. */
   align(tolerance = 0.1) {
     const [leader, ...others] = this.videos;
     for (const video of others) {
@@ -85,7 +85,7 @@ class Clips {
 
 Clips.playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-/** A row as an <article>, and its Clips, null if it has none. */
+/** Returns a row as an <article>, and its Clips or null. */
 function makeCard(row) {
   const article = element("article", {
     class: row.videos.length ? "card" : "card bare",
@@ -159,7 +159,7 @@ function firstDifference(one, other) {
   return place;
 }
 
-/** A prompt with the word that was swapped marked: where the two prompts begin to differ. */
+/** Returns a prompt with a mark on the swapped word: the first difference of the two prompts. */
 function makePrompt(role, prompt, word, apart) {
   const paragraph = element("p", { class: `prompt ${role}` });
   const text = prompt.toLowerCase(), sought = (word || "").toLowerCase();
@@ -187,7 +187,7 @@ function makeNumbers(row) {
 function makeFooter(row) {
   const footer = element("footer", {}, element("span", { class: `status ${row.status}` }, row.status));
   if (row.target_kind) footer.append(element("span", {}, words(row.target_kind)));
-  // Where the edit is there all the same, what it was rejected for has no other place.
+  // A rejected row can have an edit, beside which its reason has no other place.
   if (row.status !== "ok" && row.videos.includes("edit")) {
     footer.append(element("span", { class: "why" }, `${row.error_type}: ${row.error_message || ""}`));
   }

@@ -17,7 +17,7 @@ function plural(count, one, many) {
   return `${integers.format(count)} ${count === 1 ? one : many}`;
 }
 
-/** Seconds as people say them. */
+/** Formats seconds for reading. */
 function duration(seconds) {
   if (seconds < 60) return `${shortened(seconds)} s`;
   const minutes = Math.round(seconds / 60);
@@ -66,7 +66,7 @@ function showRun() {
   byId("settings").textContent = JSON.stringify(config, null, 2);
 }
 
-/** Why rows are not ok; a reason that is chosen goes to `choose`. */
+/** Lists the reasons of rows that are not ok. A selected reason is passed to `choose`. */
 function showReasons(choose) {
   for (const [status, stage, type, count] of RUN.reasons) {
     const button = element("button", { type: "button", class: `reason ${status}` }, type || status);
@@ -78,7 +78,7 @@ function showReasons(choose) {
   byId("no-reasons").hidden = RUN.reasons.length > 0;
 }
 
-/** A histogram a number, over the fields of its range; a change goes to `choose`. */
+/** Shows a histogram per number with inputs for its range. A change is passed to `choose`. */
 function showCharts(choose) {
   RUN.distributions.forEach((distribution, index) => {
     if (!distribution.count) return;
@@ -120,7 +120,7 @@ function makeBars({ name, count, low, high, median, bins }) {
   }, ...bars, drawing("line", { x1: middle, x2: middle, y1: 0, y2: 60 }));
 }
 
-/** Grey the bars that lie outside of a range. */
+/** Grey out the bars outside a range. */
 function shade(chart, { low, high, bins }, [least, most]) {
   const width = (high - low) / bins.length;
   chart.querySelectorAll("rect").forEach((bar, bin) => {

@@ -8,7 +8,7 @@ let page = 0;
 let cards = [];
 let filesRead = 0;
 
-/** What every rows-NNN.js calls. */
+/** Called by every rows-NNN.js. */
 function addRows(more) {
   for (const row of more) {
     row.text = [row.source_prompt, row.target_prompt, row.source_uri, row.error_type,
@@ -17,7 +17,7 @@ function addRows(more) {
   }
 }
 
-/** Read the files of rows one after the other; the first page is there after the first. */
+/** Read the files of rows one after the other. The first page is shown after the first file. */
 function readRows() {
   if (filesRead === RUN.files) {
     update(page);
@@ -52,7 +52,7 @@ function matches(row) {
   return text.split(/\s+/).every((word) => row.text.includes(word));
 }
 
-/** Rows without the number come last, either way. */
+/** Returns rows in the chosen order. Rows without the number come last in both directions. */
 function sorted(some) {
   if (!filters.order) return some;
   const [index, sign] = filters.order.split(" ").map(Number);
@@ -104,7 +104,7 @@ function showCards(some) {
   for (const { article } of cards) inView.observe(article);
 }
 
-/** What was chosen elsewhere than in the toolbar, each with a way to undo it. */
+/** Shows the filters that were set outside the toolbar, each with a button that removes it. */
 function showChips() {
   const chips = [];
   if (filters.reason) {
