@@ -1,4 +1,4 @@
-"""Attention that is fused by default, and open to whoever asks to look at it or to change it."""
+"""Attention with a fused kernel by default, and hooks to record or replace parts of it."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch import Tensor
 
 Probe = Callable[[Tensor], None]
 Exchange = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
-"""Queries, keys and values (batch, heads, tokens, d) to those that are taken in their place."""
+"""Maps queries, keys and values (batch, heads, tokens, d) to their replacements."""
 
 
 def attend(
@@ -28,16 +28,16 @@ def attend(
         query: (batch, heads, queries, d).
         key, value: (batch, heads, keys, d).
         bias: added to the logits, broadcast to (batch, heads, queries, keys).
-        probe: receives the probabilities (batch, heads, queries, keys); without one the fused
-            kernel runs and no map is ever materialised, unless it is small.
-        exchange: puts others in the place of query, key and value, before all else.
+        probe: receives the probabilities (batch, heads, queries, keys). Without a probe the fused
+            kernel runs and materialises no map, except for few keys on a GPU.
+        exchange: replaces query, key and value before the attention.
 
     Returns:
         (batch, heads, queries, d).
     """
     if exchange is not None:
         query, key, value = exchange(query, key, value)
-    # Fused kernels of a GPU work on many keys at once: with as few as frames most are padding.
+    # Fused GPU kernels process keys in large tiles, which are mostly padding for a few frames.
     few = key.is_cuda and key.shape[-2] <= key.shape[-1]
     if probe is None and not few:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
@@ -49,23 +49,23 @@ def attend(
 
 
 class Enough(Exception):
-    """All that is recorded is there: the rest of the pass is of no use."""
+    """Ends a forward pass after the last recorded module."""
 
 
 @contextmanager
 def record_attention(
     modules: Mapping[str, Any], leave: bool = False, mean_heads: bool = False
 ) -> Iterator[dict[str, Tensor]]:
-    """Collect the attention probabilities of `modules` during the forward passes inside the block.
+    """Record the attention probabilities of `modules` in forward passes inside the block.
 
-    Each module hands its `probe` attribute to `attend`. Yields a dict that every forward pass
-    fills: name → (batch, heads, queries, keys), attached to the graph. A second pass inside the
-    block replaces the maps of the first.
+    Each module passes its `probe` attribute to `attend`. Yields a dict that every forward pass
+    fills: name → (batch, heads, queries, keys), attached to the autograd graph. A second pass
+    inside the block replaces the maps of the first.
 
     Args:
-        modules: by name.
-        leave: leave the block, and the forward pass, as soon as the last map is there.
-        mean_heads: average the heads of each map as it is made: (batch, 1, queries, keys).
+        modules: attention modules by name.
+        leave: end the forward pass and the block after the last map.
+        mean_heads: average the heads of each map when it is recorded: (batch, 1, queries, keys).
     """
     maps: dict[str, Tensor] = {}
 
@@ -90,9 +90,12 @@ def record_attention(
 
 @contextmanager
 def exchange_attention(exchanges: Collection[tuple[Any, Exchange]]) -> Iterator[None]:
-    """Let modules attend with what their exchanges make of queries, keys and values.
+    """Apply exchanges to the queries, keys and values of modules inside the block.
 
-    Each module hands its `exchange` attribute to `attend`.
+    Each module passes its `exchange` attribute to `attend`.
+
+    Args:
+        exchanges: pairs of an attention module and its exchange.
     """
     for module, exchange in exchanges:
         module.exchange = exchange
@@ -104,14 +107,14 @@ def exchange_attention(exchanges: Collection[tuple[Any, Exchange]]) -> Iterator[
 
 
 class MapChoice(NamedTuple):
-    """Which attention maps of a model are looked at."""
+    """Selection of a model's attention maps."""
 
     levels: tuple[int, ...] | None = None
-    """Resolutions, 0 the finest; None: all but the finest."""
+    """UNet resolutions, 0 being the finest. None selects all but the finest."""
     temporal: str = "first"
-    """Of two temporal attentions of a block: "first", "second", or "mean" of both."""
+    """Temporal attention of blocks that have two: "first", "second", or "mean" of both."""
     mean_heads: bool = False
-    """Average the heads into one."""
+    """Average over the heads."""
 
 
 class LayerMaps(NamedTuple):

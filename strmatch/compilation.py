@@ -1,16 +1,16 @@
-"""How what runs in every step of an edit is compiled."""
+"""Compilation of the functions that run in every step of an edit."""
 
 from collections.abc import Callable
 from typing import Any
 
 VARIANTS = 64
-"""Of a function, by shapes and by what else it is told. PyTorch's own limit is 8, beyond which a
-function runs as it is; two models in one process already have more kinds of passes."""
+"""Recompilation limit per function (distinct shapes and arguments). PyTorch's default is 8, beyond
+which a function runs uncompiled. Two models in one process exceed that default."""
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, compiled anew for each shape that it meets."""
-    import torch._dynamo  # takes seconds, which others need not spend
+    """`function`, compiled for each input shape."""
+    import torch._dynamo  # here, because the import takes seconds that uncompiled runs can save
 
     limit = torch._dynamo.config.recompile_limit
     torch._dynamo.config.recompile_limit = max(limit, VARIANTS)

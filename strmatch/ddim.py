@@ -1,7 +1,7 @@
 """Deterministic DDIM (Song et al. 2021, η = 0) in both directions.
 
 A trajectory has noise levels 0 (clean) to T (noisiest). A denoiser is any callable
-`epsilon(latents, timestep) -> latents-shaped ε`, so that an analytic one serves as well as a UNet.
+`epsilon(latents, timestep)` that returns ε of the latents' shape.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,9 @@ class Schedule:
     """The noise levels 0 … T of a trajectory."""
 
     alphas: tuple[float, ...]
-    """ᾱ of each level, T + 1 values, falling."""
+    """ᾱ of each noise level, T + 1 values, decreasing."""
     timesteps: tuple[int, ...]
-    """The model's label of each level, T + 1 values, rising from 0."""
+    """Timestep label of each noise level, T + 1 values, increasing from 0."""
 
     @property
     def num_steps(self) -> int:
@@ -29,7 +29,7 @@ class Schedule:
 
     @classmethod
     def from_scheduler(cls, scheduler: Any, num_inference_steps: int) -> "Schedule":
-        """The levels that a diffusers `DDIMScheduler` walks in `num_inference_steps` steps."""
+        """The noise levels of a diffusers `DDIMScheduler` with `num_inference_steps` steps."""
         scheduler.set_timesteps(num_inference_steps)
         timesteps = sorted(int(t) for t in scheduler.timesteps)
         alphas = [float(scheduler.final_alpha_cumprod)]
@@ -38,9 +38,16 @@ class Schedule:
 
 
 def to_epsilon(output: Tensor, latents: Tensor, alpha: float, prediction_type: str) -> Tensor:
-    """A model's raw output as the noise ε that it implies at noise level ᾱ = `alpha`.
+    """Convert a model's raw output to the noise ε at noise level ᾱ = `alpha`.
 
     For v-prediction (Salimans & Ho 2022), v = √ᾱ ε − √(1−ᾱ) x₀ gives ε = √ᾱ v + √(1−ᾱ) z.
+
+    Args:
+        output, latents: tensors of one shape.
+        prediction_type: "epsilon" or "v_prediction".
+
+    Raises:
+        ValueError: unknown prediction type.
     """
     if prediction_type == "epsilon":
         return output
@@ -52,18 +59,25 @@ def to_epsilon(output: Tensor, latents: Tensor, alpha: float, prediction_type: s
 
 
 def ddim_step(latents: Tensor, epsilon: Tensor, alpha: float, alpha_next: float) -> Tensor:
-    """Φ: move `latents` from noise level `alpha` to `alpha_next`, noisier or cleaner alike."""
+    """Φ of Algorithm 1: move `latents` from noise level `alpha` to a noisier or cleaner one.
+
+    Eq. 12 of Song et al. (2021, arXiv 2010.02502) with σ = 0.
+
+    Args:
+        latents, epsilon: tensors of one shape.
+        alpha, alpha_next: ᾱ of the current and of the next noise level.
+    """
     clean = (latents - (1 - alpha) ** 0.5 * epsilon) / alpha**0.5
     return alpha_next**0.5 * clean + (1 - alpha_next) ** 0.5 * epsilon
 
 
 def add_noise(latents: Tensor, noise: Tensor, alpha: float) -> Tensor:
-    """Clean latents at noise level ᾱ = `alpha`, with `noise` of their shape."""
+    """Diffuse clean latents to noise level ᾱ = `alpha` with `noise` of the same shape."""
     return alpha**0.5 * latents + (1 - alpha) ** 0.5 * noise
 
 
 def noise_like(latents: Tensor, seed: int) -> Tensor:
-    """Standard normal noise of their shape, the same in every precision and on every device."""
+    """Standard normal noise of the latents' shape, equal in every precision and on every device."""
     return torch.randn(latents.shape, generator=torch.Generator().manual_seed(seed)).to(latents)
 
 
@@ -75,15 +89,15 @@ def invert(
     label: str = "next",
     noised_until: int = 0,
 ) -> Tensor:
-    """Walk clean latents up to the noisiest level.
+    """Invert clean latents to the noisiest level by DDIM steps.
 
     Args:
         epsilon: the denoiser.
         latents: (…) at level 0.
-        label: the timestep given to the denoiser in the step from level k to k + 1: that of
-            level k ("current") or of level k + 1 ("next").
-        noised_until: levels up to this timestep are the clean latents with noise, always the
-            same; those above are walked to from there.
+        label: timestep passed to the denoiser in the step from level k to k + 1: that of level k
+            ("current") or of level k + 1 ("next").
+        noised_until: levels up to this timestep are the clean latents with added noise (fixed
+            seed). The inversion starts from the last of them.
 
     Returns:
         (T + 1, …): the latents of every level.
@@ -106,7 +120,7 @@ def invert(
 
 @torch.no_grad()
 def denoise(epsilon: Denoiser, latents: Tensor, schedule: Schedule) -> Tensor:
-    """Walk latents (…) of the noisiest level down to level 0; returns (…)."""
+    """Denoise latents (…) of the noisiest level to level 0 by DDIM steps."""
     for level in range(schedule.num_steps, 0, -1):
         noise = epsilon(latents, schedule.timesteps[level])
         latents = ddim_step(latents, noise, schedule.alphas[level], schedule.alphas[level - 1])

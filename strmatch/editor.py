@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,34 +17,35 @@ from strmatch.matching import Matcher
 from strmatch.settings import EditSettings
 
 Callback = Callable[[dict[str, Any]], None]
-Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
 class Inversion:
-    """A clip's way into noise. Serves any number of edits."""
+    """The DDIM trajectory of a clip into noise, which any number of edits may reuse."""
 
     latents: Tensor
-    """(T + 1, 1, c, f, h, w): z^src of every noise level, clean first."""
+    """(T + 1, 1, c, f, h, w): z^src of every noise level, clean latents first."""
     source_prompt: str
     schedule: Schedule
     label: str
-    """The `inversion_label` it was made with."""
+    """The setting `inversion_label` of the inversion."""
     noised_until: int
-    """Likewise."""
+    """The setting `noised_until` of the inversion."""
     features: dict[Hashable, list[Tensor]] = field(default_factory=dict, repr=False)
-    """Ω^src by what it depends on, its noise level first: recorded on the way, or added by the
-    first edit that needs it, up to the editor's `feature_bytes`."""
+    """Cache of Ω^src by (timestep, `Matcher.kind`). Filled during the inversion or by the first
+    edit that needs an entry, up to the editor's `feature_bytes`."""
 
 
 @dataclass(frozen=True)
-class EditResult(Generic[Settings]):
+class EditResult:
+    """An edited clip."""
+
     frames: np.ndarray
     """uint8 (f, H, W, 3), RGB."""
     latents: Tensor
     """(1, c, f, h, w): z_0^tgt."""
-    settings: Settings
-    """What the edit was made with, overrides included."""
+    settings: Any
+    """Settings of the edit with overrides applied, of the editor's settings class."""
 
 
 class STRMatch:
@@ -52,12 +53,12 @@ class STRMatch:
 
     Args:
         backbone: see `strmatch.load_backbone`.
-        settings: the defaults of every edit; those of the backbone's preset if not given.
-        memory: "lean" keeps little for the gradient, and no Ω^src, and computes them again: the
-            same edits, with less memory and in more time.
-        feature_bytes: of an inversion's Ω^src that are kept for its edits, where the latents are;
-            those beyond are computed again in every edit. At LaVie's 16×320×512 and 50 steps all
-            have 7 GB. Default: 8 GB, or none if lean.
+        settings: defaults of every edit. None takes the settings of the backbone's preset.
+        memory: "lean" recomputes activations in the backward pass (gradient checkpointing) and
+            caches no Ω^src. Results are equal, with less memory and more time.
+        feature_bytes: maximum size in bytes of the Ω^src cached per inversion, on the device of the
+            latents. Features beyond the limit are recomputed in every edit. LaVie's features at
+            16×320×512 and 50 steps take 7 GB. Default: 8 GB, or 0 if lean.
     """
 
     def __init__(
@@ -77,15 +78,16 @@ class STRMatch:
 
     @torch.no_grad()
     def invert(self, frames: np.ndarray, source_prompt: str, **overrides: Any) -> Inversion:
-        """Part 1 of Algorithm 1: walk the clip into noise with its own prompt, unguided.
+        """Part 1 of Algorithm 1: DDIM inversion of the clip under its own prompt, unguided.
 
         Args:
             frames: uint8 (f, H, W, 3), RGB.
-            source_prompt: what the clip shows.
-            **overrides: fields of `EditSettings`. Those of the scores say which are recorded.
+            source_prompt: description of the clip.
+            **overrides: fields of `EditSettings`. Fields of the score select the cached features.
 
         Raises:
-            ValueError: frames of another shape or dtype, or of a size the backbone cannot take.
+            ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
+                not support.
         """
         settings = replace(self.settings, **overrides)
         return self._invert(self.backbone.encode(frames), source_prompt, settings)
@@ -99,21 +101,21 @@ class STRMatch:
         mask: np.ndarray | None = None,
         callback: Callback | None = None,
         **overrides: Any,
-    ) -> EditResult[EditSettings]:
-        """Part 2 of Algorithm 1: denoise towards the target prompt, held by the STR score.
+    ) -> EditResult:
+        """Part 2 of Algorithm 1: denoise towards the target prompt while matching the STR score.
 
         Args:
-            inversion: from `invert`; the settings it was made with hold unless overridden, in
-                which case the clip is inverted again.
-            target_prompt: what the clip shall show.
-            mask: bool (f, H, W), True where editing is wanted; None: everywhere.
+            inversion: result of `invert`. Its settings apply unless overridden, in which case the
+                clip is inverted again.
+            target_prompt: description of the edited clip.
+            mask: bool (f, H, W), True where editing is allowed. None allows it everywhere.
             callback: called after each step with a dict of step (from 0), timestep, loss and
                 grad_norm (at the latents before the SGD step) and latents (after blending).
-                Without a callback, steps that only denoise compute neither loss nor gradient.
+                Without a callback, steps that only denoise skip the loss and gradient.
             **overrides: fields of `EditSettings`.
 
         Raises:
-            ValueError: the mask does not have the clip's frames and size.
+            ValueError: the mask does not match the clip's frames and size.
         """
         as_inverted: dict[str, Any] = {
             "num_inference_steps": inversion.schedule.num_steps,
@@ -143,19 +145,19 @@ class STRMatch:
         z = z_source[-1]
         if settings.fresh_share > 0:
             z = freshen(z, settings.fresh_share)
-        for step, level in enumerate(range(inversion.schedule.num_steps, 0, -1)):
-            t = timesteps[level]
-            lam = settings.lam if level > settings.unmatched_steps else 0.0
+        for step, noise_level in enumerate(range(inversion.schedule.num_steps, 0, -1)):
+            t = timesteps[noise_level]
+            lam = settings.lam if noise_level > settings.unmatched_steps else 0.0
             if lam > 0 or callback:
-                source_features = self._source_features(matcher, inversion, level, source)
+                source_features = self._source_features(matcher, inversion, noise_level, source)
                 loss, gradient = matcher.loss_and_gradient(z, t, scored, source_features)
                 z = z - lam * gradient
-            scale = settings.guidance_scale if level > settings.unguided_steps else 1.0
+            scale = settings.guidance_scale if noise_level > settings.unguided_steps else 1.0
             epsilon = guided_epsilon(self.backbone, z, t, unconditional, target, scale)
-            z = ddim_step(z, epsilon, alphas[level], alphas[level - 1])
+            z = ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
             if editable is not None:
-                z = blend(z, z_source[level - 1], editable)
-            if callback:  # else nothing is read: a GPU need not be waited for
+                z = blend(z, z_source[noise_level - 1], editable)
+            if callback:  # .item() synchronises with the GPU
                 callback(
                     {
                         "step": step,
@@ -175,9 +177,10 @@ class STRMatch:
         last_unmatched = schedule.timesteps[settings.unmatched_steps]
 
         def epsilon(z: Tensor, t: int) -> Tensor:
-            # Labelled by the level that it leaves, a step passes the UNet as Ω^src asks.
-            free = settings.inversion_label == "current" and t > last_unmatched
-            if not (free and self._has_room(features)):
+            # With label "current" the inversion step and Ω^src share the UNet's inputs, so one
+            # pass computes both.
+            shared_pass = settings.inversion_label == "current" and t > last_unmatched
+            if not (shared_pass and self._has_room(features)):
                 return self.backbone.epsilon(z, t, embedding)
             noise, features[t, matcher.kind] = matcher.epsilon_and_features(z, t, embedding)
             return noise
@@ -199,17 +202,17 @@ class STRMatch:
         )
 
     def _source_features(
-        self, matcher: Matcher, inversion: Inversion, level: int, embedding: Tensor
+        self, matcher: Matcher, inversion: Inversion, noise_level: int, embedding: Tensor
     ) -> list[Tensor]:
-        t, kept = inversion.schedule.timesteps[level], inversion.features
+        t, kept = inversion.schedule.timesteps[noise_level], inversion.features
         features = kept.get((t, matcher.kind))
         if features is None:
-            features = matcher.features(inversion.latents[level], t, embedding)
+            features = matcher.features(inversion.latents[noise_level], t, embedding)
             if self._has_room(kept):
                 kept[t, matcher.kind] = features
         return features
 
     def _has_room(self, features: dict[Hashable, list[Tensor]]) -> bool:
-        kept = [tensor.nbytes for level in features.values() for tensor in level]
-        one_more = sum(kept) * (len(features) + 1) / max(len(features), 1)
-        return one_more < self.feature_bytes
+        sizes = [tensor.nbytes for blocks in features.values() for tensor in blocks]
+        size_after_next = sum(sizes) * (len(features) + 1) / max(len(features), 1)
+        return size_after_next < self.feature_bytes

@@ -1,4 +1,4 @@
-"""Features of a UNet averaged over space, as DMT looks at them."""
+"""UNet features averaged over space, as compared by DMT (Yatim et al. 2024, arXiv 2311.17009)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ from strmatch.attention import Enough
 
 @contextmanager
 def record_averages(modules: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
-    """Collect what modules put out for one clip, averaged over space, in the order of execution.
+    """Record the outputs of `modules` for one clip, averaged over space, in order of execution.
 
-    Yields a list that a forward pass inside the block fills with (f, c), attached to the graph. The
-    pass, and the block, is left as soon as the last one is there.
+    Yields a list that a forward pass inside the block fills with tensors (f, c), attached to the
+    autograd graph. The pass and the block end after the last module.
     """
     averages: list[Tensor] = []
 
@@ -34,7 +34,7 @@ def record_averages(modules: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
 
 
 def over_space(output: Tensor) -> Tensor:
-    """The mean over space (f, c) of a clip's (1, c, f, h, w), (f, c, h, w) or (n, f, c)."""
+    """Mean over space (f, c) of one clip's output (1, c, f, h, w), (f, c, h, w) or (n, f, c)."""
     if output.ndim == 5:
         return output[0].mean(dim=(-2, -1)).T
     if output.ndim == 4:

@@ -1,4 +1,4 @@
-"""Where an edit begins: at the noisiest latents of the inversion, or at fresher ones."""
+"""Initial latents of an edit with a share of fresh noise, to release the colours of the source."""
 
 import torch
 import torch.nn.functional as F
@@ -7,25 +7,25 @@ from torch import Tensor
 from strmatch.ddim import add_noise, noise_like
 
 SIGMA = 1.0
-"""Of the Gaussian that tells a latent's colour from its outlines, in latent pixels."""
+"""Standard deviation in latent pixels of the Gaussian low-pass filter."""
 RADIUS = 2
-"""Where that Gaussian ends, in latent pixels."""
-SEED = 1  # not that of the noise that an inversion may begin with
+"""Truncation radius of the Gaussian in latent pixels."""
+SEED = 1  # differs from the seed of the noise in `ddim.invert`
 
 
 def freshen(latents: Tensor, share: float) -> Tensor:
-    """Fresh noise, the same for every clip, in place of some of what an inversion left.
+    """Replace part of the noisiest latents by fresh noise, which is the same for every clip.
 
-    What lies at the noisiest level where a source's figures lie still holds on to their colours. In
-    the initial noise low spatial frequencies decide on colours and large forms (Wu et al. 2023,
-    FreeInit): they become noise altogether, and the rest in part.
+    The noisiest latents of an inversion retain the colours of the source. Low spatial frequencies
+    of the initial noise determine colours and large shapes (Wu et al. 2023, FreeInit, arXiv
+    2312.07537). Low frequencies are replaced completely, high frequencies by the given share.
 
     Args:
         latents: (b, c, f, h, w) of the noisiest level.
-        share: of the variance above the low frequencies that is fresh, 0 to 1.
+        share: share of the variance of the high frequencies that is fresh, 0 to 1.
 
     Returns:
-        (b, c, f, h, w): in distribution what `latents` are, if those are unit noise.
+        (b, c, f, h, w), distributed as `latents` if those are unit noise.
     """
     noise = noise_like(latents, SEED)
     mixed = add_noise(latents, noise, 1 - share)
@@ -33,7 +33,7 @@ def freshen(latents: Tensor, share: float) -> Tensor:
 
 
 def _blurred(latents: Tensor) -> Tensor:
-    """(b, c, f, h, w), each frame and channel on its own."""
+    """Gaussian low-pass filter of each frame and channel of (b, c, f, h, w)."""
     offsets = torch.arange(-RADIUS, RADIUS + 1).to(latents)
     weights = torch.softmax(-(offsets**2) / (2 * SIGMA**2), 0)
     kernel = (weights[:, None] * weights)[None, None]

@@ -1,4 +1,4 @@
-"""Text to video with plain DDIM: what a backbone shows when nothing is edited."""
+"""Text-to-video generation with plain DDIM."""
 
 from collections.abc import Sequence
 
@@ -22,22 +22,22 @@ def generate(
     guidance_scale: float | None = None,
     seed: int = 0,
 ) -> np.ndarray:
-    """Make one clip a prompt, of the size that the backbone was trained on.
+    """Generate one clip per prompt, of the size that the backbone was trained on.
 
     Args:
-        backbone: from `load_backbone`.
-        prompts: what the clips shall show. They are denoised together.
-        num_frames: frames of each clip.
-        negative_prompt: the unconditional half's prompt.
-        num_inference_steps: DDIM steps; default: the backbone's edit settings'.
-        guidance_scale: default: the backbone's edit settings'.
-        seed: the noise of the first clip; the next one's is that of `seed` + 1.
+        backbone: see `load_backbone`.
+        prompts: descriptions of the clips, which are denoised as one batch.
+        num_frames: number of frames of each clip.
+        negative_prompt: prompt of the unconditional half of the guidance.
+        num_inference_steps: number of DDIM steps. None takes the backbone's edit settings.
+        guidance_scale: None takes the backbone's edit settings.
+        seed: seed of the first clip's noise. Each further clip uses the next integer.
 
     Returns:
         uint8 (b, f, H, W, 3), RGB.
 
     Raises:
-        ValueError: no prompt.
+        ValueError: `prompts` is empty.
     """
     if not prompts:
         raise ValueError("generate needs at least one prompt")

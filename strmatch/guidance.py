@@ -1,4 +1,4 @@
-"""Classifier-free guidance (Ho & Salimans 2022)."""
+"""Classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598)."""
 
 import torch
 from torch import Tensor
@@ -14,11 +14,16 @@ def guided_epsilon(
     target: Tensor,
     scale: float,
 ) -> Tensor:
-    """ε_u + scale · (ε_c − ε_u); one pass where both are one tensor or the scale is 1.
+    """Guided noise ε_u + scale · (ε_c − ε_u), (b, c, f, h, w).
+
+    Needs a single pass without guidance if both embeddings are one tensor or the scale is 1.
 
     Args:
+        backbone: see `strmatch.load_backbone`.
         latents: (b, c, f, h, w).
+        timestep: timestep label of the noise level.
         unconditional, target: (b, tokens, d).
+        scale: guidance scale.
     """
     if scale == 1 or unconditional is target:
         return backbone.epsilon(latents, timestep, target)

@@ -1,4 +1,4 @@
-"""What the edit descends: the distance between the source's and the target's attention."""
+"""The loss of an edit: the distance between the attention of source and target."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,22 +14,21 @@ from strmatch.settings import EditSettings
 
 
 class Objective(NamedTuple):
-    """What is compared of a block's attention maps, and how."""
+    """Feature of a block's attention maps and the distance between two features."""
 
     feature: Callable[[LayerMaps], Tensor]
-    """Of one block. The maps of all its heads, or their mean alone."""
+    """Feature of one block, from the maps of all heads or their mean."""
     terms: Callable[[Tensor, LayerMaps], Tensor]
-    """(source's feature, target's maps) of one block → (terms,): the loss reduces those of all
-    blocks together."""
+    """Loss terms (n,) of one block from the source's feature and the target's maps."""
     reduction: str
-    """"sum" or "mean"."""
+    """Reduction over the terms of all blocks, "sum" or "mean"."""
 
 
 def make_objective(settings: EditSettings, compiled: bool = False) -> Objective:
-    """The objective that `settings` names: Eq. 5 on the STR score, or the paper's ablation.
+    """The objective selected by `settings`: Eq. 5 on the STR score, or the paper's ablation.
 
     Args:
-        compiled: let PyTorch compile it.
+        compiled: compile the objective with `torch.compile`.
     """
     if settings.objective == "concatenated_maps":
         feature: Callable[[LayerMaps], Tensor] = concatenate_maps
@@ -48,19 +47,19 @@ def make_objective(settings: EditSettings, compiled: bool = False) -> Objective:
 
 
 def score_maps(maps: LayerMaps, radius: int) -> Tensor:
-    """The STR score of a block: Ω (f, h, n, n)."""
+    """STR score Ω (f, h, n, n) of a block, Eq. 4."""
     return str_score(maps.spatial, maps.temporal, radius)
 
 
 def negative_cosines(source: Tensor, target: Tensor, cosine: str = "row") -> Tensor:
-    """Eq. 5's L before it is reduced: negative cosine similarities of two scores (f, h, n, n).
+    """L of Eq. 5 before reduction: negative cosine similarities of two scores.
 
     Args:
-        source, target: Ω_src and Ω_tgt of one block.
-        cosine: "row" takes one cosine a row (i, p) over q; "layer" one over the whole block.
+        source, target: Ω_src and Ω_tgt of one block, (f, h, n, n).
+        cosine: "row" computes one cosine per row (i, p) over q, "layer" one per block.
 
     Returns:
-        (f·h·n,) or (1,); −1 at best.
+        (f·h·n,) or (1,), each from −1 (equal direction) to 1.
     """
     if cosine == "layer":
         source, target = source.flatten(), target.flatten()
@@ -68,10 +67,10 @@ def negative_cosines(source: Tensor, target: Tensor, cosine: str = "row") -> Ten
 
 
 def concatenate_maps(maps: LayerMaps) -> Tensor:
-    """Both maps of a block as one vector: the feature of the paper's ablation."""
+    """Both maps of a block as one vector (entries,), the feature of the paper's ablation."""
     return torch.cat([maps.spatial.flatten(), maps.temporal.flatten()])
 
 
 def squared_differences(source: Tensor, target: Tensor) -> Tensor:
-    """The ablation's L2 loss before it is reduced: (entries,)."""
+    """L2 loss of the ablation before reduction, (entries,)."""
     return (source - target).flatten().square()

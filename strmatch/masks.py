@@ -1,4 +1,4 @@
-"""The mask of Eq. 6: where an edit may change the latents."""
+"""The mask of Eq. 6 of arXiv 2506.22868, which limits an edit to a region of the latents."""
 
 import numpy as np
 import torch
@@ -9,10 +9,18 @@ from strmatch.backbones.base import Backbone
 
 
 def mask_tensor(backbone: Backbone, mask: np.ndarray, latents: Tensor) -> Tensor:
-    """A user's mask bool (f, H, W) beside the latents (1, c, f, h, w) of its clip.
+    """Convert a mask to a tensor on the device of the latents.
+
+    Args:
+        backbone: gives the pixel size of the latents.
+        mask: bool (f, H, W).
+        latents: (1, c, f, h, w) of the clip.
+
+    Returns:
+        bool (f, H, W).
 
     Raises:
-        ValueError: it does not have the clip's frames and size.
+        ValueError: the mask does not match the clip's frames and size.
     """
     mask = np.asarray(mask)
     frames, (height, width) = latents.shape[2], latents.shape[3:]
@@ -25,15 +33,15 @@ def mask_tensor(backbone: Backbone, mask: np.ndarray, latents: Tensor) -> Tensor
 
 
 def latent_mask(mask: Tensor, height: int, width: int, dilation: int = 3) -> Tensor:
-    """A pixel mask as dilate(M) of Eq. 6.
+    """dilate(M) of Eq. 6 from a mask in pixels.
 
-    A latent position is editable if any pixel it covers is, or if it lies within a square of
-    side `dilation` around such a position, frame by frame.
+    A latent position is editable if any pixel it covers is editable, or if it lies within a square
+    of side `dilation` around such a position. Frames are independent.
 
     Args:
-        mask: bool (f, H, W), True where editing is wanted.
+        mask: bool (f, H, W), True where editing is allowed.
         height, width: size of the latents.
-        dilation: odd; 1 dilates nothing.
+        dilation: side of the square in latent pixels, odd. 1 disables.
 
     Returns:
         bool (1, 1, f, height, width).
@@ -44,5 +52,5 @@ def latent_mask(mask: Tensor, height: int, width: int, dilation: int = 3) -> Ten
 
 
 def blend(edited: Tensor, source: Tensor, mask: Tensor) -> Tensor:
-    """Eq. 6: `edited` inside the mask; outside exactly `source`. All (b, c, f, h, w)."""
+    """Eq. 6: `edited` inside the mask, exactly `source` outside. All (b, c, f, h, w)."""
     return torch.where(mask, edited, source)

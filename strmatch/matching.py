@@ -1,4 +1,4 @@
-"""The quantity that one step of Algorithm 1 descends, on a given backbone."""
+"""The loss of one step of Algorithm 1 and its gradient, on a given backbone."""
 
 from collections.abc import Hashable, Sequence
 
@@ -12,7 +12,13 @@ from strmatch.settings import EditSettings
 
 
 class Matcher:
-    """Compares a target's attention with the source's at one noise level."""
+    """Compares the attention of target and source at one noise level.
+
+    Args:
+        backbone: see `strmatch.load_backbone`.
+        settings: settings of the edit.
+        lean: recompute activations in the backward pass (gradient checkpointing).
+    """
 
     def __init__(self, backbone: Backbone, settings: EditSettings, lean: bool = False) -> None:
         self.backbone = backbone
@@ -25,16 +31,16 @@ class Matcher:
         )
         self.objective = make_objective(settings, backbone.compiled)
         self.kind: Hashable = (self.choice, settings.objective, settings.radius)
-        """Matchers of one kind look at the same features."""
+        """Matchers of equal kind compute equal features."""
 
     @torch.no_grad()
     def features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
-        """What the objective looks at, block by block (Ω for the STR score).
+        """Features of the objective, one tensor per scored block (Ω for the STR score).
 
         Args:
             latents: (1, c, f, h, w).
-            timestep: the noise level's label.
-            embedding: (1, tokens, d) of the prompt.
+            timestep: timestep label of the noise level.
+            embedding: (1, tokens, d), prompt.
         """
         maps = self.backbone.attention_maps(latents, timestep, embedding, self.choice)
         return [self.objective.feature(block) for block in maps]
@@ -43,7 +49,7 @@ class Matcher:
     def epsilon_and_features(
         self, latents: Tensor, timestep: int, embedding: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        """ε and `features` of one pass."""
+        """ε (1, c, f, h, w) and `features`, computed in one UNet pass."""
         epsilon, maps = self.backbone.epsilon_and_maps(latents, timestep, embedding, self.choice)
         return epsilon, [self.objective.feature(block) for block in maps]
 
@@ -55,6 +61,12 @@ class Matcher:
         source_features: Sequence[Tensor],
     ) -> tuple[Tensor, Tensor]:
         """L of Eq. 5, summed over the target's `embeddings`, and its gradient at `latents`.
+
+        Args:
+            latents: (1, c, f, h, w).
+            timestep: timestep label of the noise level.
+            embeddings: (1, tokens, d) each.
+            source_features: `features` of the source at the same noise level.
 
         Returns:
             The scalar loss and ∇_{z_t} L of the latents' shape, both detached.
@@ -75,9 +87,10 @@ class Matcher:
     def _loss_at_maps(
         self, maps: Sequence[LayerMaps], source_features: Sequence[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
-        """The loss and its gradients at all maps, one block after the other.
+        """The loss and its gradients at all maps.
 
-        The scores are the largest tensors of an edit. Like this, those of one block live at a time.
+        Processes the blocks sequentially: the scores are the largest tensors of an edit, and only
+        those of one block are in memory at a time.
         """
         losses: list[Tensor] = []
         gradients: list[Tensor] = []

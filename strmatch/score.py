@@ -5,24 +5,24 @@ from torch import Tensor
 
 
 def str_score(spatial: Tensor, temporal: Tensor, radius: int = 1) -> Tensor:
-    """How relevant every pair of positions is to each other across adjacent frames.
+    """Relevance Ω of every pair of positions across adjacent frames.
 
     Eq. 4, Ω(i, p, q) = Σ_{j ∈ N(i)} g(I_i(p), I_j(q)), with Eq. 2 and 3 written out:
 
         g = T_p(i,j) S_j(p,q) + S_i(p,q) T_q(i,j) + T_q(j,i) S_i(q,p) + S_j(q,p) T_p(j,i)
 
-    where N(i) = {j : 1 ≤ |i − j| ≤ radius}; neighbours outside the clip are dropped.
+    where N(i) = {j : 1 ≤ |i − j| ≤ radius}; neighbours outside the clip are ignored.
 
     Args:
         spatial: (f, h, n, n), spatial[i, ·, p, q] = S_i(p, q) = Attn(I_i(p) → I_i(q)).
         temporal: (n, h, f, f), temporal[p, ·, i, j] = T_p(i, j) = Attn(I_i(p) → I_j(p)).
-        radius: how many frames away a neighbour may be, at least 1.
+        radius: largest distance of a neighbour in frames, at least 1.
 
     Returns:
         (f, h, n, n), differentiable in both maps.
 
     Raises:
-        ValueError: the maps do not belong to the same frames, heads and positions.
+        ValueError: the maps disagree in frames, heads or positions, or the radius is below 1.
     """
     _check(spatial, temporal, radius)
     frames = torch.arange(spatial.shape[0], device=spatial.device)

@@ -1,4 +1,4 @@
-"""Prompts as a text encoder of the CLIP family takes them."""
+"""Tokenisation of prompts for text encoders of the CLIP family."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,12 @@ from torch import Tensor
 
 
 def tokenize(tokenizer: Any, prompts: Sequence[str], device: str | torch.device = "cpu") -> Tensor:
-    """Token ids, long (prompts, tokens): padded, or cut, to what the encoder was trained with.
+    """Token ids, long (prompts, tokens), padded or truncated to the tokenizer's maximum length.
 
     Args:
         tokenizer: a CLIPTokenizer.
+        prompts: texts to tokenise.
+        device: device of the result.
     """
     padded = tokenizer(
         list(prompts),

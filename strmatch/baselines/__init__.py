@@ -1,1 +1,1 @@
-"""Editors that STR-Match is compared with, on the same backbones."""
+"""Baseline editors for comparison with STR-Match on the same backbones."""

@@ -1,36 +1,44 @@
-"""What the baselines share: settings that are the backbone's, and a plain inversion."""
+"""Settings and the DDIM inversion shared by the baselines."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
+from torch import Tensor
 
 from strmatch.backbones.base import Backbone
-from strmatch.editor import Inversion, STRMatch
+from strmatch.ddim import Schedule
+from strmatch.ddim import invert as ddim_invert
+from strmatch.editor import Inversion
 from strmatch.settings import EditSettings
 
-OF_THE_BACKBONE = (
+BACKBONE_FIELDS = (
     *("num_inference_steps", "guidance_scale", "inversion_label", "noised_until"),
     "mask_dilation",
 )
-"""Fields that suit a backbone whatever the method, and mean the same in `EditSettings`."""
+"""Fields whose best values depend on the backbone, not the method. Each has the same meaning in
+`EditSettings`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
-    """How a backbone is sampled."""
+    """Settings of DDIM sampling.
 
-    its_own: ClassVar[tuple[str, ...]] = ()
-    """Those of `OF_THE_BACKBONE` that a method publishes with itself."""
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    published_fields: ClassVar[tuple[str, ...]] = ()
+    """Members of `BACKBONE_FIELDS` for which the method's publication gives a value."""
 
     num_inference_steps: int = 50
-    """DDIM steps from noise to clip."""
+    """Number of DDIM steps from noise to clip."""
 
     guidance_scale: float = 7.5
-    """Classifier-free guidance towards the target prompt; 1 switches it off."""
+    """Scale of the classifier-free guidance towards the target prompt. 1 disables."""
 
     negative_prompt: str = ""
-    """Prompt of the unconditional slot."""
+    """Prompt of the unconditional half of the guidance."""
 
     def __post_init__(self) -> None:
         if self.num_inference_steps < 1:
@@ -39,13 +47,19 @@ class SamplingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class InversionSettings(SamplingSettings):
-    """Settings of a method that begins with DDIM inversion."""
+    """Settings of a method that starts from a DDIM inversion.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
 
     inversion_label: Literal["current", "next"] = "next"
-    """Timestep label of an inversion step: the level it leaves or enters."""
+    """Timestep passed to the UNet in an inversion step: that of the noise level the step leaves
+    ("current") or enters ("next")."""
 
     noised_until: int = 0
-    """Timestep up to which levels are reached by adding noise instead of inverting."""
+    """Timestep up to which noise levels are reached by adding noise instead of by inversion. 0
+    disables."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,25 +71,50 @@ AnySettings = TypeVar("AnySettings", bound=SamplingSettings)
 
 
 def shared_settings(kind: type[SamplingSettings], edit: EditSettings) -> dict[str, Any]:
-    """The fields of a baseline's settings class that the backbone decides, which `edit` suits."""
-    known = {field.name for field in fields(kind)} - set(kind.its_own)
-    return {name: getattr(edit, name) for name in OF_THE_BACKBONE if name in known}
+    """Values of `edit` for the fields of a baseline's settings class that the backbone determines.
+
+    Args:
+        kind: settings class of the baseline.
+        edit: edit settings of the backbone.
+    """
+    known = {field.name for field in fields(kind)} - set(kind.published_fields)
+    return {name: getattr(edit, name) for name in BACKBONE_FIELDS if name in known}
 
 
 def settings_for(kind: type[AnySettings], edit: EditSettings, **options: Any) -> AnySettings:
-    """A baseline's settings for a backbone: `options`, then what `edit` shares, then defaults."""
+    """Settings of a baseline on a backbone.
+
+    Each field takes its value from `options`, else from `shared_settings`, else from the defaults
+    of `kind`.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
     return kind(**shared_settings(kind, edit) | options)
 
 
 def invert(
     backbone: Backbone, frames: np.ndarray, prompt: str, settings: InversionSettings
 ) -> Inversion:
-    """DDIM inversion of a clip, uint8 (f, H, W, 3), under one prompt, without guidance or score."""
-    plain = replace(
-        backbone.settings,
-        lam=0.0,
-        num_inference_steps=settings.num_inference_steps,
-        inversion_label=settings.inversion_label,
-        noised_until=settings.noised_until,
-    )
-    return STRMatch(backbone, plain).invert(frames, prompt)
+    """DDIM inversion of a clip under one prompt, without guidance.
+
+    Args:
+        backbone: see `strmatch.load_backbone`.
+        frames: uint8 (f, H, W, 3), RGB.
+        prompt: text condition of every step.
+        settings: number of steps, timestep label and noised levels.
+
+    Raises:
+        ValueError: the frames have the wrong shape or dtype, or a size that the backbone does not
+            support.
+    """
+    schedule = Schedule.from_scheduler(backbone.scheduler, settings.num_inference_steps)
+    label, noised_until = settings.inversion_label, settings.noised_until
+    embedding = backbone.embed(prompt)
+
+    def epsilon(latents: Tensor, timestep: int) -> Tensor:
+        return backbone.epsilon(latents, timestep, embedding)
+
+    latents = backbone.encode(frames)
+    trajectory = ddim_invert(epsilon, latents, schedule, label, noised_until)
+    return Inversion(trajectory, prompt, schedule, label, noised_until)

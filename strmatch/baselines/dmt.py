@@ -15,43 +15,49 @@ from strmatch.ddim import ddim_step
 from strmatch.editor import EditResult, Inversion
 from strmatch.guidance import guided_epsilon
 
-LOSS_SCALE = 2.0**16  # for gradients of half precision, as published; Adam does not see it
+LOSS_SCALE = 2.0**16
+"""Loss scale of the publication, which prevents underflow of half-precision gradients. The gradient
+is divided by it before Adam's step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DMTSettings(InversionSettings):
-    """The defaults are the published configuration's."""
+    """Settings of DMT, with the defaults of the published configuration.
 
-    its_own: ClassVar[tuple[str, ...]] = ("guidance_scale",)
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    published_fields: ClassVar[tuple[str, ...]] = ("guidance_scale",)
 
     guidance_scale: float = 10.0
-    """Classifier-free guidance towards the target prompt."""
+    """Scale of the classifier-free guidance towards the target prompt. 1 disables."""
 
     negative_prompt: str = (
         "bad quality, distortions, unrealistic, distorted image, watermark, signature"
     )
-    """Prompt of the unconditional slot."""
+    """Prompt of the unconditional half of the guidance."""
 
     lr: float = 0.007
-    """Adam's learning rate at the noisiest step: about as far as each latent, of deviation 1, moves
-    in an iteration. It was chosen for 50 steps, of which 20 are optimised; with fewer steps the
-    same way altogether takes one that is larger in proportion."""
+    """Adam's learning rate at the noisiest step, which is about the change of each latent (standard
+    deviation 1) per iteration. The default was published for 50 steps, of which 20 are optimised.
+    Fewer steps need a proportionally larger rate for the same total change."""
 
     lr_decay: float = 4 / 7
-    """The last optimised step's learning rate over the first's; it falls linearly."""
+    """Ratio of the last optimised step's learning rate to the first's. The decay is linear."""
 
     optimised_share: float = 0.4
-    """Share of the steps, from the noisiest on, that are optimised."""
+    """Share of the steps, noisiest first, that are optimised, 0 to 1."""
 
     iterations: int = 10
-    """Of Adam in an optimised step."""
+    """Adam iterations per optimised step."""
 
     low_frequencies: int = 4
-    """The first latents keep of the inverted ones what survives a size this many times smaller;
-    the rest is fresh noise. 1: all is kept."""
+    """Downsampling factor that defines the low frequencies of the inverted latents. The initial
+    latents keep these frequencies and take all others from fresh noise. 1 keeps all frequencies."""
 
     restart: bool = True
-    """Every step but the last adds its noise again, and is denoised once more."""
+    """Adds the noise of each step again and repeats the denoising step, except in the last step."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,18 +71,22 @@ class DMTSettings(InversionSettings):
 
 
 class DMT:
-    """Makes a clip of the target prompt whose features change from frame to frame as the source's.
+    """Generates a clip of the target prompt with the frame-to-frame feature changes of the source.
 
-    There is no mask: DMT makes the whole scene anew.
+    DMT regenerates the whole scene and supports no mask.
 
-    Departures: the clip is inverted in as many steps as it is denoised, labelled as the backbone's
-    other inversions are (published: 999 steps); no phrase that asks for quality comes before the
-    prompts; the modules that are looked at are the UNet's `space_time_modules`, on Zeroscope those
-    published; in half precision the loss is scaled by a constant.
+    Departures from the publication:
+
+    * The inversion has as many steps as the denoising (published: 999 steps) and uses the
+      backbone's timestep label.
+    * No quality phrase is prepended to the prompts.
+    * The compared modules are the UNet's `space_time_modules`, which on Zeroscope are the published
+      ones.
+    * The loss is scaled by a constant in every precision.
 
     Args:
         backbone: see `strmatch.load_backbone`.
-        settings: default: those of the paper, and of the backbone where they are its own.
+        settings: default: the published values, and the backbone's for `BACKBONE_FIELDS`.
     """
 
     def __init__(self, backbone: Backbone, settings: DMTSettings | None = None) -> None:
@@ -84,14 +94,15 @@ class DMT:
         self.settings = settings or settings_for(DMTSettings, backbone.settings)
 
     def invert(self, frames: np.ndarray, source_prompt: str) -> Inversion:
-        """Walk the clip into noise with its own prompt.
+        """DDIM inversion of the clip under its own prompt.
 
         Args:
             frames: uint8 (f, H, W, 3), RGB.
-            source_prompt: what the clip shows.
+            source_prompt: description of the clip.
 
         Raises:
-            ValueError: frames of another shape or dtype, or of a size the backbone cannot take.
+            ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
+                not support.
         """
         return invert(self.backbone, frames, source_prompt, self.settings)
 
@@ -103,17 +114,17 @@ class DMT:
         *,
         mask: np.ndarray | None = None,
         seed: int = 0,
-    ) -> EditResult[DMTSettings]:
-        """Denoise towards the target prompt, led by the source's features.
+    ) -> EditResult:
+        """Denoise towards the target prompt, guided by the features of the source.
 
         Args:
-            inversion: from `invert`.
-            target_prompt: what the clip shall show.
-            mask: None.
-            seed: of all noise.
+            inversion: result of `invert`.
+            target_prompt: description of the edited clip.
+            mask: must be None.
+            seed: seed of all noise.
 
         Raises:
-            ValueError: a mask.
+            ValueError: a mask is given.
         """
         if mask is not None:
             raise ValueError("DMT edits without a mask")
@@ -127,38 +138,39 @@ class DMT:
         def noise() -> Tensor:
             return torch.randn(z_source[0].shape, generator=generator).to(z_source)
 
-        def denoise(z: Tensor, level: int) -> Tensor:
-            t, scale = schedule.timesteps[level], settings.guidance_scale
+        def denoise(z: Tensor, noise_level: int) -> Tensor:
+            t, scale = schedule.timesteps[noise_level], settings.guidance_scale
             epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale)
-            return ddim_step(z, epsilon, alphas[level], alphas[level - 1])
+            return ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
 
         optimised = round(settings.optimised_share * schedule.num_steps)
         rates = np.linspace(settings.lr, settings.lr * settings.lr_decay, optimised)
         z = replace_high_frequencies(z_source[-1], noise(), settings.low_frequencies)
-        for step, level in enumerate(range(schedule.num_steps, 0, -1)):
+        for step, noise_level in enumerate(range(schedule.num_steps, 0, -1)):
             if step < optimised:
-                t = schedule.timesteps[level]
-                wanted = backbone.averaged_features(z_source[level], t, source)
+                t = schedule.timesteps[noise_level]
+                wanted = backbone.averaged_features(z_source[noise_level], t, source)
                 z, _ = self.match(z, t, target, wanted, rates[step])
-            z = denoise(z, level)
-            if settings.restart and level > 1:
-                kept = alphas[level] / alphas[level - 1]
-                z = denoise(kept**0.5 * z + (1 - kept) ** 0.5 * noise(), level)
+            z = denoise(z, noise_level)
+            if settings.restart and noise_level > 1:
+                kept = alphas[noise_level] / alphas[noise_level - 1]
+                z = denoise(kept**0.5 * z + (1 - kept) ** 0.5 * noise(), noise_level)
         return EditResult(backbone.decode(z), z, settings)
 
     def match(
         self, latents: Tensor, timestep: int, embedding: Tensor, wanted: Sequence[Tensor], lr: float
     ) -> tuple[Tensor, list[float]]:
-        """The optimisation of one step.
+        """Optimise the latents of one step by Adam.
 
         Args:
             latents: (1, c, f, h, w).
-            embedding: (1, tokens, d) of the target prompt; guidance plays no part.
-            wanted: the source's averaged features.
-            lr: Adam's learning rate.
+            timestep: timestep label of the noise level.
+            embedding: (1, tokens, d), target prompt. Guidance is not applied.
+            wanted: averaged features of the source, (f, c) per module.
+            lr: learning rate of Adam.
 
         Returns:
-            The latents, and the loss before each iteration.
+            The optimised latents, and the loss before each iteration.
         """
         z = latents.clone()
         adam = torch.optim.Adam([z], lr=lr)
@@ -172,7 +184,7 @@ class DMT:
     def loss_and_gradient(
         self, latents: Tensor, timestep: int, embedding: Tensor, wanted: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """The sum of the modules' `difference_loss`, and its gradient at `latents`, detached."""
+        """Sum of `difference_loss` over the modules, and its gradient at `latents`, detached."""
         latents = latents.detach().requires_grad_()
         with torch.enable_grad():
             features = self.backbone.averaged_features(latents, timestep, embedding)
@@ -183,21 +195,28 @@ class DMT:
 
 
 def difference_loss(source: Tensor, target: Tensor) -> Tensor:
-    """How differently features (f, c) change between frames: 1 − cosine, averaged over all pairs.
+    """Mean over all frame pairs of 1 − cosine similarity of the feature changes between the frames.
 
-    The pairs of a frame with itself count as published, 1 each: the loss is 1 / f at best.
+    As in the publication, the f pairs of a frame with itself are included and contribute 1 each, so
+    the minimum is 1 / f (for features that change identically).
+
+    Args:
+        source, target: averaged features (f, c) of one module.
+
+    Returns:
+        Scalar.
     """
     source_changes, target_changes = (x[None] - x[:, None] for x in (source, target))
     return 1 - torch.cosine_similarity(target_changes, source_changes, dim=-1).mean()
 
 
 def replace_high_frequencies(latents: Tensor, noise: Tensor, factor: int) -> Tensor:
-    """Low frequencies of `latents`, high ones of `noise`, both (1, c, f, h, w)."""
+    """Low frequencies of `latents` plus high frequencies of `noise`, all (1, c, f, h, w)."""
     return _low_frequencies(latents, factor) + noise - _low_frequencies(noise, factor)
 
 
 def _low_frequencies(latents: Tensor, factor: int) -> Tensor:
-    """What is left of each frame made smaller, and larger again, by antialiased interpolation."""
+    """Each frame downsampled by `factor` and upsampled again, with antialiasing."""
     frames = latents[0].transpose(0, 1)
     height, width = frames.shape[-2:]
     for size in ((height // factor, width // factor), (height, width)):

@@ -16,12 +16,18 @@ from strmatch.masks import blend, latent_mask, mask_tensor
 
 @dataclass(frozen=True, kw_only=True)
 class SDEditSettings(SamplingSettings):
+    """Settings of SDEdit.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
     strength: float = 0.6
-    """How far into noise the clip is brought, as a share of the steps, from 0, the clip itself,
-    to 1, noise at the noisiest level. The paper finds 0.3 to 0.6 of the time good for images."""
+    """Share of the steps that are denoised, which sets the initial noise level: 0 returns the clip
+    itself, 1 starts at the noisiest level. The paper recommends 0.3 to 0.6 for images."""
 
     mask_dilation: int = 3
-    """Side in latent pixels of the square that dilates the mask, odd; 1: none."""
+    """Side in latent pixels of the square that dilates the mask. Odd. 1 disables."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -32,15 +38,17 @@ class SDEditSettings(SamplingSettings):
 
 
 class SDEdit:
-    """Edits a clip by adding noise to it and taking the noise away under the target prompt.
+    """Edits a clip by adding noise and denoising under the target prompt.
 
-    Departures from the paper, which solves the reverse SDE of unconditional image models: the
-    sampler is DDIM's, without noise of its own; what the paper's painted guide shows, the target
-    prompt says, by guidance; there is one pass, where the paper repeats some edits.
+    Departures from the paper, which solves the reverse SDE of unconditional image models:
+
+    * The sampler is deterministic DDIM.
+    * The target prompt with classifier-free guidance replaces the painted guide.
+    * Each edit is one pass, without the repetitions that the paper uses for some edits.
 
     Args:
         backbone: see `strmatch.load_backbone`.
-        settings: default: those of the paper, and of the backbone where they are its own.
+        settings: default: the published values, and the backbone's for `BACKBONE_FIELDS`.
     """
 
     def __init__(self, backbone: Backbone, settings: SDEditSettings | None = None) -> None:
@@ -49,14 +57,15 @@ class SDEdit:
 
     @torch.no_grad()
     def invert(self, frames: np.ndarray, source_prompt: str) -> Tensor:
-        """What serves any number of edits: the clip's latents, (1, c, f, h, w).
+        """Encode the clip as latents (1, c, f, h, w), which any number of edits may reuse.
 
         Args:
             frames: uint8 (f, H, W, 3), RGB.
-            source_prompt: plays no part.
+            source_prompt: ignored.
 
         Raises:
-            ValueError: frames of another shape or dtype, or of a size the backbone cannot take.
+            ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
+                not support.
         """
         return self.backbone.encode(frames)
 
@@ -68,18 +77,19 @@ class SDEdit:
         *,
         mask: np.ndarray | None = None,
         seed: int = 0,
-    ) -> EditResult[SDEditSettings]:
-        """Denoise towards the target prompt from `strength` on.
+    ) -> EditResult:
+        """Add noise up to `strength` and denoise towards the target prompt.
 
         Args:
-            inversion: from `invert`.
-            target_prompt: what the clip shall show.
-            mask: bool (f, H, W), True where editing is wanted; None: everywhere. Outside, every
-                level's latents are the clip's own with the same noise (Eq. 6 of STR-Match).
-            seed: of the noise.
+            inversion: result of `invert`.
+            target_prompt: description of the edited clip.
+            mask: bool (f, H, W), True where editing is allowed. None allows it everywhere. Outside
+                the mask, the latents of every level are the clip's with the same noise (Eq. 6 of
+                arXiv 2506.22868).
+            seed: seed of the noise.
 
         Raises:
-            ValueError: the mask does not have the clip's frames and size.
+            ValueError: the mask does not match the clip's frames and size.
         """
         settings, backbone = self.settings, self.backbone
         schedule = Schedule.from_scheduler(backbone.scheduler, settings.num_inference_steps)
@@ -91,23 +101,23 @@ class SDEdit:
             pixels = mask_tensor(backbone, mask, inversion)
             editable = latent_mask(pixels, height, width, settings.mask_dilation)
 
-        def source(level: int) -> Tensor:
-            return add_noise(inversion, noise, alphas[level]) if level else inversion
+        def source(noise_level: int) -> Tensor:
+            return add_noise(inversion, noise, alphas[noise_level]) if noise_level else inversion
 
         target = backbone.embed(target_prompt)
         unconditional = backbone.embed(settings.negative_prompt)
         first = round(settings.strength * schedule.num_steps)
         z = source(first)
-        for level in range(first, 0, -1):
+        for noise_level in range(first, 0, -1):
             epsilon = guided_epsilon(
                 backbone,
                 z,
-                schedule.timesteps[level],
+                schedule.timesteps[noise_level],
                 unconditional,
                 target,
                 settings.guidance_scale,
             )
-            z = ddim_step(z, epsilon, alphas[level], alphas[level - 1])
+            z = ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
             if editable is not None:
-                z = blend(z, source(level - 1), editable)
+                z = blend(z, source(noise_level - 1), editable)
         return EditResult(backbone.decode(z), z, settings)

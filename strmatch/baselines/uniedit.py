@@ -16,9 +16,15 @@ from strmatch.masks import latent_mask, mask_tensor
 
 @dataclass(frozen=True, kw_only=True)
 class UniEditSettings(InversionSettings):
+    """Settings of UniEdit.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
     injected_share: float | None = None
-    """Share of the steps, from the noisiest on, in which the clip's own attention is injected.
-    Null: as published, 0.5 with a mask and 0.4 without."""
+    """Share of the steps, noisiest first, in which the attention of the source is injected, 0 to 1.
+    Null uses the published values: 0.5 with a mask, 0.4 without."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -27,22 +33,24 @@ class UniEditSettings(InversionSettings):
 
 
 class UniEdit:
-    """Edits a clip's appearance while a reconstruction of the clip runs beside.
+    """Edits the appearance of a clip alongside a reconstruction of the clip.
 
-    As published for appearance edits: the clip is inverted under the empty prompt, both branches
-    begin at its end, and in the first steps the spatial self-attention of all layers takes queries
-    and keys from the reconstruction, with a mask also the values outside it. The motion branch,
-    which is for changed motion, is left out, as it is there.
+    As published for appearance edits, the clip is inverted under the empty prompt and both branches
+    start from the noisiest latents. In the first steps, the spatial self-attention of all layers
+    takes queries and keys from the reconstruction and, with a mask, also the values outside the
+    mask. The motion branch is omitted, as published for this kind of edit.
 
-    Departures: the reconstruction does not follow from null-text embeddings (Mokady et al. 2023),
-    optimised step by step until it does what the inversion did; it is the inversion's own latents,
-    level by level, as Ju et al. (2024, arXiv 2310.01506) put them in that place. So the
-    unconditional prompt is the negative prompt itself, not such an embedding. Masks come to the
-    size of a layer by max-pooling, not by the nearest pixel: no thin subject is lost on the way.
+    Departures from the publication:
+
+    * The reconstruction consists of the latents of the inversion, level by level, as proposed by Ju
+      et al. (2024, arXiv 2310.01506), not of null-text embeddings optimised per step (Mokady et al.
+      2023). The unconditional prompt is therefore the negative prompt itself.
+    * Masks are resized to a layer by max-pooling, not by nearest neighbour, to preserve thin
+      subjects.
 
     Args:
         backbone: see `strmatch.load_backbone`.
-        settings: default: those of the paper, and of the backbone where they are its own.
+        settings: default: the published values, and the backbone's for `BACKBONE_FIELDS`.
     """
 
     def __init__(self, backbone: Backbone, settings: UniEditSettings | None = None) -> None:
@@ -50,30 +58,31 @@ class UniEdit:
         self.settings = settings or settings_for(UniEditSettings, backbone.settings)
 
     def invert(self, frames: np.ndarray, source_prompt: str) -> Inversion:
-        """Walk the clip into noise under the empty prompt.
+        """DDIM inversion of the clip under the empty prompt.
 
         Args:
             frames: uint8 (f, H, W, 3), RGB.
-            source_prompt: plays no part, as published.
+            source_prompt: ignored, as published.
 
         Raises:
-            ValueError: frames of another shape or dtype, or of a size the backbone cannot take.
+            ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
+                not support.
         """
         return invert(self.backbone, frames, "", self.settings)
 
     @torch.no_grad()
     def edit(
         self, inversion: Inversion, target_prompt: str, *, mask: np.ndarray | None = None
-    ) -> EditResult[UniEditSettings]:
-        """Denoise towards the target prompt with the clip's attention injected.
+    ) -> EditResult:
+        """Denoise towards the target prompt with injected attention of the source.
 
         Args:
-            inversion: from `invert`.
-            target_prompt: what the clip shall show.
-            mask: bool (f, H, W), True where editing is wanted; None: everywhere.
+            inversion: result of `invert`.
+            target_prompt: description of the edited clip.
+            mask: bool (f, H, W), True where editing is allowed. None allows it everywhere.
 
         Raises:
-            ValueError: the mask does not have the clip's frames and size.
+            ValueError: the mask does not match the clip's frames and size.
         """
         settings, backbone, schedule = self.settings, self.backbone, inversion.schedule
         z_source = inversion.latents
@@ -89,12 +98,12 @@ class UniEdit:
         inject = Injection(pixels, (frames, height, width))
 
         z = z_source[-1]
-        for step, level in enumerate(range(schedule.num_steps, 0, -1)):
-            t, scale = schedule.timesteps[level], settings.guidance_scale
+        for step, noise_level in enumerate(range(schedule.num_steps, 0, -1)):
+            t, scale = schedule.timesteps[noise_level], settings.guidance_scale
             if step < injected_steps:
                 with backbone.exchange_spatial(inject):
                     epsilons = backbone.epsilon(
-                        torch.cat([z_source[level], z, z]),
+                        torch.cat([z_source[noise_level], z, z]),
                         t,
                         torch.cat([source, unconditional, target]),
                     )
@@ -102,16 +111,18 @@ class UniEdit:
                 epsilon = epsilon_u + scale * (epsilon_c - epsilon_u)
             else:
                 epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale)
-            z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+            z = ddim_step(
+                z, epsilon, schedule.alphas[noise_level], schedule.alphas[noise_level - 1]
+            )
         return EditResult(backbone.decode(z), z, settings)
 
 
 class Injection:
-    """A `SpatialExchange` that gives to all clips of a batch what the first attends with.
+    """A `SpatialExchange` that replaces the queries and keys of a batch by those of its first clip.
 
     Args:
-        mask: bool (f, H, W), True where editing is wanted and values are the clip's own; None: they
-            are its own everywhere.
+        mask: bool (f, H, W). Outside the mask, the values are replaced as well. None keeps all
+            values.
         size: f, h and w of the latents.
     """
 
@@ -130,10 +141,10 @@ class Injection:
         return query, key, value
 
     def _of_first(self, x: Tensor) -> Tensor:
-        """(b·f, …) → (b·f, …), all clips the first."""
+        """Repeat the first clip of x (b·f, …) for the whole batch."""
         return x[: self.frames].repeat(len(x) // self.frames, 1, 1, 1)
 
     def _editable(self, mask: Tensor, level: int) -> Tensor:
-        """The mask at a level, (f, 1, h·w, 1)."""
+        """The mask at the given UNet resolution, bool (f, 1, h·w, 1)."""
         height, width = (-(-side // 2**level) for side in (self.height, self.width))
         return latent_mask(mask, height, width, dilation=1)[0, 0].flatten(1)[:, None, :, None]

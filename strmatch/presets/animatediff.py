@@ -1,7 +1,6 @@
 """AnimateDiff's motion modules in Stable Diffusion 1.5, with the paper's settings for LaVie.
 
-The paper does not use it. Nothing here was measured on its weights: they have not been run by this
-project.
+The paper does not evaluate AnimateDiff. The preset is untested with the published weights.
 """
 
 from strmatch.presets import Preset

@@ -1,6 +1,6 @@
-"""LaVie base, the paper's main model, with the paper's settings at their most literal.
+"""LaVie base, the main model of the paper, with the settings of the paper.
 
-Nothing here was measured on LaVie's weights: they have not been run by this project.
+The preset is untested with the published weights.
 """
 
 from strmatch.presets import Preset

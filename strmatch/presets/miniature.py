@@ -1,4 +1,4 @@
-"""The embedded model: the LaVie architecture at a size that a laptop's CPU edits with."""
+"""The embedded model: the LaVie architecture at a size that runs on a laptop CPU."""
 
 from pathlib import Path
 
@@ -13,29 +13,30 @@ PRESET = Preset(
     fps=8.0,
     edit=EditSettings(
         num_inference_steps=20,
-        # The world's flat colours survive an inversion of 20 steps that is labelled by the level
-        # it enters: eight clips end with 0.38 of the deviation of noise, and the subject's mean is
-        # 0.37 of the clip's own (correlation 0.99). Labelled by the level it leaves and noised up
-        # to timestep 51, they end with 1.00 and 0.06, and reconstruct at 29 to 35 dB. Of ten edits
-        # of the training list to far colours (yellow to green, blue to orange …) all take the
-        # colour then, at guidance 3 and 5 alike; before, 5 at guidance 5 and 8 at 8.
+        # With label "next", flat colours survive an inversion of 20 steps: the noisiest latents of
+        # eight clips have 0.38 of the standard deviation of noise, and the subject's mean is 0.37
+        # of the clip's own (correlation 0.99). With label "current" and noise up to timestep 51,
+        # the values are 1.00 and 0.06, and the reconstruction has 29 to 35 dB. Of ten edits of the
+        # training list to distant colours (yellow to green, blue to orange …), all take the target
+        # colour at guidance 3 and 5. With label "next", 5 do at guidance 5 and 8 at guidance 8.
         inversion_label="current",
         noised_until=51,
-        # λ holds what guidance loosens. Guidance 3 and λ 0.2 leave the subject 3.6 pixels off
-        # (ten edits to far colours); 4 and 0.4: 0.8 and 1.8 pixels (12 and 15 edits of all kinds,
-        # 17 of 18 colours and all 18 shapes as asked); 3 and 1: 1.1 pixels and 7 of 10 colours.
+        # λ counteracts the displacement caused by guidance. Guidance 3 and λ 0.2 displace the
+        # subject by 3.6 pixels (ten edits to distant colours). Guidance 4 and λ 0.4: 0.8 and 1.8
+        # pixels (12 and 15 edits of all kinds, with 17 of 18 target colours and all 18 target
+        # shapes). Guidance 3 and λ 1: 1.1 pixels and 7 of 10 target colours.
         guidance_scale=4.0,
         negative_prompt="",
         lam=0.4,
-        # Without the finest level only 8×8 and 4×4 positions are left, which is what the
-        # paper's "all but the finest" means here.
+        # The resolutions 8×8 and 4×4, which are all but the finest, as in the paper.
         scored_levels=(1, 2),
     ),
     editor_options={
-        # Published are Zeroscope's guidance and negative prompt, of whose words this model knows
-        # none. Of three clips of the training list lr 0.05 leaves the subject 1.2, 3.4 and 31
-        # pixels off, and 0.0175, in 8 optimised steps as far as 0.007 in 20, 2.7, 7.1 and 30: the
-        # third, a figure that stands still, neither holds. 0.1 loses the first as well.
+        # The published guidance and negative prompt are Zeroscope's, and this model's vocabulary
+        # lacks all words of that prompt. On three clips of the training list, lr 0.05 displaces the
+        # subject by 1.2, 3.4 and 31 pixels. With lr 0.0175, whose total change in 8 optimised steps
+        # equals that of 0.007 in 20, the displacements are 2.7, 7.1 and 30 pixels. The third clip,
+        # a figure that stands still, fails with both. lr 0.1 also fails on the first.
         "dmt": {"guidance_scale": 4.0, "negative_prompt": "", "lr": 0.05},
     },
 )

@@ -1,7 +1,6 @@
 """Zeroscope v2 576w, the model of the paper's appendix, with the settings of its main experiments.
 
-ModelScope's architecture. Nothing here was measured on its weights: they have not been run by this
-project.
+The architecture is ModelScope's. The preset is untested with the published weights.
 """
 
 from strmatch.presets import Preset
