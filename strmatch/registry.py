@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """Every name, the built-in ones first."""
-        others = {entry.name for entry in entry_points(group=f"strmatch.{self.kind}")}
-        return [*self.built_in, *sorted(others - self.built_in.keys())]
+        return [*self.built_in, *sorted(self._others().names - self.built_in.keys())]
 
     def __contains__(self, name: str) -> bool:
         return name in self.built_in or name in self.names()
@@ -32,7 +33,12 @@ class Registry:
         """
         if name in self.built_in:
             return load(self.built_in[name])
-        return entry_points(group=f"strmatch.{self.kind}")[name].load()
+        return self._others()[name].load()
+
+    def _others(self) -> "EntryPoints":
+        from importlib.metadata import entry_points  # slow, and needed by few commands
+
+        return entry_points(group=f"strmatch.{self.kind}")
 
 
 def load(place: str) -> Any:

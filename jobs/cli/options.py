@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.errors import RunError
+from strmatch.presets import PRESETS
 
 Input = Annotated[
     str,
@@ -20,7 +21,8 @@ Output = Annotated[str, typer.Option(help="Folder or fsspec URI of the run.")]
 Preset = Annotated[
     str,
     typer.Option(
-        help="miniature or miniature-fast (embedded, for a CPU), lavie, zeroscope or animatediff."
+        help=f"Settings for a backbone: {', '.join(PRESETS.built_in)}, or one of another package. "
+        "miniature and miniature-fast are embedded and run on a CPU."
     ),
 ]
 Weights = Annotated[

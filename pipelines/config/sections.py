@@ -16,7 +16,7 @@ from pipelines.errors import ConfigError
 from pipelines.registry import BUILT_IN, Kind
 from pipelines.schema import metric_column
 from pipelines.target_prompt import Kind as TargetKind
-from strmatch.presets import NAMES
+from strmatch.presets import PRESETS
 from strmatch.weights.remote import is_remote
 
 STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -236,7 +236,7 @@ class Backbone(Section):
     @classmethod
     def _absolute(cls, weights: str) -> str:
         # Workers have another working directory than the command.
-        return weights if weights in NAMES or is_remote(weights) else os.path.abspath(weights)
+        return weights if weights in PRESETS or is_remote(weights) else os.path.abspath(weights)
 
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = expert("auto")
     """Precision of the weights. auto: float16 on a GPU, float32 on a CPU."""

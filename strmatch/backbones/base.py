@@ -1,6 +1,6 @@
 """What STR-Match, and what it is compared with, asks of a text-to-video model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -14,6 +14,53 @@ SpatialExchange = Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, 
 """A level, and queries, keys and values (b·f, heads, n, d) of a spatial self-attention there, to
 those that are taken in their place. Level 0 has the latents' size, each further one half of it,
 rounded up; n = h·w in rows."""
+
+
+class UNet(Protocol):
+    """The denoiser of a `Backbone`: a torch module with factorised attention.
+
+    `strmatch.backbones.lavie.LaVieUNet` is an example. Other packages add classes through the
+    entry-point group `strmatch.backbone`, under the `_class_name` in the config.json of their
+    weights. Such a class is a diffusers `ModelMixin`, so that `from_pretrained` loads it.
+    """
+
+    config: Any
+    """With `in_channels` and `sample_size` (latent size of training), as diffusers stores it."""
+    num_levels: int
+    """Number of resolutions."""
+
+    def __call__(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        encoder_hidden_states: Tensor,
+        lean: bool = False,
+    ) -> Tensor:
+        """Predict noise (or v), (b, c, f, h, w).
+
+        Args:
+            sample: (b, c, f, h, w); (1, c, f, h, w) is shared by all texts.
+            encoder_hidden_states: text conditions, (b, tokens, d).
+            lean: recompute activations in the backward pass: less memory, more time.
+        """
+        ...
+
+    def attention_blocks(self, level: int) -> Mapping[str, Any]:
+        """The transformer blocks of a resolution, 0 the finest, by name, in the order of execution.
+
+        Each has a spatial self-attention `attn1`, and one over the frames, `attn_temp`; a second
+        one over the frames is `attn_temp2`. Each of these calls `strmatch.attention.attend` with
+        its attributes `probe` and `exchange`, which are None outside of a recording.
+        """
+        ...
+
+    def space_time_modules(self) -> list[Any]:
+        """The modules of the decoder whose outputs DMT compares.
+
+        Raises:
+            ValueError: the UNet has no such modules.
+        """
+        ...
 
 
 class Backbone(Protocol):

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from strmatch.backbones.diffusion import VideoDiffusion
-from strmatch.presets import NAMES, load_preset
+from strmatch.presets import PRESETS, load_preset
+from strmatch.registry import Registry
 from strmatch.settings import EditSettings
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import local_folder
@@ -20,6 +21,17 @@ from strmatch.weights.manifest import (
 )
 from strmatch.weights.remote import is_remote
 from strmatch.weights.strict import best_device, load_strictly
+
+UNETS = Registry(
+    "backbone",
+    {
+        "LaVieUNet": "strmatch.backbones.lavie:LaVieUNet",
+        "UNet3DConditionModel": "diffusers:UNet3DConditionModel",
+        "UNetMotionModel": "diffusers:UNetMotionModel",
+    },
+)
+"""Classes by the `_class_name` of their config.json, loaded by `from_pretrained`. Those of
+diffusers are wrapped. A class of another package is a `strmatch.backbones.base.UNet` itself."""
 
 
 def load_backbone(
@@ -51,7 +63,7 @@ def load_backbone(
     from transformers import CLIPTextModel, CLIPTokenizer
 
     if settings is None:
-        settings = load_preset(str(source)).edit if source in NAMES else EditSettings()
+        settings = load_preset(str(source)).edit if str(source) in PRESETS else EditSettings()
     folder = weights_folder(source)
     device = best_device(device)
     dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
@@ -74,7 +86,7 @@ def weights_folder(source: str | os.PathLike[str]) -> Path:
         WeightsError: there is no such folder, or it is not a model's, or not the whole of it.
     """
     weights: str | None = os.fspath(source)
-    if source in NAMES:
+    if str(source) in PRESETS:
         weights = load_preset(str(source)).weights
     if weights is None:
         raise WeightsError(
@@ -92,23 +104,24 @@ def weights_folder(source: str | os.PathLike[str]) -> Path:
 
 
 def _load_unet(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
-    """The UNet of the class that its config.json names."""
-    from diffusers import UNet3DConditionModel, UNetMotionModel
+    """Load the UNet of the class that its config.json names.
 
-    from strmatch.backbones.factorised import FactorisedUNet
-    from strmatch.backbones.lavie import LaVieUNet
+    Raises:
+        WeightsError: the class is unknown, or the weights do not fit.
+    """
+    from strmatch.backbones.factorised import TEMPORAL, FactorisedUNet
 
-    classes = {cls.__name__: cls for cls in (LaVieUNet, UNet3DConditionModel, UNetMotionModel)}
     try:
         name = json.loads((folder / "config.json").read_text("utf-8")).get("_class_name")
     except (OSError, ValueError) as error:
         raise WeightsError(f"cannot read {folder}/config.json: {error}") from error
-    if name not in classes:
+    if name not in UNETS:
+        known = ", ".join(UNETS.names())
         raise WeightsError(
-            f"{folder}/config.json: _class_name must be one of {', '.join(classes)}, got {name!r}"
+            f"{folder}/config.json: _class_name must be one of {known}, got {name!r}"
         )
-    unet = load_strictly(classes[name], folder, dtype)
+    unet = load_strictly(UNETS.load(name), folder, dtype)
     try:
-        return unet if name == "LaVieUNet" else FactorisedUNet(unet)
+        return FactorisedUNet(unet) if name in TEMPORAL else unet
     except ValueError as error:
         raise WeightsError(f"{folder}: {error}") from error

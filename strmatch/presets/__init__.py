@@ -1,36 +1,62 @@
-"""Presets: what suits one backbone. A preset is one small module with a `PRESET`."""
+"""Presets: the settings that suit a backbone.
+
+A preset is a `Preset` in a module of its own. Other packages add presets through the entry-point
+group `strmatch.preset`:
+
+    PRESET = Preset(
+        weights="s3://bucket/model",
+        num_frames=16,
+        height=320,
+        width=512,
+        fps=8.0,
+        edit=EditSettings(guidance_scale=9.0),
+    )
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
+from strmatch.registry import Registry
 from strmatch.settings import EditSettings
 
-NAMES = ("miniature", "miniature-fast", "lavie", "zeroscope", "animatediff")
+PRESETS = Registry(
+    "preset",
+    {
+        "miniature": "strmatch.presets.miniature:PRESET",
+        "miniature-fast": "strmatch.presets.miniature_fast:PRESET",
+        "lavie": "strmatch.presets.lavie:PRESET",
+        "zeroscope": "strmatch.presets.zeroscope:PRESET",
+        "animatediff": "strmatch.presets.animatediff:PRESET",
+    },
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A backbone's weights, the clips it was trained on and the edit settings that suit it."""
+    """The weights of a backbone, the clips it was trained on, and edit settings that suit it."""
 
     weights: str | None
-    """Folder or fsspec URI of the weights; None where the user has to name it."""
+    """Folder or fsspec URI of the weights. None: the user must name it."""
     num_frames: int
+    """Number of frames of a clip."""
     height: int
+    """Height of a clip, pixels."""
     width: int
+    """Width of a clip, pixels."""
     fps: float
+    """Frame rate of a clip, frames per second."""
     edit: EditSettings
     editor_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Settings of other editors by the editor's name, where the published ones do not suit."""
+    """Options of other editors, by the name of the editor, where their defaults do not suit."""
 
 
 def load_preset(name: str) -> Preset:
-    """The preset called `name`.
+    """Load the preset called `name`.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: no preset has this name.
     """
-    if name not in NAMES:
-        raise ValueError(f"no preset {name!r}; there are {', '.join(NAMES)}")
-    return import_module(f"strmatch.presets.{name.replace('-', '_')}").PRESET
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS.names())}")
+    return PRESETS.load(name)
