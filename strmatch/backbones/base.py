@@ -1,4 +1,4 @@
-"""What STR-Match, and what it is compared with, asks of a text-to-video model."""
+"""The interface of a text-to-video model required by STR-Match and the baselines."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -11,9 +11,9 @@ from strmatch.attention import LayerMaps, MapChoice
 from strmatch.settings import EditSettings
 
 SpatialExchange = Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
-"""A level, and queries, keys and values (b·f, heads, n, d) of a spatial self-attention there, to
-those that are taken in their place. Level 0 has the latents' size, each further one half of it,
-rounded up; n = h·w in rows."""
+"""Maps a UNet level and the queries, keys and values (b·f, heads, n, d) of a spatial self-attention
+at that level to their replacements. Level 0 has the latents' size. Each further level has half the
+size of the previous one, rounded up. n = h·w, row by row."""
 
 
 class UNet(Protocol):
@@ -70,20 +70,20 @@ class Backbone(Protocol):
     """
 
     scheduler: Any
-    """A diffusers scheduler: its betas and `prediction_type` are the model's."""
+    """A diffusers scheduler with the model's betas and `prediction_type`."""
     settings: EditSettings
     """The edit settings that suit the model."""
     revision: str
-    """Names the weights: equal weights, equal revision."""
+    """Identifier of the weights. Equal weights have equal revisions."""
     compiled: bool
-    """Whether what runs in every step is compiled."""
+    """Whether the functions of every step are compiled."""
 
     def encode(self, frames: np.ndarray) -> Tensor:
-        """Frames uint8 (f, H, W, 3) as scaled latents (1, c, f, h, w)."""
+        """Encode frames, uint8 (f, H, W, 3), as scaled latents (1, c, f, h, w)."""
         ...
 
     def decode(self, latents: Tensor) -> np.ndarray:
-        """Scaled latents (1, c, f, h, w) as frames uint8 (f, H, W, 3)."""
+        """Decode scaled latents (1, c, f, h, w) to frames, uint8 (f, H, W, 3)."""
         ...
 
     def pixel_size(self, height: int, width: int) -> tuple[int, int]:
@@ -91,7 +91,7 @@ class Backbone(Protocol):
         ...
 
     def embed(self, prompt: str) -> Tensor:
-        """The text condition (1, tokens, d) of a prompt; "" is the null prompt."""
+        """Text condition (1, tokens, d) of a prompt. "" is the null prompt."""
         ...
 
     def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
@@ -109,14 +109,16 @@ class Backbone(Protocol):
         choice: MapChoice,
         lean: bool = False,
     ) -> list[LayerMaps]:
-        """Maps of every block at the chosen levels, level by level.
+        """Attention maps of every block at the chosen levels, ordered by level.
 
-        The pass ends with the last of them.
+        The UNet pass ends after the last map.
 
         Args:
-            latents: (1, c, f, h, w). Gradients flow back to them.
+            latents: (1, c, f, h, w). The maps are differentiable in them.
+            timestep: timestep label of the noise level.
             embedding: (1, tokens, d).
-            lean: keep little for the gradient and compute it again: less memory, more time.
+            choice: selection of the maps.
+            lean: recompute activations in the backward pass (gradient checkpointing).
         """
         ...
 
@@ -127,21 +129,22 @@ class Backbone(Protocol):
         embedding: Tensor,
         choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
-        """What `epsilon` and `attention_maps` give, of one whole pass."""
+        """Results of `epsilon` and `attention_maps` from one complete UNet pass."""
         ...
 
     def averaged_features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
         """Features of the decoder averaged over space, (f, c) each.
 
-        They are those that DMT compares: see the UNet's `space_time_modules`. The pass ends with
-        the last of them.
+        The features are those compared by DMT, see the UNet's `space_time_modules`. The UNet pass
+        ends after the last feature.
 
         Args:
-            latents: (1, c, f, h, w). Gradients flow back to them.
+            latents: (1, c, f, h, w). The features are differentiable in them.
+            timestep: timestep label of the noise level.
             embedding: (1, tokens, d).
         """
         ...
 
     def exchange_spatial(self, exchange: SpatialExchange) -> AbstractContextManager[None]:
-        """Passes inside the block let every spatial self-attention use what `exchange` returns."""
+        """Apply `exchange` to every spatial self-attention of the passes inside the block."""
         ...

@@ -1,4 +1,4 @@
-"""A backbone made of a diffusers-format text-to-video model."""
+"""A backbone built from a text-to-video model in diffusers format."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,28 +19,30 @@ from strmatch.settings import EditSettings
 from strmatch.tokenize import tokenize
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
-"""By dimensions, the layout that compiled convolutions want: they would copy weights each time."""
+"""Memory layout of convolution weights by number of dimensions, which saves compiled convolutions a
+copy of the weights in every call."""
 
 
 class VideoDiffusion:
     """UNet, autoencoder, text encoder, tokenizer and scheduler behind the `Backbone` protocol.
 
     Args:
-        unet: called as unet(sample (b, c, f, h, w), timestep, text (b, tokens, d)) and offering
-            `attention_blocks(level)`, `num_levels` and `space_time_modules()`, as `LaVieUNet` does.
-            A sample (1, …) is shared by all texts, and lean=True keeps little for a gradient.
+        unet: called as unet(sample (b, c, f, h, w), timestep, text (b, tokens, d)), with the
+            attributes `attention_blocks(level)`, `num_levels` and `space_time_modules()` of
+            `LaVieUNet`. A sample (1, …) is shared by all texts. lean=True enables gradient
+            checkpointing.
         vae: an AutoencoderKL.
         text_encoder: a CLIPTextModel.
         tokenizer: a CLIPTokenizer.
         scheduler: a DDIMScheduler.
-        settings: the edit settings that suit the model.
-        revision: names the weights.
-        compiled: let PyTorch compile the passes of the UNet: each kind of them, for each shape of a
-            clip, takes a minute or two when it first runs, and less time from then on.
+        settings: default edit settings of the model.
+        revision: identifier of the weights.
+        compiled: compile the passes of the UNet with `torch.compile`. The first pass of each kind
+            and clip shape takes one to two minutes. Later passes are faster than uncompiled ones.
     """
 
     frames_at_once = 4
-    """Frames that the autoencoder takes in one call, to bound memory."""
+    """Number of frames per call of the autoencoder, which bounds memory."""
 
     def __init__(
         self,
@@ -77,10 +79,11 @@ class VideoDiffusion:
 
     @torch.no_grad()
     def encode(self, frames: np.ndarray) -> Tensor:
-        """See `Backbone.encode`; the posterior's mean.
+        """See `Backbone.encode`. The latents are the mean of the posterior.
 
         Raises:
-            ValueError: not uint8 (f, H, W, 3), or H or W no multiple of the autoencoder's factor.
+            ValueError: the frames are not uint8 (f, H, W, 3), or H or W is not a multiple of the
+                autoencoder's factor.
         """
         frames = np.asarray(frames)
         if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
@@ -117,7 +120,7 @@ class VideoDiffusion:
         return height * factor, width * factor
 
     def noise(self, num_frames: int, seed: int) -> Tensor:
-        """Standard normal latents (1, c, f, h, w) of the size of training, equal on all devices."""
+        """Standard normal latents (1, c, f, h, w) of the training size, equal on all devices."""
         config = self.unet.config
         height, width = np.broadcast_to(config.sample_size, 2).tolist()
         shape = (1, config.in_channels, num_frames, height, width)
@@ -126,7 +129,7 @@ class VideoDiffusion:
 
     @torch.no_grad()
     def embed(self, prompt: str) -> Tensor:
-        """See `Backbone.embed`; the text encoder's last hidden state."""
+        """See `Backbone.embed`. The condition is the text encoder's last hidden state."""
         return self.text_encoder(tokenize(self.tokenizer, [prompt], self.device))[0]
 
     def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
@@ -145,7 +148,8 @@ class VideoDiffusion:
         """See `Backbone.attention_maps`.
 
         Raises:
-            ValueError: the UNet has no attention at one of the levels, or not that temporal one.
+            ValueError: the UNet has no attention at a chosen level, or lacks the chosen temporal
+                attention.
         """
         _, maps = self._run(latents, timestep, embedding, choice, leave=True, lean=lean)
         return maps
@@ -157,7 +161,7 @@ class VideoDiffusion:
         embedding: Tensor,
         choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
-        """See `Backbone.epsilon_and_maps`; errors as of `attention_maps`."""
+        """See `Backbone.epsilon_and_maps`. Raises the errors of `attention_maps`."""
         output, maps = self._run(latents, timestep, embedding, choice)
         return self._to_epsilon(output, latents, timestep), maps
 
@@ -165,7 +169,7 @@ class VideoDiffusion:
         """See `Backbone.averaged_features`.
 
         Raises:
-            ValueError: the UNet has one level only.
+            ValueError: the UNet has only one level.
         """
         with record_averages(self.unet.space_time_modules()) as averages:
             self.unet(latents.to(self.dtype), timestep, embedding)
@@ -173,7 +177,7 @@ class VideoDiffusion:
 
     @contextmanager
     def exchange_spatial(self, exchange: SpatialExchange) -> Iterator[None]:
-        """See `Backbone.exchange_spatial`. These passes are not compiled."""
+        """See `Backbone.exchange_spatial`. Passes inside the block run uncompiled."""
         exchanges = [
             (block.attn1, partial(exchange, level))
             for level in range(self.unet.num_levels)
@@ -187,8 +191,9 @@ class VideoDiffusion:
             self.compiled = compiled
 
     def _run(self, latents: Tensor, timestep: int, *inputs: Any, **options: Any) -> Any:
-        """`_pass`, compiled where that is wanted."""
-        # A tensor: a compiled pass is one for all timesteps. Made there: nothing waits for it.
+        """Run `_pass`, compiled if enabled. Lean passes run uncompiled."""
+        # A tensor label serves all timesteps with one compilation. Creation on the device avoids a
+        # synchronisation.
         label = torch.full((), timestep, device=self.device)
         fast = self.compiled and not options.get("lean")
         return (self._compiled_pass if fast else self._pass)(latents, label, *inputs, **options)
@@ -202,7 +207,7 @@ class VideoDiffusion:
         leave: bool = False,
         lean: bool = False,
     ) -> tuple[Any, list[LayerMaps]]:
-        """What the UNet puts out, or None if it is left with the last map; and the chosen maps."""
+        """The UNet's output (None if `leave` ends the pass early) and the chosen maps."""
         blocks = {} if choice is None else self._blocks(choice.levels)
         probed = {} if choice is None else _probed(blocks, choice.temporal)
         mean_heads = choice is not None and choice.mean_heads
@@ -234,7 +239,7 @@ class VideoDiffusion:
 
 
 def _probed(blocks: Mapping[str, Any], temporal: str) -> dict[str, Any]:
-    """The attentions of transformer blocks that show their maps, by name."""
+    """Attention modules of the transformer blocks to be probed, by name."""
     probed = {name: block.attn1 for name, block in blocks.items()}
     for name, block in blocks.items():
         probed[f"{name}.temporal"] = temporal_attention(block, temporal)

@@ -1,8 +1,8 @@
-"""diffusers' video UNets with spatial and temporal attention, seen as STR-Match sees `LaVieUNet`.
+"""diffusers' video UNets with spatial and temporal attention behind the interface of `LaVieUNet`.
 
-`UNet3DConditionModel` (ModelScope, Zeroscope) and `UNetMotionModel` (AnimateDiff) compute as they
-do in diffusers; what is added is the view of their attention probabilities. Both have, beside each
-spatial transformer block, a temporal one that attends over the frames twice.
+The computations of `UNet3DConditionModel` (ModelScope, Zeroscope) and `UNetMotionModel`
+(AnimateDiff) are unchanged. The wrapper adds access to attention probabilities. In both classes,
+each spatial transformer block has a temporal partner with two attentions over the frames.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,16 +17,16 @@ from torch.utils.checkpoint import checkpoint
 from strmatch.attention import Probe, attend
 
 TEMPORAL = {"UNet3DConditionModel": "temp_attentions", "UNetMotionModel": "motion_modules"}
-"""Where each class keeps its temporal transformers, as many as `attentions`."""
+"""Attribute of each class that holds the temporal transformers, paired with `attentions`."""
 LARGE_PARTS = (
     *("ResnetBlock2D", "TemporalConvLayer", "Upsample2D", "FeedForward"),
     *("Transformer2DModel", "TransformerTemporalModel", "AnimateDiffTransformer3D"),
 )
-"""What a lean pass runs twice."""
+"""Classes of the modules that a lean pass recomputes in the backward pass."""
 
 
 class ProbedProcessor:
-    """A diffusers attention processor that heeds the attention's `probe` and `exchange`."""
+    """A diffusers attention processor that applies the attention's `probe` and `exchange`."""
 
     def __call__(
         self,
@@ -38,8 +38,8 @@ class ProbedProcessor:
         """(batch, queries, c) → (batch, queries, c).
 
         Args:
-            encoder_hidden_states: (batch, keys, c′) to attend to; None: the queries themselves.
-            attention_mask: always None here; diffusers hands it over.
+            encoder_hidden_states: (batch, keys, c′), attended tokens. None attends to the queries.
+            attention_mask: part of the interface of diffusers, always None.
         """
         tokens = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query, key, value = (
@@ -67,9 +67,9 @@ class FactorisedBlock(NamedTuple):
     attn1: Any
     """Spatial, per frame."""
     attn_temp: Any
-    """The first over the frames of a position."""
+    """First attention over the frames of a position."""
     attn_temp2: Any
-    """The second, on what the first has changed."""
+    """Second attention over the frames, applied after the first."""
 
 
 class FactorisedUNet(nn.Module):
@@ -79,7 +79,7 @@ class FactorisedUNet(nn.Module):
         unet: a UNet3DConditionModel or UNetMotionModel.
 
     Raises:
-        ValueError: a UNet of another class, or one whose spatial and temporal blocks do not pair.
+        ValueError: the class is not supported, or spatial and temporal blocks do not pair.
     """
 
     def __init__(self, unet: Any) -> None:
@@ -103,27 +103,29 @@ class FactorisedUNet(nn.Module):
         encoder_hidden_states: Tensor,
         lean: bool = False,
     ) -> Tensor:
-        """The model's output (b, c, f, h, w); see `LaVieUNet.forward`."""
+        """The model's output (b, c, f, h, w), see `LaVieUNet.forward`."""
         sample = sample.expand(len(encoder_hidden_states), -1, -1, -1, -1)
-        if self._temporal == "motion_modules":  # AnimateDiff wants one text a frame
+        if self._temporal == "motion_modules":  # AnimateDiff takes one text per frame
             encoder_hidden_states = encoder_hidden_states.repeat_interleave(sample.shape[2], dim=0)
         with _recomputed(_not_probed(self.unet) if lean else ()):
             return self.unet(sample, timestep, encoder_hidden_states, return_dict=False)[0]
 
     def attention_blocks(self, level: int) -> dict[str, FactorisedBlock]:
-        """The pairs of blocks at resolution `level` by the spatial one's dotted name, as executed.
+        """Pairs of blocks at `level` by the dotted name of the spatial block, in execution order.
 
-        Level 0 is the finest; the middle block belongs to the coarsest. Spatial blocks without a
-        temporal partner, and the other way round, have no score and are left out.
+        Level 0 is the finest. The middle block belongs to the coarsest level. Blocks without a
+        partner have no score and are omitted.
         """
         return self._levels[level] if level in range(self.num_levels) else {}
 
     def space_time_modules(self) -> list[nn.Module]:
-        """See `LaVieUNet.space_time_modules`. What mixes frames is the temporal convolution
-        (Zeroscope, as DMT takes it) or the motion module (AnimateDiff).
+        """See `LaVieUNet.space_time_modules`.
+
+        The module that mixes frames is the temporal convolution (Zeroscope, as in DMT) or the
+        motion module (AnimateDiff).
 
         Raises:
-            ValueError: there is no second block on the way up.
+            ValueError: the UNet has only one level.
         """
         if self.num_levels < 2:
             raise ValueError("features of the decoder need a UNet of two levels or more")
@@ -151,7 +153,7 @@ class FactorisedUNet(nn.Module):
 
 
 def _not_probed(module: nn.Module) -> Iterator[nn.Module]:
-    """The largest parts that can run once more: a probe would be called once more as well."""
+    """The largest modules without a probe, because recomputation would call a probe twice."""
     for part in module.children():
         probed = any(getattr(inner, "probe", None) is not None for inner in part.modules())
         if type(part).__name__ in LARGE_PARTS and not probed:
@@ -162,7 +164,7 @@ def _not_probed(module: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def _recomputed(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Let modules keep their inputs alone for a gradient, and run once more on its way back."""
+    """Apply gradient checkpointing to `modules` inside the block."""
     lean = list(modules)
     for module in lean:
         module.forward = partial(
@@ -176,7 +178,7 @@ def _recomputed(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 
 class MeanAttention:
-    """Several attentions that run one after the other, probed like one: for their mean."""
+    """Attentions that run sequentially, probed as one attention with their mean probabilities."""
 
     def __init__(self, *attentions: Any) -> None:
         self._attentions = attentions
@@ -198,14 +200,14 @@ class MeanAttention:
 
 
 def temporal_attention(block: Any, which: str) -> Any:
-    """The attention of a block that T is read from.
+    """The temporal attention of a block that provides T.
 
     Args:
-        block: with `attn_temp`, and `attn_temp2` if it attends over the frames twice.
+        block: has `attn_temp`, and `attn_temp2` if the block has two temporal attentions.
         which: "first", "second" or "mean".
 
     Raises:
-        ValueError: the block has one and another is asked for.
+        ValueError: `which` requires two temporal attentions, and the block has one.
     """
     if which == "first":
         return block.attn_temp

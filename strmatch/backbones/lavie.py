@@ -1,7 +1,7 @@
-"""LaVie base's UNet (Wang et al. 2023): Stable Diffusion's with temporal attention in each block.
+"""UNet of LaVie base (Wang et al. 2023, arXiv 2309.15103): Stable Diffusion with temporal layers.
 
-Our own implementation, with the official state dict's names. Shapes: b clips, c channels,
-f frames, h×w positions, n = h·w of one frame, d channels of one head.
+An independent implementation with the names of the official state dict. Shapes: b clips, c
+channels, f frames, h×w positions, n = h·w positions of one frame, d channels of one head.
 """
 
 import math
@@ -36,8 +36,9 @@ def timestep_features(timestep: Tensor, width: int) -> Tensor:
 def relative_position_buckets(frames: int, device: torch.device | None = None) -> Tensor:
     """T5's bidirectional buckets (f, f) of query frame i (rows) and key frame j (columns).
 
-    Half of the buckets serve the future; of each half, the first half are exact distances and
-    the rest grow logarithmically up to the maximal one.
+    Half of the buckets are for later key frames. In each half, the first half of the buckets are
+    exact distances and the rest grow logarithmically up to the maximum (Raffel et al. 2020, arXiv
+    1910.10683).
     """
     half, exact = POSITION_BUCKETS // 2, POSITION_BUCKETS // 4
     positions = torch.arange(frames, device=device)
@@ -58,28 +59,28 @@ class RelativePositionBias(nn.Module):
     def forward(self, frames: int) -> Tensor:
         table = self.relative_attention_bias
         bias = table(relative_position_buckets(frames, table.weight.device))
-        # Fused kernels on a GPU take a bias whose rows lie in one piece, and no other.
+        # Fused GPU kernels require contiguous rows.
         return bias.permute(2, 0, 1).contiguous()
 
 
 class RotaryEmbedding(nn.Module):
-    """Rotary positions (Su et al. 2021) on the first 32 channels of a head."""
+    """Rotary positions (Su et al. 2021, arXiv 2104.09864) on the first 32 channels of a head."""
 
     freqs: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         exponents = torch.arange(0, ROTARY_CHANNELS, 2) / ROTARY_CHANNELS
-        self.register_buffer("freqs", 10000.0**-exponents)  # the official checkpoint holds it
+        self.register_buffer("freqs", 10000.0**-exponents)  # part of the official checkpoint
 
     def forward(self, x: Tensor) -> Tensor:
-        """Turn x (…, f, d) by its frame's index."""
+        """Rotate x (…, f, d) by the frame index."""
         dtype = torch.promote_types(self.freqs.dtype, torch.float32)
         positions = torch.arange(x.shape[-2], device=x.device, dtype=dtype)
         angles = positions[:, None] * self.freqs.to(dtype)
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
         turning, fixed = x.split((ROTARY_CHANNELS, x.shape[-1] - ROTARY_CHANNELS), dim=-1)
-        # Adjacent channels form a pair, unlike in LLaMA, which pairs the two halves.
+        # Pairs adjacent channels, unlike LLaMA, which pairs the two halves.
         even, odd = turning[..., 0::2], turning[..., 1::2]
         turned = torch.stack((even * cos - odd * sin, odd * cos + even * sin), dim=-1).flatten(-2)
         return torch.cat((turned, fixed), dim=-1)
@@ -88,8 +89,8 @@ class RotaryEmbedding(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention (batch, queries, c) → (batch, queries, c).
 
-    Its `probe`, if set, receives the probabilities (batch, heads, queries, keys); its `exchange`
-    puts others in the place of queries, keys and values.
+    `probe`, if set, receives the probabilities (batch, heads, queries, keys). `exchange`, if set,
+    replaces queries, keys and values.
     """
 
     def __init__(self, width: int, heads: int, text_width: int | None = None) -> None:
@@ -149,6 +150,8 @@ class TemporalAttention(Attention):
 
 
 class GEGLU(nn.Module):
+    """Gated linear unit with GELU (Shazeer 2020, arXiv 2002.05202), (…, width) → (…, inner)."""
+
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
         self.proj = nn.Linear(width, 2 * inner)
@@ -174,7 +177,7 @@ class TransformerBlock(nn.Module):
         self.norm_temp = nn.LayerNorm(width)
         self.attn_temp = TemporalAttention(width, heads)
         self.norm3 = nn.LayerNorm(width)
-        # The identity stands where the official code has its dropout: the names count it.
+        # The identity replaces the official dropout, to keep the indices in the names.
         self.ff = _named(
             net=nn.Sequential(GEGLU(width, 4 * width), nn.Identity(), nn.Linear(4 * width, width))
         )
@@ -204,7 +207,7 @@ class Transformer(nn.Module):
 
     def forward(self, x: Tensor, text: Tensor, lean: bool = False) -> Tensor:
         b, _, f, h, w = x.shape
-        # Normalised frame by frame, unlike the resnets.
+        # Normalised per frame, unlike the resnets.
         frames = self.proj_in(self.norm(x.transpose(1, 2).flatten(0, 1)))
         tokens = frames.flatten(2).transpose(1, 2).unflatten(0, (b, f))
         for block in self.transformer_blocks:
@@ -222,7 +225,7 @@ class FrameConv2d(nn.Conv2d):
 
 
 class ResnetBlock(nn.Module):
-    """Two convolutions, told the timestep in between, (b, c, f, h, w) → (b, c′, f, h, w)."""
+    """Two convolutions with a timestep embedding between, (b, c, f, h, w) → (b, c′, f, h, w)."""
 
     def __init__(self, in_width: int, width: int, time_width: int, groups: int) -> None:
         super().__init__()
@@ -235,7 +238,7 @@ class ResnetBlock(nn.Module):
             self.conv_shortcut = FrameConv2d(in_width, width, 1)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        # The norms see the whole clip: their statistics run over all frames.
+        # The statistics of the norms include all frames.
         hidden = self.conv1(F.silu(self.norm1(x)))
         hidden = hidden + self.time_emb_proj(F.silu(time))[:, :, None, None, None]
         hidden = self.conv2(F.silu(self.norm2(hidden)))
@@ -254,7 +257,7 @@ class Upsample(nn.Module):
 
 
 class Block(nn.Module):
-    """The layers of one resolution on the way down, in the middle or on the way up."""
+    """The layers of one resolution on the down path, in the middle or on the up path."""
 
     def __init__(self, resnets: list[ResnetBlock], attentions: list[Transformer]) -> None:
         super().__init__()
@@ -264,10 +267,10 @@ class Block(nn.Module):
         self.upsamplers = nn.ModuleList()
 
     def layers(self, time: Tensor, text: Tensor, lean: bool) -> Iterator[Callable[..., Tensor]]:
-        """Each resnet and the transformer after it, if there is one, as one function of x.
+        """Each resnet with the transformer that follows it, if any, as one function of x.
 
-        Lean, a gradient keeps their inputs alone, and they run once more on its way back. A probe
-        would be called once more as well, so that what is probed keeps more.
+        With `lean`, activations are recomputed in the backward pass (gradient checkpointing).
+        Probed blocks are excluded, because recomputation would call the probe twice.
         """
         call = _caller(lean)
         for resnet, attention in zip_longest(self.resnets, self.attentions):
@@ -286,20 +289,22 @@ class Block(nn.Module):
 class LaVieUNet(ModelMixin, ConfigMixin):
     """Predicts noise (or v) from noisy latents, a timestep and a text condition.
 
-    The arguments are those of the official class, and the defaults LaVie base's.
+    The arguments are those of the official class. The defaults are those of LaVie base.
 
     Args:
-        sample_size: the latent size of training; any other works too.
-        down_block_types: finest level first, `CrossAttnDownBlock3D` or `DownBlock3D`.
-        up_block_types: coarsest level first, `CrossAttnUpBlock3D` or `UpBlock3D`.
-        block_out_channels: the width of each level, finest first.
-        layers_per_block: resnets of each level on the way down; one more on the way up.
-        cross_attention_dim: the width of the text condition.
-        attention_head_dim: the NUMBER of heads, in all levels or level by level. The name is
-            Stable Diffusion 1's mistake.
+        sample_size: latent size of training. Other sizes are supported.
+        in_channels, out_channels: channels of the latents and of the output.
+        down_block_types: `CrossAttnDownBlock3D` or `DownBlock3D` per level, finest first.
+        up_block_types: `CrossAttnUpBlock3D` or `UpBlock3D` per level, coarsest first.
+        block_out_channels: width of each level, finest first.
+        layers_per_block: resnets per level on the down path. The up path has one more.
+        cross_attention_dim: width of the text condition.
+        attention_head_dim: NUMBER of heads, common or per level. The misleading name comes from
+            Stable Diffusion 1.
+        norm_num_groups: groups of the group norms.
 
     Raises:
-        ValueError: names the argument that does not fit.
+        ValueError: an argument is inconsistent. The message names the argument.
     """
 
     @register_to_config
@@ -344,7 +349,7 @@ class LaVieUNet(ModelMixin, ConfigMixin):
         )
 
         self.down_blocks: Any = nn.ModuleList()
-        skips = [widths[0]]  # the widths of what `forward` collects
+        skips = [widths[0]]  # widths of the skip connections in `forward`
         for level, width in enumerate(widths):
             layers = layers_per_block
             resnets = [resnet(width if i else skips[-1], width) for i in range(layers)]
@@ -384,10 +389,10 @@ class LaVieUNet(ModelMixin, ConfigMixin):
 
         Args:
             sample: (b, c, f, h, w), with any number of frames. A sample (1, …) is shared by all
-                texts: what comes before the first of them is computed once.
-            timestep: one, or one a sample: (b,).
-            encoder_hidden_states: the text condition (b, tokens, d).
-            lean: keep little for a gradient and compute it again: less memory, more time.
+                texts, and the layers before the first text attention run only once.
+            timestep: scalar, or (b,).
+            encoder_hidden_states: text condition (b, tokens, d).
+            lean: recompute activations in the backward pass (gradient checkpointing).
         """
         precise = torch.promote_types(sample.dtype, torch.float32)
         timesteps = torch.as_tensor(timestep, device=sample.device).to(precise)
@@ -411,16 +416,16 @@ class LaVieUNet(ModelMixin, ConfigMixin):
                 skip = skips.pop().expand(len(x), -1, -1, -1, -1)
                 x = layer(torch.cat((x, skip), dim=1))
             for upsampler in block.upsamplers:
-                # The skip's size, not twice the own: odd sizes were rounded up on the way down.
+                # The skip's size, because the down path rounds odd sizes up.
                 x = _caller(lean)(upsampler, x, skips[-1].shape[-2:])
-        # As in the resnets, the norm's statistics run over all frames.
+        # As in the resnets, the statistics of the norm include all frames.
         return self.conv_out(F.silu(self.conv_norm_out(x)))
 
     def attention_blocks(self, level: int) -> dict[str, TransformerBlock]:
-        """The transformer blocks at resolution `level` by their dotted names, as executed.
+        """Transformer blocks at resolution `level` by dotted name, in execution order.
 
-        Level 0 is the finest; the middle block belongs to the coarsest. Empty where there is no
-        attention, or no such level.
+        Level 0 is the finest. The middle block belongs to the coarsest level. Empty if the level
+        does not exist or has no attention.
         """
         if level not in range(self.num_levels):
             return {}
@@ -435,15 +440,16 @@ class LaVieUNet(ModelMixin, ConfigMixin):
         }
 
     def space_time_modules(self) -> list[nn.Module]:
-        """The modules of the decoder whose output tells how things lie and move, as executed.
+        """Modules of the decoder whose outputs encode layout and motion, in execution order.
 
-        They are those that DMT takes of Zeroscope: in the second block on the way up, the last
-        convolution of the second resnet, before its residual, and the upsampler. In the place of
-        the temporal convolution after that resnet, which LaVie has not, stands the temporal
-        attention of the transformer after it: what first mixes the frames there.
+        The modules correspond to those of DMT on Zeroscope (Yatim et al. 2024, arXiv 2311.17009).
+        In the second block of the up path these are the last convolution of the second resnet,
+        before the residual, and the upsampler. LaVie has no temporal convolution after that
+        resnet. The temporal attention of the next transformer replaces it, as the first module
+        that mixes frames.
 
         Raises:
-            ValueError: there is no second block.
+            ValueError: the UNet has only one level.
         """
         _require(self.num_levels > 1, "features of the decoder need a UNet of two levels or more")
         block = self.up_blocks[1]
@@ -452,10 +458,10 @@ class LaVieUNet(ModelMixin, ConfigMixin):
 
     @classmethod
     def from_pretrained(cls, folder: Any, **kwargs: Any) -> Any:
-        """As diffusers' `from_pretrained`, but missing or unexpected weights are an error.
+        """`from_pretrained` of diffusers, which here rejects missing and unexpected weights.
 
         Raises:
-            ValueError: the weights are not exactly those of the architecture.
+            ValueError: the weights do not match the architecture exactly.
         """
         with_report = kwargs.pop("output_loading_info", False)
         model, report = super().from_pretrained(folder, output_loading_info=True, **kwargs)
@@ -466,14 +472,14 @@ class LaVieUNet(ModelMixin, ConfigMixin):
 
 
 def _caller(lean: bool) -> Callable[..., Tensor]:
-    """What calls a module; lean, a gradient keeps its inputs alone."""
+    """A function that calls a module, with gradient checkpointing if `lean`."""
     if lean:
         return partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
     return lambda module, *inputs: module(*inputs)
 
 
 def _named(**modules: nn.Module) -> nn.Sequential:
-    """A chain of modules that the state dict knows by name."""
+    """Sequential modules with names in the state dict."""
     return nn.Sequential(OrderedDict(modules))
 
 

@@ -1,4 +1,4 @@
-"""How far the background of an edited clip is from its source's, without weights."""
+"""Colour difference of the background between source and edited clip, without weights."""
 
 import math
 
@@ -8,21 +8,22 @@ import numpy as np
 from strmatch.metrics.base import Sample
 
 DILATION = np.ones((5, 5), np.uint8)
-"""Two pixels more all around: at its edge the subject mixes with the background."""
+"""Dilates the mask by two pixels, because edge pixels mix subject and background."""
 SIGMA = 1.0
-"""Of the blur, pixels."""
+"""Standard deviation of the blur in pixels."""
 
 
 class BackgroundDifference:
-    """Mean colour difference of the background, as S-CIELAB measures that of images.
+    """Mean colour difference of the background, after S-CIELAB.
 
-    S-CIELAB (Zhang and Wandell, 1996) is the CIE 1976 colour difference ΔE*ab of images that were
-    blurred as the eye blurs them. Here the blur is a Gaussian of one pixel, and the mean is that of
-    all pixels of the clip that lie outside the mask, dilated by two pixels. It stands in for the
-    paper's background LPIPS where there are no weights, and does not compare with it.
+    S-CIELAB (Zhang and Wandell, 1996) is the CIE 1976 colour difference ΔE*ab of images blurred
+    according to human spatial sensitivity. Here the blur is a Gaussian of one pixel, and the mean
+    covers all pixels of the clip outside the mask, which is dilated by two pixels. The metric
+    replaces the paper's background LPIPS if no weights are available. The values are not comparable
+    with LPIPS.
 
-    Unit: ΔE*ab; about 2 is just noticeable. Range: 0 (equal backgrounds) to some 200, lower is
-    better. NaN: without a mask, and where the mask leaves no background.
+    Unit: ΔE*ab (about 2 is just noticeable). Range: 0 (equal backgrounds) to about 200, lower is
+    better. NaN: no mask, or a mask that leaves no background.
     """
 
     def __call__(self, sample: Sample) -> float:
@@ -38,11 +39,14 @@ class BackgroundDifference:
 
 
 def _lab(frame: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """L*, a*, b*, float32 (H, W, 3), of what lies in `where`: the blur takes nothing from beside.
+    """Blurred L*, a*, b* of the pixels in `where`, computed from those pixels only.
 
     Args:
         frame: uint8 (H, W, 3), RGB.
         where: bool (H, W).
+
+    Returns:
+        float32 (H, W, 3).
     """
     share = where[..., None].astype(np.float32)
     seen = cv2.GaussianBlur(frame.astype(np.float32) / 255 * share, (0, 0), SIGMA)

@@ -1,4 +1,4 @@
-"""CLIP similarity (CS): does the edited clip show what its prompt says?"""
+"""CLIP similarity (CS): agreement of the edited clip with the target prompt."""
 
 from pathlib import Path
 
@@ -11,20 +11,20 @@ from strmatch.tokenize import tokenize
 from strmatch.weights.strict import best_device, load_strictly
 
 BATCH = 16
-"""Frames at a time."""
+"""Number of frames per forward pass."""
 
 
 class ClipSimilarity:
-    """The cosine of target prompt and frame in CLIP's space, times 100, averaged over the frames.
+    """100 × cosine similarity of target prompt and frame in CLIP's space, averaged over frames.
 
-    CLIPScore (Hessel et al., EMNLP 2021) without its cut at 0 and its factor of 2.5: what the paper
-    calls CLIP score. Numbers of different CLIP models do not compare.
+    CLIPScore (Hessel et al., EMNLP 2021) without the clipping at 0 and the factor of 2.5, called
+    CLIP score in the paper (arXiv 2506.22868). Values of different CLIP models are not comparable.
 
     Unit: hundredths. Range: -100 to 100, higher is better. Never NaN.
 
     Args:
-        folder: a `CLIPModel` in safetensors with its tokenizer and image processor, as
-            `save_pretrained` leaves them: clip/ of the embedded weights, or a published one.
+        folder: a `CLIPModel` in safetensors with tokenizer and image processor, in the layout of
+            `save_pretrained`: clip/ of the embedded weights, or a published model.
         device: default: the GPU if there is one, else the CPU.
 
     Raises:
@@ -49,6 +49,6 @@ class ClipSimilarity:
         return 100 * float(torch.cosine_similarity(shown, said).mean())
 
     def _embed(self, frames: np.ndarray) -> torch.Tensor:
-        """Frames uint8 (n, H, W, 3) to float32 (n, channels)."""
+        """CLIP features of frames, uint8 (n, H, W, 3) → float32 (n, channels)."""
         pixels = self.processor(list(frames), return_tensors="pt").pixel_values
         return self.model.get_image_features(pixels.to(self.device)).pooler_output

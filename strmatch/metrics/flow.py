@@ -1,31 +1,33 @@
-"""Optical flow between two frames by DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse
-Search", ECCV 2016), as OpenCV has it: without weights."""
+"""Optical flow by DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016).
+
+Uses the implementation of OpenCV, which needs no weights.
+"""
 
 import cv2
 import numpy as np
 
 FINE = 1
-"""The pyramid level at which a search that has a start begins."""
+"""Coarsest pyramid level of a search with an initial flow."""
 REPEATS, WORTHWHILE = 8, 0.9
-"""A search is repeated from its own result as long as that takes a tenth off the difference of
-the frames, and one flow is preferred to another if it does."""
+"""Maximum number of repetitions, and the required ratio of frame differences. A search restarts
+from its result while the difference falls by at least a tenth. The same ratio decides between two
+flows."""
 
 
 def flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Where the surface that is seen at each pixel of `first` lies in `second`.
+    """Displacement of each pixel of `first` to its position in `second`.
 
-    It is searched down to the full resolution, since a clip of 64 × 64 pixels has none to spare,
-    and twice: from the pan on the fine levels of the pyramid alone, and over the whole of it. The
-    coarse levels are where fast objects are found, but they see rubbish in the place of patterns
-    too fine for them, and a small frame has too few: their flow counts if it takes `second` nearer
-    to `first`. Where there is texture, one search is enough; along stripes and in shallow gradients
-    it stops short, and is repeated.
+    Two searches run down to the full resolution, which clips of 64 × 64 pixels need. One starts
+    from the pan and uses the fine pyramid levels only. The other uses the whole pyramid. Coarse
+    levels find fast objects, but alias fine patterns and are few in small frames. Their flow is
+    used only if it brings `second` closer to `first`. Searches are repeated, because a single one
+    stops early along stripes and in shallow gradients.
 
     Args:
         first, second: uint8 (H, W, 3), RGB, at least 12 pixels high and wide.
 
     Returns:
-        float32 (H, W, 2): to the right and down, pixels.
+        float32 (H, W, 2): pixels to the right and down.
     """
     before, after = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second))
 
@@ -49,10 +51,13 @@ def flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def pan(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The one shift that takes most of a frame uint8 (H, W) to the next, by phase correlation.
+    """The dominant shift between two frames by phase correlation.
+
+    Args:
+        before, after: uint8 (H, W).
 
     Returns:
-        float32 (2,): to the right and down, whole pixels.
+        float32 (2,): whole pixels to the right and down.
     """
     window = cv2.createHanningWindow(before.shape[::-1], cv2.CV_32F)
     shift, _ = cv2.phaseCorrelate(before.astype(np.float32), after.astype(np.float32), window)
@@ -60,9 +65,16 @@ def pan(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """`image` (H, W) or (H, W, c) at where a flow (H, W, 2) goes from each pixel, bilinearly.
+    """Sample an image at the positions displaced by a flow, with bilinear interpolation.
 
-    Beyond the frame it is what lies nearest at its border.
+    Positions outside the frame take the nearest border pixel.
+
+    Args:
+        image: (H, W) or (H, W, c).
+        flow: (H, W, 2), pixels to the right and down.
+
+    Returns:
+        The shape and dtype of `image`.
     """
     height, width = flow.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))

@@ -1,4 +1,4 @@
-"""Frame consistency (FC): does each frame lie between its neighbours?"""
+"""Frame consistency (FC): smoothness of the motion in the edited clip."""
 
 import math
 from collections.abc import Callable
@@ -9,19 +9,19 @@ from strmatch.metrics.base import Sample
 from strmatch.metrics.interpolation import flow_midpoints
 
 Interpolate = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From frames and those after them, uint8 (n, H, W, 3) each, to those half way."""
+"""Maps frames and their successors, uint8 (n, H, W, 3) each, to the middle frames."""
 
 
 class FrameConsistency:
     """Motion smoothness of VBench (Huang et al., CVPR 2024), of the edited clip alone.
 
-    Every second frame is dropped and interpolated from its two neighbours; the metric is one minus
-    the mean absolute difference of what was dropped and what came instead, over 255, as
-    `vbench/motion_smoothness.py` computes it (`vfi_score`, `norm`). The last frame of a clip with
-    an even number of them has one neighbour, and does not count.
+    Every second frame is dropped and interpolated from its two neighbours. The metric is one minus
+    the mean absolute difference of dropped and interpolated frames, divided by 255, as in
+    `vbench/motion_smoothness.py` (`vfi_score`, `norm`). The last frame of a clip with an even
+    number of frames has one neighbour and is ignored.
 
-    Unit: none. Range: 0 to 1, higher is better. NaN: of fewer than three frames. Numbers of
-    different interpolators do not compare: VBench has AMT-S.
+    Unit: none. Range: 0 to 1, higher is better. NaN: fewer than three frames. Values of different
+    interpolators are not comparable. VBench uses AMT-S.
 
     Args:
         interpolate: `flow_midpoints`, without weights, or a `RIFE`.

@@ -1,4 +1,4 @@
-"""Frames between frames, by optical flow: what frame consistency does without weights."""
+"""Frame interpolation by optical flow, the weight-free interpolator of frame consistency."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from strmatch.metrics.flow import flow, warp
 
 
 def flow_midpoints(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The frame half way between each two: both are warped to it, and averaged.
+    """Interpolate the middle frame of each pair as the average of both warped frames.
 
     The flow at the middle is that of Super SloMo (Jiang et al., CVPR 2018, Eq. 4) for t = 1/2,
-    where it is the same to both sides.
+    where it is symmetric.
 
     Args:
         before, after: uint8 (n, H, W, 3), RGB.

@@ -1,4 +1,4 @@
-"""Background LPIPS (BL): is the background of an edited clip what it was?"""
+"""Background LPIPS (BL): perceptual distance of the background between source and edited clip."""
 
 import math
 from pathlib import Path
@@ -13,29 +13,29 @@ from strmatch.weights.locate import one_file
 from strmatch.weights.strict import best_device, check_fit
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""Of the colours from -1 to 1, before AlexNet sees them: LPIPS's `ScalingLayer`."""
+"""Normalisation of colours (-1 to 1) before AlexNet, from `ScalingLayer` of LPIPS."""
 EPSILON = 1e-10
 
 
 class BackgroundLPIPS:
-    """LPIPS between the frames of source and edited clip in which the subject is blacked out.
+    """LPIPS between the frames of source and edited clip with the subject set to black.
 
-    LPIPS (Zhang et al., CVPR 2018) version 0.1 on AlexNet, as the package `lpips` computes it for
-    `net="alex"`; what lies inside the mask is black in both frames (the paper, arXiv 2506.22868:
-    "LPIPS between masked (background) frames"). Averaged over the frames that have a background.
+    LPIPS (Zhang et al., CVPR 2018) version 0.1 on AlexNet, equal to `net="alex"` of the package
+    `lpips`. Pixels inside the mask are black in both frames (arXiv 2506.22868: "LPIPS between
+    masked (background) frames"). The mean covers all frames that have a background.
 
-    Unit: none. Range: from 0 (equal backgrounds), rarely above 1; lower is better. NaN: without a
-    mask, and where the mask leaves no background.
+    Unit: none. Range: from 0 (equal backgrounds), rarely above 1, lower is better. NaN: no mask, or
+    a mask that leaves no background.
 
     Args:
         folder: holds one file `alexnet*`, torchvision's weights of AlexNet
             (alexnet-owt-7be5be79.pth), and one `alex.*`, the heads of LPIPS (alex.pth, of
-            lpips/weights/v0.1); or the same tensors in .safetensors. Nothing that a pickle holds
-            is run.
+            lpips/weights/v0.1), or the same tensors in .safetensors. Code in pickles is never
+            executed.
         device: default: the GPU if there is one, else the CPU.
 
     Raises:
-        WeightsError: a file is missing, cannot be read or does not fit.
+        WeightsError: a file is missing, unreadable or does not match the architecture.
     """
 
     def __init__(self, folder: Path, device: str | torch.device | None = None) -> None:
@@ -60,7 +60,7 @@ class BackgroundLPIPS:
 
 
 class LPIPS(nn.Module):
-    """The learned distance of two images in the features of AlexNet's five convolutions."""
+    """Learned distance of two images in the features of AlexNet's five convolutions."""
 
     shift: Tensor
     scale: Tensor
@@ -88,13 +88,13 @@ class LPIPS(nn.Module):
         self.register_buffer("scale", torch.tensor(SCALE)[:, None, None], persistent=False)
 
     def forward(self, image: Tensor, other: Tensor) -> Tensor:
-        """float32 (n, 3, H, W) from -1 to 1, twice, at least 31 pixels a side, to (n,)."""
+        """Distances (n,) of images, float32 (n, 3, H, W) from -1 to 1, sides at least 31."""
         stages = zip(self._stages(image), self._stages(other), self.heads, strict=True)
         parts = [head((one - two).square()).mean(dim=(1, 2, 3)) for one, two, head in stages]
         return torch.stack(parts).sum(dim=0)
 
     def _stages(self, image: Tensor) -> list[Tensor]:
-        """The features after each ReLU, of unit length at each position."""
+        """Features after each ReLU, normalised to unit length at each position."""
         found, x = [], (image - self.shift) / self.scale
         for layer in self.features:
             x = layer(x)
@@ -104,7 +104,11 @@ class LPIPS(nn.Module):
 
 
 def load_lpips(folder: Path) -> LPIPS:
-    """LPIPS with published weights: see `BackgroundLPIPS`."""
+    """LPIPS with the published weights in `folder`, see `BackgroundLPIPS`.
+
+    Raises:
+        WeightsError: a file is missing, unreadable or does not match the architecture.
+    """
     alexnet, heads = one_file(folder, "alexnet*"), one_file(folder, "alex.*")
     lpips = LPIPS().eval()
     backbone = read_tensors(alexnet)
@@ -120,5 +124,5 @@ def load_lpips(folder: Path) -> LPIPS:
 
 
 def _own_name(published: str) -> str:
-    """features.3.weight is 3.weight, and lin2.model.1.weight 2.weight."""
+    """Maps published names: features.3.weight → 3.weight, lin2.model.1.weight → 2.weight."""
     return published.removeprefix("features.").removeprefix("lin").replace(".model.1", "")

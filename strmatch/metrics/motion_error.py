@@ -1,4 +1,4 @@
-"""Motion error (ME): does the edited clip move as its source does?"""
+"""Motion error (ME): difference between the motion of source and edited clip."""
 
 import math
 from collections.abc import Callable
@@ -10,19 +10,18 @@ from strmatch.metrics.base import Sample
 from strmatch.metrics.flow import flow
 
 Flow = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From two frames, uint8 (H, W, 3), to the flow from the first to the second, (H, W, 2)."""
+"""Maps two frames, uint8 (H, W, 3), to the flow from the first to the second, (H, W, 2)."""
 
 
 class MotionError:
     """Mean end-point error between the optical flows of source and edited clip, by OpenCV's DIS.
 
-    The paper (arXiv 2506.22868) takes the mean of |flow_src − flow_edit| by RAFT-Large, over all
-    pixels and all pairs of frames that follow each other: see `RaftMotionError`, with which this
-    one's numbers do not compare. Motion is seen where there is something to see: within an even
-    surface, or along the stripes of a pattern, an optical flow is a guess.
+    The paper (arXiv 2506.22868) uses the mean of |flow_src − flow_edit| by RAFT-Large over all
+    pixels and all pairs of consecutive frames, see `RaftMotionError`. The values of both metrics
+    are not comparable. Optical flow is unreliable in uniform regions and along stripes.
 
-    Unit: pixels a frame, at the clip's own size. Range: from 0 (equal motion), lower is better.
-    NaN: of one frame.
+    Unit: pixels per frame, at the clip's size. Range: from 0 (equal motion), lower is better. NaN:
+    a single frame.
     """
 
     def __call__(self, sample: Sample) -> float:
@@ -30,7 +29,7 @@ class MotionError:
 
 
 def end_point_error(sample: Sample, flow: Flow) -> float:
-    """The mean length of the difference of both clips' flows, pixels; NaN of one frame."""
+    """Mean length of the difference of both clips' flows in pixels. NaN for a single frame."""
     errors = [
         np.linalg.norm(flow(*before) - flow(*after), axis=-1).mean()
         for before, after in zip(pairwise(sample.source), pairwise(sample.edited), strict=True)

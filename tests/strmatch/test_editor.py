@@ -10,14 +10,19 @@ from strmatch.ddim import ddim_step, denoise
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import latent_mask
 from strmatch.matching import Matcher
-from tests.strmatch.tiny import FRAMES, SETTINGS, SIZE, tiny_backbone
+from tests.strmatch.tiny import FRAMES, SETTINGS, tiny_backbone
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving right"
+SIZE = 16
+
+both_predictions = pytest.mark.parametrize(
+    "editor", ["epsilon", "v_prediction"], indirect=True, scope="module"
+)
 
 
-@pytest.fixture(scope="module", params=["epsilon", "v_prediction"])
+@pytest.fixture(scope="module")
 def editor(request):
-    return STRMatch(tiny_backbone(request.param))
+    return STRMatch(tiny_backbone(getattr(request, "param", "epsilon")))
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +38,20 @@ def inversion(editor, frames):
 @pytest.fixture
 def mask():
     mask = np.zeros((FRAMES, SIZE, SIZE), dtype=bool)
-    mask[:, 4:12, 6:14] = True
+    mask[:, :4, :4] = True
     return mask
 
 
+@both_predictions
 def test_inversion_keeps_the_latents_of_every_level(editor, inversion, frames):
     assert inversion.latents.shape == (5, 1, 4, FRAMES, SIZE // 4, SIZE // 4)
     assert torch.equal(inversion.latents[0], editor.backbone.encode(frames))
     assert inversion.schedule.timesteps == (0, 1, 251, 501, 751)
 
 
-def test_the_loss_falls_in_every_sgd_step(editor, inversion):
-    """With a small λ, from the very latents that the edit visits."""
+@both_predictions
+def test_every_gradient_step_decreases_the_loss(editor, inversion):
+    """Checked with a small λ at the latents of every step of an edit."""
     backbone, matcher = editor.backbone, Matcher(editor.backbone, SETTINGS)
     source, target = backbone.embed(SOURCE), backbone.embed(TARGET)
     visited = [inversion.latents[-1]]
@@ -83,8 +90,9 @@ def test_the_gradient_equals_finite_differences(editor, inversion):
     torch.testing.assert_close((gradient * direction).sum(), slope, rtol=1e-4, atol=1e-7)
 
 
-def test_source_and_target_are_scored_at_the_same_level_with_the_same_label(editor, inversion):
-    """At the first step z_T is the source's own, so with its own prompt the match is perfect."""
+@both_predictions
+def test_source_and_target_are_scored_at_the_same_timestep(editor, inversion):
+    """The first step starts at the source's z_T, so the source prompt gives a perfect match."""
     records = []
     editor.edit(inversion, SOURCE, lam=0.0, callback=records.append)
     cosines = 0
@@ -96,7 +104,8 @@ def test_source_and_target_are_scored_at_the_same_level_with_the_same_label(edit
     assert records[0]["grad_norm"] == pytest.approx(0, abs=1e-8)
 
 
-def test_equal_prompts_without_matching_give_the_same_at_any_guidance(editor, inversion):
+@both_predictions
+def test_guidance_has_no_effect_if_target_and_source_prompt_are_equal(editor, inversion):
     results = [
         editor.edit(inversion, SOURCE, lam=0.0, guidance_scale=scale).latents
         for scale in (1.0, 7.5, 30.0)
@@ -111,8 +120,9 @@ def test_equal_prompts_without_matching_give_the_same_at_any_guidance(editor, in
         assert torch.equal(result, plain)
 
 
-def test_guidance_starts_from_the_source_prompt(editor, inversion):
-    """One step written out by hand, with the source and with another negative prompt."""
+@both_predictions
+def test_the_default_negative_prompt_is_the_source_prompt(editor, inversion):
+    """Compares one step with its formula, for the default and for another negative prompt."""
     backbone, schedule = editor.backbone, inversion.schedule
     z, level = inversion.latents[-1], schedule.num_steps
     for negative in (None, "green stripes"):
@@ -132,7 +142,7 @@ def test_guidance_starts_from_the_source_prompt(editor, inversion):
         torch.testing.assert_close(first[0], b**0.5 * clean + (1 - b) ** 0.5 * noise)
 
 
-def test_outside_the_mask_every_latent_is_the_sources(editor, inversion, mask):
+def test_latents_outside_the_mask_equal_the_source(editor, inversion, mask):
     latents = []
     result = editor.edit(
         inversion, TARGET, mask=mask, callback=lambda info: latents.append(info["latents"])
@@ -148,7 +158,7 @@ def test_outside_the_mask_every_latent_is_the_sources(editor, inversion, mask):
 
 
 def visited(editor, inversion, **settings):
-    """The latents after each step."""
+    """Latents after each step."""
     latents = []
     editor.edit(
         inversion, TARGET, callback=lambda info: latents.append(info["latents"]), **settings
@@ -156,7 +166,8 @@ def visited(editor, inversion, **settings):
     return latents
 
 
-def test_steps_beyond_the_matched_share_only_denoise(editor, inversion):
+@both_predictions
+def test_steps_after_the_matched_share_only_denoise(editor, inversion):
     none, half, whole = (
         visited(editor, inversion, lam=0.1, matched_share=share) for share in (0.0, 0.5, 1.0)
     )
@@ -173,7 +184,7 @@ def test_steps_beyond_the_matched_share_only_denoise(editor, inversion):
         torch.testing.assert_close(z, end, rtol=0, atol=1e-9)
 
 
-def test_steps_beyond_the_guided_share_follow_the_target_alone(editor, inversion):
+def test_steps_after_the_guided_share_use_the_target_prompt_alone(editor, inversion):
     half, whole = (visited(editor, inversion, lam=0.0, guided_share=share) for share in (0.5, 1.0))
     assert torch.equal(half[1], whole[1]) and not torch.equal(half[2], whole[2])
     schedule, z = inversion.schedule, half[1]
@@ -184,14 +195,15 @@ def test_steps_beyond_the_guided_share_follow_the_target_alone(editor, inversion
     torch.testing.assert_close(z, half[3], rtol=0, atol=1e-9)
 
 
-def test_an_edit_is_deterministic_and_leaves_the_inversion_alone(editor, inversion, mask):
+def test_an_edit_is_deterministic_and_keeps_the_inversion_unchanged(editor, inversion, mask):
     before = inversion.latents.clone()
     first, second = (editor.edit(inversion, TARGET, mask=mask) for _ in range(2))
     assert np.array_equal(first.frames, second.frames)
     assert torch.equal(inversion.latents, before)
 
 
-def test_every_open_choice_can_be_made(editor, inversion):
+def test_every_open_choice_changes_the_edit(editor, frames):
+    inversion = editor.invert(frames, SOURCE, num_inference_steps=2)
     results = []
     for heads, cosine, reduction in itertools.product(
         ("mean", "paired"), ("row", "layer"), ("sum", "mean")
@@ -209,7 +221,9 @@ def test_every_open_choice_can_be_made(editor, inversion):
         assert not torch.allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
-def test_a_fresh_start_leaves_of_the_clip_what_matching_holds(editor, inversion, frames):
+def test_a_completely_fresh_start_depends_on_the_source_through_matching_only(
+    editor, inversion, frames
+):
     other = editor.invert(frames[:, ::-1].copy(), SOURCE)
 
     def distance(**choice):
@@ -221,23 +235,21 @@ def test_a_fresh_start_leaves_of_the_clip_what_matching_holds(editor, inversion,
     assert distance(lam=1.0, fresh_share=1.0) > 1e-6
 
 
-def test_other_settings_of_the_inversion_invert_anew(editor, inversion, frames):
+def test_overridden_inversion_settings_repeat_the_inversion(editor, inversion, frames):
     for choice in (
         {"num_inference_steps": 3},
         {"inversion_label": "current"},
         {"noised_until": 500},
     ):
-        anew = editor.edit(inversion, TARGET, **choice)
+        actual = editor.edit(inversion, TARGET, **choice)
         expected = editor.edit(editor.invert(frames, SOURCE, **choice), TARGET)
-        assert torch.equal(anew.latents, expected.latents)
-        assert anew.settings == expected.settings
+        assert torch.equal(actual.latents, expected.latents)
+        assert actual.settings == expected.settings
 
 
 @pytest.mark.parametrize(("label", "own_passes"), [("current", 1), ("next", 4)])
-def test_the_source_s_scores_come_with_the_inversion_and_serve_all_edits(
-    editor, frames, label, own_passes
-):
-    """Of four levels the noisiest alone needs a pass of its own, if labels allow; and only once."""
+def test_source_scores_are_computed_once_and_reused_by_all_edits(editor, frames, label, own_passes):
+    """With label "current", only the noisiest of four levels needs a separate pass."""
     backbone = editor.backbone
 
     def passes(work):
@@ -263,14 +275,15 @@ def test_the_source_s_scores_come_with_the_inversion_and_serve_all_edits(
 
 
 @pytest.mark.parametrize("label", ["current", "next"])
-def test_targets_that_share_an_inversion_are_edited_as_if_alone(editor, frames, label):
-    shared = editor.invert(frames, SOURCE, inversion_label=label)
+def test_edits_that_share_an_inversion_equal_separate_edits(editor, frames, label):
+    settings = {"inversion_label": label, "num_inference_steps": 2}
+    shared = editor.invert(frames, SOURCE, **settings)
     for target in (TARGET, "a green star moving left", "a red circle", SOURCE):
-        alone = editor.edit(editor.invert(frames, SOURCE, inversion_label=label), target)
+        alone = editor.edit(editor.invert(frames, SOURCE, **settings), target)
         assert torch.equal(editor.edit(shared, target).latents, alone.latents)
 
 
-def test_a_lean_edit_is_the_same_and_keeps_no_scores(editor, frames):
+def test_a_lean_edit_equals_a_normal_one_and_caches_no_scores(editor, frames):
     lean = STRMatch(editor.backbone, memory="lean")
     inversion = lean.invert(frames, SOURCE, inversion_label="current")
     actual = lean.edit(inversion, TARGET, lam=1.0).latents
@@ -279,7 +292,7 @@ def test_a_lean_edit_is_the_same_and_keeps_no_scores(editor, frames):
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-10)
 
 
-def test_no_more_scores_are_kept_than_there_is_room_for(editor, frames):
+def test_the_score_cache_respects_its_size_limit(editor, frames):
     one_level = next(
         iter(editor.invert(frames, SOURCE, inversion_label="current").features.values())
     )
@@ -290,8 +303,8 @@ def test_no_more_scores_are_kept_than_there_is_room_for(editor, frames):
     assert len(inversion.features) == 2
 
 
-def test_edits_that_look_at_other_features_do_not_take_those_at_hand(editor, frames):
-    settings = {"inversion_label": "current", "lam": 1.0}
+def test_edits_with_other_features_ignore_cached_ones(editor, frames):
+    settings = {"inversion_label": "current", "lam": 1.0, "num_inference_steps": 2}
     inversion = editor.invert(frames, SOURCE, **settings)
     for choice in ({"radius": 2}, {"heads": "paired"}, {"scored_levels": [1]}):
         fresh = editor.invert(frames, SOURCE, **settings | choice)
@@ -300,12 +313,12 @@ def test_edits_that_look_at_other_features_do_not_take_those_at_hand(editor, fra
         torch.testing.assert_close(actual.latents, expected.latents, rtol=0, atol=1e-10)
 
 
-def test_wrong_arguments_are_named(editor, inversion, frames, mask):
+def test_errors_name_the_wrong_argument(editor, inversion, frames, mask):
     with pytest.raises(ValueError, match=r"frames must be uint8 \(f, H, W, 3\), got float64"):
         editor.invert(frames / 255, SOURCE)
-    with pytest.raises(ValueError, match="multiples of 4, got 30×32"):
-        editor.invert(frames[:, :30], SOURCE)
-    with pytest.raises(ValueError, match=r"mask must be bool .* = \(4, 32, 32\)"):
+    with pytest.raises(ValueError, match="multiples of 4, got 14×16"):
+        editor.invert(frames[:, :14], SOURCE)
+    with pytest.raises(ValueError, match=r"mask must be bool .* = \(4, 16, 16\)"):
         editor.edit(inversion, TARGET, mask=mask[:2])
     with pytest.raises(ValueError, match="lam must be ≥ 0"):
         editor.edit(inversion, TARGET, lam=-1.0)
