@@ -1,4 +1,4 @@
-"""What a model is asked about a clip, and what counts as an answer."""
+"""The instruction that a captioning model gets, and the check of its answer."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _SHOWS = re.compile(
     r"(?!(?:that|how|what|where|who|us)\b)",
     re.IGNORECASE,
 )
-"""A preamble that can be left out, since what follows it is a sentence or a noun phrase."""
+"""A preamble that is removed, because a sentence or a noun phrase follows."""
 _PREAMBLE = re.compile(
     r"(?:sure|certainly|of course|absolutely|okay|ok|yes|no problem)\b"
     r"|here(?:['’]s|\s(?:is|are))\b|(?:\w+\s){0,3}\w+\s?:(?=\s|$)"
@@ -41,11 +41,11 @@ _END = re.compile(r"[.!?…]+[\"'”’)]*(?=\s|$)")
 
 
 class NotACaption(Exception):
-    """An answer that is no caption.
+    """Raised for an answer that is not a caption.
 
     Args:
-        answer: what was answered.
-        reason: what is wrong with it, as a sentence about "it".
+        answer: the text of the answer.
+        reason: what is wrong, as a sentence with the subject "it".
     """
 
     def __init__(self, answer: str, reason: str) -> None:
@@ -55,10 +55,10 @@ class NotACaption(Exception):
 
 
 def ask_for_caption(ask: Callable[[str], str], captions: Captions) -> str:
-    """A model's answer, checked; a wrong one is asked for again once, with what was wrong.
+    """Ask a model for a caption. A wrong answer is requested a second time, with the reason.
 
     Args:
-        ask: an instruction to what the model answers about the clip.
+        ask: sends an instruction about the clip to the model and returns the answer.
 
     Raises:
         Rejected: `BadCaption`, the second answer is wrong, too.
@@ -77,10 +77,11 @@ def ask_for_caption(ask: Callable[[str], str], captions: Captions) -> str:
 
 
 def check(answer: str, captions: Captions) -> str:
-    """The caption in a model's answer: without quotes around it and "The video shows" before it.
+    """Extract the caption from an answer: remove quotes, and a preamble like "The video shows".
 
     Raises:
-        NotACaption: it is not one whole sentence of the asked length about a thing, and no more.
+        NotACaption: the answer is not exactly one whole sentence with a subject, of a length within
+            `captions`.
     """
     text = _without_preamble(" ".join(answer.split()).strip(_QUOTES + " "))
     reason = _wrong(text, captions)

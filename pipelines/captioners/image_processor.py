@@ -1,28 +1,28 @@
-"""The processor of a vision-language model, for frames that are given as images."""
+"""Loads the processor of a vision-language model for frames that are passed as images."""
 
 from pathlib import Path
 from typing import Any
 
 
 class NoVideos(dict[str, Any]):
-    """Stands for a processor's part for videos; a dict, since its parts are shown as JSON."""
+    """Placeholder for the video part of a processor. A dict, because parts are printed as JSON."""
 
     num_frames = fps = None
 
 
 def load_processor(folder: Path) -> Any:
-    """What turns a conversation with images into a model's inputs, as `transformers` has it.
+    """Load the `transformers` processor that converts a conversation with images to model inputs.
 
-    Many families' processors have a part for videos, and `AutoProcessor` cannot make it without
-    torchvision. Frames that are images do not need it. Images are prepared by PIL, so that the same
-    frames give the same inputs on every machine.
+    Many processors have a part for videos, which `AutoProcessor` cannot build without torchvision.
+    Frames that are passed as images do not need this part. PIL prepares the images, so that equal
+    frames give equal inputs on every machine.
 
     Args:
-        folder: with the files that `save_pretrained` of model and processor leave.
+        folder: holds the files written by `save_pretrained` of model and processor.
 
     Raises:
-        OSError, ValueError: files are missing, or the model is not one that `transformers` has;
-            code that comes with weights is never run.
+        OSError, ValueError: files are missing, or `transformers` does not have the model. Code in
+            the folder is never executed.
     """
     from transformers import PROCESSOR_MAPPING, AutoConfig, AutoImageProcessor, AutoTokenizer
 

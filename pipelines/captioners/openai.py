@@ -18,11 +18,10 @@ JPEG_QUALITY = 90
 
 
 class OpenAI:
-    """Any model that takes images in chat completions, on vLLM's server or another.
+    """Captions by any model that accepts images in chat completions, on vLLM or another server.
 
-    A call asks about one clip, and one after the other. Clips are in flight at once because
-    several of Ray's tasks are, each with a captioner and a connection of its own; the server makes
-    batches of them.
+    A call sends one request at a time. Clips are captioned in parallel by several Ray tasks, each
+    with a captioner and a connection of its own. The server batches their requests.
 
     Raises:
         ConfigError: no server or model is named, or the variable of the key is not set.
@@ -44,15 +43,15 @@ class OpenAI:
 
     @classmethod
     def check(cls, config: Config) -> None:
-        """See `Endpoint.check`."""
+        """Send a test request, see `Endpoint.check`."""
         Endpoint(config).check()
 
     def __call__(self, frames: np.ndarray) -> str:
-        """Frames uint8 (f, H, W, 3) to a caption.
+        """See `Captioner`.
 
         Raises:
             RowError: `EndpointFailed`, the server gives no answer.
-            Rejected: `BadCaption`, the model gives no caption; see `check`.
+            Rejected: `BadCaption`, the model gives no caption, see `caption_check.check`.
         """
         images = [image_part(image) for image in sample(frames, self.captions.frames)]
 
@@ -64,7 +63,7 @@ class OpenAI:
 
 
 def image_part(image: "Image") -> dict[str, Any]:
-    """An image as a part of a message: a JPEG in a data URL."""
+    """Convert an image to a part of a message: a JPEG in a data URL."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=JPEG_QUALITY)
     data = base64.b64encode(file.getvalue()).decode()

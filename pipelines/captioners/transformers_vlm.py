@@ -1,4 +1,4 @@
-"""The captioner `transformers_vlm`: a vision-language model in the worker's own process."""
+"""The captioner `transformers_vlm`: a vision-language model in the process of the worker."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class TransformersVLM:
-    """Any model that `transformers` loads by `AutoModelForImageTextToText`, by greedy decoding.
+    """Captions by any model that `AutoModelForImageTextToText` loads, with greedy decoding.
 
-    Frames are shown as images: the families differ in how they take videos, not in how they take
-    images. Code that comes with weights is never run; of models that were published with code of
-    their own, name the weights that were converted for transformers (VideoLLaMA 3: those whose
-    `model_type` is `video_llama_3`).
+    Frames are passed as images, because model families differ in how they accept videos. Code in
+    the folder of the weights is never executed. For a model that was published with its own code,
+    name weights that were converted for transformers (VideoLLaMA 3: `model_type` is
+    `video_llama_3`).
 
     Raises:
         WeightsError: the weights cannot be fetched, or do not fit the model.
@@ -55,26 +55,26 @@ class TransformersVLM:
 
     @classmethod
     def check(cls, config: Config) -> None:
-        """Look whether the weights are there.
+        """Check that the weights are there, without fetching them.
 
         Raises:
-            WeightsError: they are not.
+            WeightsError: a file is missing.
         """
         from strmatch.weights.locate import NEEDED, check_available
 
         check_available(config.annotate.vlm.weights, config.annotate.vlm.revision, NEEDED)
 
     def __call__(self, frames: np.ndarray) -> str:
-        """Frames uint8 (f, H, W, 3) to a caption.
+        """See `Captioner`.
 
         Raises:
-            Rejected: `BadCaption`, the model gives none; see `check`.
+            Rejected: `BadCaption`, the model gives no caption, see `caption_check.check`.
         """
         images = sample(frames, self.captions.frames)
         return ask_for_caption(lambda instruction: self.answer(images, instruction), self.captions)
 
     def answer(self, images: "list[Image]", instruction: str) -> str:
-        """What the model says of the images when it is told the instruction."""
+        """The answer of the model to an instruction about images."""
         import torch
 
         inputs = self.inputs(images, instruction)
@@ -86,7 +86,7 @@ class TransformersVLM:
         return self.processor.decode(said, skip_special_tokens=True)
 
     def inputs(self, images: "list[Image]", instruction: str) -> Any:
-        """The model's inputs, by name, on its device."""
+        """The inputs of the model, by name, on the device of the model."""
         content: list[dict[str, Any]] = [{"type": "image", "image": image} for image in images]
         content.append({"type": "text", "text": instruction})
         return self.processor.apply_chat_template(

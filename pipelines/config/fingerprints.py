@@ -1,3 +1,5 @@
+"""Fingerprints: which settings can change the result of a phase."""
+
 import hashlib
 import json
 from collections.abc import Mapping

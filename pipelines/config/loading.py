@@ -1,4 +1,4 @@
-"""The configuration of a run: a preset, a file on top of it, single values on top of that."""
+"""Loads the configuration of a run: a preset, overridden by a file, overridden by single values."""
 
 import copy
 import dataclasses
@@ -17,7 +17,7 @@ from pipelines.errors import ConfigError
 from strmatch.presets import load_preset
 from strmatch.settings import EditSettings
 
-# The editor's settings know nothing of pydantic; here they are read as strictly as the rest.
+# `strmatch` does not depend on pydantic. Here its settings are read as strictly as the sections.
 pydantic.with_config(STRICT)(EditSettings)
 
 
@@ -28,11 +28,11 @@ def load_config(
 
     Args:
         preset: a preset's name; one that the file names comes first.
-        file: a YAML file of sections, as `strmatch config show` prints it.
+        file: a YAML file of sections, in the format of `strmatch config show`.
         assignments: `section.key=value`, the value in YAML.
 
     Raises:
-        ConfigError: in one line, what is wrong and where.
+        ConfigError: in one line, which field is wrong and why.
     """
     return resolve(_read_file(file) if file else {}, assignments, preset)
 
@@ -40,7 +40,7 @@ def load_config(
 def resolve(
     values: Mapping[str, Any], assignments: Iterable[str] = (), preset: str = "miniature"
 ) -> Config:
-    """As `load_config`, with the sections at hand instead of in a file."""
+    """Resolve a configuration like `load_config`, from sections instead of a file."""
     wanted = copy.deepcopy(dict(values))
     for assignment in assignments:
         _merge(wanted, _parse(assignment))
@@ -56,7 +56,7 @@ def resolve(
         "edit": dataclasses.asdict(chosen.edit),
         "editor_options": dict(chosen.editor_options.get(str(wanted.get("editor")), {})),
     }
-    if chosen.weights:  # they come with the package, and so does a CLIP that knows their world
+    if chosen.weights:  # embedded presets come with weights and a CLIP of the small world
         metrics = [*Measure().metrics, "clip_similarity"]
         merged["measure"] = {"metrics": metrics, "clip": {"weights": "miniature"}}
     _merge(merged, wanted)

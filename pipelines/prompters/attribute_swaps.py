@@ -1,4 +1,4 @@
-"""The subject keeps its noun: another colour, another style, another place."""
+"""Target prompts in which the subject keeps its noun: another colour, style or place."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -18,9 +18,9 @@ COLOURS: dict[str, tuple[str, ...]] = {
     "blue": ("navy", "turquoise", "cyan", "indigo"),
     "purple": ("violet", "magenta"),
 }
-"""The colours that are proposed, each with others that would be no change."""
+"""Proposed colours, each with the colours from which the change would be too small."""
 COLOURABLE = ("animal", "plant", "food", "artifact", "figure")
-"""Branches of what may be given a colour where none is said."""
+"""Branches of nouns that may get a colour where the caption names none."""
 STYLES = (
     *("made of wood", "made of glass", "made of paper", "made of clay", "made of ice"),
     *("made of gold", "drawn in pencil", "painted in watercolour", "rendered as pixel art"),
@@ -38,11 +38,11 @@ PLACES: dict[str, tuple[str, ...]] = {
     "a flower garden": ("in", "across", "through", "over", "into"),
     "a frozen lake": ("on", "along", "across", "over"),
 }
-"""Places with the prepositions that they stand behind; the first says where they are."""
+"""Places with their prepositions. The first preposition states a position."""
 
 
 def recolour(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
-    """The subject, or what a person wears, in another colour; or in one where none is said."""
+    """The subject, or a garment of a person, in another colour; adds a colour if none is named."""
     tokens = tokenise(subject.caption)
     if subject.concept.root == "person":
         span = _worn_colour(tokens, subject)
@@ -64,7 +64,7 @@ def recolour(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
 
 
 def restyle(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
-    """The subject of another material, or as another art."""
+    """The subject in another material or artistic style."""
     tokens = tokenise(subject.caption)
     behind = [at for at, token in enumerate(tokens) if token.start >= subject.end]
     end = subject.end
@@ -77,7 +77,7 @@ def restyle(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
 
 
 def background(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
-    """The first place that the caption names behind its subject as another one."""
+    """Another place or pattern instead of the first one after the subject of the caption."""
     tokens = tokenise(subject.caption)
     for at, token in enumerate(tokens[:-1]):
         if token.start < subject.end or token.word not in words("prepositions") - {"of"}:
@@ -127,7 +127,7 @@ def _replaced(subject: Subject, start: int, end: int, new: str, kind: Kind) -> T
 
 
 def _colours(tokens: Sequence[Token], start: int, end: int) -> tuple[int, int] | None:
-    """The letters of the first colours between two positions: "black and white"."""
+    """Span of the first colours between two positions, such as "black and white"."""
     inside = [token for token in tokens if start <= token.start and token.end <= end]
     at = next((n for n, token in enumerate(inside) if token.word in words("colours")), None)
     if at is None:
@@ -142,7 +142,7 @@ def _colours(tokens: Sequence[Token], start: int, end: int) -> tuple[int, int] |
 
 
 def _worn_colour(tokens: Sequence[Token], subject: Subject) -> tuple[int, int] | None:
-    """The colour of the first garment behind the subject."""
+    """Span of the colour of the first garment after the subject."""
     for at, token in enumerate(tokens):
         if token.start < subject.end or token.word not in words("colours"):
             continue
@@ -153,7 +153,7 @@ def _worn_colour(tokens: Sequence[Token], subject: Subject) -> tuple[int, int] |
 
 
 def _place_of_colour(tokens: Sequence[Token], subject: Subject) -> int:
-    """Where a colour is put: before the material and the origin."""
+    """Position at which a colour is inserted: before the material and the origin."""
     start = subject.start
     for token in reversed(tokens):
         if subject.begin <= token.start and token.end < start:
@@ -164,7 +164,7 @@ def _place_of_colour(tokens: Sequence[Token], subject: Subject) -> int:
 
 
 def _end_of_phrase(tokens: Sequence[Token], at: int) -> int:
-    """Where the noun phrase that begins at `at` ends, however little of it is known."""
+    """End of the noun phrase that begins at `at`, even if its words are unknown."""
     phrase, _ = read_phrase(tokens, at)
     if phrase is not None:
         return phrase.end

@@ -1,4 +1,4 @@
-"""The prompter `llm`: a language model says what could stand in the subject's place."""
+"""The prompter `llm`: a language model proposes nouns to replace the subject."""
 
 import dataclasses
 import json
@@ -19,18 +19,18 @@ NOUNS: dict[Kind, str] = {
     "noun_near": "other things of the same kind, that look and behave alike",
     "noun_far": "things of quite another kind",
 }
-"""The kinds of swaps that a model is asked for, each with what it is told of them."""
+"""The kinds of swaps that the model proposes, each with its description in the request."""
 SPARE = 4
-"""Nouns that are asked for beyond those needed, since not every one will do."""
+"""Number of nouns requested in addition to those needed, because some do not fit."""
 MAX_TOKENS = 400
 
 
 class LLM:
-    """As `NounSwap`, but a model that has read the caption proposes the nouns.
+    """Works like `NounSwap`, with nouns proposed by a model that reads the caption.
 
-    It proposes words alone: the target prompts are made of them as those of `NounSwap` are, so that
-    nothing else changes. For kinds without a noun, and where too few of its nouns will do, it is
-    `NounSwap`.
+    The model proposes words only. Target prompts are built like those of `NounSwap`, so that
+    nothing else changes. `NounSwap` supplies the kinds without a noun, and replaces nouns that do
+    not fit.
 
     Raises:
         ConfigError: no server or model is named, or the variable of the key is not set.
@@ -51,7 +51,7 @@ class LLM:
 
     @classmethod
     def check(cls, config: Config) -> None:
-        """See `Endpoint.check`."""
+        """Send a test request, see `Endpoint.check`."""
         Endpoint(config).check()
 
     def __call__(
@@ -62,7 +62,7 @@ class LLM:
         Raises:
             RowError: `EndpointFailed`, the server gives no answer.
         """
-        # Twice as many: the model may propose some of them, too.
+        # Twice the number: the model may propose some of the same nouns.
         swaps = self.noun_swap(prompt, subject, 2 * count, seed)
         kinds = [target.kind for target in swaps[:count]]
         wanted = {kind: kinds.count(kind) + SPARE for kind in NOUNS if kind in kinds}
@@ -79,7 +79,7 @@ class LLM:
 
 
 def question(subject: Subject, wanted: Mapping[Kind, int]) -> str:
-    """What a model is asked: so many nouns of each kind, as JSON."""
+    """The request to the model: the wanted number of nouns of each kind, as JSON."""
     lists = ", ".join(f'"{kind}": [{n} nouns: {NOUNS[kind]}]' for kind, n in wanted.items())
     return (
         f"A video shows: {subject.caption}\n"
@@ -91,7 +91,7 @@ def question(subject: Subject, wanted: Mapping[Kind, int]) -> str:
 
 
 def proposed(subject: Subject, answer: str) -> Iterator[TargetPrompt]:
-    """The swaps that an answer proposes and that will do, in its order."""
+    """The fitting swaps that an answer proposes, in the order of the answer."""
     for kind in NOUNS:
         for noun in _nouns(answer, kind):
             concept = _concept(subject, noun, kind)
@@ -103,7 +103,7 @@ def proposed(subject: Subject, answer: str) -> Iterator[TargetPrompt]:
 
 
 def _nouns(answer: str, kind: Kind) -> list[str]:
-    """The nouns of a kind in an answer, however much else it says; none if it is no JSON."""
+    """The nouns of a kind in an answer, whose JSON may be surrounded by text."""
     start, end = answer.find("{"), answer.rfind("}")
     try:
         nouns = json.loads(answer[start : end + 1])[kind]
@@ -116,7 +116,7 @@ def _nouns(answer: str, kind: Kind) -> list[str]:
 
 
 def _concept(subject: Subject, noun: str, kind: Kind) -> Concept | None:
-    """What a noun names; None where it is not another thing, one, and of the asked kind."""
+    """The concept of a noun; None unless it is a different, single thing of the wanted kind."""
     inside = [*nouns_of(subject.caption), subject.concept]
     if any(of_caption.includes(c) for of_caption in inside for c in nouns_of(noun)):
         return None  # "puppy" or "guide dog" for a dog
@@ -134,9 +134,10 @@ def _concept(subject: Subject, noun: str, kind: Kind) -> Concept | None:
 
 
 def _unknown(subject: Subject, noun: str, kind: Kind) -> Concept | None:
-    """A noun that the table does not hold is taken at the model's word.
+    """The concept of a noun that the taxonomy does not hold, which is accepted as proposed.
 
-    None where its form speaks against it: many, a kind of the subject ("wolfdog"), another branch.
+    None if the form of the noun contradicts: a plural, a kind of the subject ("wolfdog"), another
+    branch.
     """
     many = noun.endswith("s") and not noun.endswith(("ss", "us"))
     if many or noun.endswith(subject.word.lower()):
@@ -151,6 +152,6 @@ def _unknown(subject: Subject, noun: str, kind: Kind) -> Concept | None:
 
 
 def _is_understood(target: TargetPrompt) -> bool:
-    """Whether the new word is read as the noun that it shall be."""
+    """Whether the target prompt is parsed with the new word as its subject."""
     found = find_subject(target.prompt, target.target_word)
     return found is not None and found.word.lower() == (target.target_word or "").lower()

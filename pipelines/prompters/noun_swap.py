@@ -1,4 +1,4 @@
-"""The prompter `noun_swap`: target prompts that differ from a caption in the words of one swap."""
+"""The prompter `noun_swap`: target prompts that replace one phrase of a caption."""
 
 import random
 import re
@@ -17,7 +17,7 @@ from pipelines.prompters.attribute_swaps import background, recolour, restyle
 from pipelines.target_prompt import Kind, TargetPrompt
 
 FAR = ("person", "animal", "plant", "food", "artifact")
-"""The branches from which far nouns are taken: what can be the subject of a clip."""
+"""Branches from which far nouns are taken: possible subjects of a clip."""
 
 
 class NounSwap:
@@ -75,7 +75,7 @@ KINDS: dict[Kind, Callable[[Subject, random.Random], Iterator[TargetPrompt]]] = 
     "restyle": restyle,
     "background": background,
 }
-"""What makes target prompts of each kind, one after the other, in an order drawn at random."""
+"""Generators of target prompts by kind, each in random order."""
 
 
 def _swaps(subject: Subject, concepts: Sequence[Concept], kind: Kind) -> Iterator[TargetPrompt]:
@@ -89,7 +89,7 @@ def _swaps(subject: Subject, concepts: Sequence[Concept], kind: Kind) -> Iterato
 
 
 def swap(subject: Subject, concept: Concept, kind: Kind) -> TargetPrompt | None:
-    """The caption with `concept` in place of its subject; None where grammar does not allow it."""
+    """Replace the subject of a caption by `concept`; None if grammar does not allow that."""
     if (subject.number == "mass") != (concept.number == "mass"):
         return None
     if subject.number == "singular" and concept.number == "plural":
@@ -108,7 +108,7 @@ def swap(subject: Subject, concept: Concept, kind: Kind) -> TargetPrompt | None:
 
 
 def _agree(subject: Subject, concept: Concept) -> str | None:
-    """What follows the subject, its pronouns made to fit `concept`; None where they cannot."""
+    """The text after the subject, with pronouns that agree with `concept`; None if impossible."""
     rest = subject.caption[subject.end :]
     person = concept.root == "person"
     if (subject.concept.root == "person") != person:

@@ -1,4 +1,4 @@
-"""Finding in some frames of a clip the thing that words name."""
+"""Finds the subject that words name in some frames of a clip."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Detection:
 
 
 class SubjectDetector:
-    """An open-vocabulary detector of transformers: OWLv2, Grounding DINO, …
+    """Finds objects by words, with an open-vocabulary detector: OWLv2, Grounding DINO, …
 
     Raises:
         WeightsError: the weights cannot be found, or do not fit.
@@ -38,14 +38,14 @@ class SubjectDetector:
         self.processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True)
 
     def find(self, frames: np.ndarray, subject: str) -> Detection:
-        """Where the subject is seen best, among a few evenly spaced frames.
+        """The best detection of the subject in `annotate.detector.frames` evenly spaced frames.
 
         Args:
             frames: uint8 (f, H, W, 3).
             subject: the words of a noun phrase.
 
         Raises:
-            Rejected: SubjectNotFound.
+            Rejected: `SubjectNotFound`.
         """
         sampled = frame_positions(len(frames), self.config.frames)
         found = [d for index in sampled for d in self.search(frames[index], subject, index)]
@@ -60,7 +60,7 @@ class SubjectDetector:
 
     @torch.inference_mode()
     def search(self, frame: np.ndarray, subject: str, index: int) -> Iterable[Detection]:
-        """All that is found in one frame uint8 (H, W, 3), which is the clip's `index`."""
+        """All detections in a frame, uint8 (H, W, 3), at position `index` of the clip."""
         inputs = self.processor(
             images=[frame], text=[[subject]], truncation=True, return_tensors="pt"
         ).to(self.model.device)
@@ -69,7 +69,7 @@ class SubjectDetector:
             self.model(**inputs), threshold=self.config.threshold, target_sizes=[(height, width)]
         )
         for score, corners in zip(found["scores"].tolist(), found["boxes"].tolist(), strict=True):
-            # A box may reach beyond the frame, or lie in what pads it.
+            # A box may extend beyond the frame, or lie in its padding.
             x0, x1 = np.clip(corners[0::2], 0, width).tolist()
             y0, y1 = np.clip(corners[1::2], 0, height).tolist()
             if x1 - x0 >= 1 and y1 - y0 >= 1:
@@ -79,8 +79,8 @@ class SubjectDetector:
 def choose(found: Sequence[Detection]) -> Detection:
     """The largest and steadiest detection: highest score · √area · steadiness.
 
-    The steadiness says whether the other frames show something of its size. It is the mean over
-    the frames with detections of the best score · (smaller area / larger area) there.
+    Steadiness measures whether other frames show an object of the same size: the mean, over frames
+    with detections, of the best score · (smaller area / larger area) in the frame.
     """
     frames = sorted({detection.frame for detection in found})
 

@@ -1,4 +1,4 @@
-"""Whether a mask can be that of one thing that moves: size, presence and steadiness."""
+"""Checks that a mask can belong to one moving object: size, presence and steadiness."""
 
 import numpy as np
 
@@ -7,16 +7,17 @@ from pipelines.errors import Rejected
 
 
 def check_mask(mask: np.ndarray, limits: MaskCheck) -> None:
-    """Refuse a mask that is not worth an edit.
+    """Reject a mask that is outside the limits.
 
-    Areas are shares of the frame. What concerns neighbouring frames is asked where the mask is
-    empty in neither, so that a subject may leave and come back.
+    Areas are shares of the frame. Neighbouring frames are compared only if the mask is empty in
+    neither, so that a subject may leave the frame and return.
 
     Args:
         mask: bool (f, H, W).
+        limits: see `annotate.mask_check`.
 
     Raises:
-        Rejected: MaskEmpty, MaskTooSmall, MaskTooLarge or MaskJumps.
+        Rejected: `MaskEmpty`, `MaskTooSmall`, `MaskTooLarge` or `MaskJumps`.
     """
     areas = mask.mean(axis=(1, 2))
     present = areas > 0
@@ -60,6 +61,6 @@ def check_mask(mask: np.ndarray, limits: MaskCheck) -> None:
 
 
 def _centre(frame: np.ndarray) -> np.ndarray:
-    """(y, x) of the centre of bool (H, W); nan if it is empty."""
+    """Centroid (y, x) of a mask, bool (H, W), pixels; NaN if the mask is empty."""
     inside = np.argwhere(frame)
     return inside.mean(axis=0) if len(inside) else np.full(2, np.nan)

@@ -1,4 +1,4 @@
-"""A tracker for the small world: SAM2 follows what `contrast` finds."""
+"""A tracker for the small world: SAM2 follows what the tracker `contrast` finds."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from strmatch.backbones.loading import weights_folder
 
 
 class MiniatureTracker(Tracker):
-    """What `contrast` finds of the subject, seen again by a segmenter.
+    """Refines the mask of the tracker `contrast` by a segmenter.
 
-    Where it is most nearly of its usual size gives the frame and the box that the segmenter starts
-    from.
+    The segmenter starts from the bounding box in the frame whose mask is nearest to the median
+    area.
     """
 
     def __init__(self, segmenter: Segmenter) -> None:
@@ -21,13 +21,13 @@ class MiniatureTracker(Tracker):
 
     @classmethod
     def load(cls, weights: str) -> "MiniatureTracker":
-        """With the SAM2 that `strmatch train-miniature --recipe segmenter` has trained.
+        """Load the SAM2 that `strmatch train-miniature --recipe segmenter` trains.
 
         Args:
-            weights: the folder or URI of its model, with a segmenter/ in it.
+            weights: folder or URI of the trained model, with a folder segmenter/.
 
         Raises:
-            WeightsError: it has none.
+            WeightsError: the folder segmenter/ is missing.
         """
         return cls(HFSegmenter.load(str(weights_folder(weights) / "segmenter"), None))
 
@@ -40,12 +40,12 @@ class MiniatureTracker(Tracker):
 
 
 def typical_frame(mask: np.ndarray) -> int:
-    """The frame in which a mask bool (f, H, W) is nearest to its median area where it is any."""
+    """Index of the frame in which the area of a mask, bool (f, H, W), is nearest to its median."""
     areas = mask.sum(axis=(1, 2))
     return int(np.abs(areas - np.median(areas[areas > 0])).argmin())
 
 
 def box_around(frame: np.ndarray) -> Box:
-    """Of what is set in bool (H, W)."""
+    """Bounding box of a mask, bool (H, W)."""
     (y0, y1), (x0, x1) = (np.flatnonzero(frame.any(axis=axis))[[0, -1]].tolist() for axis in (1, 0))
     return Box(x0, y0, x1 + 1, y1 + 1)

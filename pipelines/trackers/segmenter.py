@@ -1,4 +1,4 @@
-"""What a promptable video segmenter takes and gives: prompts on one frame, masks on all."""
+"""The interface of promptable video segmenters: prompts on one frame give masks on all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in pixels of the frame, from its top left corner to its bottom right one."""
+    """A rectangle from its top left to its bottom right corner, pixels of the frame."""
 
     x0: float
     y0: float
@@ -44,12 +44,12 @@ Prompt = Box | Points
 
 @dataclass(frozen=True)
 class Tracks:
-    """Objects followed through a clip."""
+    """The masks of objects through a clip."""
 
     masks: np.ndarray
-    """bool (objects, f, H, W), of the frames' own size."""
+    """bool (objects, f, H, W), at the size of the frames."""
     scores: np.ndarray
-    """float32 (objects, f): how probably the object is in the frame."""
+    """float32 (objects, f): probability that the object is in the frame."""
 
 
 class Segmenter(Protocol):
@@ -67,7 +67,7 @@ class Segmenter(Protocol):
 
 
 def empty_tracks(frames: np.ndarray, prompts: Sequence[Prompt], prompt_frame: int) -> Tracks:
-    """Room for the result of `Segmenter.track`, whose arguments it checks."""
+    """Check the arguments of `Segmenter.track` and allocate its result."""
     if not prompts:
         raise ValueError("a segmenter needs a prompt for at least one object")
     if not 0 <= prompt_frame < len(frames):

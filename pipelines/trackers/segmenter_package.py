@@ -1,4 +1,4 @@
-"""SAM2 as its authors' package `sam2` has it, for their checkpoints; an optional extra."""
+"""SAM2 by the package `sam2` of its authors, for their checkpoints. An optional extra."""
 
 import tempfile
 from collections.abc import Sequence
@@ -18,23 +18,23 @@ from strmatch.weights.strict import best_device
 
 
 class PackageSegmenter:
-    """A `Segmenter`. The predictor's state is made for a clip and reset after it."""
+    """A `Segmenter`. The state of the predictor is created for a clip and reset afterwards."""
 
     FILES = ("*.pt",)
 
     def __init__(self, predictor: Any) -> None:
         self.predictor = predictor
-        # Filling holes needs a CUDA extension; without, the same masks come from any machine.
+        # Filling holes requires a CUDA extension. Without filling, masks are equal on all machines.
         predictor.fill_hole_area = 0
 
     @classmethod
     def load(
         cls, weights: str, revision: str | None, overrides: Sequence[str] = ()
     ) -> "PackageSegmenter":
-        """From a hub id, a folder or a URI that holds one checkpoint, named as published.
+        """Load one checkpoint, named as published, from a hub id, a folder or a URI.
 
         Args:
-            overrides: of the model's hydra config, such as `++model.image_size=512`.
+            overrides: changes to the hydra config of the model, such as `++model.image_size=512`.
 
         Raises:
             ConfigError: the package is not installed.
@@ -84,7 +84,7 @@ class PackageSegmenter:
 
 
 def find_package() -> Any:
-    """What builds the package's models.
+    """Import the module that builds the models of the package.
 
     Raises:
         ConfigError: the package is not installed.
@@ -98,7 +98,7 @@ def find_package() -> Any:
             f"annotate.tracker sam2: {error}; install it with SAM2_BUILD_CUDA=0 pip install "
             "--no-build-isolation 'strmatch[sam2]', or take sam2_hf, which needs nothing more"
         ) from error
-    # Its progress bars cannot be turned off, and a worker's log is no place for them.
+    # The package cannot disable its progress bars, which would fill the logs of workers.
     misc.tqdm = sam2_video_predictor.tqdm = partial(tqdm, disable=True)
     return build_sam
 
@@ -113,7 +113,7 @@ def _load_checkpoint(predictor: torch.nn.Module, checkpoint: Path) -> None:
 
 
 def _write_frames(frames: np.ndarray, folder: Path) -> None:
-    """The package reads a folder of *.jpg. It looks at the names only: lossless PNG is in them."""
+    """Write frames for the package, which reads *.jpg by name. The contents are lossless PNG."""
     for number, frame in enumerate(frames):
         _, png = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         (folder / f"{number:05d}.jpg").write_bytes(png.tobytes())

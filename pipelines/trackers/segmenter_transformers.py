@@ -1,4 +1,4 @@
-"""SAM2 as transformers has it: frames in memory, weights in safetensors."""
+"""SAM2 of transformers: frames in memory, weights in safetensors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,20 +12,20 @@ from pipelines.trackers.segmenter import Box, Prompt, Tracks, empty_tracks
 from strmatch.weights.locate import local_folder
 from strmatch.weights.strict import load_model
 
-# As SAM2 was trained.
+# The normalisation of the training of SAM2.
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 
 class HFSegmenter:
-    """A `Segmenter`. The model's state lives in a session that ends with the clip."""
+    """A `Segmenter`. The state of the model lives in a session per clip."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
 
     @classmethod
     def load(cls, weights: str, revision: str | None) -> "HFSegmenter":
-        """From a hub id, a folder or a URI.
+        """Load weights from a hub id, a folder or a URI.
 
         Raises:
             WeightsError: the weights cannot be found, or do not fit.
@@ -66,7 +66,7 @@ class HFSegmenter:
         return tracks
 
     def _pixels(self, frames: np.ndarray) -> torch.Tensor:
-        """Frames uint8 (f, H, W, 3) as float32 (f, 3, S, S), just as SAM2's own loader does."""
+        """Convert frames, uint8 (f, H, W, 3), to float32 (f, 3, S, S), like the loader of SAM2."""
         side = self.model.image_size
         how = Image.Resampling.BICUBIC
         images = [np.asarray(Image.fromarray(frame).resize((side, side), how)) for frame in frames]
@@ -75,7 +75,7 @@ class HFSegmenter:
 
 
 def _as_points(prompt: Prompt) -> tuple[torch.Tensor, torch.Tensor]:
-    """(n, 2) and (1, 1, n): to the model, a box is two points with labels of their own."""
+    """Points (n, 2) and labels (1, 1, n). A box is two points, with labels 2 and 3."""
     if isinstance(prompt, Box):
         points = torch.tensor([[prompt.x0, prompt.y0], [prompt.x1, prompt.y1]])
         labels = torch.tensor([[[2, 3]]], dtype=torch.int32)
