@@ -65,6 +65,7 @@ def test_whole_edits_are_equal(backbone, frames, changes):
     assert (actual.latents - unmatched).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_an_edit_by_the_trained_miniature_is_equal_in_single_precision():
     torch.set_num_threads(1)
     backbone = load_backbone("miniature", device="cpu")

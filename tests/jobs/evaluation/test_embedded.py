@@ -9,6 +9,7 @@ from jobs.evaluation.miniature.examiner import METHODS, Examiner
 from jobs.evaluation.miniature.suite import edit_figures, figures
 from jobs.evaluation.pool import Pool
 
+pytestmark = pytest.mark.slow
 SEED = 0
 
 

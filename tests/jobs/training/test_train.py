@@ -88,6 +88,7 @@ def test_sam2_is_trained_apart_and_to_the_same_bytes_after_a_stop(tmp_path):
     assert tracks.masks.shape == (1, 2, 64, 64)
 
 
+@pytest.mark.slow
 def test_two_hundred_steps_improve_the_losses(tmp_path):
     hundred = {"steps": 100, "batch": 8, "learning_rate": 2e-3, "final_learning_rate": 1e-3}
     hundred |= {"warmup": 10, "optimizer": "muon"}

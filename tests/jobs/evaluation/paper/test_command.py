@@ -16,6 +16,7 @@ def test_without_an_output_it_is_refused_in_a_line():
         evaluate("paper", 1, 0, "test", None, None, None)
 
 
+@pytest.mark.slow
 def test_every_method_and_statement_has_its_figures(ray_cluster, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(paper, "DEV_CLIPS", 1)
     weights, revision = check(None)
