@@ -1,4 +1,4 @@
-"""The autoencoder: frames of every kind of scene, there and back."""
+"""The training of the autoencoder: reconstruction of frames of every kind of scene."""
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ HARDER = 0.3
 
 
 def reconstruction_loss(vae: AutoencoderKL, frames: int, device: str) -> Loss:
-    """L1 + L2 of the round trip and a touch of KL, on so many frames a step."""
+    """Returns the reconstruction loss, L1 + L2 + `KL_WEIGHT`·KL, on `frames` frames a step."""
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         scenes = draw_scenes((frames + 1) // 2, generator, HARDER)
@@ -37,8 +37,8 @@ def reconstruction_loss(vae: AutoencoderKL, frames: int, device: str) -> Loss:
 def standardise(vae: AutoencoderKL, seed: int, device: str, clips: int = 256) -> None:
     """Fold the latents' mean and scale of each channel into the 1×1 convolutions next to them.
 
-    Afterwards the latents of the world's frames have mean 0 and standard deviation 1, and the
-    decoder gives what it gave before.
+    Afterwards the latents of the world's frames have mean 0 and standard deviation 1. The
+    decoder's output is unchanged.
     """
     scenes = draw_scenes(clips, torch.Generator().manual_seed(seed))
     images = pixels(render(scenes, num_frames=2, device=device).frames).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""Random scenes of the training list, and frames as the networks take them."""
+"""Random scenes of the training list."""
 
 import torch
 
@@ -6,7 +6,7 @@ from strmatch.miniature.scenes import Scene, sample_scene
 
 
 def draw_scenes(count: int, generator: torch.Generator, harder: float = 0.0) -> list[Scene]:
-    """`count` scenes of the training list, a share of them of the harder kinds."""
+    """Draws `count` scenes of the training list, the share `harder` of them of harder kinds."""
     draws = torch.rand(count, generator=generator)
     return [
         sample_scene(generator, "train", "harder" if draw < harder else "core")

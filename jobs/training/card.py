@@ -1,4 +1,4 @@
-"""The model card: what was trained, how, for how long, and how good it is."""
+"""The model card: data, training phases and evaluation figures of a trained model."""
 
 import json
 from pathlib import Path
@@ -85,8 +85,8 @@ def write_card(
 ) -> None:
     """Write `weights`/README.md from the training's loss curves and the suite's figures.
 
-    What was trained before by other recipes is read from the model that this one started from,
-    and all of it is written to `weights`/training.json, for the next.
+    Phases of earlier recipes are read from the model that this training started from. The whole
+    history is written to `weights`/training.json, which the next training reads.
     """
     earlier = folder / START / HISTORY
     history = json.loads(earlier.read_text("utf-8")) if earlier.exists() else []
@@ -105,7 +105,7 @@ def write_card(
 def write_segmenter_card(
     weights: Path, name: str, recipe: Recipe, folder: Path, results: dict[str, Any]
 ) -> None:
-    """Likewise, `weights`/segmenter/README.md. A segmenter is trained by one recipe."""
+    """Write `weights`/segmenter/README.md. A segmenter is trained by a single recipe."""
     card = SEGMENTER_CARD.format(
         phases=_phases(_trained(folder, name, recipe, of_segmenter=True)),
         clips=results["clips"],
@@ -116,7 +116,7 @@ def write_segmenter_card(
 
 
 def _trained(folder: Path, name: str, recipe: Recipe, of_segmenter: bool) -> list[dict[str, Any]]:
-    """The phases of this training in their order, the segmenter's or all others."""
+    """Returns the phases of this training in order: the segmenter's, or all others."""
     made = {"recipe": name, "seed": recipe.seed}
     curves = sorted(folder.glob("*/loss.jsonl"), key=lambda path: path.stat().st_mtime)
     return [

@@ -22,10 +22,17 @@ report = partial(print, flush=True)
 def train_miniature(
     recipe: str, folder: Path, start: str | None, workers: int | None, clips: int
 ) -> None:
-    """Train, evaluate on test clips, and describe it all in the weights' README.
+    """Train, evaluate on test clips, and write the model card, the README of the weights.
 
     Args:
-        start: the model to go on from; for recipes without an autoencoder's phase.
+        recipe: name of a packaged recipe, or path of a YAML file.
+        folder: receives checkpoints, loss curves, weights and figures. A repeated call resumes.
+        start: model to start from, for recipes without an autoencoder phase.
+        workers: number of processes. None: one per core.
+        clips: number of test clips of the evaluation.
+
+    Raises:
+        RunError: the recipe, the start or the folder's checkpoints do not fit.
     """
     processes, weights = workers or os.cpu_count() or 1, folder / "weights"
     name = Path(recipe).stem
@@ -50,9 +57,9 @@ def train_miniature(
 
 
 def _keep_start(folder: Path, start: str | None, recipe: Recipe, name: str) -> None:
-    """Copy the model to go on from, which may be the very one that the training replaces.
+    """Copy the model to start from, because the training may overwrite its folder.
 
-    What the recipe does not train stays as it is.
+    Parts that the recipe does not train are copied to the weights unchanged.
     """
     kept = folder / START
     if recipe.autoencoder and start:

@@ -1,4 +1,4 @@
-"""CLIP's towers: frames and captions, told apart from others that differ in one thing."""
+"""The training of CLIP's two towers, with hard negative captions."""
 
 from dataclasses import replace
 
@@ -20,14 +20,14 @@ HARDER = 0.2
 
 
 def contrastive_loss(clip: CLIPModel, tokenizer: CLIPTokenizer, frames: int, device: str) -> Loss:
-    """InfoNCE both ways (Radford et al. 2021) with four hard negative captions a frame."""
+    """Returns the symmetric InfoNCE loss (Radford et al. 2021) with four hard negatives a frame."""
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         scenes = draw_scenes(frames, generator, HARDER)
         moments = torch.randint(3, (frames,), generator=generator)
         clips = render(scenes, num_frames=3, device=device).frames
         images = pixels(clips[torch.arange(frames), moments])
-        # A frame does not show motion: half of the captions name it nevertheless.
+        # A frame does not show motion. Captions name motion in half of the steps nevertheless.
         without = ("motion",) if torch.rand((), generator=generator) < 0.5 else ()
         right = [caption(scene, without) for scene in scenes]
         wrong = [caption(other, without) for scene in scenes for other in _near(scene, generator)]
@@ -47,7 +47,10 @@ def contrastive_loss(clip: CLIPModel, tokenizer: CLIPTokenizer, frames: int, dev
 
 
 def _near(scene: Scene, generator: torch.Generator) -> list[Scene]:
-    """Another colour, shape and background; and the colours of two sprites exchanged."""
+    """Returns four hard negatives: another colour, another shape, another background, and a fourth.
+
+    The fourth exchanges the colours of two sprites, or changes colour and shape of a single one.
+    """
 
     def other(names: tuple[str, ...], than: str) -> str:
         choices = [name for name in names if name != than]
@@ -68,7 +71,7 @@ def _near(scene: Scene, generator: torch.Generator) -> list[Scene]:
 
 
 def _same(scenes: list[Scene], device: str) -> Tensor:
-    """-inf (b, b) where the caption of another frame is as true as a frame's own, else 0."""
+    """Returns a mask (b, b): -inf where two frames share a caption (off the diagonal), else 0."""
     shown = [caption(scene, without=("motion",)) for scene in scenes]
     same = torch.tensor([[one == two for two in shown] for one in shown], device=device)
     same.fill_diagonal_(False)

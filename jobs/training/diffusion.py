@@ -1,4 +1,4 @@
-"""The video UNet and its text tower, trained together to denoise the world's latents."""
+"""The joint training of the video UNet and its text tower as a denoiser of latents."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ MAX_WEIGHT = 20.0
 
 @dataclass(frozen=True)
 class Bank:
-    """Clips that were rendered and encoded once."""
+    """The clips of a phase, rendered and encoded once."""
 
     latents: Tensor
     """float16 (clips, f, c, h, w)."""
@@ -58,7 +58,7 @@ def fill_bank(
 def _frames(
     scenes: list[Scene], phase: DiffusionPhase, generator: torch.Generator, device: str
 ) -> Tensor:
-    """uint8 (b, f, H, W, 3): spread over the clips, or a stretch of each."""
+    """Returns frames, uint8 (b, f, H, W, 3): evenly spaced, or with `stride` a random stretch."""
     if phase.stride is None:
         return render(scenes, num_frames=phase.frames, device=device).frames
     whole = render(scenes, device=device).frames
@@ -78,20 +78,26 @@ def denoising_loss(
     clips: int,
     device: str,
 ) -> Loss:
-    """Squared error of what the scheduler's config says that the UNet predicts.
+    """Returns the squared error of the UNet's prediction, v or epsilon as the scheduler is set.
 
-    Timesteps are stratified over the batch and logit-normal (Esser et al. 2024). Single frames see
-    more of the low noise at which outlines are decided. Clips see more of the high noise at which
-    layout is: a sprite shows through sixteen noisy frames where one frame is noise alone. An error
-    of v is divided by what is usual at its noise level, so that outlines count as much as layout
-    (as in Karras et al. 2024); one of epsilon weighs min(1/ᾱ_t, 20).
+    Timesteps are stratified over the batch and logit-normal (Esser et al. 2024). Single frames are
+    trained more at low noise, which decides outlines. Clips are trained more at high noise, which
+    decides the layout: sixteen noisy frames reveal a sprite that a single noisy frame hides. Errors
+    of v are divided by the usual error at their noise level, so that outlines weigh as much as
+    layout (as in Karras et al. 2024). Errors of epsilon are weighted by min(1/ᾱ_t, 20).
 
-    Where a frame of a clip is shown without noise (as in Voleti et al. 2022), it has no loss, and
-    the caption's direction is all that tells where the figure is in the others. Without that,
-    direction is worth too little for the UNet to learn it: which way time runs matters for nothing
-    else, and its temporal attention knows frames only relative to each other. And where frames
-    before and after the shown one weigh the same, neither word nor time is worth anything without
-    the other: so first frames come first.
+    A frame that is shown without noise (as in Voleti et al. 2022) has no loss. The caption's
+    direction then determines the subject's position in the other frames. Without shown frames,
+    direction contributes too little to the loss to be learned: no other attribute depends on the
+    order of frames, and temporal attention is relative. If frames before and after the shown one
+    weigh the same, the direction and the order of frames help only together. Early phases
+    therefore show first frames.
+
+    Args:
+        bank: clips to draw from.
+        phase: settings of the phase.
+        clips: clips a step of this worker.
+        device: "cpu" or "cuda".
     """
     alphas = scheduler.alphas_cumprod.to(device)
     predicts_v = scheduler.config.prediction_type == "v_prediction"
@@ -101,7 +107,7 @@ def denoising_loss(
         count = clips * phase.frames if apart else clips
         rows = torch.randint(len(bank.scenes), (count,), generator=generator)
         clean = bank.latents[rows]
-        if apart:  # as many frames as usual, each of another clip
+        if apart:  # the usual number of frames, each of another clip
             moments = torch.randint(phase.frames, (count,), generator=generator)
             clean = clean[torch.arange(count), moments].unsqueeze(1)
         clean = clean.float().transpose(1, 2)  # (b, c, f, h, w)
@@ -131,7 +137,7 @@ def denoising_loss(
 
 
 def _shown(clean: Tensor, phase: DiffusionPhase, generator: torch.Generator) -> Tensor:
-    """bool (b, f): one of the frames of the phase's share of clips; none of single frames."""
+    """Returns bool (b, f): the frames that are shown without noise, at most one a clip."""
     clips, frames = clean.shape[0], clean.shape[2]
     anywhere = torch.rand((clips, 1), generator=generator) < phase.shown_anywhere
     frame = torch.randint(frames, (clips, 1), generator=generator) * anywhere
@@ -140,7 +146,7 @@ def _shown(clean: Tensor, phase: DiffusionPhase, generator: torch.Generator) -> 
 
 
 def _say(scene: Scene, still: bool, generator: torch.Generator) -> str:
-    """The caption, sometimes without one of its attributes, sometimes nothing at all."""
+    """Returns the caption, at random without an attribute, or empty."""
     draw = float(torch.rand((), generator=generator))
     if draw < NO_CAPTION:
         return ""
@@ -152,7 +158,10 @@ def _say(scene: Scene, still: bool, generator: torch.Generator) -> str:
 
 
 def _usual_error(alpha: Tensor) -> Tensor:
-    """Squared error of v at noise level ᾱ: a fit to a network after 800 steps on single frames."""
+    """Returns the usual squared error of v at noise level ᾱ.
+
+    Fitted to a network after 800 steps on single frames.
+    """
     return 0.04 + 0.55 * torch.sigmoid(-5 - torch.logit(alpha))
 
 
@@ -165,7 +174,7 @@ def _timesteps(centre: Tensor, levels: int, generator: torch.Generator) -> Tenso
 
 
 def silence_residuals(unet: LaVieUNet) -> None:
-    """Start from the identity: zero what ends every residual branch, and the output."""
+    """Zero the last layer of every residual branch and the output layer (identity at the start)."""
     ends: list[nn.Module] = [unet.conv_out]
     for module in unet.modules():
         if isinstance(module, ResnetBlock):

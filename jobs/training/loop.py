@@ -1,4 +1,4 @@
-"""The training loop that all phases share: averaged weights, checkpoints that resume."""
+"""The training loop of all phases, with averaged weights and resumable checkpoints."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ CHECKPOINT_EVERY = 60.0  # seconds
 REPORT_EVERY = 50  # steps
 WEIGHT_DECAY = 1e-3
 
-# Tables of vectors, and what stands between a network and the outside.
+# Embeddings, and the input and output layers of a network: trained by AdamW.
 _OUTER = re.compile(
     r"(token|position)_embedding|relative_attention_bias|conv_in|conv_out"
     r"|(iou|mask|obj_score)_tokens?|(point|no_mask|pos)_embed|patch_embed\.|no_(memory|object)_"
@@ -27,7 +27,7 @@ _OUTER = re.compile(
 )
 
 Loss = Callable[[int, torch.Generator], Tensor]
-"""The loss of a step on a batch that is drawn with the generator."""
+"""Computes the loss of a step. The batch is drawn with the generator."""
 
 
 def fit(
@@ -40,16 +40,16 @@ def fit(
     seed: int,
     report: Callable[[str], None] = print,
 ) -> None:
-    """Train the parameters of `model` that require gradients and leave in it their averages.
+    """Train the parameters of `model` that require gradients, and set them to their averages.
 
-    `folder`/checkpoint.pt is rewritten every minute: a run that was killed goes on from it with
-    the batches it would have seen, so that its loss curve, `folder`/loss.jsonl, is the same.
+    `folder`/checkpoint.pt is rewritten every minute. A killed run resumes from the checkpoint with
+    the same batches, so that its loss curve, `folder`/loss.jsonl, is the same.
 
     Args:
-        make_loss: called if steps are left.
+        make_loss: builds the loss. Called only if steps are left.
 
     Raises:
-        ValueError: the folder holds another phase's checkpoint, or the loss is no number.
+        ValueError: the folder holds another phase's checkpoint, or the loss is not finite.
     """
     parameters = {key: p for key, p in model.named_parameters() if p.requires_grad}
     average = {key: p.detach().clone() for key, p in parameters.items()}
@@ -103,7 +103,7 @@ def fit(
 def make_optimizers(
     parameters: dict[str, nn.Parameter], phase: Phase, worker: Worker
 ) -> list[torch.optim.Optimizer]:
-    """AdamW for all parameters; or Muon for matrices inside the networks and AdamW for the rest."""
+    """Returns AdamW for all parameters, or Muon for inner matrices and AdamW for the rest."""
     inner = {
         key: p
         for key, p in parameters.items()
@@ -120,7 +120,7 @@ def make_optimizers(
 
 
 def learning_rate(phase: Phase, step: int) -> float:
-    """Linear warm-up, then half a cosine down to the final rate."""
+    """Returns the rate of a step: linear warm-up, then half a cosine down to the final rate."""
     if step < phase.warmup:
         return phase.learning_rate * (step + 1) / phase.warmup
     progress = (step - phase.warmup) / max(phase.steps - phase.warmup, 1)
@@ -129,7 +129,7 @@ def learning_rate(phase: Phase, step: int) -> float:
 
 
 def step_generator(seed: int, name: str, step: int, worker: int = 0) -> torch.Generator:
-    """Randomness that depends on nothing but the arguments, so that any step can be redone."""
+    """Returns a generator seeded by the arguments alone, so that steps are repeatable."""
     digest = hashlib.sha256(f"{seed}/{name}/{step}/{worker}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
@@ -184,7 +184,7 @@ def _append(path: Path, row: dict[str, float]) -> None:
 
 
 def _truncate(path: Path, step: int) -> None:
-    """Drop what a killed run had logged beyond its last checkpoint."""
+    """Drop the rows that a killed run logged after its last checkpoint."""
     if path.exists():
         lines = path.read_text("utf-8").splitlines()
         kept = [line for line in lines if json.loads(line)["step"] <= step]

@@ -1,4 +1,4 @@
-"""Muon: momentum made orthogonal, for the matrices inside a network (Jordan et al. 2024)."""
+"""Muon, an optimizer with orthogonalised momentum (Jordan et al. 2024)."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ ITERATIONS = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Steps along the nearest orthogonal matrix to the gradient's momentum.
+    """Steps along the orthogonal matrix nearest to the gradient's momentum.
 
     A convolution counts as the matrix (out, in · height · width). Steps have the root mean square
-    that AdamW's have at the same learning rate (Liu et al. 2025), so one rate serves both. The
-    workers share the matrix products, of which there are many.
+    of AdamW's steps at the same learning rate (Liu et al. 2025), so that both use the same rate.
+    The matrix products are divided among the workers.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Muon(torch.optim.Optimizer):
                 parameter.add_(direction.view_as(parameter), alpha=-group["lr"] * scale)
 
     def _momentum(self, parameter: nn.Parameter) -> Tensor:
-        """Nesterov's momentum of the gradient, as a matrix."""
+        """Returns the Nesterov momentum of the gradient, flattened to a matrix."""
         gradient = parameter.grad
         assert gradient is not None
         state = self.state[parameter]
@@ -50,7 +50,7 @@ class Muon(torch.optim.Optimizer):
         return gradient.lerp(average, MOMENTUM).flatten(1)
 
     def _share(self, matrices: list[Tensor]) -> list[Tensor]:
-        """Every matrix made orthogonal, each by one of the workers; equal shapes together."""
+        """Returns orthogonalised matrices, each computed by one worker, batched by shape."""
         by_shape = defaultdict(list)
         for index, matrix in enumerate(matrices):
             by_shape[matrix.shape].append(index)
@@ -66,9 +66,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """Singular values (b, m, n) brought near 1 by a quintic Newton–Schulz iteration.
+    """Returns matrices (b, m, n) with singular values near 1, by quintic Newton–Schulz iteration.
 
-    In bfloat16 where that is fast: the values end up between 0.7 and 1.2 anyway.
+    Computed in bfloat16 where that is fast: the iteration converges only to values between 0.7
+    and 1.2 in any precision.
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]

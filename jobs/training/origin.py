@@ -1,4 +1,4 @@
-"""What a phase was trained with: noted when it starts, for the model card."""
+"""The origin of a phase (commit, machine, torch version), recorded for the model card."""
 
 import json
 import platform
@@ -13,7 +13,7 @@ NAME = "origin.json"
 
 
 def note_origin(folder: Path) -> None:
-    """Write commit, machine and torch's version to `folder`, unless an earlier call did."""
+    """Write commit, machine and torch's version to `folder`/origin.json unless the file exists."""
     path = folder / NAME
     if path.exists():
         return
@@ -23,12 +23,12 @@ def note_origin(folder: Path) -> None:
 
 
 def read_origin(folder: Path) -> dict[str, str]:
-    """What `note_origin` wrote."""
+    """Returns the record that `note_origin` wrote."""
     return json.loads((folder / NAME).read_text("utf-8"))
 
 
 def _commit() -> str:
-    """Of the code, if it runs from a checkout."""
+    """Returns the commit of the checkout, or else the version of the package."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
         shown = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""What is trained, for how long and how fast: one YAML file, checked before any work."""
+"""Training recipes: the phases and their settings, a YAML file validated before any work."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -14,38 +14,38 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Phase(BaseModel):
-    """One stretch of training: warm-up, then half a cosine."""
+    """A phase of training. The learning rate warms up, then falls by half a cosine."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: int = Field(ge=1)
     batch: int = Field(ge=1)
-    """Clips (or single frames) a step, over all workers."""
+    """Clips (or single frames) a step, summed over all workers."""
     learning_rate: float = Field(gt=0)
     final_learning_rate: float = Field(ge=0)
     warmup: int = Field(default=100, ge=0)
     ema: float = Field(default=0.998, ge=0, lt=1)
-    """Decay a step of the averaged weights, which are what a phase hands on."""
+    """Decay a step of the averaged weights, which are the result of a phase."""
     optimizer: Literal["adamw", "muon"] = "adamw"
-    """What moves the matrices inside the networks; AdamW moves all else."""
+    """Optimizer of the inner matrices. AdamW trains all other parameters."""
 
 
 class DiffusionPhase(Phase):
-    """Training of the UNet, jointly with the text tower, on clips of so many frames."""
+    """A phase of the UNet and the text tower on clips of `frames` frames."""
 
     frames: int = Field(ge=1)
     clips: int = Field(ge=1)
-    """Distinct clips, rendered and encoded when the phase starts."""
+    """Number of distinct clips, rendered and encoded when the phase starts."""
     images: Share = 0.0
-    """Steps on single frames, as many as the clips of a step have, each of another clip."""
+    """Share of steps on single frames of distinct clips, with the usual number of frames a step."""
     stride: int | None = Field(default=None, ge=1)
-    """Take every so many'th of a clip's 16 frames, from anywhere; default: from first to last."""
+    """Interval of the frames within the 16 of a clip, from a random start. Null: evenly spaced."""
     shown: Share = 0.0
-    """Clips of which one frame is given without noise."""
+    """Share of clips with one frame without noise."""
     shown_anywhere: Share = 1.0
-    """Of these, clips of which it is any frame; of the others it is the first."""
+    """Share of those clips in which the frame is random. In the others it is the first frame."""
     harder: Share = 0.0
-    """Clips of the harder kinds."""
+    """Share of clips of the harder kinds."""
 
     @model_validator(mode="after")
     def _fits(self) -> "DiffusionPhase":
@@ -57,14 +57,14 @@ class DiffusionPhase(Phase):
 
 
 class SegmenterPhase(Phase):
-    """Training of SAM2 on stretches of clips."""
+    """A phase of SAM2 on stretches of clips."""
 
     frames: int = Field(ge=1)
-    """Of a stretch; of one frame, nothing is followed."""
+    """Frames of a stretch. A single frame trains no memory."""
     stride: int = Field(default=1, ge=1)
-    """Take every frame of a stretch, or every second …, up to every so many'th."""
+    """Largest interval of frames. The interval of a step is random, from 1 to `stride`."""
     two_sprites: Share = 0.5
-    """Clips of two things, where the box tells which; the others are of all kinds."""
+    """Share of clips with two sprites, of which the box selects one. Others are of all kinds."""
 
     @model_validator(mode="after")
     def _fits(self) -> "SegmenterPhase":
@@ -76,22 +76,22 @@ class SegmenterPhase(Phase):
 
 
 class Recipe(BaseModel):
-    """All phases, in the order in which they run."""
+    """All phases of a training, in the order in which they run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = 0
     prediction_type: Literal["v_prediction", "epsilon"] = "v_prediction"
     autoencoder: Phase | None = None
-    """None: the training goes on from a model that has one."""
+    """None: the training starts from a model with an autoencoder."""
     diffusion: tuple[DiffusionPhase, ...] = ()
-    """Empty: the other parts are those of the model that the training goes on from."""
+    """Empty: all parts but the segmenter are copied from the start model."""
     decoder: Phase | None = None
-    """The autoencoder's second half alone: what the latents mean does not change any more."""
+    """Training of the decoder alone. The latents do not change."""
     image_tower: Phase | None = None
-    """CLIP's other half, fitted to the text tower that the UNet has learnt to listen to."""
+    """Training of CLIP's image tower, fitted to the text tower that was trained with the UNet."""
     segmenter: tuple[SegmenterPhase, ...] = ()
-    """SAM2, which depends on no other part. Single frames first, then memory."""
+    """Phases of SAM2, which depends on no other part: single frames first, then memory."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> "Recipe":
@@ -103,10 +103,10 @@ class Recipe(BaseModel):
 
 
 def load_recipe(name: str) -> Recipe:
-    """The recipe called `name`, or that of the YAML file `name`.
+    """Returns the packaged recipe `name`, or the recipe of the YAML file `name`.
 
     Raises:
-        ValueError: no such recipe, or it does not fit; names the field.
+        ValueError: there is no such recipe, or a field is invalid. The message names the field.
     """
     path = files("jobs.training") / "recipes" / f"{name}.yaml" if name in RECIPES else Path(name)
     try:
