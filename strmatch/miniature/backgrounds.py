@@ -1,4 +1,4 @@
-"""The patterns behind the sprites: all of period 16 × 16 pixels."""
+"""Background patterns, all with a period of 16 × 16 pixels."""
 
 import torch
 from torch import Tensor
@@ -11,11 +11,15 @@ MORTAR = 1.5
 
 
 def figure_coverage(background: str, x: Tensor, y: Tensor, pixel: float = 1.0) -> Tensor:
-    """How much of each pixel shows the pattern's first colour, from 0 to 1.
+    """Share of each pixel that shows the pattern's first colour, 0 to 1.
 
     Args:
-        x, y: pattern coordinates of the pixels' centres, broadcast with each other.
-        pixel: side of a pixel in these coordinates.
+        background: name of the pattern.
+        x, y: pattern coordinates of the pixel centres, broadcast with each other.
+        pixel: side of a pixel in pattern coordinates.
+
+    Raises:
+        ValueError: unknown pattern.
     """
     match background:
         case "bricks":

@@ -1,4 +1,4 @@
-"""Distances between colours as people see them."""
+"""Perceptual distances between colours (CIE 1976)."""
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ RGB_TO_XYZ = (
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
-    """sRGB (..., 3) from 0 to 255 to CIE Lab, float32 (..., 3)."""
+    """Convert sRGB (..., 3), 0 to 255, to CIE Lab, float32 (..., 3)."""
     share = rgb.float() / 255
     linear = torch.where(share > 0.04045, ((share + 0.055) / 1.055) ** 2.4, share / 12.92)
     xyz = linear @ linear.new_tensor(RGB_TO_XYZ).T / linear.new_tensor(WHITE)
@@ -23,5 +23,5 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 
 
 def delta_e(rgb: Tensor, other: Tensor) -> Tensor:
-    """CIE76 ΔE between sRGB colours (..., 3) from 0 to 255 that broadcast: float32 (...)."""
+    """CIE76 ΔE, float32 (...), between sRGB colours (..., 3), 0 to 255, which broadcast."""
     return torch.linalg.vector_norm(rgb_to_lab(rgb) - rgb_to_lab(other), dim=-1)

@@ -1,16 +1,16 @@
-"""Connected components of masks, in batches."""
+"""Connected components of batches of masks."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MAX_PATH = 96  # pixels: the longest way through a component that is followed
+MAX_PATH = 96  # pixels: maximum length of a path within a component
 
 
 def spread(values: Tensor) -> Tensor:
-    """The largest value in each 3 × 3 neighbourhood: (n, H, W), not negative.
+    """Maximum of each 3 × 3 neighbourhood of non-negative values (n, H, W).
 
-    What a max pooling gives, eight times faster on a CPU.
+    Equals max pooling and is eight times faster on a CPU.
     """
     padded = F.pad(values, (1, 1, 1, 1))
     rows = torch.maximum(torch.maximum(padded[:, :-2], padded[:, 2:]), padded[:, 1:-1])
@@ -24,7 +24,8 @@ def largest_component(masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         masks: bool (n, H, W).
 
     Returns:
-        It, bool (n, H, W); its area and that of the second largest, long (n) in pixels.
+        The component, bool (n, H, W), and the areas of the largest and second largest component,
+        long (n), in pixels.
     """
     n, height, width = masks.shape
     pixels = height * width

@@ -1,6 +1,6 @@
-"""What a clip shows, told from its pixels alone: the measure of every generated or edited clip.
+"""Recognition of the attributes of a clip from its pixels, to evaluate generated and edited clips.
 
-Exact, without learned parts, and it never sees a prompt.
+The recognition has no learned parts and does not use the prompt.
 """
 
 from collections.abc import Sequence
@@ -17,22 +17,23 @@ from strmatch.miniature.tracks import name_motion
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 
 NONE = "none"
-CHUNK = 16  # clips at a time, so that memory does not grow with the batch
+CHUNK = 16  # clips per pass, which bounds memory
 
 
 class Judgement(NamedTuple):
-    """What is seen in a batch of clips."""
+    """Recognised content of a batch of clips."""
 
     verdicts: list[Attributes]
-    """One a clip; an attribute that does not hold in most frames is "none"."""
+    """One per clip. An attribute that does not hold in most frames is "none"."""
     masks: Tensor
-    """bool (b, f, H, W): the subject; all False in frames without exactly one."""
+    """bool (b, f, H, W): the subject. All False in frames without exactly one subject."""
     tracks: Tensor
-    """float32 (b, f, 2): the subject's centroid, x and y in pixels; NaN without exactly one."""
+    """float32 (b, f, 2): centroid of the subject, x and y in pixels. NaN without exactly one
+    subject."""
 
 
 def judge(frames: Tensor) -> Judgement:
-    """Judge clips, uint8 (b, f, H, W, 3)."""
+    """Recognise the attributes, masks and tracks of clips, uint8 (b, f, H, W, 3)."""
     parts = [_judge(chunk) for chunk in frames.split(CHUNK)]
     return Judgement(
         [verdict for part in parts for verdict in part.verdicts],
@@ -62,7 +63,7 @@ def _judge(frames: Tensor) -> Judgement:
 
 
 def _most_frames(votes: Tensor, names: Sequence[str]) -> list[str]:
-    """The name that more than half of the frames vote for: votes are long (b, f), -1 for none."""
+    """The name with the votes of more than half of the frames. Votes: long (b, f), -1 for none."""
     counts = torch.stack([(votes == index).sum(dim=1) for index in range(len(names))], dim=1)
     most, winner = counts.max(dim=1)
     holds = 2 * most > votes.shape[1]
@@ -73,16 +74,16 @@ def _most_frames(votes: Tensor, names: Sequence[str]) -> list[str]:
 
 
 class EditScore(NamedTuple):
-    """Attribute by attribute: does the edited clip show what it should?"""
+    """Agreement of an edited clip with its target scene, per attribute."""
 
     asked: dict[str, bool]
-    """Of the attributes in which target and source differ."""
+    """Attributes in which target and source differ."""
     kept: dict[str, bool]
-    """Of the others."""
+    """All other attributes."""
 
 
 def score_edit(verdict: Attributes, source: Scene, target: Scene) -> EditScore:
-    """Compare what was seen in an edited clip with the scene that was asked for."""
+    """Compare the recognised attributes of an edited clip with the target scene."""
     before, wanted = attributes(source), attributes(target)
     shown = {name: getattr(verdict, name) == getattr(wanted, name) for name in Attributes._fields}
     changed = {

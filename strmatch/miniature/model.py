@@ -1,4 +1,4 @@
-"""The embedded models' architectures, with fresh weights."""
+"""Architectures of the embedded models, with initial weights."""
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
@@ -26,17 +26,17 @@ LOOKING_AWAY = 4.0
 PRESENT = 4.0
 NEARBY = 3.0
 BREADTH = 0.4
-"""Of the frequencies by which places are known: with SAM2's own, places 5 pixels apart are strange
-to each other, and the corners of a box lie beside the figure in it."""
+"""Scale of the frequencies of the positional encoding. With SAM2's default, positions 5 pixels
+apart are unrelated, so the corners of a box do not reach the figure inside."""
 
 
 def make_unet() -> LaVieUNet:
-    """LaVie's architecture over 16×16 latents: three levels, heads of 32 channels.
+    """LaVie's architecture for 16×16 latents: three levels, heads of 32 channels.
 
-    No attention at 16×16: with it on the way down a step of training takes a quarter longer, and
-    150 steps on single frames led to the same loss (0.30). In every attention over time one head
-    starts by looking back and one by looking ahead, because frames have no positions but relative
-    ones to tell left from right with.
+    The down path has no attention at 16×16, which would make a training step a quarter longer
+    without changing the loss after 150 steps on single frames (0.30). In every temporal attention,
+    one head initially attends to earlier frames and one to later frames. Only relative positions
+    distinguish frames, and the model needs their order to tell left from right.
     """
     unet = LaVieUNet(
         sample_size=16,
@@ -64,7 +64,7 @@ def _look_both_ways(bias: RelativePositionBias) -> None:
 
 
 def make_vae() -> AutoencoderKL:
-    """64×64 pixels to 16×16 latents of four channels."""
+    """Autoencoder from 64×64 pixels to 16×16 latents with four channels."""
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
@@ -78,11 +78,11 @@ def make_vae() -> AutoencoderKL:
 
 
 def make_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
-    """CLIP over 64×64 frames in patches of 8×8; its text tower conditions the UNet.
+    """CLIP for 64×64 frames in patches of 8×8. Its text tower conditions the UNet.
 
-    Tokens start as large as a layer's output. From CLIP's own start, 0.02, the words of shape and
-    motion drowned in those of colour: "star" for "circle" changed its token's output by 30 %, and
-    after 3,000 steps the UNet still drew the same blob for all shapes.
+    Token embeddings are initialised at the scale of a layer's output. With CLIP's default of 0.02,
+    colour words dominated words of shape and motion: replacing "circle" by "star" changed the
+    output of that token by 30 %, and after 3,000 steps the UNet drew the same blob for all shapes.
     """
     tower = {
         "hidden_size": WIDTH,
@@ -110,12 +110,12 @@ def make_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
 
 
 def make_segmenter() -> Sam2VideoModel:
-    """SAM2 over 64×64 frames: patches of 2×2 pixels, masks of 32×32 that are drawn twice as large.
+    """SAM2 for 64×64 frames: patches of 2×2 pixels, masks of 32×32 upsampled by two.
 
-    Such masks are enough: logits of 32×32 can give all outlines of the world, up to 0.01 % of
-    their area. Of memory it has the frame of the prompt and three more, and pointers to things
-    have no time, so that a few frames of training tell what a whole clip needs. It makes one mask,
-    and need not guess which of several is best.
+    Logits of 32×32 represent all outlines of the world up to 0.01 % of their area. The memory holds
+    the frame of the prompt and three more, and object pointers have no temporal encoding, so that
+    training on a few frames generalises to whole clips. The model predicts a single mask, without
+    a selection among several.
     """
     grid = WORLD_SIZE // 2
     channels = [32, 64, 96, 128]
@@ -173,10 +173,10 @@ def make_segmenter() -> Sam2VideoModel:
 
 @torch.no_grad()
 def _look_where_prompts_are(model: Sam2VideoModel) -> None:
-    """Start with a decoder in which a prompt and the image near it see each other.
+    """Initialise the decoder so that a prompt and the image near it attend to each other.
 
-    From transformers' own start boxes hardly reach the masks, and training drowns them: after 400
-    steps of two figures a frame both were marked, whatever the box.
+    With the default initialisation of transformers, boxes hardly affect the masks: after 400
+    training steps with two figures per frame, both were marked for any box.
     """
     for parameter in model.parameters():
         if parameter.dim() > 1:
@@ -188,7 +188,7 @@ def _look_where_prompts_are(model: Sam2VideoModel) -> None:
         if name.endswith(("token_to_image", "image_to_token")):
             module.q_proj.weight *= NEARBY**0.5
             module.k_proj.weight.copy_(module.q_proj.weight)
-    # What it takes for absent teaches nothing about masks.
+    # Objects predicted as absent provide no gradient for masks.
     model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(PRESENT)
     frequencies = model.prompt_encoder.shared_embedding.positional_embedding
     frequencies *= BREADTH
@@ -196,7 +196,11 @@ def _look_where_prompts_are(model: Sam2VideoModel) -> None:
 
 
 def make_scheduler(prediction_type: str) -> DDIMScheduler:
-    """LaVie's noise schedule."""
+    """Scheduler with LaVie's noise schedule.
+
+    Args:
+        prediction_type: "epsilon" or "v_prediction".
+    """
     return DDIMScheduler(
         beta_start=1e-4,
         beta_end=0.02,

@@ -1,4 +1,4 @@
-"""Where a sprite is at each moment of its clip."""
+"""Positions and sizes of a sprite over time."""
 
 import math
 from typing import NamedTuple
@@ -17,7 +17,7 @@ DIRECTIONS: dict[str, tuple[float, float]] = {
 
 
 class Shift(NamedTuple):
-    """The change since the clip's start, in pixels."""
+    """Change since the first frame, in pixels."""
 
     x: float
     y: float
@@ -25,12 +25,17 @@ class Shift(NamedTuple):
 
 
 def shift(motion: str, displacement: float, phase: float, time: float) -> Shift:
-    """What `motion` has done at `time`, from 0 (first frame) to 1 (last frame).
+    """Change of a sprite at `time`.
 
     Args:
-        displacement: pixels: the way along a direction, a circle's diameter, a zigzag's width,
-            or by how much a sprite grows or shrinks.
-        phase: where on its circle the sprite starts, in turns.
+        motion: name of the motion.
+        displacement: pixels: distance along a direction, diameter of a circle, width of a zigzag,
+            or change of the size.
+        phase: start position on the circle, in turns.
+        time: from 0 (first frame) to 1 (last frame).
+
+    Raises:
+        ValueError: unknown motion.
     """
     if motion in DIRECTIONS:
         x, y = DIRECTIONS[motion]

@@ -1,4 +1,4 @@
-"""Which background a frame shows: its repeated tile compared with every pattern's."""
+"""Recognition of the background by comparing the repeated tile of a frame with every pattern."""
 
 from functools import cache
 from typing import NamedTuple
@@ -15,25 +15,25 @@ MIN_SHARE = 0.6  # of the frame's pixels; the largest sprite covers 22 %
 
 
 class Patterns(NamedTuple):
-    """The backgrounds of a batch of frames."""
+    """Backgrounds of a batch of frames."""
 
     names: Tensor
-    """long (n): index into BACKGROUNDS, or -1 where no pattern holds."""
+    """long (n): index into BACKGROUNDS, or -1 if no pattern matches."""
     colours: Tensor
-    """float32 (n, 2, 3): figure and ground of the pattern that comes closest."""
+    """float32 (n, 2, 3): figure and ground colour of the closest pattern."""
     plate: Tensor
-    """float32 (n, H, W, 3): the frame as it would be without a subject."""
+    """float32 (n, H, W, 3): the frame without its subject."""
 
 
 def find_patterns(frames: Tensor) -> Patterns:
-    """Fold each frame into one tile and compare it with every pattern at every shift.
+    """Reduce each frame to one tile and compare the tile with every pattern at every shift.
 
     Args:
-        frames: float32 (n, H, W, 3), 0 to 255; sides are multiples of the patterns' period.
+        frames: float32 (n, H, W, 3), 0 to 255, sides are multiples of the patterns' period.
     """
     height, width = frames.shape[1:3]
     tiles = frames.unflatten(2, (-1, PERIOD)).unflatten(1, (-1, PERIOD))  # (n, i, 16, j, 16, 3)
-    # A sprite covers a pixel of the tile in at most a quarter of its copies.
+    # A sprite covers at most a quarter of the copies of a tile's pixel.
     tile = tiles.permute(0, 2, 4, 5, 1, 3).flatten(4).median(dim=-1).values  # (n, 16, 16, 3)
 
     templates = _templates().to(frames)  # (backgrounds, shifts, 768)
@@ -56,7 +56,7 @@ def _repeat(tile: Tensor, height: int, width: int) -> Tensor:
 
 @cache
 def _templates() -> Tensor:
-    """Each pattern at each shift by whole pixels: float32 (backgrounds, 256, 768)."""
+    """Each pattern at each whole-pixel shift, float32 (backgrounds, 256, 768)."""
     axis = torch.arange(PERIOD, dtype=torch.float64)
     patterns = []
     for name, colours in BACKGROUNDS.items():

@@ -1,4 +1,4 @@
-"""What a scene is, what its caption says, and how scenes are drawn at random."""
+"""Scenes, their captions, and random sampling of scenes."""
 
 import math
 from collections.abc import Collection, Iterable, Sequence
@@ -31,20 +31,20 @@ PHASES = ((0, 0), (8, 0))
 
 @dataclass(frozen=True)
 class Sprite:
-    """One flat figure. Lengths in pixels of a 64×64 world; pixel centres lie at integers."""
+    """One flat figure. Lengths are pixels of a 64×64 world with pixel centres at integers."""
 
     shape: str
     colour: str
     motion: str
     size: float
-    """The larger side of its bounding box, in the first frame."""
+    """Larger side of the bounding box in the first frame."""
     start: tuple[float, float]
-    """(x, y) of its centroid in the first frame."""
+    """(x, y) of the centroid in the first frame."""
     displacement: float
-    """How far it goes, or grows, over the clip: see `motions.shift`."""
+    """Distance or growth over the clip, see `motions.shift`."""
     texture: str = "plain"
     phase: float = 0.0
-    """Where on its circle it starts, in turns."""
+    """Start position on the circle, in turns."""
 
     def __post_init__(self) -> None:
         _check("shape", self.shape, SHAPES)
@@ -60,15 +60,15 @@ class Sprite:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that is needed to render a clip, and nothing that is random."""
+    """Complete deterministic description of a clip."""
 
     sprites: tuple[Sprite, ...]
-    """From back to front."""
+    """Sprites from back to front."""
     background: str
     phase: tuple[int, int] = (0, 0)
-    """By how many pixels the pattern is shifted to the right and down."""
+    """Shift of the pattern in pixels to the right and down."""
     drift: tuple[float, float] = (0.0, 0.0)
-    """By how many pixels (x, y) the pattern moves over the clip."""
+    """Displacement (x, y) of the pattern over the clip, in pixels."""
 
     def __post_init__(self) -> None:
         _check("background", self.background, BACKGROUNDS)
@@ -80,11 +80,12 @@ def _check(what: str, name: str, known: Iterable[str]) -> None:
 
 
 def caption(scene: Scene, without: Collection[str] = ()) -> str:
-    """The scene in words: "a red circle moving right over bricks".
+    """Caption of a scene, such as "a red circle moving right over bricks".
 
     Args:
-        without: names of `Attributes` that are left unsaid. Without motion, a caption says what a
-            single frame shows: "a red circle over bricks".
+        scene: the scene to describe.
+        without: names of `Attributes` to omit. A caption without motion describes a single frame,
+            such as "a red circle over bricks".
     """
     words = " and ".join(_describe(sprite, without) for sprite in scene.sprites)
     if "background" not in without:
@@ -112,7 +113,7 @@ def _drift_direction(drift: tuple[float, float]) -> str:
 
 
 def caption_words() -> set[str]:
-    """Every word that a caption can have."""
+    """All words used in captions."""
     words = {
         "a",
         "an",
@@ -130,7 +131,7 @@ def caption_words() -> set[str]:
 
 
 def attributes(scene: Scene, sprite: int = 0) -> Attributes:
-    """The four attributes that a caption names, of one sprite."""
+    """The four attributes of one sprite that a caption names."""
     subject = scene.sprites[sprite]
     return Attributes(subject.shape, subject.colour, subject.motion, scene.background)
 
@@ -143,7 +144,7 @@ def with_attributes(
     background: str | None = None,
     sprite: int = 0,
 ) -> Scene:
-    """The counterfactual: the same scene in which `sprite`, or the background, is another."""
+    """Counterfactual scene with other attributes of `sprite` or of the background."""
     subject = scene.sprites[sprite]
     changed = replace(subject, shape=shape or subject.shape, colour=colour or subject.colour)
     sprites = (*scene.sprites[:sprite], changed, *scene.sprites[sprite + 1 :])
@@ -155,11 +156,12 @@ def sample_scene(
     split: Split = "train",
     kinds: Kind | Literal["harder"] = "core",
 ) -> Scene:
-    """A random scene whose combinations of attributes come from one of the three lists.
+    """Sample a scene with a combination of attributes from one of the three lists.
 
     Args:
-        generator: the randomness, on the CPU; or a seed.
-        kinds: "core", one of the harder kinds, or "harder" for any of these.
+        generator: random generator on the CPU, or a seed.
+        split: list of combinations.
+        kinds: "core", one of the harder kinds, or "harder" for any harder kind.
     """
     draw = _Draw(generator)
     kind = draw.choice(HARDER_KINDS) if kinds == "harder" else kinds
@@ -180,12 +182,12 @@ def sample_scene(
 
 
 def scene_of(combination: Attributes, generator: torch.Generator | int) -> Scene:
-    """A random scene with one sprite and these attributes."""
+    """Sample a scene with one sprite of the given attributes."""
     return _place(combination, _Draw(generator))
 
 
 def _place(combination: Attributes, draw: "_Draw", max_size: float = MAX_SIZE) -> Scene:
-    """A scene with one sprite that stays wholly inside the frame, whatever its shape."""
+    """A scene with one sprite that stays inside the frame for every shape."""
     shape, colour, motion, background = combination
     size = largest = draw.between(MIN_SIZE, max_size)
     displacement = phase = 0.0
@@ -209,7 +211,7 @@ def _place(combination: Attributes, draw: "_Draw", max_size: float = MAX_SIZE) -
 
 
 def _two_sprites(combination: Attributes, split: Split, draw: "_Draw") -> Scene:
-    """Two small sprites of different colours: of a few placements the one that overlaps least."""
+    """Two small sprites of different colours, in the placement of eight that overlaps least."""
     other = draw.choice(
         [
             candidate
@@ -226,14 +228,14 @@ def _two_sprites(combination: Attributes, split: Split, draw: "_Draw") -> Scene:
 
 
 def _clearance(scene: Scene) -> float:
-    """The smallest distance of the two sprites' centroids over the clip."""
+    """Smallest distance between the centroids of the two sprites over the clip."""
     first, second = scene.sprites
     poses = ((first.pose(frame / 15), second.pose(frame / 15)) for frame in range(16))
     return min(math.dist(one[:2], other[:2]) for one, other in poses)
 
 
 class _Draw:
-    """Random choices in steps of 1/16, so that a scene's numbers are short and exact."""
+    """Random choices. Numbers are multiples of 1/16, hence short and exact."""
 
     def __init__(self, generator: torch.Generator | int) -> None:
         if isinstance(generator, int):

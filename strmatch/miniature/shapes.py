@@ -1,6 +1,6 @@
-"""The shapes as signed distance functions, in pixels: negative inside, zero on the outline.
+"""Shapes as signed distance functions in pixels, negative inside and zero on the outline.
 
-Each is centred on its centroid. Its size is the larger side of its bounding box.
+Each shape is centred on its centroid. The size is the larger side of the bounding box.
 """
 
 import math
@@ -8,8 +8,8 @@ import math
 import torch
 from torch import Tensor
 
-# No shape reaches further from its centroid along x or y than this share of its size: the tip
-# of the triangle does.
+# Largest extent of a shape from its centroid along x or y, as a share of the size. The tip of the
+# triangle has this extent.
 REACH = 1 / math.sqrt(3)
 
 CROSS_ARM = 0.36  # width of an arm / size
@@ -27,9 +27,15 @@ AREAS = {
 
 
 def signed_distance(shape: str, x: Tensor, y: Tensor, size: Tensor) -> Tensor:
-    """Distance to the outline of `shape` at (x, y) from its centroid; y points downwards.
+    """Signed distance to the outline of `shape` at offsets (x, y) from the centroid.
 
-    All arguments are pixels and broadcast with each other.
+    Args:
+        shape: name of the shape.
+        x, y: offsets in pixels, y points downwards. All tensors broadcast with each other.
+        size: size in pixels.
+
+    Raises:
+        ValueError: unknown shape.
     """
     match shape:
         case "circle":
@@ -47,13 +53,13 @@ def signed_distance(shape: str, x: Tensor, y: Tensor, size: Tensor) -> Tensor:
 
 
 def coverage(distance: Tensor, pixel: float = 1.0) -> Tensor:
-    """The share of a pixel that lies inside an outline, from 0 to 1.
+    """Share of a pixel that lies inside an outline, 0 to 1.
 
-    Exact for straight edges along x or y, within 0.05 for others; at sharp tips it is too large.
+    Exact for straight edges along x or y, within 0.05 for others, too large at sharp tips.
 
     Args:
-        distance: of the pixel's centre to the outline.
-        pixel: side of a pixel, in the same units.
+        distance: signed distance of the pixel centre to the outline.
+        pixel: side of a pixel in the same unit.
     """
     return (0.5 - distance / pixel).clamp(0.0, 1.0)
 
@@ -65,7 +71,7 @@ def _box(x: Tensor, y: Tensor, half_width: Tensor, half_height: Tensor) -> Tenso
 
 
 def _triangle(x: Tensor, y: Tensor, half_side: Tensor) -> Tensor:
-    """Equilateral, tip up: folded twice onto one side (Inigo Quilez, 2D distance functions)."""
+    """Equilateral triangle, tip up, folded onto one side (Inigo Quilez, 2D distance functions)."""
     k = math.sqrt(3)
     x, y = x.abs() - half_side, y + half_side / k
     fold = x + k * y > 0
@@ -75,7 +81,7 @@ def _triangle(x: Tensor, y: Tensor, half_side: Tensor) -> Tensor:
 
 
 def _star(x: Tensor, y: Tensor, radius: Tensor) -> Tensor:
-    """Five points, one up: folded onto half a point (Inigo Quilez, 2D distance functions)."""
+    """Star with five points, folded onto half a point (Inigo Quilez, 2D distance functions)."""
     cosine, sine = math.cos(math.radians(36)), math.sin(math.radians(36))
     x = x.abs()
     for normal_x in (cosine, -cosine):

@@ -1,4 +1,4 @@
-"""Three disjoint lists of core combinations: to train on, to choose on, to report on."""
+"""Three disjoint lists of core combinations, for training, model selection and final reports."""
 
 from functools import cache
 from itertools import product
@@ -11,7 +11,7 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
 class Attributes(NamedTuple):
-    """What a caption says of a clip with one sprite; or what a judge sees in it."""
+    """Attributes of a clip with one sprite, from a caption or from `judge`."""
 
     shape: str
     colour: str
@@ -21,7 +21,7 @@ class Attributes(NamedTuple):
 
 @cache
 def combinations(split: Split) -> tuple[Attributes, ...]:
-    """All combinations of one list, in a fixed order."""
+    """All combinations of one list in a fixed order."""
     if split == "train":
         held_out = {*combinations("dev"), *combinations("test")}
         every = map(Attributes._make, product(SHAPES, COLOURS, CORE_MOTIONS, BACKGROUNDS))
@@ -34,8 +34,8 @@ def combinations(split: Split) -> tuple[Attributes, ...]:
 def _block(split: Split, index: int) -> list[Attributes]:
     """Two shapes × three colours × two backgrounds that share a motion.
 
-    A full block, so that every edit of shape, colour or background has its target in the list.
-    Blocks of dev and test never share a shape under the same motion, hence are disjoint.
+    Blocks are complete, so that the target of every edit of shape, colour or background is in the
+    list. Blocks of dev and test share no shape under the same motion, hence are disjoint.
     """
     offset = 0 if split == "dev" else 2
     return [
@@ -47,16 +47,16 @@ def _block(split: Split, index: int) -> list[Attributes]:
 
 
 def _take(values: tuple[str, ...], start: int, count: int) -> list[str]:
-    """`count` values from position `start` on, round and round."""
+    """`count` values from position `start` on, cyclically."""
     return [values[(start + step) % len(values)] for step in range(count)]
 
 
 def partners(
     combination: Attributes, split: Split, changed: tuple[str, ...]
 ) -> tuple[Attributes, ...]:
-    """The combinations of the list that differ in exactly the attributes `changed`.
+    """Combinations of the list that differ from `combination` in exactly the attributes `changed`.
 
-    They are what an edit of a clip of this combination may ask for.
+    These combinations are the possible targets of an edit.
     """
     return tuple(
         other

@@ -1,4 +1,4 @@
-"""Finding the one sprite in a frame: where it is, its colour and its shape."""
+"""Recognition of the single sprite in a frame: mask, centroid, colour and shape."""
 
 from typing import NamedTuple
 
@@ -20,27 +20,28 @@ MIN_IOU = 0.8  # a circle and a square of the same area have 0.83, other pairs a
 
 
 class Subjects(NamedTuple):
-    """The subjects of a batch of frames."""
+    """Subjects of a batch of frames."""
 
     present: Tensor
-    """bool (n): the frame has one subject and nothing else in the foreground."""
+    """bool (n): the foreground of the frame consists of one subject."""
     masks: Tensor
-    """bool (n, H, W): at least half covered by the subject; False where none is present."""
+    """bool (n, H, W): pixels at least half covered by the subject. False without a subject."""
     centroids: Tensor
-    """float32 (n, 2): x, y in pixels; NaN where none is present."""
+    """float32 (n, 2): x, y in pixels. NaN without a subject."""
     areas: Tensor
-    """float32 (n): pixels; NaN where none is present."""
+    """float32 (n): pixels. NaN without a subject."""
     colours: Tensor
-    """long (n): index into COLOURS, or -1."""
+    """long (n): index into COLOURS, or -1 if unknown."""
     shapes: Tensor
-    """long (n): index into SHAPES, or -1."""
+    """long (n): index into SHAPES, or -1 if unknown."""
 
 
 def find_subjects(frames: Tensor, patterns: Patterns) -> Subjects:
-    """Segment, name the colour, fit the shapes.
+    """Segment the subject of each frame and recognise its colour and shape.
 
     Args:
         frames: float32 (n, H, W, 3), 0 to 255.
+        patterns: result of `find_patterns` for the same frames.
     """
     foreground = _distance_to_segment(frames, patterns.colours) > MIN_DIFFERENCE
     component, area, other_area = largest_component(foreground)
@@ -65,7 +66,7 @@ def find_subjects(frames: Tensor, patterns: Patterns) -> Subjects:
 
 
 def _distance_to_segment(frames: Tensor, ends: Tensor) -> Tensor:
-    """Distance in RGB to the nearest mixture of two colours, (n, 2, 3): float32 (n, H, W)."""
+    """RGB distance to the nearest mixture of two colours (n, 2, 3), float32 (n, H, W)."""
     start, end = ends[:, None, None].unbind(-2)
     way = end - start
     share = ((frames - start) * way).sum(dim=-1, keepdim=True) / way.square().sum(-1, True)
@@ -73,15 +74,15 @@ def _distance_to_segment(frames: Tensor, ends: Tensor) -> Tensor:
 
 
 def _without_rim(masks: Tensor) -> Tensor:
-    """Masks, bool (n, H, W), less the pixels whose colour is mixed with what lies beside."""
+    """Masks, bool (n, H, W), without border pixels, whose colours are mixtures."""
     return spread((~masks).byte()) == 0
 
 
 def _name_colours(frames: Tensor, component: Tensor) -> tuple[Tensor, Tensor]:
-    """The palette's colour of most pixels of each component, else -1; and their mean colour.
+    """The palette colour of most pixels of each component, and the mean colour of these pixels.
 
     Returns:
-        long (n) and float32 (n, 3).
+        long (n), -1 without a majority, and float32 (n, 3).
     """
     n = len(frames)
     frame = component.nonzero()[:, 0]
@@ -100,7 +101,7 @@ def _name_colours(frames: Tensor, component: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _opacity(frames: Tensor, plate: Tensor, rgb: Tensor) -> Tensor:
-    """How much of each pixel is the subject's: the mixture of `plate` and `rgb` that fits best.
+    """Opacity of the subject per pixel, by the best-fitting mixture of `plate` and `rgb`.
 
     Returns:
         float32 (n, H, W), 0 to 1.
@@ -111,16 +112,16 @@ def _opacity(frames: Tensor, plate: Tensor, rgb: Tensor) -> Tensor:
 
 
 def _name_shapes(alpha: Tensor, centroids: Tensor, areas: Tensor) -> Tensor:
-    """The shape that overlaps best, else -1: long (n)."""
+    """The shape with the largest overlap, long (n), or -1 if no overlap exceeds `MIN_IOU`."""
     best, name = shape_overlaps(alpha, centroids, areas).max(dim=1)
     return torch.where(best > MIN_IOU, name, -1)
 
 
 def shape_overlaps(alpha: Tensor, centroids: Tensor, areas: Tensor) -> Tensor:
-    """How well each of SHAPES covers a subject, when it has the same centroid and area.
+    """Overlap of a subject with each of SHAPES of the same centroid and area.
 
     Args:
-        alpha: (n, H, W), how much of each pixel is the subject's.
+        alpha: (n, H, W), opacity of the subject.
         centroids: (n, 2), x and y in pixels.
         areas: (n), pixels.
 

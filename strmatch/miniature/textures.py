@@ -1,4 +1,4 @@
-"""Shades on a sprite that move along with it, from integer hashes instead of random numbers."""
+"""Shades that move with a sprite, from integer hashes, which are equal on all machines."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,13 @@ DARKEST = 0.6
 
 
 def shade(texture: str, x: Tensor, y: Tensor) -> Tensor:
-    """Brightness from `DARKEST` to 1 at (x, y) pixels from the sprite's centroid, broadcast."""
+    """Brightness, `DARKEST` to 1, at offsets (x, y) in pixels from the sprite's centroid.
+
+    The offsets broadcast with each other.
+
+    Raises:
+        ValueError: unknown texture.
+    """
     match texture:
         case "plain":
             return torch.ones_like(x + y)
@@ -23,7 +29,7 @@ def shade(texture: str, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _value_noise(x: Tensor, y: Tensor) -> Tensor:
-    """Hashes of the integer lattice, interpolated linearly: from 0 to 1."""
+    """Linearly interpolated hashes of the integer lattice, 0 to 1."""
     left, top = torch.floor(x), torch.floor(y)
     dx, dy = x - left, y - top
     column, row = left.long(), top.long()
@@ -33,7 +39,7 @@ def _value_noise(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _hash(column: Tensor, row: Tensor) -> Tensor:
-    """float64 in [0, 1) from two integers, the same on every machine."""
+    """Hash of two integers to float64 in [0, 1), equal on all machines."""
     mixed = (column * 374_761_393 + row * 668_265_263) & 0xFFFFFFFF
     mixed = ((mixed ^ (mixed >> 13)) * 1_274_126_177) & 0xFFFFFFFF
     return ((mixed ^ (mixed >> 16)) & 0xFFFF).double() / 0x10000

@@ -1,4 +1,4 @@
-"""A CLIP tokenizer that knows the small world's words whole and spells out all others."""
+"""A CLIP tokenizer with one token per word of the small world and byte-level fallback."""
 
 import json
 
@@ -15,7 +15,7 @@ MAX_TOKENS = 32  # the longest caption has 23 words
 
 
 def make_tokenizer() -> CLIPTokenizer:
-    """Byte-pair merges learnt from the world's words, in CLIP's vocabulary layout."""
+    """Learn byte-pair merges from the words of captions, in the layout of CLIP's vocabulary."""
     alphabet = sorted(ByteLevel.alphabet())
     learner = Tokenizer(BPE(end_of_word_suffix=END_OF_WORD))
     trainer = BpeTrainer(

@@ -1,4 +1,4 @@
-"""Naming a motion from where a sprite was seen."""
+"""Recognition of a motion from the track of a sprite."""
 
 import math
 
@@ -15,11 +15,11 @@ MIN_TURN = math.radians(270)
 
 
 def name_motion(track: Tensor, sizes: Tensor) -> str | None:
-    """The motion that holds in most frames, if one does.
+    """The motion that holds in most frames, or None.
 
     Args:
-        track: float (f, 2), x and y in pixels; NaN in frames without a subject.
-        sizes: float (f), any measure of length in pixels; NaN likewise.
+        track: float (f, 2), x and y in pixels, NaN in frames without a subject.
+        sizes: float (f), any measure of length in pixels, NaN in the same frames.
     """
     seen = sizes.isfinite()
     if not _most(seen, len(track)) or len(track) < 2:
@@ -45,12 +45,12 @@ def name_motion(track: Tensor, sizes: Tensor) -> str | None:
 
 
 def _most(held: Tensor, total: int) -> bool:
-    """Do more than half of `total` hold? What was not seen does not."""
+    """True if `held` holds in more than half of `total`. Missing entries count as False."""
     return 2 * int(held.sum()) > total
 
 
 def _slope(times: Tensor, values: Tensor) -> Tensor:
-    """Change from time 0 to 1 along the line of least squares; values are (n, ...)."""
+    """Change from time 0 to 1 along the least-squares line of values (n, ...)."""
     centred = times - times.mean()
     return torch.tensordot(centred, values, dims=1) / centred.square().sum()
 
@@ -68,7 +68,7 @@ def _nearest_direction(way: Tensor) -> tuple[str, Tensor]:
 
 
 def _zigzags(steps: Tensor, intervals: int) -> bool:
-    """To the right, and up and down in turns."""
+    """True if most steps go right and alternate between up and down."""
     across, down = steps.unbind(dim=1)
     slanted = (across >= MIN_STEP) & (down.abs() >= MIN_STEP)
     turns = int((down[1:] * down[:-1] < 0).sum())
@@ -76,7 +76,7 @@ def _zigzags(steps: Tensor, intervals: int) -> bool:
 
 
 def _circles(track: Tensor) -> bool:
-    """Once around, at about the same distance from the middle."""
+    """True if the track goes once around its middle at about constant distance."""
     spokes = track - (track.amin(dim=0) + track.amax(dim=0)) / 2
     radius = spokes.norm(dim=1)
     if float(radius.mean()) < MIN_WAY / 2 or float(radius.std()) > 0.25 * float(radius.mean()):

@@ -1,4 +1,4 @@
-"""The words of the small world and the colours they stand for."""
+"""Words of the small world and the colours they denote."""
 
 Rgb = tuple[int, int, int]
 
@@ -15,7 +15,7 @@ COLOURS: dict[str, Rgb] = {
 
 CORE_MOTIONS = ("left", "right", "up", "down", "still")
 
-# What a caption says of each motion; the core ones come first.
+# Phrase of each motion in captions. The core motions come first.
 MOTIONS: dict[str, str] = {
     "left": "moving left",
     "right": "moving right",

@@ -1,4 +1,4 @@
-"""The renderer: scenes to frames, with the exact masks, flow and tracks of what is seen."""
+"""Renderer of scenes to frames with exact masks, optical flow and tracks."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,18 +16,17 @@ from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS
 
 @dataclass(frozen=True)
 class Rendered:
-    """A batch of clips. Lengths are pixels of the rendered frames, in the order (x, y)."""
+    """A batch of clips. Lengths are pixels of the rendered frames in the order (x, y)."""
 
     frames: Tensor
     """uint8 (b, f, H, W, 3), sRGB."""
     masks: Tensor
-    """bool (b, objects, f, H, W): where a sprite is visible. Missing objects are all False."""
+    """bool (b, objects, f, H, W): visible pixels of each sprite. All False for missing objects."""
     flow: Tensor
-    """float32 (b, f - 1, H, W, 2): to where the surface seen at a pixel goes in the next frame."""
+    """float32 (b, f - 1, H, W, 2): displacement of the surface at each pixel to the next frame."""
     tracks: Tensor
-    """float32 (b, objects, f, 2): centroids of the whole sprites, hidden or not. NaN if missing.
-
-    A pixel's centre lies at its integer index."""
+    """float32 (b, objects, f, 2): centroids of the whole sprites, including hidden parts. NaN for
+    missing objects. Pixel centres lie at integer indices."""
 
 
 def render(
@@ -36,10 +35,16 @@ def render(
     size: int = WORLD_SIZE,
     device: torch.device | str | None = None,
 ) -> Rendered:
-    """Render clips of `num_frames` frames of `size` × `size` pixels. Nothing here is random.
+    """Render clips of `num_frames` frames with `size` × `size` pixels, deterministically.
 
-    Geometry is float64 and colours are mixed in integers, so that the same scene gives the same
-    bytes on every machine.
+    Geometry is computed in float64 and colours are mixed in integers, so that equal scenes give
+    equal bytes on all machines.
+
+    Args:
+        scenes: one scene per clip.
+        num_frames: number of frames.
+        size: side of a frame in pixels.
+        device: device of the computation and of the result.
     """
     objects = max(len(scene.sprites) for scene in scenes)
     pixel = WORLD_SIZE / size
@@ -76,7 +81,7 @@ def render(
 
 
 def _poses(scenes: Sequence[Scene], objects: int, num_frames: int) -> Tensor:
-    """(x, y, size) of every sprite: float64 (b, objects, f, 3), NaN where there is none."""
+    """(x, y, size) of every sprite, float64 (b, objects, f, 3), NaN for missing sprites."""
     times = [frame / max(num_frames - 1, 1) for frame in range(num_frames)]
     poses = torch.full((len(scenes), objects, num_frames, 3), torch.nan, dtype=torch.float64)
     for row, scene in enumerate(scenes):
@@ -87,7 +92,7 @@ def _poses(scenes: Sequence[Scene], objects: int, num_frames: int) -> Tensor:
 
 
 def _layers(scenes: Sequence[Scene]) -> list[tuple[int, str, str, list[int]]]:
-    """(layer, shape, texture, rows of the batch) of what is drawn together, back to front."""
+    """(layer, shape, texture, rows of the batch) of sprites drawn together, back to front."""
     rows = defaultdict(list)
     for row, scene in enumerate(scenes):
         for layer, sprite in enumerate(scene.sprites):
@@ -96,7 +101,7 @@ def _layers(scenes: Sequence[Scene]) -> list[tuple[int, str, str, list[int]]]:
 
 
 def _backgrounds(scenes: Sequence[Scene], num_frames: int, axis: Tensor, pixel: float) -> Tensor:
-    """int32 (b, f, H, W, 3)."""
+    """Frames without sprites, int32 (b, f, H, W, 3)."""
     size = len(axis)
     frames = torch.empty(
         len(scenes), num_frames, size, size, 3, dtype=torch.int32, device=axis.device
@@ -120,11 +125,11 @@ def _backgrounds(scenes: Sequence[Scene], num_frames: int, axis: Tensor, pixel: 
 
 
 def _sprite_flow(pose: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Flow of the sprite's own surface, as if it filled the frame: float64 (n, f - 1, H, W, 2).
+    """Flow of the sprite's surface, extended to the whole frame, float64 (n, f - 1, H, W, 2).
 
     Args:
         pose: float64 (n, f, 3), x, y and size.
-        x, y: pixels' distance from the centroid, (n, f, 1, W) and (n, f, H, 1).
+        x, y: offsets of the pixels from the centroid, (n, f, 1, W) and (n, f, H, 1).
     """
     step = pose[:, 1:, :2] - pose[:, :-1, :2]
     growth = (pose[:, 1:, 2] / pose[:, :-1, 2] - 1)[..., None, None]
@@ -134,8 +139,8 @@ def _sprite_flow(pose: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _to_byte(share: Tensor) -> Tensor:
-    """Shares from 0 to 1 as integers from 0 to 255.
+    """Convert shares, 0 to 1, to integers, 0 to 255.
 
-    Not rounded at exact ties, where machines whose last bit differs would disagree.
+    The small offset avoids rounding at exact ties, where the last bit differs between machines.
     """
     return (share * 255 + 0.5 + 1e-6).floor().to(torch.int32)
