@@ -1,1 +1,1 @@
-"""What the cheap edit costs, beside Algorithm 1 as it is written."""
+"""The cost of an edit compared with a literal implementation of Algorithm 1."""

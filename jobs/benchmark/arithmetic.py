@@ -1,4 +1,4 @@
-"""How much arithmetic an edit is, and how fast a GPU's matrix units are found to be."""
+"""Floating-point operations of an edit, and the measured rate of a GPU's matrix units."""
 
 from statistics import median
 
@@ -14,7 +14,7 @@ SIDE = 8192
 
 
 def matrix_rate() -> float:
-    """Floating-point operations a second of bf16 products of random 8192×8192 matrices."""
+    """Measures the rate of bf16 products of random 8192×8192 matrices, in operations a second."""
     left, right = (torch.randn(SIDE, SIDE, device="cuda", dtype=torch.bfloat16) for _ in range(2))
     seconds = []
     for _ in range(20):
@@ -26,10 +26,10 @@ def matrix_rate() -> float:
 
 @torch.no_grad()
 def count_operations(model: Model, settings: EditSettings) -> float:
-    """Floating-point operations of matrix products, convolutions and attention in one of our edits.
+    """Counts the floating-point operations of products, convolutions and attention in an edit.
 
-    A backward pass through frozen weights counts as much as the forward pass before it. Encoding
-    and decoding are left out.
+    A backward pass through frozen weights counts as much as its forward pass. Encoding and
+    decoding are excluded.
     """
     backbone, matcher = model.backbone, Matcher(model.backbone, settings)
     latents = backbone.encode(model.frames)

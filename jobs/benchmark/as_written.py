@@ -1,9 +1,9 @@
-"""Algorithm 1 as plainly as it can be written: what the editor is measured against and must equal.
+"""A literal implementation of Algorithm 1, the reference of the editor's results and cost.
 
-Weights are frozen, and attention is fused wherever its maps are not needed. Every pass goes through
-the whole UNet, those that are scored with both halves of the guidance batch; maps keep all heads
-until the score, and the score sums a copy for every pair of neighbouring frames. Ω_src is kept from
-the inversion, which labels a step by the level it leaves.
+Weights are frozen, and attention is fused wherever its maps are not needed. Every pass runs the
+whole UNet, and scored passes run both halves of the guidance batch. Maps keep all heads until the
+score. The score sums a copy for every pair of neighbouring frames. Ω_src is kept from the
+inversion, which labels a step by the level that the step leaves.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from strmatch.ddim import Schedule, ddim_step, invert
 from strmatch.settings import EditSettings
 
 Maps = list[tuple[Tensor, Tensor]]
-"""Of each block S (b, f, heads, n, n) and T (b, n, heads, f, f)."""
+"""S (b, f, heads, n, n) and T (b, n, heads, f, f) of each block."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class PlainInversion:
     latents: Tensor
     """(T + 1, 1, c, f, h, w)."""
     scores: list[list[Tensor]]
-    """Ω_src of every level but the clean one, from 1 on, (f, n, n) of each block."""
+    """Ω_src of levels 1 to T, each a list of (f, n, n), one per block."""
     source: Tensor
     schedule: Schedule
 
@@ -37,9 +37,8 @@ class AsWritten:
 
     Args:
         backbone: with a `LaVieUNet`.
-        settings: heads are averaged, cosines are taken by row and summed, the conditional half is
-            scored, every step is matched and guided, and inversion labels are "current"; all else
-            may differ.
+        settings: must average heads, take cosines by row and sum them, score the conditional half,
+            match and guide every step, and label the inversion "current". Other fields are free.
     """
 
     def __init__(self, backbone: VideoDiffusion, settings: EditSettings) -> None:
@@ -52,7 +51,7 @@ class AsWritten:
 
     @torch.no_grad()
     def invert(self, frames: np.ndarray, source_prompt: str) -> PlainInversion:
-        """Part 1."""
+        """Part 1 of Algorithm 1: inversion."""
         schedule = Schedule.from_scheduler(
             self.backbone.scheduler, self.settings.num_inference_steps
         )
@@ -79,7 +78,7 @@ class AsWritten:
 
     @torch.no_grad()
     def edit(self, inversion: PlainInversion, target_prompt: str) -> Tensor:
-        """Part 2; z_0^tgt (1, c, f, h, w)."""
+        """Part 2 of Algorithm 1: returns z_0^tgt (1, c, f, h, w)."""
         both = torch.cat([self._unconditional(inversion), self.backbone.embed(target_prompt)])
         schedule, z = inversion.schedule, inversion.latents[-1]
         for level in range(schedule.num_steps, 0, -1):
@@ -93,7 +92,7 @@ class AsWritten:
     def score_and_gradient(
         self, z: Tensor, t: int, both: Tensor, source_score: list[Tensor]
     ) -> tuple[list[Tensor], Tensor]:
-        """Ω_tgt and the gradient of the loss at z (1, c, f, h, w)."""
+        """Returns Ω_tgt and the gradient of the loss at z (1, c, f, h, w)."""
         with torch.enable_grad():
             z = z.detach().requires_grad_()
             _, maps = self._recorded(torch.cat([z, z]), t, both)
@@ -106,7 +105,7 @@ class AsWritten:
         return [omega.detach() for omega in score], gradient
 
     def guided(self, z: Tensor, t: int, both: Tensor) -> Tensor:
-        """Classifier-free guidance."""
+        """Returns the noise prediction by classifier-free guidance."""
         free, conditional = self.backbone.epsilon(torch.cat([z, z]), t, both).chunk(2)
         return free + self.settings.guidance_scale * (conditional - free)
 
@@ -129,7 +128,7 @@ class AsWritten:
         ]
 
     def _score(self, maps: Maps, clip: int) -> list[Tensor]:
-        """Ω (f, n, n) of each block: Eq. 2 to 4 with their sums as they stand."""
+        """Returns Ω (f, n, n) of each block: Eq. 2 to 4 with literal sums."""
         scores = []
         for spatial, temporal in maps:
             s, t = spatial[clip].mean(1), temporal[clip].mean(1)

@@ -1,4 +1,4 @@
-"""The job behind `strmatch bench`: Algorithm 1 as it is written against what the editor does."""
+"""The job behind `strmatch bench`: the editor compared with a literal Algorithm 1."""
 
 import json
 import os
@@ -32,7 +32,14 @@ def bench(
     """Measure every model, print a table of each, and write JSON_FILE after each.
 
     Args:
-        steps: of every edit; None: each model's own.
+        models: names of `MODELS`.
+        steps: denoising steps of every edit. None: the default of each model.
+        targets: numbers of target prompts per inversion to compare.
+        repeats: number of runs of which medians are taken.
+        threads: CPU threads. None: one per core.
+
+    Raises:
+        RunError: a model is unknown, or needs a GPU where there is none.
     """
     unknown = set(models) - set(MODELS)
     if unknown:
@@ -56,13 +63,13 @@ def bench(
 def measure(
     model: Model, steps: int, targets: Sequence[int], repeats: int, bf16_rate: float | None = None
 ) -> dict[str, Any]:
-    """All figures of one model; on a GPU of the compiled form, too.
+    """Returns all figures of one model. On a GPU, the compiled form is included.
 
     Args:
-        bf16_rate: of the GPU's matrix products, operations a second.
+        bf16_rate: rate of the GPU's matrix products, in operations a second. None: no GPU.
     """
     settings = replace(model.backbone.settings, num_inference_steps=steps)
-    # All numbers of targets compare with one.
+    # Ratios are relative to one target.
     targets = sorted({1, *targets})
     forms = dict.fromkeys((*EXACT, "compiled") if bf16_rate else EXACT, settings)
     if model.fast:
@@ -121,7 +128,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _table(name: str, measured: dict[str, Any]) -> Table:
-    """A row a form: seconds of its parts and of the whole, and memory."""
+    """Returns a table with a row per form: seconds of parts and whole, and peak memory."""
     columns = (*PARTS, "seconds", "×", "peak MB", "×")
     table = Table(name, *columns, box=None, padding=(0, 2))
     plain = measured["forms"]["as_written"]

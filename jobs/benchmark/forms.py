@@ -1,4 +1,4 @@
-"""The forms of an edit that are compared, seen as two functions each."""
+"""The forms of an edit that are compared, each as an inversion and an edit function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.settings import EditSettings
 
 EXACT = ("as_written", "ours", "lean")
-"""Forms with the same result. Two more are ours with what makes it faster: "compiled", with the
-same result but for rounding, and "fast", with the settings of a fast preset."""
+"""Forms with equal results. Two further forms are faster variants of "ours": "compiled", equal up
+to rounding, and "fast", with the settings of a fast preset."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class Form:
     backbone: VideoDiffusion
     invert: Callable[[], Any]
     edit: Callable[[Any, str], Tensor]
-    """(inversion, target prompt) → latents, which it has also decoded."""
+    """(inversion, target prompt) → latents. The call includes decoding."""
     denoising: tuple[Any, str]
-    """The object and the name of its method that a guided prediction is."""
+    """The object and the name of the method that computes a guided prediction."""
 
 
 def make_form(name: str, model: Model, settings: EditSettings) -> Form:
-    """One of `EXACT`, "compiled" or "fast"."""
+    """Builds the form `name`: one of `EXACT`, "compiled" or "fast"."""
     backbone = model.compiled if name == "compiled" else model.backbone
     if name == "as_written":
         plain = AsWritten(backbone, settings)

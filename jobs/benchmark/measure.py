@@ -1,4 +1,4 @@
-"""Seconds of an edit and its parts, forms in turn in one process; and its peak memory."""
+"""Seconds of an edit and its parts, and its peak memory, form by form in one process."""
 
 import time
 from collections import defaultdict
@@ -18,11 +18,11 @@ from strmatch.settings import EditSettings
 
 PARTS = ("inversion", "score pass", "denoise", "decode")
 TOTALS = ("seconds", "cpu_seconds")
-"""On a machine that others use, too, a CPU's own seconds tell more than the clock's."""
+"""Wall time, and CPU time, which is the more reliable on a shared machine."""
 
 
 class Seconds:
-    """How long calls took, by name; a GPU is waited for."""
+    """Accumulates the durations of calls by name, synchronised with the GPU."""
 
     def __init__(self) -> None:
         self.taken: dict[str, float] = defaultdict(float)
@@ -35,7 +35,7 @@ class Seconds:
 
     @contextmanager
     def watching(self, name: str, owner: Any, method: str) -> Iterator[None]:
-        """Time all calls of an object's method."""
+        """Times all calls of an object's method."""
         original = getattr(owner, method)
         setattr(owner, method, lambda *arguments: self.time(name, original, *arguments))
         try:
@@ -45,7 +45,7 @@ class Seconds:
 
 
 def now() -> float:
-    """Seconds of the clock, once the GPU is done."""
+    """Returns the clock's seconds after synchronising with the GPU."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
@@ -57,8 +57,8 @@ def measure_seconds(
     """Run the forms in turn, `repeats` times.
 
     Args:
-        forms: name, see `make_form`, and settings. Every form edits one target, "ours" as many as
-            `targets` asks for.
+        forms: names (see `make_form`) with settings. Every form edits one target, "ours" as many
+            as the largest of `targets`.
 
     Returns:
         By form the medians: the parts, `TOTALS` of one edit with its inversion, and
@@ -76,7 +76,7 @@ def measure_seconds(
 
 
 def _warm_up(model: Model, forms: Mapping[str, EditSettings]) -> None:
-    """Whoever comes first must not pay for what PyTorch sets up once."""
+    """Exclude PyTorch's one-time initialisation from the first measurement."""
     latents = model.backbone.encode(model.frames)
     with torch.no_grad():
         model.backbone.epsilon(latents, 500, model.backbone.embed(SOURCE))
@@ -96,7 +96,7 @@ def _medians(runs: list[dict[str, Any]], targets: Sequence[int]) -> dict[str, An
 def _run(
     model: Model, name: str, settings: EditSettings, count: int
 ) -> tuple[dict[str, Any], Tensor]:
-    """Invert, and edit `count` targets; parts and totals are those of the first."""
+    """Inverts and edits `count` targets. Parts and totals are those of the first target."""
     form, clock = make_form(name, model, settings), Seconds()
     cpu = time.process_time()
     inversion = clock.time("inversion", form.invert)
@@ -116,9 +116,9 @@ def _run(
 
 
 def measure_memory(model: Model, form_name: str, settings: EditSettings) -> int:
-    """Bytes of tensors that an edit of one step holds at most, on top of the loaded model.
+    """Measures the peak bytes of tensors in an edit of one step, without the loaded model.
 
-    Further steps add to it their latents, and Ω_src where it is kept.
+    Further steps add their latents, and Ω_src where it is kept.
     """
     form = make_form(form_name, model, replace(settings, num_inference_steps=1))
 

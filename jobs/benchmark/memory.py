@@ -1,4 +1,4 @@
-"""What tensors hold at most, on a CPU: PyTorch counts that for a GPU alone."""
+"""Peak memory of tensors on a CPU. PyTorch provides this statistic for GPUs only."""
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -11,9 +11,9 @@ from torch.utils._pytree import tree_leaves
 
 
 def peak_bytes(work: Callable[[], object]) -> int:
-    """Bytes that tensors made by `work` hold at most at a time; a kernel's own scratch not counted.
+    """Measures the peak bytes of tensors created by `work`, without scratch memory of kernels.
 
-    PyTorch's profiler sees every allocation as well, but what it looks at lives longer.
+    PyTorch's profiler also records every allocation, but extends the lifetime of tensors.
     """
     with _Held() as held:
         work()
@@ -21,7 +21,7 @@ def peak_bytes(work: Callable[[], object]) -> int:
 
 
 class _Held(TorchDispatchMode):
-    """Follows the memory that operations make, until nobody has it any more."""
+    """Tracks storages created by operations until the storages are freed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class _Held(TorchDispatchMode):
         options: Mapping[str, Any] | None = None,
     ) -> Any:
         for storage in _storages((arguments, options)):
-            self._follow(storage, size=0)  # if it is older than this
+            self._follow(storage, size=0)  # created before this mode was entered
         result = function(*arguments, **(options or {}))
         for storage in _storages(result):
             self._follow(storage, storage.nbytes())

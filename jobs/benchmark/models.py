@@ -1,4 +1,4 @@
-"""What the benchmark edits, and with which models. Speed does not depend on a weight's value."""
+"""Models and clips of the benchmark. Random weights suffice: speed does not depend on values."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -34,13 +34,13 @@ class Model:
     backbone: VideoDiffusion
     frames: np.ndarray
     steps: int
-    """Of an edit, unless one is asked for with others: as many as can be waited for."""
+    """Default number of denoising steps of an edit, chosen for an acceptable duration."""
     fast: EditSettings | None = None
-    """Of a fast preset, beside the backbone's own settings; None: there is none."""
+    """Settings of a fast preset to compare with the backbone's own. None: not compared."""
 
     @cached_property
     def compiled(self) -> VideoDiffusion:
-        """The backbone once more, to be compiled: with weights of its own, in another layout."""
+        """A compiled copy of the backbone, whose weights have another memory layout."""
         of = self.backbone
         unet = copy.deepcopy(of.unet)
         parts = (unet, of.vae, of.text_encoder, of.tokenizer, of.scheduler, of.settings)
@@ -48,24 +48,24 @@ class Model:
 
 
 def make_miniature() -> Model:
-    """The embedded model, trained."""
+    """Returns the embedded trained model."""
     preset = load_preset("miniature")
     clip, fast = _clip(preset.height, preset.width), load_preset("miniature-fast").edit
     return Model(load_backbone(settings=preset.edit), clip, steps=10, fast=fast)
 
 
 def make_lavie_narrow() -> Model:
-    """LaVie with a tenth of its channels and random weights, at its own 320×512."""
+    """Returns LaVie with a tenth of its channels and random weights, at 320×512 pixels."""
     return _random_lavie((32, 64, 128, 128), heads=(1, 2, 4, 4), text=64, image=8, steps=2)
 
 
 def make_lavie() -> Model:
-    """LaVie at full size with random weights, for a GPU."""
+    """Returns LaVie at full size with random weights, for a GPU."""
     return _random_lavie((320, 640, 1280, 1280), heads=8, text=768, image=128, steps=50)
 
 
 def make_zeroscope() -> Model:
-    """Zeroscope at its own size, 24 frames of 320×576, with random weights, for a GPU."""
+    """Returns Zeroscope at full size, 24 frames of 320×576, random weights, for a GPU."""
     torch.manual_seed(0)
     unet = FactorisedUNet(_awake(UNet3DConditionModel(attention_head_dim=64)))
     return random_model(unet, text=1024, image=128, clip=_clip(320, 576, frames=24), steps=50)
@@ -78,7 +78,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "zeroscope": make_zeroscope,
 }
 FULL_SIZE = ("lavie", "zeroscope")
-"""Those that take hours without a GPU."""
+"""Models that take hours without a GPU."""
 
 
 def _random_lavie(
@@ -91,17 +91,17 @@ def _random_lavie(
 
 @torch.no_grad()
 def _awake(unet: nn.Module) -> nn.Module:
-    """No branch may be dead: some start with zeros, such as the temporal attention's."""
+    """Perturbs all weights, because branches that start at zero would stay inactive."""
     for parameter in unet.parameters():
         parameter.add_(torch.randn_like(parameter), alpha=0.02)
     return unet
 
 
 def random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray, steps: int) -> Model:
-    """The UNet with an autoencoder and a text encoder, of Stable Diffusion's form, around it.
+    """Returns a model of the UNet with an autoencoder and a text encoder as in Stable Diffusion.
 
     Args:
-        unet: takes texts of `text` channels.
+        unet: a UNet for text embeddings of `text` channels.
         image: channels of the autoencoder's finest level.
         clip, steps: see `Model`.
     """
@@ -124,7 +124,7 @@ def random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray, steps
             eos_token_id=tokenizer.eos_token_id,
         )
     )
-    # Labelled as Algorithm 1 prints it, so that the plain form, too, keeps the inversion's scores.
+    # Labels as in Algorithm 1, so that both forms keep the scores of the inversion.
     settings = EditSettings(inversion_label="current")
     if torch.cuda.is_available():
         unet, vae, text_encoder = (m.cuda().half() for m in (unet, vae, text_encoder))
@@ -135,7 +135,7 @@ def random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray, steps
 
 
 def _clip(height: int, width: int, frames: int = 16) -> np.ndarray:
-    """A ramp of colours that moves to the right."""
+    """Returns a clip of colour waves that move, uint8 (f, H, W, 3)."""
     x = np.arange(width)[None, None, :] + 2 * np.arange(frames)[:, None, None]
     y = np.arange(height)[None, :, None]
     waves = [np.sin(k * x * 6.3 / width + y * 6.3 / height) for k in (1, 2, 3)]

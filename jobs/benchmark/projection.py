@@ -1,8 +1,7 @@
-"""What an edit would hold at full size, without the GPU for it.
+"""Projects the memory of an edit at full size, without a GPU.
 
-`python -m jobs.benchmark.projection lavie zeroscope`. Tensors have shapes here and no contents. A
-projection: what kernels need for themselves, and what a GPU's allocator loses between tensors, is
-not in it.
+`python -m jobs.benchmark.projection lavie zeroscope`. Tensors have shapes and no contents. The
+projection excludes scratch memory of kernels and fragmentation of the GPU's allocator.
 """
 
 import argparse
@@ -22,11 +21,11 @@ GIGABYTE = 1e9
 
 
 def project(make: Callable[[], Model], dtype: torch.dtype = torch.float16) -> dict[str, int]:
-    """Bytes of a model's weights and, on top of them, at most in each part of an edit.
+    """Returns the bytes of a model's weights and the additional peak bytes of each part of an edit.
 
     Args:
-        make: makes the model, see `MODELS`; no memory is taken for it.
-        dtype: of the weights.
+        make: builds the model, see `MODELS`. No memory is allocated for it.
+        dtype: dtype of the weights.
     """
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
@@ -39,7 +38,7 @@ def project(make: Callable[[], Model], dtype: torch.dtype = torch.float16) -> di
 
 def _project(model: Model) -> dict[str, int]:
     backbone = model.backbone
-    backbone.scheduler.alphas_cumprod = [0.5] * 1000  # those it has got have no values
+    backbone.scheduler.alphas_cumprod = [0.5] * 1000  # fake tensors have no values
     matcher, lean = (Matcher(backbone, backbone.settings, lean) for lean in (False, True))
     latents = backbone.encode(model.frames)
     source, target = backbone.embed(SOURCE), backbone.embed(TARGETS[0])

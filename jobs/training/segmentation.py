@@ -1,4 +1,4 @@
-"""SAM2: things of the world, shown by a box on one frame and followed through the others."""
+"""The training of SAM2: a box on one frame prompts an object, which is tracked in the others."""
 
 import torch
 import torch.nn.functional as F
@@ -14,26 +14,26 @@ from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
 
 FEW = 3
-"""Frames of a clip that are rendered to take one of them."""
+"""Frames that are rendered of a clip if a phase takes a single frame."""
 COMPRESSION = 1.5
-"""Standard deviation of stored frames from what `as_stored` makes of the rendered, of 255."""
+"""Standard deviation of stored frames from the output of `as_stored`, in levels of 255."""
 HARDER = 0.5
 JITTER = 2.0
-"""Pixels that a box's sides may be off."""
+"""Largest error of a side of a box, in pixels."""
 LEAST_SEEN = 40
-"""Pixels of a thing that a box can be drawn around."""
+"""Smallest visible area of an object that is prompted, in pixels."""
 CROSS_ENTROPY_WEIGHT = 5.0
 LUMA = (0.2126, 0.7152, 0.0722)  # BT.709
 NO_MASK = -20.0
-"""As a logit. What the model takes for absent has masks of -1024, and no gradient."""
+"""Lower bound of mask logits. The model sets masks of absent objects to -1024, without gradient."""
 
 
 def tracking_loss(model: Sam2VideoModel, phase: SegmenterPhase, clips: int, device: str) -> Loss:
-    """Cross entropy and Dice of all frames' masks, and cross entropy of whether a thing is seen.
+    """Returns the loss: cross entropy and Dice of all masks, and cross entropy of visibility.
 
-    Frames are a stretch of a clip, the box is on any of them, and from there the thing is followed
-    forwards, then backwards: as in a clip that is annotated. Every clip comes twice, once for each
-    of two things: that the same frames have other masks is what teaches to look at the box.
+    The box is on a random frame of a stretch. The object is tracked forwards from there, then
+    backwards, as in annotation. Every clip occurs twice, once for each of two objects: equal frames
+    with different masks teach the model to use the box.
     """
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
@@ -54,7 +54,7 @@ def tracking_loss(model: Sam2VideoModel, phase: SegmenterPhase, clips: int, devi
 def draw_clips(
     clips: int, phase: SegmenterPhase, generator: torch.Generator, device: str
 ) -> tuple[Tensor, Tensor]:
-    """Frames float32 (b, f, 3, H, W) from 0 to 1, and all things' masks bool (b, n, f, H, W)."""
+    """Draws frames, float32 (b, f, 3, H, W) in 0–1, and objects' masks, bool (b, n, f, H, W)."""
     pairs = torch.rand(clips, generator=generator) < phase.two_sprites
     scenes = [
         sample_scene(generator, "train", "two_sprites")
@@ -74,7 +74,7 @@ def draw_clips(
 
 
 def as_stored(frames: Tensor) -> Tensor:
-    """Frames (…, 3, H, W) from 0 to 1 with one sample of chroma for four pixels, as in videos."""
+    """Returns frames (…, 3, H, W) in 0–1 with 4:2:0 chroma subsampling, as in stored videos."""
     luma = (frames * frames.new_tensor(LUMA)[:, None, None]).sum(dim=-3, keepdim=True)
     chroma = F.avg_pool2d((frames - luma).flatten(0, -4), 2).repeat_interleave(2, -1)
     return (luma + chroma.repeat_interleave(2, -2).view_as(frames)).clamp(0, 1)
@@ -85,9 +85,12 @@ def normalise(frames: Tensor) -> Tensor:
 
 
 def choose_things(masks: Tensor, frame: int, generator: torch.Generator) -> Tensor:
-    """Of each clip's things (b, n, f, H, W), two that are seen on a frame: bool (b, 2, f, H, W).
+    """Selects two objects that are visible on a frame: bool (b, 2, f, H, W).
 
-    Where there is only one it is taken twice.
+    A single visible object is taken twice.
+
+    Args:
+        masks: the objects of each clip, bool (b, n, f, H, W).
     """
     seen = masks[:, :, frame].sum(dim=(2, 3)) >= LEAST_SEEN
     draws = torch.rand(seen.shape, generator=generator).to(masks.device)
@@ -99,7 +102,7 @@ def choose_things(masks: Tensor, frame: int, generator: torch.Generator) -> Tens
 
 
 def jittered_boxes(masks: Tensor, generator: torch.Generator) -> Tensor:
-    """(x0, y0, x1, y1) about masks bool (b, H, W), in pixels: float32 (b, 4)."""
+    """Returns jittered boxes (x0, y0, x1, y1) in pixels, float32 (b, 4), of masks (b, H, W)."""
     edges = []
     for along in (masks.any(dim=1), masks.any(dim=2)):
         first = along.float().argmax(dim=1)
@@ -114,14 +117,14 @@ def jittered_boxes(masks: Tensor, generator: torch.Generator) -> Tensor:
 def follow(
     model: Sam2VideoModel, frames: Tensor, boxes: Tensor, prompted: int
 ) -> tuple[Tensor, Tensor]:
-    """What the model makes of clips, with gradients: a session's steps, for a batch of videos.
+    """Tracks one object a clip, with gradients: the steps of a session for a batch of clips.
 
     Args:
         frames: float32 (b, f, 3, H, W), normalised, of the model's size.
         boxes: float32 (b, 4), on frame `prompted`.
 
     Returns:
-        Logits of the masks (b, f, H, W), and whether there is anything (b, f).
+        Logits of the masks (b, f, H, W), and logits of the object's visibility (b, f).
     """
     clips, count, _, height, width = frames.shape
     seen = model.get_image_features(frames.flatten(0, 1), return_dict=True)
@@ -171,12 +174,12 @@ def follow(
 
 
 def _batch_first(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-    """(1, b, n, c) to (b, n, c), which is what the model takes it for, and views as (b, c, n)."""
+    """Reshapes (1, b, n, c) to (b, n, c), in the memory layout that the model's views expect."""
     return output.squeeze(0).transpose(1, 2).contiguous().transpose(1, 2)
 
 
 def mask_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Cross entropy and Dice (Milletari et al. 2016) of masks (b, f, H, W)."""
+    """Returns the weighted cross entropy plus Dice loss (Milletari et al. 2016), (b, f, H, W)."""
     logits = logits.clamp(min=NO_MASK)
     share = logits.sigmoid()
     both = 2 * (share * truth).sum(dim=(2, 3)) + 1

@@ -1,4 +1,4 @@
-"""All phases of a recipe, one after the other, and the model folder that they lead to."""
+"""Runs the phases of a recipe in order and writes the model folder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,13 +21,13 @@ from strmatch.miniature.model import make_clip, make_scheduler, make_segmenter, 
 from strmatch.miniature.tokenizer import make_tokenizer
 
 START = "start"
-"""The model that a training without an autoencoder's phase goes on from, below its folder."""
+"""Folder, below the training's, of the start model of a recipe without an autoencoder phase."""
 SEGMENTER = "segmenter"
-"""Where SAM2 lies below the weights, and how the names of its phases begin."""
+"""Folder of SAM2 below the weights, and prefix of the names of its phases."""
 
 
 def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], None]) -> None:
-    """Train the embedded models, or go on where `folder` says that an earlier call was ended.
+    """Train the embedded models, or resume from the checkpoints in `folder`.
 
     Writes `folder`/weights, in diffusers' layout and half precision.
     """
@@ -65,7 +65,8 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
         run(name, denoiser, phase, denoise)
 
     if recipe.decoder:
-        # Nothing depends on the decoder, and pictures gain more from it than from the whole.
+        # No other part depends on the decoder. Training the decoder alone improves frames more
+        # than training the whole autoencoder.
         vae.decoder.requires_grad_(True)
         vae.post_quant_conv.requires_grad_(True)
         run("decoder", vae, recipe.decoder, reconstruct)
@@ -74,7 +75,7 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
         return contrastive_loss(clip, tokenizer, frames, device)
 
     text_tower.requires_grad_(False)
-    # Trained anew when phases are added: it has to fit the text tower of the last one.
+    # Trained again when phases are added, to fit the text tower of the last phase.
     run(f"image-tower-{len(recipe.diffusion)}", clip, recipe.image_tower, contrast)
 
     if worker.leads:
@@ -88,7 +89,7 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
 def train_segmenter(
     worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], None]
 ) -> None:
-    """Likewise, train SAM2, which has nothing in common with the other parts.
+    """Train SAM2, or resume from the checkpoints in `folder`. It shares nothing with other parts.
 
     Writes `folder`/weights/segmenter, in transformers' layout and half precision.
     """
@@ -108,7 +109,7 @@ def train_segmenter(
 def _runner(
     worker: Worker, folder: Path, seed: int, report: Callable[[str], None]
 ) -> Callable[[str, nn.Module, Phase, Callable[[int], Loss]], None]:
-    """What trains a model in a phase by a loss on this worker's share of the batch."""
+    """Returns a function that trains a model for a phase on this worker's share of the batch."""
 
     def run(name: str, model: nn.Module, phase: Phase, make_loss: Callable[[int], Loss]) -> None:
         if worker.leads:
@@ -135,7 +136,7 @@ def _loaded(folder: Path) -> tuple[AutoencoderKL, CLIPModel, LaVieUNet]:
 
 
 def save_clip(clip: CLIPModel, tokenizer: CLIPTokenizer, weights: Path) -> None:
-    """Both towers as clip/, and the text tower alone where a diffusion model has it."""
+    """Save both towers to clip/, and the text tower to text_encoder/ for the diffusion model."""
     clip.save_pretrained(weights / "clip")
     tokenizer.save_pretrained(weights / "clip")
     CLIPImageProcessorPil(

@@ -1,4 +1,4 @@
-"""Data parallelism: one single-threaded process a core, which suits networks this small."""
+"""Data parallelism by one single-threaded process per core, the fastest for small networks."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ class Worker:
 
     @property
     def leads(self) -> bool:
-        """Whether it is the one that writes files and reports."""
+        """Whether this worker writes the files and the reports."""
         return self.index == 0
 
     def average(self, tensors: Iterable[Tensor]) -> None:
@@ -40,13 +40,13 @@ class Worker:
             tensor.copy_(mean.view(tensor.shape))
 
     def wait(self) -> None:
-        """Until all workers have come here."""
+        """Block until all workers have reached this call."""
         if self.count > 1:
             dist.barrier()
 
 
 def run_workers(count: int, job: Callable[..., None], *arguments: Any) -> None:
-    """Call job(worker, *arguments) in `count` processes; on a GPU in this one alone."""
+    """Call job(worker, *arguments) in `count` processes. On a GPU: in this process alone."""
     if torch.cuda.is_available():
         job(Worker(device="cuda"), *arguments)
     elif count == 1:
@@ -69,7 +69,7 @@ def _join(
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot tell its workers, which would train on and write to its folder."""
+    """Exit with the parent. Workers of a killed parent would keep writing to its folder."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
