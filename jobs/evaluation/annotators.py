@@ -1,4 +1,4 @@
-"""The suite `annotators`: what the embedded chain makes of rendered clips without any metadata."""
+"""The suite `annotators`: the embedded annotators on rendered clips without metadata."""
 
 import re
 import time
@@ -29,12 +29,12 @@ from strmatch.miniature.world import render
 
 TRACKERS = ("contrast", "motion")
 HARDER_SHARE = 10
-"""One in so many clips as there are core ones, of each harder kind, for the trackers alone."""
+"""Core clips per additional clip of each harder kind, which only the trackers annotate."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A clip to be rendered, and what it is for."""
+    """A clip to render, identified by kind, seed and list."""
 
     kind: Kind
     seed: int
@@ -45,7 +45,7 @@ class Case:
 
 
 def draw_cases(clips: int, split: Split, seed: int) -> list[Case]:
-    """`clips` of the core, and some of every harder kind."""
+    """Returns `clips` core cases, and 1 + `clips` // `HARDER_SHARE` of every harder kind."""
     kinds: list[Kind] = ["core"] * clips
     for kind in HARDER_KINDS:
         kinds += [kind] * (1 + clips // HARDER_SHARE)
@@ -53,10 +53,10 @@ def draw_cases(clips: int, split: Split, seed: int) -> list[Case]:
 
 
 class Annotators:
-    """The stages of ANNOTATE as the default configuration makes them, in one process.
+    """The annotation stages of the default configuration, in one process.
 
     Args:
-        weights: a model with a SAM2, which is then compared with the trackers, too.
+        weights: a model with a SAM2 to compare with the trackers. None: trackers only.
     """
 
     def __init__(self, weights: str | None = None) -> None:
@@ -70,7 +70,7 @@ class Annotators:
             self.trackers["miniature sam2"] = MiniatureTracker.load(weights)
 
     def annotate(self, case: Case) -> Row:
-        """What is right about one clip: trackers' overlaps and times, and of the core the rest."""
+        """Returns one clip's scores: overlaps and seconds of trackers, and the core chain's."""
         scene = case.scene()
         rendered = render([scene])
         fps, crf = self.config.clip.fps, self.config.clip.crf
@@ -85,10 +85,10 @@ class Annotators:
     def _compare(
         self, video: bytes, scene: Scene, exact: np.ndarray
     ) -> tuple[dict[str, float], dict[str, float]]:
-        """Each tracker alone, told the true subject: the one that the caption names first.
+        """Runs each tracker with the true subject, which the caption names first.
 
         Returns:
-            Overlap and seconds of processor time by tracker.
+            Overlap, and seconds of CPU time, by tracker.
         """
         frames = decode_video(video)
         told = name_subject({"subject": None, "source_prompt": caption(scene)})["subject"]
@@ -123,18 +123,18 @@ class Annotators:
 
 
 def kind_of(case: Case, scene: Scene) -> str:
-    """The kind by which trackers are compared: still subjects are one of their own."""
+    """Returns the kind by which trackers are compared. Still subjects are a separate kind."""
     still = case.kind == "core" and scene.sprites[0].motion == "still"
     return "core, still" if still else case.kind
 
 
 def overlap(mask: np.ndarray | None, exact: np.ndarray) -> float:
-    """Intersection over union of masks bool (f, H, W), over the clip; of no mask 0."""
+    """Returns the intersection over union, 0–1, of masks bool (f, H, W). Without a mask: 0."""
     return 0.0 if mask is None else float((mask & exact).sum() / (mask | exact).sum())
 
 
 def said_right(text: str, scene: Scene) -> dict[str, bool]:
-    """Which attributes of its one sprite a caption says, and says no other of."""
+    """Returns for each attribute whether the caption names it, and no other value of it."""
     wanted = attributes(scene)
     words = text.split()
     motions = [name for name, phrase in MOTIONS.items() if re.search(rf"\b{phrase}\b", text)]
@@ -148,7 +148,7 @@ def said_right(text: str, scene: Scene) -> dict[str, bool]:
 
 
 def is_exact(prompt: str, target: Row) -> bool:
-    """Whether a target is the prompt with the swapped words and right articles, nothing else."""
+    """Returns whether a target is the prompt with the words swapped and the articles agreeing."""
     swapped = prompt.replace(target["source_word"], target["target_word"], 1)
     articles = ("a", "an")
     same = [w for w in swapped.split() if w not in articles] == [
@@ -164,7 +164,7 @@ def is_exact(prompt: str, target: Row) -> bool:
 
 
 def figures(rows: list[Row]) -> dict[str, Any]:
-    """The suite's table."""
+    """Returns the figures of the suite from the scores of the clips."""
     compared = list(rows[0]["overlap"])
     core = [row for row in rows if "said" in row]
     kinds = sorted({row["kind"] for row in rows})

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from jobs.evaluation import annotators
-from jobs.evaluation.miniature.examiner import Clip, Examiner
+from jobs.evaluation.miniature.examiner import Clip, MiniatureExaminer
 from jobs.evaluation.miniature.suite import Suite, figures, projected_seconds
 from jobs.evaluation.paper.command import compare
 from jobs.evaluation.pool import Pool, Task, default_processes
@@ -38,13 +38,21 @@ def evaluate(
     json_file: Path | None,
     output: Path | None,
 ) -> Results:
-    """Run a suite, print its tables and write what is asked for.
+    """Run a suite, print its tables, and write the requested files.
 
     Args:
-        json_file: for all figures.
-        output: folder for every judged clip beside its truth, NAME.npz with `frames` and `truth`,
-            uint8 (f, H, W, 3), lossless; clips.jsonl says what was asked and measured. Of the suite
-            `paper`: where it goes on after a stop, and where its page lies.
+        suite: one of `SUITES`.
+        clips: number of clips of the test.
+        seed: seed of the cases.
+        split: list of attribute combinations that cases are drawn from.
+        weights: folder or URI of the model. None: the embedded one.
+        json_file: receives all figures.
+        output: suite `miniature`: receives each clip with its truth, NAME.npz with `frames` and
+            `truth`, uint8 (f, H, W, 3), and clips.jsonl with prompts and measures. Suite `paper`:
+            receives results, from which a stopped run resumes, and the page.
+
+    Raises:
+        RunError: the suite is unknown, the weights do not fit, or an option does not apply.
     """
     if suite not in SUITES:
         raise RunError(f"--suite {suite}: there is {', '.join(SUITES)}")
@@ -85,11 +93,11 @@ def evaluate_annotators(
     weights: str | None = None,
     processes: int | None = None,
 ) -> Results:
-    """Run the suite `annotators`: no metadata in; masks, captions and target prompts judged.
+    """Run the suite `annotators`, which scores masks, captions and target prompts.
 
     Args:
-        weights: a model with a SAM2, which is then compared with the trackers, too.
-        processes: single-threaded; default: one a core.
+        weights: a model with a SAM2 to compare with the trackers. None: trackers only.
+        processes: number of single-threaded processes. None: one per core.
     """
     if weights:
         check_segmenter(weights)
@@ -115,10 +123,10 @@ def evaluate_annotators(
 
 
 def check_segmenter(weights: str) -> None:
-    """Look whether a model has a SAM2.
+    """Check that a model has a SAM2.
 
     Raises:
-        RunError: it has none.
+        RunError: the model has none.
     """
     try:
         MiniatureTracker.load(weights)
@@ -127,16 +135,17 @@ def check_segmenter(weights: str) -> None:
 
 
 def keep(results: Results, json_file: Path | None) -> None:
+    """Write the results as JSON if a file is given."""
     if json_file:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(as_json(results), "utf-8")
 
 
 def check(weights: str | None) -> tuple[str, str]:
-    """Where the weights are (default: the embedded ones) and their revision.
+    """Returns the weights (default: the embedded ones) and their revision.
 
     Raises:
-        RunError: there are none.
+        RunError: the weights are missing, or have no CLIP.
     """
     weights = weights or "miniature"
     try:
@@ -149,13 +158,13 @@ def check(weights: str | None) -> tuple[str, str]:
 
 
 def _run(suite: Suite, output: Path | None) -> dict[str, list[dict[str, Any]]]:
-    """What was measured of every clip, by part of the suite, in the order of the cases."""
+    """Returns the measures of every clip by part of the suite, in the order of the cases."""
     processes = default_processes()
     minutes = projected_seconds(suite, processes) / 60
     console.print(f"{suite.clips} clips: about {max(minutes, 1):.0f} min", highlight=False)
     tasks = suite.tasks()
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    with Pool(partial(Examiner, suite.weights), processes) as pool:
+    with Pool(partial(MiniatureExaminer, suite.weights), processes) as pool:
         for clips in track(pool.run(tasks), "evaluating", len(tasks), console=console):
             for clip in clips:
                 part, _ = clip.name.split("/")

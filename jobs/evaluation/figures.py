@@ -9,7 +9,7 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Figure:
-    """An estimate and its 95 % interval; NaN where nothing was measured."""
+    """An estimate and its 95 % interval. NaN if nothing was measured."""
 
     value: float
     low: float
@@ -17,7 +17,7 @@ class Figure:
 
 
 def share(outcomes: Sequence[bool]) -> Figure:
-    """The share of true outcomes, with Wilson's interval."""
+    """Returns the share of true outcomes with Wilson's interval."""
     if not outcomes:
         return Figure(np.nan, np.nan, np.nan)
     hits = sum(outcomes)
@@ -26,12 +26,12 @@ def share(outcomes: Sequence[bool]) -> Figure:
 
 
 def median(values: Sequence[float]) -> Figure:
-    """The median, with the percentile bootstrap's interval. Infinite values are ranked as such."""
+    """Returns the median with the percentile bootstrap's interval. Infinite values are ranked."""
     return _bootstrap(values, np.median)
 
 
 def mean(values: Sequence[float]) -> Figure:
-    """The mean, with the percentile bootstrap's interval."""
+    """Returns the mean with the percentile bootstrap's interval."""
     return _bootstrap(values, np.mean)
 
 
@@ -40,6 +40,6 @@ def _bootstrap(values: Sequence[float], statistic: Callable[..., np.ndarray]) ->
         return Figure(np.nan, np.nan, np.nan)
     sample = np.asarray(values, dtype=float)
     draws = np.random.default_rng(0).choice(sample, size=(2000, len(sample)))
-    # Order statistics instead of interpolation: between infinities there is nothing to mix.
+    # Order statistics, because interpolation between infinities gives NaN.
     low, high = np.quantile(statistic(draws, axis=1), [0.025, 0.975], method="nearest")
     return Figure(float(statistic(sample)), float(low), float(high))

@@ -1,4 +1,4 @@
-"""How far a clip is from its truth. Frames are uint8 (f, H, W, 3), masks bool (f, H, W)."""
+"""Distances of a clip from its truth. Frames are uint8 (f, H, W, 3), masks bool (f, H, W)."""
 
 import math
 
@@ -13,9 +13,9 @@ MARGIN = 4  # pixels around the dilated mask that count as neither subject nor b
 
 
 def psnr(frames: np.ndarray, truth: np.ndarray, where: np.ndarray | None = None) -> float:
-    """Peak signal-to-noise ratio in dB over the clip, or over its pixels in `where`.
+    """Returns the peak signal-to-noise ratio in dB over the clip, or over its pixels in `where`.
 
-    Infinite for equal clips, NaN where there are no pixels.
+    Infinite for equal clips, NaN without pixels.
     """
     squared = (frames.astype(np.float64) - truth) ** 2
     values = squared if where is None else squared[where]
@@ -26,9 +26,9 @@ def psnr(frames: np.ndarray, truth: np.ndarray, where: np.ndarray | None = None)
 
 
 def centroid_error(track: Tensor, truth: Tensor) -> float:
-    """Median distance in pixels of two tracks (f, 2) over the frames where both have a subject.
+    """Returns the median distance in pixels of two tracks (f, 2) over frames with both subjects.
 
-    Infinite where the first has none in most frames.
+    Infinite if at most half of the frames have both.
     """
     distance = (track - truth).norm(dim=-1)
     seen = distance[~distance.isnan()]
@@ -36,14 +36,14 @@ def centroid_error(track: Tensor, truth: Tensor) -> float:
 
 
 def iou(mask: Tensor, truth: Tensor) -> float:
-    """Intersection over union, frame by frame, averaged. A frame without a subject counts 0."""
+    """Returns intersection over union, the mean over frames. Without a subject: 0."""
     both = (mask & truth).sum(dim=(-2, -1))
     either = (mask | truth).sum(dim=(-2, -1)).clamp(min=1)
     return float((both / either).mean())
 
 
 def background(mask: np.ndarray, latent_size: tuple[int, int], dilation: int) -> np.ndarray:
-    """bool (f, H, W): pixels at least four away from where an edit with this mask may write."""
+    """Returns bool (f, H, W): pixels at least `MARGIN` from the region an edit may change."""
     height, width = mask.shape[1:]
     editable = latent_mask(torch.from_numpy(mask), *latent_size, dilation)[0, 0]
     pixels = F.interpolate(editable[:, None].float(), size=(height, width), mode="nearest")

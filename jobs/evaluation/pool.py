@@ -1,3 +1,5 @@
+"""A pool of single-threaded processes that each hold one examiner."""
+
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
@@ -7,18 +9,18 @@ from typing import Any
 import torch
 
 Task = tuple[str, tuple[Any, ...]]
-"""A method of what a process holds, and its arguments."""
+"""The name of a method of the examiner, and its arguments."""
 
 
 def default_processes() -> int:
-    """One on a GPU, else one a core."""
+    """Returns 1 on a GPU, else the number of cores."""
     return 1 if torch.cuda.is_available() else os.cpu_count() or 1
 
 
 class Pool:
-    """Processes that each hold what `make` makes, such as an `Examiner`. A context manager.
+    """A context manager of processes that each hold the result of `make`, such as an examiner.
 
-    They are single-threaded, so that outcomes do not depend on how many there are.
+    Processes are single-threaded, so that results do not depend on their number.
     """
 
     def __init__(self, make: Callable[[], Any], processes: int) -> None:
@@ -36,12 +38,12 @@ class Pool:
         self.executor.shutdown(cancel_futures=True)
 
     def run(self, tasks: list[Task]) -> Iterator[Any]:
-        """What each task gives, in their order."""
+        """Yields the result of each task, in order."""
         for future in [self.executor.submit(_call, *task) for task in tasks]:
             yield future.result()
 
 
-_made: Any  # of a process of the pool
+_made: Any  # the examiner of this process
 
 
 def _start(make: Callable[[], Any]) -> None:

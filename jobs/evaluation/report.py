@@ -1,4 +1,4 @@
-"""The suite's results as text: a table to look at, Markdown to keep, JSON to compute with."""
+"""The suite's results as text tables, Markdown and JSON."""
 
 import json
 import math
@@ -60,7 +60,7 @@ def show(name: str, value: float) -> str:
 
 
 def as_json(results: Results) -> str:
-    """Strict JSON: every figure as {value, low, high}, null where it is no finite number."""
+    """Returns strict JSON: figures as {value, low, high}, null in place of non-finite numbers."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Figure):

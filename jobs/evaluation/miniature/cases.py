@@ -1,4 +1,4 @@
-"""What the suite asks for, drawn from a list that no model was trained on."""
+"""The cases of the suite, drawn from a list that no model was trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ KINDS = (("colour",), ("shape",), ("shape", "colour"))
 
 @dataclass(frozen=True)
 class EditCase:
-    """A clip and what it shall become: in colour, in shape, or in both."""
+    """A clip and its edit of colour, shape or both."""
 
     source: Scene
     target: Scene
-    """The counterfactual: the same scene with the attributes that are asked for."""
+    """The counterfactual: the same scene with the requested attributes."""
 
 
 def draw_scenes(count: int, split: Split, seed: int) -> list[Scene]:
-    """`count` scenes with one sprite."""
+    """Draws `count` scenes with one sprite."""
     return [sample_scene(_generator(seed, index), split) for index in range(count)]
 
 
 def draw_edits(
     count: int, split: Split, seed: int, kinds: Sequence[tuple[str, ...]] = KINDS
 ) -> list[EditCase]:
-    """`count` edits of those scenes, the kinds in turn; sources and targets are of the list."""
+    """Draws `count` edits of the scenes of `draw_scenes`, kinds in turn, within the list."""
     return [
         _edit(scene, split, kinds[index % len(kinds)], _generator(seed, -1 - index))
         for index, scene in enumerate(draw_scenes(count, split, seed))
@@ -49,7 +49,7 @@ def _edit(
 
 
 def captions_to_tell_apart(scene: Scene, count: int, seed: int) -> list[str]:
-    """The scene's caption first, then count − 1 that differ from it in what a frame shows."""
+    """Returns the scene's caption, then count − 1 captions with other visible attributes."""
     subject = scene.sprites[0]
     others = [
         caption(with_attributes(scene, shape=shape, colour=colour, background=background))

@@ -1,4 +1,4 @@
-"""What one process of the suite does with the scenes it is given. Built once, loaded once."""
+"""The work of one process of the suite: runs of the models on scenes, and their measures."""
 
 import math
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from strmatch.presets import load_preset
 from strmatch.tokenize import tokenize
 
 Changes = dict[str, Any]
-"""Fields of the edit settings that differ from the preset's; and `masked`."""
+"""Fields of the edit settings that differ from the preset's, and `masked`."""
 
 METHODS: dict[str, Changes] = {
     "str_match": {},
@@ -30,13 +30,13 @@ METHODS: dict[str, Changes] = {
     "lambda_0": {"lam": 0.0},
     "concatenated_maps": {"objective": "concatenated_maps"},
 }
-"""What is compared."""
+"""The compared methods, by name."""
 
 CAPTIONS = 100
 
 
 class Clip(NamedTuple):
-    """A judged clip beside its truth, for another judge."""
+    """A measured clip with its truth, frames uint8 (f, H, W, 3) each."""
 
     name: str
     frames: np.ndarray
@@ -44,11 +44,11 @@ class Clip(NamedTuple):
     row: dict[str, Any]
 
 
-class Examiner:
-    """Runs the models on cases and measures what comes out.
+class MiniatureExaminer:
+    """Runs the models on cases and measures the results.
 
     Args:
-        weights: as `load_backbone` takes them; clip/ lies beside the backbone's folders.
+        weights: a string for `load_backbone`. The model must include clip/.
         overrides: fields of the edit settings that differ from the preset's.
     """
 
@@ -62,7 +62,7 @@ class Examiner:
         ).eval()
 
     def generation(self, scenes: list[Scene], seed: int) -> list[Clip]:
-        """Clips made from the scenes' captions alone."""
+        """Generates clips from the scenes' captions."""
         clips = generate(
             self.backbone,
             [caption(scene) for scene in scenes],
@@ -89,7 +89,7 @@ class Examiner:
         ]
 
     def round_trip(self, scene: Scene, index: int) -> list[Clip]:
-        """The autoencoder alone, inversion and denoising, and CLIP on the clip's middle frame."""
+        """Measures the autoencoder, inversion with denoising, and CLIP on the middle frame."""
         frames = render([scene]).frames[0].numpy()
         decoded = self.backbone.decode(self.backbone.encode(frames))
         inversion = self.editor.invert(frames, caption(scene))
@@ -104,7 +104,7 @@ class Examiner:
 
     @torch.no_grad()
     def _top1(self, frame: np.ndarray, scene: Scene, seed: int) -> bool:
-        """Whether the frame's own caption is nearest to it among a hundred."""
+        """Returns whether, of `CAPTIONS` captions, the frame's own has the highest cosine."""
         captions = captions_to_tell_apart(scene, CAPTIONS, seed)
         said = self.clip.get_text_features(tokenize(self.backbone.tokenizer, captions, "cpu"))
         shown = self.clip.get_image_features(pixels(torch.from_numpy(frame)[None]))
@@ -112,7 +112,7 @@ class Examiner:
         return int(cosines.argmax()) == 0
 
     def edits(self, case: EditCase, index: int, methods: Mapping[str, Changes]) -> list[Clip]:
-        """The case's edit by every method."""
+        """Edits the case by every method, with one inversion."""
         rendered = render([case.source, case.target])
         source, truth = rendered.frames.numpy()
         mask = rendered.masks[0, 0].numpy()
@@ -148,7 +148,7 @@ class Examiner:
         return clips
 
     def watch(self, case: EditCase, changes: Changes) -> dict[str, float]:
-        """What happens to the latents on an edit's way.
+        """Measures the latents in the course of an edit.
 
         Returns:
             relative_step: λ‖∇L‖/‖z_t‖, averaged over the timesteps. rms_ratio: the root mean
@@ -172,7 +172,7 @@ class Examiner:
 
 
 def _scores(case: EditCase, verdict: Attributes) -> dict[str, Any]:
-    """Did the subject become what was asked, and stay what it was otherwise?"""
+    """Returns the judged attributes, the requested ones that are met, and the kept ones."""
     score = score_edit(verdict, case.source, case.target)
     return {
         "seen": verdict._asdict(),

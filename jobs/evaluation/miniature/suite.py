@@ -1,4 +1,4 @@
-"""The suite: cases to processes, outcomes to figures."""
+"""The suite: tasks for the processes, and figures from their results."""
 
 import time
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 
 from jobs.evaluation.figures import Figure, median, share
 from jobs.evaluation.miniature.cases import draw_edits, draw_scenes
-from jobs.evaluation.miniature.examiner import METHODS, Examiner
+from jobs.evaluation.miniature.examiner import METHODS, MiniatureExaminer
 from jobs.evaluation.pool import Task
 from strmatch.miniature.splits import Split
 
@@ -17,7 +17,7 @@ BATCH = 4  # clips generated together
 
 @dataclass(frozen=True)
 class Suite:
-    """How much is asked of which weights."""
+    """The size of the suite, and the model to evaluate."""
 
     weights: str
     clips: int
@@ -25,7 +25,7 @@ class Suite:
     split: Split = "test"
 
     def tasks(self) -> list[Task]:
-        """Every piece of work; the dearest first, so that no process is late with one."""
+        """Returns all tasks, the longest first, so that processes finish together."""
         scenes = draw_scenes(self.clips, self.split, self.seed)
         edits = draw_edits(self.clips, self.split, self.seed + 1)
         tasks: list[Task] = [("edits", (case, i, METHODS)) for i, case in enumerate(edits)]
@@ -37,10 +37,10 @@ class Suite:
 
 
 def projected_seconds(suite: Suite, processes: int) -> float:
-    """How long the suite will take, from one clip's work with two steps of the preset's many."""
+    """Projects the duration of the suite in seconds from one clip with two denoising steps."""
     few = 2
-    torch.set_num_threads(1)  # as in the processes that will do the work
-    examiner = Examiner(suite.weights, num_inference_steps=few)
+    torch.set_num_threads(1)  # as in the pool's processes
+    examiner = MiniatureExaminer(suite.weights, num_inference_steps=few)
     steps = examiner.backbone.settings.num_inference_steps
     (case,) = draw_edits(1, suite.split, suite.seed)
     began = time.perf_counter()
@@ -51,7 +51,7 @@ def projected_seconds(suite: Suite, processes: int) -> float:
 
 
 def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """The table of all parts; `rows` holds the outcomes by part or method."""
+    """Returns the figures of all parts. `rows` holds the measures by part or method."""
     generation = rows["generation"]
     trips = rows["reconstruction"]
     return {
@@ -67,7 +67,7 @@ def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 def edit_figures(rows: list[dict[str, Any]]) -> dict[str, Figure]:
-    """One method's line of the table."""
+    """Returns the figures of one method."""
     asked = {
         name: [row[name] for row in rows if row[name] is not None]
         for name in ("asked_colour", "asked_shape")

@@ -1,4 +1,4 @@
-"""The edits that methods are compared on: seven kinds, in turn."""
+"""The cases that methods are compared on: seven kinds of edits, in turn."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from strmatch.miniature.scenes import Scene, attributes, sample_scene, scene_of,
 from strmatch.miniature.splits import Attributes, Split, combinations, partners
 
 FAST = 30.0
-"""Pixels over a clip. The world's moving figures go 24 to 32."""
+"""Least displacement of fast motion, in pixels a clip. Moving sprites cover 24 to 32."""
 
 CHANGED: dict[str, tuple[str, ...]] = {
     "recolour": ("colour",),
@@ -20,23 +20,23 @@ CHANGED: dict[str, tuple[str, ...]] = {
     "two_objects": ("shape", "colour"),
     "size_change": ("shape", "colour"),
 }
-"""What an edit of each kind is asked to change. Of two objects it is the one that is named first;
-where the size changes, the figure grows or shrinks by half over the clip: what the authors name as
-a limitation."""
+"""The attributes that an edit of each kind changes. `two_objects` edits the object that is named
+first. In `size_change` the subject grows or shrinks by half over the clip, which the authors name
+as a limitation."""
 
 
 @dataclass(frozen=True)
 class PaperCase:
-    """A clip and what it shall become."""
+    """A clip and its edit."""
 
     kind: str
     source: Scene
     target: Scene
-    """The counterfactual: the same scene with the attributes that are asked for."""
+    """The counterfactual: the same scene with the requested attributes."""
 
 
 def draw_case(index: int, split: Split, seed: int) -> PaperCase:
-    """The case with this index; what is asked of the clip and what it shows are of the list."""
+    """Draws the case with this index. Source and target combinations are of the list `split`."""
     kinds = list(CHANGED)
     kind = kinds[index % len(kinds)]
     generator = torch.Generator().manual_seed((seed * 1_000_003 + 7 + index) % 2**63)
@@ -81,5 +81,5 @@ _SOURCES: dict[str, Callable[[torch.Generator, Split], tuple[Scene, Attributes]]
 
 
 def alone(scene: Scene) -> Scene:
-    """The scene with its subject and nothing before it."""
+    """Returns the scene with its subject as the only sprite."""
     return replace(scene, sprites=scene.sprites[:1])

@@ -1,4 +1,4 @@
-"""Which strength a method is given, and what its strengths trade against each other."""
+"""The choice of each method's strength on the dev cases."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,14 +9,15 @@ from jobs.evaluation.paper.methods import METHODS, Attempt
 from pipelines.rows import Row
 
 CRITERION = "counterfactual_psnr"
-"""What a strength is chosen by: how near edits come, all in all, to the exact counterfactual. It
-asks for the edit and for all that shall stay in one number, and is none of the paper's metrics."""
+"""The metric that strengths are chosen by: the distance of edits from the exact counterfactual. It
+covers the requested change and the preserved rest in one number, and is none of the paper's
+metrics."""
 DEV_CLIPS, DEV_SEED = 7, 0
-"""Of every kind of edit one, whatever is drawn for the test."""
+"""One dev case of every kind of edit, independent of the test's cases."""
 
 
 def grid() -> list[Attempt]:
-    """Every method at every value of its grid."""
+    """Returns every method at every value of its grid."""
     return [
         Attempt(f"{name}@{strength:g}", name, strength)
         for name, method in METHODS.items()
@@ -25,7 +26,7 @@ def grid() -> list[Attempt]:
 
 
 def choose(rows: Sequence[Row]) -> dict[str, float]:
-    """The strength of each method that comes nearest to the truth, on average over the cases.
+    """Returns the strength of each method with the best mean `CRITERION` over the cases.
 
     Args:
         rows: results of `grid`.
@@ -43,7 +44,7 @@ def choose(rows: Sequence[Row]) -> dict[str, float]:
 
 
 def by_attempt(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Results of each attempt, in the order of the cases."""
+    """Groups results by attempt, in the order of the cases."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["attempt"]].append(row)

@@ -29,7 +29,7 @@ from strmatch.miniature.splits import Split
 from strmatch.presets import load_preset
 
 FEW_STEPS = 2
-"""Of an edit by which the time of all is foreseen."""
+"""Denoising steps of the edits from which the duration is projected."""
 console = Console()
 
 
@@ -44,12 +44,16 @@ def compare(
 ) -> dict[str, Any]:
     """Run the suite, print its tables and write them to OUTPUT as JSON, Markdown and a page.
 
-    The same command goes on where the last one stopped.
+    A repeated call resumes from the results in OUTPUT.
 
     Args:
-        clips: of the test; every method chooses its strength on the same few others before.
+        clips: number of test clips. Strengths are chosen on other, fixed clips.
+        seed: seed of the test clips.
+        split: list of attribute combinations of the test clips.
+        weights: folder or URI of the model.
+        revision: revision of the weights.
         output: a folder or fsspec URI.
-        steps: of every edit; default: the preset's.
+        steps: denoising steps of every edit. None: the preset's.
 
     Raises:
         RunError: a case failed.
@@ -113,7 +117,7 @@ def _examine(
 
 
 def _chosen(strengths: dict[str, float]) -> list[Attempt]:
-    """Every method at its strength, and λ at its multiples."""
+    """Returns every method at its strength, and `str_match` at multiples of its λ."""
     attempts = [Attempt(name, name, strength) for name, strength in strengths.items()]
     lam = strengths["str_match"]
     return attempts + [
@@ -122,7 +126,7 @@ def _chosen(strengths: dict[str, float]) -> list[Attempt]:
 
 
 def _seconds_an_edit(weights: str, steps: int | None) -> float:
-    """Of one thread, on average over the methods; told from an edit of few steps."""
+    """Projects the mean seconds of an edit in one thread from edits with few steps."""
     steps = steps or load_preset("miniature").edit.num_inference_steps
     examiner = PaperExaminer(weights, steps=FEW_STEPS)
     middle = [Attempt(name, name, method.grid[1]) for name, method in METHODS.items()]
@@ -131,7 +135,7 @@ def _seconds_an_edit(weights: str, steps: int | None) -> float:
 
 
 def figures(rows: list[Row]) -> dict[str, Figure]:
-    """Every metric of a method over the clips that it applies to."""
+    """Returns every metric of a method over the clips with a value."""
     found = {}
     for metric in METRICS:
         values = [row[metric] for row in rows if not np.isnan(row[metric])]

@@ -1,4 +1,4 @@
-"""One case through many attempts: edits, metrics, and how far each is from the exact truth."""
+"""Runs of all attempts on a case, and their measures, some against the exact truth."""
 
 import time
 from collections.abc import Sequence
@@ -41,10 +41,10 @@ METRICS = (
     "counterfactual_psnr",
     "seconds",
 )
-"""What is measured of an edit: FC, CS, (a stand-in of) BL and ME as in production runs; then, told
-from the exact truth, the shares of the asked and of the other attributes that are seen, the
-subject's distance from its path, the PSNR of the background and of the whole against the
-counterfactual; and the seconds of one core."""
+"""Measures of an edit. FC, CS, a substitute of BL, and ME are those of production runs. Against the
+exact truth: the share of requested attributes that are met (fidelity) and of others that are kept,
+the subject's distance from its path in pixels, and the PSNR in dB of the background and of the
+whole. Last: CPU seconds."""
 
 BASELINES: dict[str, tuple[type, type]] = {
     "sdedit": (SDEdit, SDEditSettings),
@@ -57,29 +57,29 @@ HIDDEN = 5
 
 @dataclass(frozen=True)
 class Shown:
-    """A rendered case."""
+    """A rendered case, with frames uint8 and masks bool."""
 
     case: PaperCase
     source: np.ndarray
     """uint8 (f, H, W, 3)."""
     truth: np.ndarray
-    """Likewise: the counterfactual."""
+    """uint8 (f, H, W, 3): the counterfactual."""
     alone: np.ndarray
-    """Likewise: the counterfactual without other objects."""
+    """uint8 (f, H, W, 3): the counterfactual without other objects."""
     subject: np.ndarray
     """bool (f, H, W)."""
     wanted: np.ndarray
-    """bool (f, H, W): where the edit is to be."""
+    """bool (f, H, W): the region to edit."""
     changed: np.ndarray
-    """bool (f, H, W): likewise, and where the counterfactual's subject goes beyond the source's."""
+    """bool (f, H, W): the region to edit and that of the counterfactual's subject."""
     others: np.ndarray
     """bool (f, H, W): other objects, with a margin."""
     track: torch.Tensor
-    """(f, 2)."""
+    """(f, 2): positions of the counterfactual's subject in pixels."""
 
 
 def show(case: PaperCase) -> Shown:
-    """Render a case."""
+    """Renders a case with its masks and its counterfactual."""
     rendered = render([case.source, case.target, alone(case.target)])
     source, truth, only = rendered.frames.numpy()
     subject, *others = rendered.masks[0].numpy()
@@ -94,12 +94,12 @@ def show(case: PaperCase) -> Shown:
 
 
 class PaperExaminer:
-    """Runs methods on cases and measures what comes out. Built once in each worker.
+    """Runs methods on cases and measures the results. Built once in each worker.
 
     Args:
-        weights: as `load_backbone` takes them; clip/ lies beside the backbone's folders.
-        threads: of the CPU.
-        steps: of every edit; default: the preset's.
+        weights: a string for `load_backbone`. The model must include clip/.
+        threads: number of CPU threads.
+        steps: denoising steps of every edit. None: the preset's.
     """
 
     def __init__(self, weights: str, threads: int = 1, steps: int | None = None) -> None:
@@ -119,7 +119,7 @@ class PaperExaminer:
         }
 
     def __call__(self, case: PaperCase, attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
-        """A row an attempt: its name, and `METRICS`."""
+        """Returns a row per attempt with its name and `METRICS`."""
         shown = show(case)
         rebuilt = self.backbone.decode(self.backbone.encode(shown.source))
         inversions: dict[str, Any] = {}
@@ -136,7 +136,7 @@ class PaperExaminer:
     def edit(
         self, shown: Shown, method: Method, strength: float, inversions: dict[str, Any]
     ) -> np.ndarray:
-        """The case's edit; `inversions` are shared by the methods of one editor."""
+        """Edits the case. `inversions` is a cache that the methods of an editor share."""
         prompt = caption(shown.case.source)
         settings = method.settings(strength)
         editor = self._editor(method.editor, settings)
@@ -156,10 +156,10 @@ class PaperExaminer:
         return editor(self.backbone, settings_for(kind, self.settings, **settings))
 
     def measure(self, shown: Shown, rebuilt: np.ndarray, edited: np.ndarray) -> dict[str, float]:
-        """`METRICS` of an edit, less its seconds.
+        """Returns the `METRICS` of an edit except its seconds.
 
         Args:
-            rebuilt: the source as the autoencoder gives it back: the best background there is.
+            rebuilt: the source after the autoencoder, the reference of the background.
         """
         case = shown.case
         prompts = caption(case.source), caption(case.target)

@@ -1,4 +1,4 @@
-"""What a method's strengths trade: fidelity against what is preserved."""
+"""Frontiers: the trade-off of fidelity and preservation over a method's strengths."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from pipelines.rows import Row
 
 DRAWS = 2000
 POINTS = 21
-"""At which two frontiers are compared."""
+"""Number of points at which two frontiers are compared."""
 
 
 def frontier(rows: Sequence[Row], method: str, metric: str) -> np.ndarray:
-    """A metric (strengths, cases) of a method, in the order of its grid.
+    """Returns a metric of a method (strengths, cases), in the order of its grid.
 
     Args:
         rows: results of `grid`.
@@ -27,16 +27,15 @@ def frontier(rows: Sequence[Row], method: str, metric: str) -> np.ndarray:
 def frontier_gain(
     rows: Sequence[Row], ours: str, theirs: str, preserved: str, fidelity: str
 ) -> Figure:
-    """How much more fidelity one method has where both preserve equally much.
+    """Returns the gain in fidelity of one method over another at equal preservation.
 
-    Averaged over all that both preserve; between its strengths, a method's fidelity is read off
-    straight lines. With the bootstrap's 95 % interval over the cases. NaN where the two have no
-    preservation in common.
+    Averaged over the common range of preservation. Fidelity between strengths is interpolated
+    linearly. The 95 % interval is the bootstrap's over the cases. NaN without a common range.
 
     Args:
         rows: results of `grid`.
-        preserved: a metric of which less is better.
-        fidelity: a metric of which more is better.
+        preserved: a metric, lower is better.
+        fidelity: a metric, higher is better.
     """
     found = [
         (frontier(rows, method, preserved), frontier(rows, method, fidelity))

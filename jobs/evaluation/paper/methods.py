@@ -1,4 +1,4 @@
-"""What is compared: editors on one backbone, each with the setting that its edits hang on."""
+"""The compared methods: editors on one backbone, each with one setting that is varied."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,21 +9,21 @@ from strmatch.presets import load_preset
 
 @dataclass(frozen=True)
 class Method:
-    """An editor, with one setting that trades what is asked against what is to be kept."""
+    """An editor with its strength, the setting that trades fidelity against preservation."""
 
     editor: str
     """str_match, sdedit, dmt or uniedit."""
     strength: str
-    """The setting, a field of the editor's settings."""
+    """Name of the field of the editor's settings."""
     grid: tuple[float, ...]
-    """Its values, of which each method is given equally many to choose from."""
+    """Values of the strength to choose from, equally many for each method."""
     masked: bool = False
-    """Whether it is told where to edit."""
+    """Whether the editor receives a mask."""
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    """Other settings that differ from the editor's own."""
+    """Other settings that differ from the editor's defaults."""
 
     def settings(self, strength: float) -> dict[str, Any]:
-        """The settings that differ from the editor's own."""
+        """Returns the settings that differ from the editor's defaults."""
         return {**self.fixed, self.strength: strength}
 
 
@@ -51,7 +51,7 @@ METHODS: dict[str, Method] = {
 }
 
 MULTIPLES = {"lambda_half": 0.5, "lambda_one_and_a_half": 1.5}
-"""Of the λ that is chosen for `str_match`: what the paper's 0.005 and 0.015 are of its 0.01."""
+"""Multiples of the λ chosen for `str_match`: the paper's 0.005 and 0.015 relative to its 0.01."""
 
 
 @dataclass(frozen=True)

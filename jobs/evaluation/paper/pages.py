@@ -1,4 +1,4 @@
-"""The suite's results to look at: tables, plots, Markdown and one HTML page."""
+"""The suite's results as tables, plots, Markdown and one HTML page."""
 
 import base64
 import io
@@ -41,7 +41,7 @@ NOTE = (
 
 
 def method_rows(results: Results) -> list[list[str]]:
-    """A line a method: its name, its strength, and every metric."""
+    """Returns a row per method: its name, its strength, and every metric."""
     return [
         [name, f"{results['strengths'][name]:g}", *(_show(m, figures[m]) for m in METRICS)]
         for name, figures in results["methods"].items()
@@ -49,7 +49,7 @@ def method_rows(results: Results) -> list[list[str]]:
 
 
 def kind_rows(results: Results) -> list[list[str]]:
-    """A line a method: the share of the asked attributes that are seen, by kind of edit."""
+    """Returns a row per method: the share of requested attributes that are met, by kind of edit."""
     kinds = list(next(iter(results["kinds"].values())))
     return [
         [name, *(f"{100 * by_kind[kind]:.0f} %" for kind in kinds)]
@@ -58,7 +58,7 @@ def kind_rows(results: Results) -> list[list[str]]:
 
 
 def statement_rows(results: Results) -> list[list[str]]:
-    """A line a comparison of a statement."""
+    """Returns a row per statement, followed by a row per comparison."""
     rows = []
     for statement in results["statements"]:
         rows.append([statement["claim"], "", "", statement["verdict"]])
@@ -135,7 +135,7 @@ def _radar(methods: Mapping[str, Mapping[str, Figure]]) -> bytes:
 
 
 def _frontiers(tried: Sequence[Row]) -> bytes:
-    """CLIP similarity against each of what is preserved, a line a method through its strengths."""
+    """Plots CLIP similarity against BL and ME, a line per method through its strengths."""
     from matplotlib import pyplot as plt
 
     figure, panels = plt.subplots(1, 2, figsize=(11, 4.5), sharey=True)

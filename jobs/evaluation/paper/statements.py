@@ -1,4 +1,4 @@
-"""What the paper claims, each put to the test of paired differences."""
+"""The paper's statements, tested by paired differences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from pipelines.rows import Row
 
 @dataclass(frozen=True)
 class Comparison:
-    """A metric of one method less that of another on the same clips."""
+    """The difference of a metric between two methods on the same clips."""
 
     ours: str
     theirs: str
     metric: str
     wanted: int
-    """1: the paper has more of it, −1: less, 0: about as much."""
+    """Sign of the difference in the paper: 1 more, −1 less, 0 about equal."""
     margin: float = 0.0
-    """How far apart "about as much" may be."""
+    """Largest difference that counts as about equal."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A claim, and all that has to hold for it."""
+    """A claim, and the comparisons that must all hold for it."""
 
     name: str
     claim: str
@@ -41,7 +41,7 @@ FC, CS, BL, ME = PAPER_METRICS = (
     "motion_error",
 )
 COMPARABLE = 1.0
-"""Of CLIP similarity, in hundredths of the cosine: what counts as comparable fidelity."""
+"""Margin of comparable CLIP similarity, in hundredths of the cosine."""
 
 
 def _each(ours: str, theirs: str, wanted: Mapping[str, int]) -> tuple[Comparison, ...]:
@@ -77,9 +77,9 @@ STATEMENTS = (
 
 
 def difference(comparison: Comparison, groups: Mapping[str, Sequence[Row]]) -> Figure:
-    """The mean paired difference with the percentile bootstrap's 95 % interval.
+    """Returns the mean paired difference with the percentile bootstrap's 95 % interval.
 
-    Clips on which either has no finite value are left out.
+    Clips without a finite value of both methods are excluded.
     """
     ours, theirs = (
         np.array([row[comparison.metric] for row in groups[name]], float)
@@ -90,7 +90,7 @@ def difference(comparison: Comparison, groups: Mapping[str, Sequence[Row]]) -> F
 
 
 def verdict(comparison: Comparison, figure: Figure) -> str:
-    """reproduced, not reproduced or undecided, as far as this comparison goes."""
+    """Returns "reproduced", "not reproduced" or "undecided" for one comparison."""
     if comparison.wanted == 0:
         if figure.low > -comparison.margin and figure.high < comparison.margin:
             return "reproduced"
@@ -103,7 +103,7 @@ def verdict(comparison: Comparison, figure: Figure) -> str:
 
 
 def overall(verdicts: Sequence[str]) -> str:
-    """A claim holds if all of it does, and fails with any part of it."""
+    """Returns the verdict of a claim, which is that of its weakest comparison."""
     for weakest in ("not reproduced", "undecided"):
         if weakest in verdicts:
             return weakest
@@ -111,11 +111,11 @@ def overall(verdicts: Sequence[str]) -> str:
 
 
 def put_to_the_test(tested: Sequence[Row], tried: Sequence[Row]) -> list[dict[str, Any]]:
-    """Every statement with its verdict and the numbers behind it.
+    """Returns every statement with its verdict and its comparisons.
 
     Args:
         tested: results on the test clips.
-        tried: results of the whole grid on the dev clips, for what is claimed of frontiers.
+        tried: results of the whole grid on the dev clips, for the statement on frontiers.
     """
     groups = by_attempt(tested)
     found = []

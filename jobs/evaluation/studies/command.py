@@ -1,4 +1,4 @@
-"""The job behind `strmatch study`: the tables behind a preset's choices."""
+"""The job behind `strmatch study`: the measurements that a preset's choices rest on."""
 
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich.console import Console
 from jobs.evaluation.command import check
 from jobs.evaluation.figures import Figure
 from jobs.evaluation.miniature.cases import draw_edits
-from jobs.evaluation.miniature.examiner import Examiner
+from jobs.evaluation.miniature.examiner import MiniatureExaminer
 from jobs.evaluation.pool import Pool, default_processes
 from jobs.evaluation.report import as_json, show
 from jobs.evaluation.studies.studies import STUDIES, Row
@@ -22,20 +22,26 @@ matplotlib.use("svg")
 console = Console()
 
 AXES = {"background_psnr": "background PSNR, dB", "centroid_px": "centroid error, px"}
-"""What is preserved."""
+"""Measures of preservation, with the labels of their axes."""
 
 
 def study(
     name: str, clips: int, seed: int, split: Split, weights: str | None, output: Path
 ) -> None:
-    """Run one study and write OUTPUT/NAME.md, .json and .svg, a row at a time."""
+    """Run one study and write OUTPUT/NAME.md, .json and .svg.
+
+    The tables are rewritten after each row.
+
+    Raises:
+        RunError: the study is unknown, or the weights do not fit.
+    """
     if name not in STUDIES:
         raise RunError(f"no study {name!r}: one of {', '.join(STUDIES)}")
     weights, _ = check(weights)
     cases = draw_edits(clips, split, seed)
     output.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
-    with Pool(partial(Examiner, weights), default_processes()) as pool:
+    with Pool(partial(MiniatureExaminer, weights), default_processes()) as pool:
         for label, figures in STUDIES[name](pool, cases):
             rows.append((label, figures))
             console.print(label, *_cells(figures), sep="  ", highlight=False)
@@ -57,7 +63,7 @@ def _markdown(name: str, rows: list[Row]) -> str:
 
 
 def _plot(rows: list[Row], path: Path) -> None:
-    """Fidelity against preservation, a point a row."""
+    """Plots fidelity against preservation, a point per row."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)

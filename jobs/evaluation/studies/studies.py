@@ -1,7 +1,7 @@
-"""The paper's open choices, measured one at a time.
+"""Studies of the choices that the paper leaves open, one factor at a time.
 
-A λ means another step for every form of the loss. Forms are compared at the λ at which an edit's
-step, λ‖∇L‖/‖z_t‖ averaged over the timesteps, is the same share of the latent's norm: the preset's.
+The same λ gives steps of different size for different forms of the loss. Forms are therefore
+compared at the λ whose relative step, λ‖∇L‖/‖z_t‖ averaged over the timesteps, equals the preset's.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from jobs.evaluation.pool import Pool, Task
 from strmatch.presets import load_preset
 
 Row = tuple[str, dict[str, Any]]
-"""What was varied, and its figures."""
+"""The label of a variant, and its figures."""
 
 GUIDANCE = (1.5, 2.0, 3.0, 4.0, 5.0, 7.5)
 FACTORS: dict[str, dict[str, Any]] = {
@@ -49,17 +49,17 @@ CHEAPER: dict[str, dict[str, Any]] = {
     },
 }
 NEAR_PX = 3.0
-"""A subject farther from its path than this, on average, has been lost."""
+"""Largest centroid error, in pixels, of a subject that follows its path."""
 PAPER_LAMBDAS = (0.0, 0.005, 0.01, 0.015, 0.05)
 PAPER_LAMBDA = 0.01
-"""The paper's own choice among them."""
+"""The paper's default λ."""
 PRESET_LAMBDA = load_preset("miniature").edit.lam
 CALIBRATION_CLIPS = 6
 CALIBRATION_ROUNDS = 3
 
 
 def study_guidance(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
-    """λ = 0 at several guidance scales: how far do the latents' sizes part from the source's?"""
+    """Varies the guidance scale at λ = 0. rms_ratio compares latents with the source's."""
     for scale in GUIDANCE:
         changes = {"lam": 0.0, "guidance_scale": scale}
         watched = _watch(pool, cases, changes, "rms_ratio")
@@ -67,7 +67,7 @@ def study_guidance(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
 
 
 def study_factors(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
-    """Each factor alone differs from the preset."""
+    """Varies one factor of the preset at a time."""
     step = _watch(pool, cases, {}, "relative_step")
     for name, changes in FACTORS.items():
         lam = matched_lambda(pool, cases, changes, step) if changes else PRESET_LAMBDA
@@ -75,26 +75,26 @@ def study_factors(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
 
 
 def study_lambdas(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
-    """The paper's values of λ as they stand."""
+    """Uses the paper's values of λ."""
     for lam in PAPER_LAMBDAS:
         yield f"{lam:g}", _figures(pool, cases, {"lam": lam})
 
 
 def study_multiples(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
-    """The preset's λ times what the paper's values are of its own."""
+    """Scales the preset's λ by the ratios of the paper's values to its default."""
     for lam in PAPER_LAMBDAS:
         multiple = lam / PAPER_LAMBDA
         yield f"× {multiple:g}", _figures(pool, cases, {"lam": multiple * PRESET_LAMBDA})
 
 
 def study_cheaper(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
-    """What is no longer exact, and takes less time."""
+    """Compares inexact settings that take less time."""
     for name, changes in CHEAPER.items():
         yield name, _figures(pool, cases, changes)
 
 
 def study_fast(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
-    """The fast preset beside the exact one, with what medians do not show: who is lost."""
+    """Compares the fast preset with the exact one, also by means and the share of lost subjects."""
     for name in ("miniature", "miniature-fast"):
         rows = _rows(pool, cases, asdict(load_preset(name).edit))
         overlaps = mean([row["counterfactual_iou"] for row in rows])
@@ -115,7 +115,7 @@ STUDIES: dict[str, Callable[[Pool, list[EditCase]], Iterator[Row]]] = {
 def matched_lambda(
     pool: Pool, cases: list[EditCase], changes: dict[str, Any], step: float
 ) -> float:
-    """The λ whose mean relative step is `step`: a fixed point, since the path depends on λ."""
+    """Returns the λ whose mean relative step is `step`, by fixed-point iteration."""
     lam = PRESET_LAMBDA
     for _ in range(CALIBRATION_ROUNDS):
         lam *= step / _watch(pool, cases, changes | {"lam": lam}, "relative_step")

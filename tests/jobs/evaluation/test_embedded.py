@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from jobs.evaluation.miniature.cases import draw_edits, draw_scenes
-from jobs.evaluation.miniature.examiner import METHODS, Examiner
+from jobs.evaluation.miniature.examiner import METHODS, MiniatureExaminer
 from jobs.evaluation.miniature.suite import edit_figures, figures
 from jobs.evaluation.pool import Pool
 
@@ -15,7 +15,7 @@ SEED = 0
 
 @pytest.fixture(scope="module")
 def pool():
-    with Pool(partial(Examiner, "miniature"), processes=2) as pool:
+    with Pool(partial(MiniatureExaminer, "miniature"), processes=2) as pool:
         yield pool
 
 

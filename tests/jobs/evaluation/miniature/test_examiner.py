@@ -5,7 +5,7 @@ import pytest
 
 from jobs.evaluation.miniature import examiner as work
 from jobs.evaluation.miniature.cases import draw_edits, draw_scenes
-from jobs.evaluation.miniature.examiner import Examiner
+from jobs.evaluation.miniature.examiner import MiniatureExaminer
 from jobs.evaluation.miniature.suite import edit_figures
 from strmatch.miniature.scenes import caption
 from strmatch.miniature.world import render
@@ -13,7 +13,7 @@ from strmatch.miniature.world import render
 
 @pytest.fixture(scope="module")
 def examiner():
-    return Examiner("miniature", num_inference_steps=2)
+    return MiniatureExaminer("miniature", num_inference_steps=2)
 
 
 @pytest.fixture
