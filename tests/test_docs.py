@@ -1,0 +1,239 @@
+"""The Markdown pages: links lead to files and headings, and commands and programs work."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import textwrap
+from contextlib import chdir
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from jobs.cli import app
+from jobs.runs import demo
+from pipelines.config.loading import load_config
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    subprocess.check_output(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        text=True,
+    ).split()
+)
+BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+SMALL = ["--set", "edit.num_inference_steps=1"]
+"""Appended to the commands that edit; docs/commands.md states this."""
+SLOW = {"docs/editors.md", "docs/settings.md", "docs/targets.md", "strmatch/miniature/README.md"}
+"""Pages whose commands edit more than the one clip of `kept`."""
+
+
+def read(page):
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page, language):
+    return [
+        textwrap.dedent(indent + text)
+        for indent, found, text in BLOCK.findall(read(page))
+        if found == language
+    ]
+
+
+def one_a_line(text):
+    """The commands of a block, with continued lines joined and spaces single."""
+    lines = text.replace("\\\n", " ").splitlines()
+    return [" ".join(line.split()) for line in lines if line.strip()]
+
+
+def commands(page):
+    return [command for block in blocks(page, "bash") for command in one_a_line(block)]
+
+
+NOT_EXECUTED = [line for block in blocks("docs/commands.md", "text") for line in one_a_line(block)]
+WITH_COMMANDS = [page for page in PAGES if commands(page)]
+EXECUTED = {
+    page: [command for command in commands(page) if command not in NOT_EXECUTED]
+    for page in WITH_COMMANDS
+}
+
+
+class Invocation(NamedTuple):
+    """A command line of strmatch."""
+
+    arguments: list[str]
+    output: str | None
+    """The file to which standard output is redirected."""
+
+
+def invocation(command):
+    """The strmatch command in a line of a page, also behind `ray job submit … --`, or None."""
+    words = shlex.split(command)
+    if words[:3] == ["ray", "job", "submit"]:
+        words = words[words.index("--") + 1 :]
+    if words[0] != "strmatch":
+        return None
+    words = words[1:]
+    output = None
+    if ">" in words:
+        words, output = words[: words.index(">")], words[-1]
+    return Invocation(words, output)
+
+
+def parse(arguments):
+    """The options and arguments of a command line by name; raises on an unknown one."""
+    command, parent, name = typer.main.get_command(app), None, "strmatch"
+    while True:
+        context = command.make_context(name, list(arguments), parent=parent)
+        if not hasattr(command, "commands"):
+            return context.params
+        name, command, arguments = command.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
+        parent = context
+
+
+def invoke(called):
+    ended = CliRunner().invoke(app, called.arguments)
+    assert ended.exit_code == 0, ended.output
+    if called.output:
+        Path(called.output).write_text(ended.stdout, encoding="utf-8")
+
+
+def test_the_front_page_is_short():
+    assert len(read("README.md").split()) <= 2000
+
+
+def test_links_lead_to_files():
+    link = re.compile(r"\]\(([^)#\s:]+)(?:#[^)\s]*)?\)")
+    for page in PAGES:
+        for target in link.findall(read(page)):
+            assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_commands_that_are_not_executed_are_those_of_the_pages():
+    assert len(set(NOT_EXECUTED)) == len(NOT_EXECUTED)
+    assert set(NOT_EXECUTED) <= {command for page in WITH_COMMANDS for command in commands(page)}
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS)
+def test_commands_have_options_and_settings_that_exist(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("models/sam2", "models/owlv2"):  # a name without a folder is a hub id
+        Path(folder).mkdir(parents=True)
+    for command in commands(page):
+        called = invocation(command)
+        if called is None:
+            continue
+        options = parse(called.arguments)
+        if "set" in options:
+            preset, file = options.get("preset", "miniature"), options.get("config")
+            load_config(preset, file, options["set"] or [])
+        if called.arguments[0] == "config":
+            invoke(called)
+
+
+def test_commands_in_sentences_exist():
+    span = re.compile(r"`strmatch ([a-z][a-z -]*?)(?: [^a-z].*?)?`")
+    for page in PAGES:
+        for name in span.findall(BLOCK.sub("", read(page))):
+            words = name.split()
+            command = typer.main.get_command(app)
+            while words and hasattr(command, "commands"):
+                assert words[0] in command.commands, f"{page}: strmatch {name}"
+                command = command.commands[words.pop(0)]
+
+
+def test_make_targets_exist():
+    for page in WITH_COMMANDS:
+        for command in commands(page):
+            words = shlex.split(command)
+            if words[0] == "make":
+                dry = ["make", "-n", *words[1:]]
+                subprocess.run(dry, cwd=ROOT, check=True, capture_output=True)
+
+
+def test_the_site_is_strict():
+    assert "mkdocs build --strict" in read("Makefile")
+    assert "make docs" in read(".ci/run")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with the files that the pages name, and `strmatch` and `python` on the path."""
+    home = tmp_path_factory.mktemp("home")
+    source = demo.write_input(home / "demo" / "input")
+    row = json.loads(source.read_text(encoding="utf-8").splitlines()[0])
+    (home / "videos").mkdir()
+    shutil.copy(source.parent / row["uri"], home / "videos")
+    row |= {"uri": f"videos/{row['uri']}", "targets": row["targets"][:1]}
+    (home / "manifest.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    return home
+
+
+def execute(page_commands):
+    for command in page_commands:
+        words, called = shlex.split(command), invocation(command)
+        if called:
+            small = SMALL if "--input" in called.arguments else []
+            invoke(called._replace(arguments=[*called.arguments, *small]))
+        else:
+            assert words[0] == "python", f"neither executed nor listed: {command}"
+            subprocess.run([sys.executable, *words[1:]], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def kept(home, ray_cluster):
+    """A copy of the run that the pages call runs/first."""
+    with chdir(home):
+        execute(["strmatch run --input manifest.jsonl --output runs/first"])
+    shutil.copytree(home / "runs", home / "kept")
+    return home / "kept"
+
+
+@pytest.fixture
+def with_run(home, kept, monkeypatch):
+    """The working directory of a reader who has made runs/first."""
+    monkeypatch.chdir(home)
+    shutil.rmtree(home / "runs")
+    shutil.copytree(kept, home / "runs")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page in SLOW else ())
+        for page, executed in EXECUTED.items()
+        if executed and page != "README.md"
+    ],
+)
+def test_commands_run(page, with_run):
+    execute(EXECUTED[page])
+
+
+@pytest.mark.slow
+def test_the_demo_and_the_commands_of_the_front_page_run(tmp_path, monkeypatch, ray_cluster):
+    printed = subprocess.check_output(["make", "-n", "demo"], cwd=ROOT, text=True)
+    (recipe,) = [line for line in printed.splitlines() if "bin/strmatch" in line]
+    monkeypatch.chdir(tmp_path)
+    execute([recipe.removeprefix(".venv/bin/"), *EXECUTED["README.md"]])
+    picture = [str(ROOT / "docs/images/before_and_after.py"), "demo/output/dataset", "picture.png"]
+    subprocess.run([sys.executable, *picture], check=True)
+    assert Path("picture.png").stat().st_size < 300_000
+
+
+@pytest.mark.slow
+def test_the_programs_run(with_run):
+    frames = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    given = {"frames": frames, "mask": frames[..., 0] > 99}
+    for page in PAGES:
+        if page.startswith("docs/"):
+            for program in blocks(page, "python"):
+                exec(compile(program, page, "exec"), dict(given))
