@@ -47,9 +47,8 @@ def open_run(
     storage = Storage(output, options)
     telemetry.RUN.set(str(storage))
     sources = find_sources(input, options, limit, exclude=storage)
-    plugins.check_annotators(config, used=True)
-    plugins.check_metrics(config, used=True)
-    with _locked(storage, config, Storage(input).uri, limit) as (lease, record):
+    with _locked(storage) as lease:
+        record = _begin(storage, lease, config, Storage(input).uri, limit, used=True)
         yield Run(storage, config, record.model_revision, lease, record, sources, replan)
 
 
@@ -68,9 +67,8 @@ def reopen_run(
     previous, config = find_run(output, assignments)
     storage = Storage(output, config.execution.storage_options)
     telemetry.RUN.set(str(storage))
-    plugins.check_annotators(config, used=False)
-    plugins.check_metrics(config, used=False)
-    with _locked(storage, config, previous.input, previous.limit) as (lease, record):
+    with _locked(storage) as lease:
+        record = _begin(storage, lease, config, previous.input, previous.limit, used=False)
         sources = SOURCES.empty_table()
         yield Run(storage, config, record.model_revision, lease, record, sources, replan)
 
@@ -90,34 +88,53 @@ def find_run(output: str, assignments: Collection[str]) -> tuple[RunRecord, Conf
 
 
 @contextmanager
-def _locked(
-    output: Storage, config: Config, input: str | None, limit: int | None
-) -> Iterator[tuple[Lease, RunRecord]]:
-    """Take the lease of an output, and write the record of the command that begins."""
-    revision = _model_revision(config)
+def _locked(output: Storage) -> Iterator[Lease]:
+    """Take the lease of an output.
+
+    This is the first write to the output, and comes before the checks that import model libraries:
+    an output that cannot be written is refused within seconds.
+    """
     with ExitStack() as held:
         try:
             lease = held.enter_context(Lease(output))
-            previous = read_record(output)
         except RunError:
             raise
         except Exception as error:  # object stores have exceptions of their own
             raise RunError(f"output {output} cannot be used: {error}") from error
-        record = RunRecord(
-            input=input,
-            limit=limit,
-            config=recorded_config(config),
-            fingerprints=fingerprints(config),
-            model_revision=revision,
-            versions=versions(),
-            started=timestamp(),
-            phases=previous.phases if previous else {},
-        )
-        if previous:
-            refuse_incompatible(previous, record, output)
-        lease.check()
-        write_record(output, record)
-        yield lease, record
+        yield lease
+
+
+def _begin(
+    output: Storage,
+    lease: Lease,
+    config: Config,
+    input: str | None,
+    limit: int | None,
+    used: bool,
+) -> RunRecord:
+    """Check the plug-ins, and write the record of the command that begins.
+
+    Args:
+        used: whether annotators and metrics are used by this command: see `plugins`.
+    """
+    plugins.check_annotators(config, used)
+    plugins.check_metrics(config, used)
+    previous = read_record(output)
+    record = RunRecord(
+        input=input,
+        limit=limit,
+        config=recorded_config(config),
+        fingerprints=fingerprints(config),
+        model_revision=_model_revision(config),
+        versions=versions(),
+        started=timestamp(),
+        phases=previous.phases if previous else {},
+    )
+    if previous:
+        refuse_incompatible(previous, record, output)
+    lease.check()
+    write_record(output, record)
+    return record
 
 
 def _model_revision(config: Config) -> str:
