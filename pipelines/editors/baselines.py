@@ -5,31 +5,37 @@ Their options are the settings of `strmatch.baselines`. Where an option is not g
 """
 
 import dataclasses
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pipelines.config.config import Config
 from pipelines.editors.base import BackboneEditor
-from strmatch.baselines.base import SamplingSettings, shared_settings
-from strmatch.baselines.dmt import DMT, DMTSettings
-from strmatch.baselines.sdedit import SDEdit, SDEditSettings
-from strmatch.baselines.uniedit import UniEdit, UniEditSettings
+from strmatch.baselines.settings import (
+    DMTSettings,
+    SamplingSettings,
+    SDEditSettings,
+    UniEditSettings,
+    shared_settings,
+)
 
 
 class _Baseline(BackboneEditor):
     """An editor of `strmatch.baselines`."""
 
-    method: ClassVar[Callable[..., Any]]
-    """Built of a backbone and settings."""
+    method: ClassVar[str]
+    """Module and class below `strmatch.baselines`. Imported where an editor is built, because the
+    checks of settings must not import torch."""
     Options: ClassVar[type[SamplingSettings]]
     stochastic: ClassVar[bool] = False
     masked: ClassVar[bool] = True
     """Whether the method takes a mask."""
 
     def __init__(self, config: Config, options: SamplingSettings) -> None:
-        self.editor = type(self).method(self.load_backbone(config), options)
+        module, _, name = self.method.partition(":")
+        method = getattr(import_module(f"strmatch.baselines.{module}"), name)
+        self.editor = method(self.load_backbone(config), options)
 
     @classmethod
     def defaults(cls, config: Config) -> dict[str, Any]:
@@ -53,7 +59,7 @@ class _Baseline(BackboneEditor):
 class SDEditEditor(_Baseline):
     """`strmatch.baselines.sdedit.SDEdit`."""
 
-    method = SDEdit
+    method = "sdedit:SDEdit"
     Options = SDEditSettings
     stochastic = True
 
@@ -61,7 +67,7 @@ class SDEditEditor(_Baseline):
 class DMTEditor(_Baseline):
     """`strmatch.baselines.dmt.DMT`, which takes no mask and edits the whole clip."""
 
-    method = DMT
+    method = "dmt:DMT"
     Options = DMTSettings
     stochastic = True
     masked = False
@@ -70,5 +76,5 @@ class DMTEditor(_Baseline):
 class UniEditEditor(_Baseline):
     """`strmatch.baselines.uniedit.UniEdit`."""
 
-    method = UniEdit
+    method = "uniedit:UniEdit"
     Options = UniEditSettings

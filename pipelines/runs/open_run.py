@@ -47,6 +47,7 @@ def open_run(
     storage = Storage(output, options)
     telemetry.RUN.set(str(storage))
     sources = find_sources(input, options, limit, exclude=storage)
+    _check_settings(config)
     with _locked(storage) as lease:
         record = _begin(storage, lease, config, Storage(input).uri, limit, used=True)
         yield Run(storage, config, record.model_revision, lease, record, sources, replan)
@@ -67,6 +68,7 @@ def reopen_run(
     previous, config = find_run(output, assignments)
     storage = Storage(output, config.execution.storage_options)
     telemetry.RUN.set(str(storage))
+    _check_settings(config)
     with _locked(storage) as lease:
         record = _begin(storage, lease, config, previous.input, previous.limit, used=False)
         sources = SOURCES.empty_table()
@@ -91,8 +93,8 @@ def find_run(output: str, assignments: Collection[str]) -> tuple[RunRecord, Conf
 def _locked(output: Storage) -> Iterator[Lease]:
     """Take the lease of an output.
 
-    This is the first write to the output, and comes before the checks that import model libraries:
-    an output that cannot be written is refused within seconds.
+    This is the first write to the output, and precedes the checks that import model libraries: an
+    output that cannot be written is refused within seconds.
     """
     with ExitStack() as held:
         try:
@@ -112,7 +114,7 @@ def _begin(
     limit: int | None,
     used: bool,
 ) -> RunRecord:
-    """Check the plug-ins, and write the record of the command that begins.
+    """Check the models of plug-ins, and write the record of the command that begins.
 
     Args:
         used: whether annotators and metrics are used by this command: see `plugins`.
@@ -137,11 +139,19 @@ def _begin(
     return record
 
 
-def _model_revision(config: Config) -> str:
-    """Returns the revision of the editor's weights, after a check of the editor's settings."""
+def _check_settings(config: Config) -> None:
+    """Check the settings of all plug-ins. Imports no model library."""
+    plugins.check_annotators(config, used=False)
+    plugins.check_metrics(config, used=False)
     try:
-        editor = plugins.find_editor(config)
-        editor_settings(editor, config)
-        return editor_revision(editor, config)
+        editor_settings(plugins.find_editor(config), config)
+    except Exception as error:
+        raise RunError(f"editor {config.editor}: {error}") from error
+
+
+def _model_revision(config: Config) -> str:
+    """Returns the revision of the editor's weights."""
+    try:
+        return editor_revision(plugins.find_editor(config), config)
     except Exception as error:
         raise RunError(f"editor {config.editor}: {error}") from error

@@ -1,8 +1,6 @@
 """DMT (Yatim et al. 2024, arXiv 2311.17009): motion transfer by space-time features."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from strmatch.backbones.base import Backbone
-from strmatch.baselines.base import InversionSettings, invert, settings_for
+from strmatch.baselines.base import invert
+from strmatch.baselines.settings import DMTSettings, settings_for
 from strmatch.ddim import ddim_step
 from strmatch.editor import EditResult, Inversion
 from strmatch.guidance import guided_epsilon
@@ -18,56 +17,6 @@ from strmatch.guidance import guided_epsilon
 LOSS_SCALE = 2.0**16
 """Loss scale of the publication, which prevents underflow of half-precision gradients. The gradient
 is divided by it before Adam's step."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DMTSettings(InversionSettings):
-    """Settings of DMT, with the defaults of the published configuration.
-
-    Raises:
-        ValueError: a value is out of range.
-    """
-
-    published_fields: ClassVar[tuple[str, ...]] = ("guidance_scale",)
-
-    guidance_scale: float = 10.0
-    """Scale of the classifier-free guidance towards the target prompt. 1 disables."""
-
-    negative_prompt: str = (
-        "bad quality, distortions, unrealistic, distorted image, watermark, signature"
-    )
-    """Prompt of the unconditional half of the guidance."""
-
-    lr: float = 0.007
-    """Adam's learning rate at the noisiest step, which is about the change of each latent (standard
-    deviation 1) per iteration. The default was published for 50 steps, of which 20 are optimised.
-    Fewer steps need a proportionally larger rate for the same total change."""
-
-    lr_decay: float = 4 / 7
-    """Ratio of the last optimised step's learning rate to the first's. The decay is linear."""
-
-    optimised_share: float = 0.4
-    """Share of the steps, noisiest first, that are optimised, 0 to 1."""
-
-    iterations: int = 10
-    """Adam iterations per optimised step."""
-
-    low_frequencies: int = 4
-    """Downsampling factor that defines the low frequencies of the inverted latents. The initial
-    latents keep these frequencies and take all others from fresh noise. 1 keeps all frequencies."""
-
-    restart: bool = True
-    """Adds the noise of each step again and repeats the denoising step, except in the last step."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("lr", "lr_decay", "iterations"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be ≥ 0, got {getattr(self, name)}")
-        if not 0 <= self.optimised_share <= 1:
-            raise ValueError(f"optimised_share must be from 0 to 1, got {self.optimised_share}")
-        if self.low_frequencies < 1:
-            raise ValueError(f"low_frequencies must be ≥ 1, got {self.low_frequencies}")
 
 
 class DMT:

@@ -1,40 +1,15 @@
 """SDEdit (Meng et al. 2022, arXiv 2108.01073) on a text-to-video backbone."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from strmatch.backbones.base import Backbone
-from strmatch.baselines.base import SamplingSettings, settings_for
+from strmatch.baselines.settings import SDEditSettings, settings_for
 from strmatch.ddim import Schedule, add_noise, ddim_step, noise_like
 from strmatch.editor import EditResult
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
-
-
-@dataclass(frozen=True, kw_only=True)
-class SDEditSettings(SamplingSettings):
-    """Settings of SDEdit.
-
-    Raises:
-        ValueError: a value is out of range.
-    """
-
-    strength: float = 0.6
-    """Share of the steps that are denoised, which sets the initial noise level: 0 returns the clip
-    itself, 1 starts at the noisiest level. The paper recommends 0.3 to 0.6 for images."""
-
-    mask_dilation: int = 3
-    """Side in latent pixels of the square that dilates the mask. Odd. 1 disables."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.strength <= 1:
-            raise ValueError(f"strength must be from 0 to 1, got {self.strength}")
-        if self.mask_dilation < 1 or self.mask_dilation % 2 == 0:
-            raise ValueError(f"mask_dilation must be odd and ≥ 1, got {self.mask_dilation}")
 
 
 class SDEdit:

@@ -1,35 +1,16 @@
 """UniEdit (Bai et al. 2024, arXiv 2402.13185): appearance edits by injected attention."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from strmatch.backbones.base import Backbone
-from strmatch.baselines.base import InversionSettings, invert, settings_for
+from strmatch.baselines.base import invert
+from strmatch.baselines.settings import UniEditSettings, settings_for
 from strmatch.ddim import ddim_step
 from strmatch.editor import EditResult, Inversion
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import latent_mask, mask_tensor
-
-
-@dataclass(frozen=True, kw_only=True)
-class UniEditSettings(InversionSettings):
-    """Settings of UniEdit.
-
-    Raises:
-        ValueError: a value is out of range.
-    """
-
-    injected_share: float | None = None
-    """Share of the steps, noisiest first, in which the attention of the source is injected, 0 to 1.
-    Null uses the published values: 0.5 with a mask, 0.4 without."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.injected_share is not None and not 0 <= self.injected_share <= 1:
-            raise ValueError(f"injected_share must be from 0 to 1, got {self.injected_share}")
 
 
 class UniEdit:

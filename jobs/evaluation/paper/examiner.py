@@ -15,10 +15,10 @@ from jobs.evaluation.paper.cases import PaperCase, alone
 from jobs.evaluation.paper.methods import METHODS, Attempt, Method
 from strmatch import STRMatch, load_backbone
 from strmatch.backbones.loading import weights_folder
-from strmatch.baselines.base import settings_for
-from strmatch.baselines.dmt import DMT, DMTSettings
-from strmatch.baselines.sdedit import SDEdit, SDEditSettings
-from strmatch.baselines.uniedit import UniEdit, UniEditSettings
+from strmatch.baselines.dmt import DMT
+from strmatch.baselines.sdedit import SDEdit
+from strmatch.baselines.settings import DMTSettings, SDEditSettings, UniEditSettings, settings_for
+from strmatch.baselines.uniedit import UniEdit
 from strmatch.metrics.background import BackgroundDifference
 from strmatch.metrics.base import Metric, Sample
 from strmatch.metrics.clip_similarity import ClipSimilarity

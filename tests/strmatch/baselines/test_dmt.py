@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from strmatch.backbones.lavie import LaVieUNet
-from strmatch.baselines.dmt import DMT, DMTSettings, difference_loss, replace_high_frequencies
+from strmatch.baselines.dmt import DMT, difference_loss, replace_high_frequencies
+from strmatch.baselines.settings import DMTSettings
 from strmatch.ddim import denoise
 from strmatch.guidance import guided_epsilon
 from tests.strmatch.tiny import tiny_backbone

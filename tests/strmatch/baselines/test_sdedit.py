@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from strmatch.baselines.sdedit import SDEdit, SDEditSettings
+from strmatch.baselines.sdedit import SDEdit
+from strmatch.baselines.settings import SDEditSettings
 from strmatch.ddim import ddim_step
 from strmatch.masks import latent_mask
 from tests.strmatch.tiny import FRAMES, SIZE

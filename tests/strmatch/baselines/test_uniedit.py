@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 import torch
 
-from strmatch.baselines.uniedit import Injection, UniEdit, UniEditSettings
+from strmatch.baselines.settings import UniEditSettings
+from strmatch.baselines.uniedit import Injection, UniEdit
 from strmatch.ddim import ddim_step, denoise
 from strmatch.guidance import guided_epsilon
 from tests.strmatch.tiny import FRAMES, SIZE, tiny_backbone, tiny_motion, tiny_unet3d

@@ -1,0 +1,177 @@
+"""Settings of the baselines. Imports no torch, so that settings are checked within a second."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, TypeVar
+
+from strmatch.settings import EditSettings
+
+BACKBONE_FIELDS = (
+    *("num_inference_steps", "guidance_scale", "inversion_label", "noised_until"),
+    "mask_dilation",
+)
+"""Fields whose best values depend on the backbone, not the method. Each has the same meaning in
+`EditSettings`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingSettings:
+    """Settings of DDIM sampling.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    published_fields: ClassVar[tuple[str, ...]] = ()
+    """Members of `BACKBONE_FIELDS` for which the method's publication gives a value."""
+
+    num_inference_steps: int = 50
+    """Number of DDIM steps from noise to clip."""
+
+    guidance_scale: float = 7.5
+    """Scale of the classifier-free guidance towards the target prompt. 1 disables."""
+
+    negative_prompt: str = ""
+    """Prompt of the unconditional half of the guidance."""
+
+    def __post_init__(self) -> None:
+        if self.num_inference_steps < 1:
+            raise ValueError(f"num_inference_steps must be ≥ 1, got {self.num_inference_steps}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InversionSettings(SamplingSettings):
+    """Settings of a method that starts from a DDIM inversion.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    inversion_label: Literal["current", "next"] = "next"
+    """Timestep passed to the UNet in an inversion step: that of the noise level the step leaves
+    ("current") or enters ("next")."""
+
+    noised_until: int = 0
+    """Timestep up to which noise levels are reached by adding noise instead of by inversion. 0
+    disables."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.noised_until < 0:
+            raise ValueError(f"noised_until must be ≥ 0, got {self.noised_until}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SDEditSettings(SamplingSettings):
+    """Settings of SDEdit.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    strength: float = 0.6
+    """Share of the steps that are denoised, which sets the initial noise level: 0 returns the clip
+    itself, 1 starts at the noisiest level. The paper recommends 0.3 to 0.6 for images."""
+
+    mask_dilation: int = 3
+    """Side in latent pixels of the square that dilates the mask. Odd. 1 disables."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"strength must be from 0 to 1, got {self.strength}")
+        if self.mask_dilation < 1 or self.mask_dilation % 2 == 0:
+            raise ValueError(f"mask_dilation must be odd and ≥ 1, got {self.mask_dilation}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DMTSettings(InversionSettings):
+    """Settings of DMT, with the defaults of the published configuration.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    published_fields: ClassVar[tuple[str, ...]] = ("guidance_scale",)
+
+    guidance_scale: float = 10.0
+    """Scale of the classifier-free guidance towards the target prompt. 1 disables."""
+
+    negative_prompt: str = (
+        "bad quality, distortions, unrealistic, distorted image, watermark, signature"
+    )
+    """Prompt of the unconditional half of the guidance."""
+
+    lr: float = 0.007
+    """Adam's learning rate at the noisiest step, which is about the change of each latent (standard
+    deviation 1) per iteration. The default was published for 50 steps, of which 20 are optimised.
+    Fewer steps need a proportionally larger rate for the same total change."""
+
+    lr_decay: float = 4 / 7
+    """Ratio of the last optimised step's learning rate to the first's. The decay is linear."""
+
+    optimised_share: float = 0.4
+    """Share of the steps, noisiest first, that are optimised, 0 to 1."""
+
+    iterations: int = 10
+    """Adam iterations per optimised step."""
+
+    low_frequencies: int = 4
+    """Downsampling factor that defines the low frequencies of the inverted latents. The initial
+    latents keep these frequencies and take all others from fresh noise. 1 keeps all frequencies."""
+
+    restart: bool = True
+    """Adds the noise of each step again and repeats the denoising step, except in the last step."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("lr", "lr_decay", "iterations"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be ≥ 0, got {getattr(self, name)}")
+        if not 0 <= self.optimised_share <= 1:
+            raise ValueError(f"optimised_share must be from 0 to 1, got {self.optimised_share}")
+        if self.low_frequencies < 1:
+            raise ValueError(f"low_frequencies must be ≥ 1, got {self.low_frequencies}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniEditSettings(InversionSettings):
+    """Settings of UniEdit.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    injected_share: float | None = None
+    """Share of the steps, noisiest first, in which the attention of the source is injected, 0 to 1.
+    Null uses the published values: 0.5 with a mask, 0.4 without."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.injected_share is not None and not 0 <= self.injected_share <= 1:
+            raise ValueError(f"injected_share must be from 0 to 1, got {self.injected_share}")
+
+
+AnySettings = TypeVar("AnySettings", bound=SamplingSettings)
+
+
+def shared_settings(kind: type[SamplingSettings], edit: EditSettings) -> dict[str, Any]:
+    """Values of `edit` for the fields of a baseline's settings class that the backbone determines.
+
+    Args:
+        kind: settings class of the baseline.
+        edit: edit settings of the backbone.
+    """
+    known = {field.name for field in fields(kind)} - set(kind.published_fields)
+    return {name: getattr(edit, name) for name in BACKBONE_FIELDS if name in known}
+
+
+def settings_for(kind: type[AnySettings], edit: EditSettings, **options: Any) -> AnySettings:
+    """Settings of a baseline on a backbone.
+
+    Each field takes its value from `options`, else from `shared_settings`, else from the defaults
+    of `kind`.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+    return kind(**shared_settings(kind, edit) | options)
