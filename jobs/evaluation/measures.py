@@ -36,7 +36,7 @@ def centroid_error(track: Tensor, truth: Tensor) -> float:
 
 
 def iou(mask: Tensor, truth: Tensor) -> float:
-    """Returns intersection over union, the mean over frames. Without a subject: 0."""
+    """Returns the mean intersection over union of frames, 0 for frames without a subject."""
     both = (mask & truth).sum(dim=(-2, -1))
     either = (mask | truth).sum(dim=(-2, -1)).clamp(min=1)
     return float((both / either).mean())

@@ -70,7 +70,7 @@ def test_operations_are_those_of_every_product_of_the_passes():
     assert 3 * single < one < 5.1 * single
 
 
-def test_what_cannot_be_measured_is_refused(monkeypatch):
+def test_unknown_models_and_missing_gpus_are_refused(monkeypatch):
     with pytest.raises(RunError, match="no model"):
         job.bench(["wan"], 1, [1], 1, 1, None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

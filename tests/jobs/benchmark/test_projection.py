@@ -9,7 +9,7 @@ from strmatch.matching import Matcher
 from tests.strmatch.tiny import tiny_lavie
 
 
-def test_what_is_projected_is_what_is_held():
+def test_the_projection_equals_the_measured_memory():
     def make():
         clip = np.zeros((4, 64, 64, 3), np.uint8)
         return random_model(tiny_lavie(), text=32, image=8, clip=clip, steps=1)

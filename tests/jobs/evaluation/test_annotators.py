@@ -25,7 +25,7 @@ def test_the_suite_prints_and_writes_its_figures(tmp_path, capsys):
     assert "caption_shape" in capsys.readouterr().out
 
 
-def test_it_writes_no_clips(tmp_path):
+def test_an_output_and_an_unknown_suite_are_refused(tmp_path):
     with pytest.raises(RunError, match="--suite annotators takes no --output"):
         job.evaluate("annotators", 4, 0, "dev", None, None, tmp_path)
     with pytest.raises(RunError, match="there is miniature, annotators"):
@@ -43,7 +43,7 @@ def test_cases_depend_on_the_seed_alone():
     assert not one & two
 
 
-def test_a_caption_is_judged_word_by_word():
+def test_attributes_of_a_caption_are_judged_separately():
     scene = sample_scene(3, "dev")
     said = caption(scene)
     assert all(said_right(said, scene).values())

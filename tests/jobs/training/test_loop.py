@@ -60,7 +60,7 @@ def test_the_loss_falls_and_every_tenth_step_is_reported(tmp_path):
 
 
 @pytest.mark.parametrize("dies_at", [10, 17, 39])
-def test_a_killed_run_goes_on_to_the_same_curve_and_weights(tmp_path, dies_at):
+def test_a_killed_run_resumes_to_the_same_curve_and_weights(tmp_path, dies_at):
     undisturbed, _ = run(tmp_path / "undisturbed")
     process = multiprocessing.get_context("fork").Process(
         target=run, args=(tmp_path / "killed", dies_at)
@@ -74,7 +74,7 @@ def test_a_killed_run_goes_on_to_the_same_curve_and_weights(tmp_path, dies_at):
         assert torch.equal(ours, theirs)
 
 
-def test_what_was_logged_after_the_last_checkpoint_is_not_logged_twice(tmp_path):
+def test_rows_after_the_last_checkpoint_are_not_logged_twice(tmp_path):
     run(tmp_path)
     with (tmp_path / "loss.jsonl").open("a") as file:
         file.write(json.dumps({"step": 50, "loss": 1.0, "seconds": 1.0}) + "\n")
@@ -82,7 +82,7 @@ def test_what_was_logged_after_the_last_checkpoint_is_not_logged_twice(tmp_path)
     assert [step for step, _ in curve(tmp_path)] == [10, 20, 30, 40]
 
 
-def test_a_phase_that_is_done_is_only_loaded(tmp_path):
+def test_a_completed_phase_is_only_loaded(tmp_path):
     first, _ = run(tmp_path)
     second = model()
     fit("plane", second, lambda: pytest.fail("trained again"), PHASE, Worker(), tmp_path, 0)
@@ -121,7 +121,7 @@ def test_another_phase_in_the_folder_is_refused(tmp_path):
         run(tmp_path, phase=PHASE.model_copy(update={"learning_rate": 0.2}))
 
 
-def test_a_loss_that_is_no_number_stops_the_training(tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
     net = model()
     with pytest.raises(ValueError, match="plane: the loss of step 0 is nan"):
         fit(

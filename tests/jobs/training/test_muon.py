@@ -45,7 +45,7 @@ def test_a_step_is_as_large_as_adamws():
         assert 0.1 * 0.1 < moved < 0.1 * 0.4
 
 
-def test_workers_that_share_the_work_come_to_the_same_weights(tmp_path):
+def test_workers_that_divide_the_products_reach_equal_weights(tmp_path):
     run_workers(2, step, tmp_path)
     alone = step(Worker())
     for index in (0, 1):
@@ -54,7 +54,7 @@ def test_workers_that_share_the_work_come_to_the_same_weights(tmp_path):
             torch.testing.assert_close(ours, theirs)
 
 
-def test_what_has_no_gradient_stays():
+def test_parameters_without_a_gradient_stay():
     made = parameters()
     made[1].grad = None
     before = made[1].detach().clone()

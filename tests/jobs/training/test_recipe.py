@@ -51,17 +51,17 @@ def test_a_recipe_of_ones_own(tmp_path):
         ({"prediction_type": "sample"}, "prediction_type: .*'v_prediction' or 'epsilon'"),
     ],
 )
-def test_what_does_not_fit_is_named(tmp_path, change, message):
+def test_an_invalid_field_is_named(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         load_recipe(write(tmp_path, RECIPE | change))
 
 
-def test_an_unknown_recipe():
+def test_an_unknown_recipe_is_refused():
     with pytest.raises(ValueError, match="no recipe 'cpx': neither one of cpu"):
         load_recipe("cpx")
 
 
-def test_a_file_that_is_no_yaml(tmp_path):
+def test_a_file_that_is_not_yaml_is_refused(tmp_path):
     (tmp_path / "bad.yaml").write_text("a: [")
     with pytest.raises(ValueError, match="is not YAML"):
         load_recipe(str(tmp_path / "bad.yaml"))

@@ -43,7 +43,7 @@ def test_the_weights_are_a_backbone_that_encodes_to_standard_latents(folder):
     assert backbone.scheduler.config.prediction_type == "v_prediction"
 
 
-def test_all_of_it_is_small_and_in_half_precision(folder):
+def test_weights_are_small_and_in_half_precision(folder):
     files = list((folder / "weights").rglob("*.safetensors"))
     assert {file.parent.name for file in files} == {"unet", "vae", "text_encoder", "clip"}
     assert sum(file.stat().st_size for file in files) < 25e6
@@ -53,7 +53,7 @@ def test_all_of_it_is_small_and_in_half_precision(folder):
         assert kinds <= {"F16", "I64"}
 
 
-def test_the_unet_is_told_what_clips_text_tower_says(folder):
+def test_the_unet_receives_the_embeddings_of_clips_text_tower(folder):
     backbone = load_backbone(folder / "weights")
     clip = CLIPModel.from_pretrained(folder / "weights" / "clip", dtype=torch.float32)
     prompt = caption(sample_scene(3))
@@ -64,13 +64,13 @@ def test_the_unet_is_told_what_clips_text_tower_says(folder):
         )
 
 
-def test_training_again_changes_nothing_that_is_done(folder):
+def test_a_repeated_training_changes_no_completed_weights(folder):
     before = {path: path.read_bytes() for path in folder.rglob("*.safetensors")}
     train(Worker(), RECIPE, folder, lambda line: None)
     assert {path: path.read_bytes() for path in folder.rglob("*.safetensors")} == before
 
 
-def test_sam2_is_trained_apart_and_to_the_same_bytes_after_a_stop(tmp_path):
+def test_sam2_trains_separately_and_resumes_to_the_same_bytes(tmp_path):
     phases = [STEP | {"frames": 1}, STEP | {"frames": 2, "stride": 3, "optimizer": "muon"}]
     recipe = Recipe.model_validate({"segmenter": phases})
     train_segmenter(Worker(), recipe, tmp_path / "whole", lambda line: None)
@@ -110,7 +110,7 @@ def test_every_phase_notes_what_it_was_trained_with(folder):
         assert origin["torch"] == torch.__version__ and origin["commit"] and origin["machine"]
 
 
-def test_phases_can_be_added_to_what_is_trained(folder, tmp_path):
+def test_phases_can_be_added_to_a_completed_training(folder, tmp_path):
     more = RECIPE.model_copy(update={"diffusion": RECIPE.diffusion * 2})
     curves = {path: path.read_text() for path in folder.rglob("loss.jsonl")}
     train(Worker(), more, folder, lambda line: None)
@@ -124,7 +124,7 @@ def test_frames_come_back_in_their_size(folder):
     assert backbone.decode(backbone.encode(frames)).shape == frames.shape
 
 
-def test_training_goes_on_from_a_model(folder, tmp_path):
+def test_training_starts_from_a_model(folder, tmp_path):
     shutil.copytree(folder / "weights", tmp_path / START)
     barely = RECIPE.diffusion[0].model_copy(update={"learning_rate": 1e-6})
     more = RECIPE.model_copy(update={"autoencoder": None, "diffusion": (barely,)})

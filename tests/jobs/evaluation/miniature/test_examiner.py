@@ -100,7 +100,7 @@ def test_every_method_edits_with_its_own_settings(examiner, monkeypatch):
     assert concatenated["objective"] == "concatenated_maps"
 
 
-def test_watching_an_edit(examiner):
+def test_the_relative_step_is_proportional_to_lambda(examiner):
     watched = examiner.watch(CASES[0], {"lam": 0.01})
     doubled = examiner.watch(CASES[0], {"lam": 0.02})
     assert 1.5 < doubled["relative_step"] / watched["relative_step"] < 2.5

@@ -11,7 +11,7 @@ from jobs.evaluation.paper.statements import STATEMENTS
 from pipelines.errors import RunError
 
 
-def test_without_an_output_it_is_refused_in_a_line():
+def test_the_paper_suite_without_an_output_is_refused_in_one_line():
     with pytest.raises(RunError, match="--suite paper needs --output"):
         evaluate("paper", 1, 0, "test", None, None, None)
 

@@ -31,7 +31,7 @@ def run(asked, output):
         return list(examine(asked, "miniature", output, EXECUTION))
 
 
-def test_cases_are_committed_one_by_one_and_only_what_is_left_is_done_again(output):
+def test_cases_are_committed_singly_and_only_missing_ones_are_examined_again(output):
     asked = part()
     assert done(asked, output) == 0
     assert [row["ok"] for row in run(asked, output)] == [2, 2]
@@ -63,7 +63,7 @@ def test_other_attempts_clips_or_weights_are_other_results(output):
     assert len(names) == 12
 
 
-def test_a_case_that_fails_says_why(output):
+def test_a_failed_case_records_its_error(output):
     asked = part((Attempt("wrong", "sdedit", 5.0),), clips=1)
     (row,) = run(asked, output)
     assert row["failed"] == 1

@@ -35,6 +35,6 @@ def test_a_study_leaves_a_table_its_numbers_and_a_plot(tmp_path, monkeypatch):
     assert "weak" in (tmp_path / "study" / "own.svg").read_text()
 
 
-def test_an_unknown_study_is_said_in_a_line(tmp_path):
+def test_an_unknown_study_is_refused_in_one_line(tmp_path):
     with pytest.raises(RunError, match="no study 'facters': one of guidance, factors"):
         run(tmp_path, "facters")
