@@ -17,6 +17,9 @@ from strmatch.matching import Matcher
 from strmatch.settings import EditSettings
 
 Callback = Callable[[dict[str, Any]], None]
+FEATURE_BYTES = 8 << 30
+"""Maximum size in bytes of the Ω^src cached per inversion, on the device of the latents. Features
+beyond the limit are recomputed in every edit. LaVie's at 16×320×512 and 50 steps take 7 GB."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Inversion:
     """The setting `noised_until` of the inversion."""
     features: dict[Hashable, list[Tensor]] = field(default_factory=dict, repr=False)
     """Cache of Ω^src by (timestep, `Matcher.kind`). Filled during the inversion or by the first
-    edit that needs an entry, up to the editor's `feature_bytes`."""
+    edit that needs an entry, up to `FEATURE_BYTES`."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,6 @@ class STRMatch:
         settings: defaults of every edit. None takes the settings of the backbone's preset.
         memory: "lean" recomputes activations in the backward pass (gradient checkpointing) and
             caches no Ω^src. Results are equal, with less memory and more time.
-        feature_bytes: maximum size in bytes of the Ω^src cached per inversion, on the device of the
-            latents. Features beyond the limit are recomputed in every edit. LaVie's features at
-            16×320×512 and 50 steps take 7 GB. Default: 8 GB, or 0 if lean.
     """
 
     def __init__(
@@ -67,14 +67,11 @@ class STRMatch:
         settings: EditSettings | None = None,
         *,
         memory: Literal["normal", "lean"] = "normal",
-        feature_bytes: int | None = None,
     ) -> None:
         self.backbone = backbone
         self.settings = settings or backbone.settings
         self.lean = memory == "lean"
-        if feature_bytes is None:
-            feature_bytes = 0 if self.lean else 8 << 30
-        self.feature_bytes = feature_bytes
+        self._feature_bytes = 0 if self.lean else FEATURE_BYTES
 
     @torch.no_grad()
     def invert(self, frames: np.ndarray, source_prompt: str, **overrides: Any) -> Inversion:
@@ -215,4 +212,4 @@ class STRMatch:
     def _has_room(self, features: dict[Hashable, list[Tensor]]) -> bool:
         sizes = [tensor.nbytes for blocks in features.values() for tensor in blocks]
         size_after_next = sum(sizes) * (len(features) + 1) / max(len(features), 1)
-        return size_after_next < self.feature_bytes
+        return size_after_next < self._feature_bytes

@@ -1,6 +1,8 @@
+"""Frames as the models take them."""
+
 from torch import Tensor
 
 
-def pixels(frames: Tensor) -> Tensor:
-    """uint8 (…, H, W, 3) to float32 (…, 3, H, W) from -1 to 1."""
+def to_unit_range(frames: Tensor) -> Tensor:
+    """Convert uint8 (…, H, W, 3) to float32 (…, 3, H, W) from -1 to 1."""
     return frames.movedim(-1, -3).float() / 127.5 - 1

@@ -9,7 +9,7 @@ from jobs.training.batches import draw_scenes
 from jobs.training.loop import Loss
 from jobs.training.precision import fast
 from strmatch.miniature.world import render
-from strmatch.pixels import pixels
+from strmatch.pixels import to_unit_range
 
 KL_WEIGHT = 1e-5
 HARDER = 0.3
@@ -20,7 +20,9 @@ def reconstruction_loss(vae: AutoencoderKL, frames: int, device: str) -> Loss:
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         scenes = draw_scenes((frames + 1) // 2, generator, HARDER)
-        images = pixels(render(scenes, num_frames=2, device=device).frames).flatten(0, 1)[:frames]
+        images = to_unit_range(render(scenes, num_frames=2, device=device).frames).flatten(0, 1)[
+            :frames
+        ]
         with fast(device):
             posterior = vae.encode(images).latent_dist
             noise = torch.randn(posterior.mean.shape, generator=generator).to(device)
@@ -41,7 +43,7 @@ def standardise(vae: AutoencoderKL, seed: int, device: str, clips: int = 256) ->
     decoder's output is unchanged.
     """
     scenes = draw_scenes(clips, torch.Generator().manual_seed(seed))
-    images = pixels(render(scenes, num_frames=2, device=device).frames).flatten(0, 1)
+    images = to_unit_range(render(scenes, num_frames=2, device=device).frames).flatten(0, 1)
     means = torch.cat([vae.encode(part).latent_dist.mean for part in images.split(64)])
     shift, scale = means.mean(dim=(0, 2, 3)), means.std(dim=(0, 2, 3))
 

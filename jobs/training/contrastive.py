@@ -13,7 +13,7 @@ from jobs.training.precision import fast
 from strmatch.miniature.scenes import Scene, caption, with_attributes
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 from strmatch.miniature.world import render
-from strmatch.pixels import pixels
+from strmatch.pixels import to_unit_range
 from strmatch.tokenize import tokenize
 
 HARDER = 0.2
@@ -26,7 +26,7 @@ def contrastive_loss(clip: CLIPModel, tokenizer: CLIPTokenizer, frames: int, dev
         scenes = draw_scenes(frames, generator, HARDER)
         moments = torch.randint(3, (frames,), generator=generator)
         clips = render(scenes, num_frames=3, device=device).frames
-        images = pixels(clips[torch.arange(frames), moments])
+        images = to_unit_range(clips[torch.arange(frames), moments])
         # A frame does not show motion. Captions name motion in half of the steps nevertheless.
         without = ("motion",) if torch.rand((), generator=generator) < 0.5 else ()
         right = [caption(scene, without) for scene in scenes]

@@ -17,7 +17,7 @@ from strmatch.backbones.lavie import LaVieUNet, ResnetBlock, Transformer
 from strmatch.miniature.scenes import Scene, caption
 from strmatch.miniature.splits import Attributes
 from strmatch.miniature.world import render
-from strmatch.pixels import pixels
+from strmatch.pixels import to_unit_range
 from strmatch.tokenize import tokenize
 
 NO_CAPTION = 0.1
@@ -47,7 +47,7 @@ def fill_bank(
     while len(scenes) < clips:
         generator = step_generator(seed, f"{name} clips", len(scenes), worker.index)
         batch = draw_scenes(min(16, clips - len(scenes)), generator, phase.harder)
-        frames = pixels(_frames(batch, phase, generator, worker.device))
+        frames = to_unit_range(_frames(batch, phase, generator, worker.device))
         with fast(worker.device):
             means = vae.encode(frames.flatten(0, 1)).latent_dist.mean
         latents.append(means.half().unflatten(0, frames.shape[:2]))

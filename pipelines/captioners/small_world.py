@@ -19,6 +19,7 @@ from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
 from strmatch.miniature.subject import shape_overlaps
 from strmatch.miniature.tracks import name_motion
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
+from strmatch.pixels import to_unit_range
 from strmatch.tokenize import tokenize
 
 PATIENCE = "name another annotate.captioner (transformers_vlm, openai), or give captions"
@@ -184,4 +185,4 @@ def _pixels(frames: np.ndarray) -> Tensor:
     size = (WORLD_SIZE, WORLD_SIZE)
     if frames.shape[1:3] != size:
         frames = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames])
-    return torch.from_numpy(frames.copy()).movedim(-1, -3).float() / 127.5 - 1
+    return to_unit_range(torch.from_numpy(frames.copy()))

@@ -1,4 +1,4 @@
-"""The frames of a clip that a model looks at."""
+"""Choose frames of a video or clip, and bring frames to a clip's shape."""
 
 from typing import TYPE_CHECKING
 
@@ -8,33 +8,46 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-
-def sample(frames: np.ndarray, count: int) -> "list[Image]":
-    """`count` frames of uint8 (f, H, W, 3), evenly spaced; all of them where there are fewer.
-
-    Each is the middle one of its part of the clip.
-    """
-    from PIL import Image
-
-    count = min(count, len(frames))
-    middles = (np.arange(count) + 0.5) * len(frames) / count
-    return [Image.fromarray(frames[int(at)]) for at in middles]
-
-
 ROUNDING = 1e-3
 """Seconds by which containers round timestamps."""
 
 
+def frame_positions(frames: int, count: int) -> list[int]:
+    """Positions of `count` evenly spaced frames: the middles of as many equal spans.
+
+    All positions if there are fewer than `count` frames.
+    """
+    count = min(count, frames)
+    return [(2 * span + 1) * frames // (2 * count) for span in range(count)]
+
+
+def sample(frames: np.ndarray, count: int) -> "list[Image]":
+    """The frames of a clip, uint8 (f, H, W, 3), at `frame_positions`, as images."""
+    from PIL import Image
+
+    return [Image.fromarray(frames[at]) for at in frame_positions(len(frames), count)]
+
+
 def frame_indices(timestamps: np.ndarray, start: float, fps: float, count: int) -> np.ndarray:
-    """Which frames are on the screen at start, start + 1/fps, …; int (count,)."""
+    """Indices of the frames that are shown at start, start + 1/fps, …
+
+    Args:
+        timestamps: seconds at which each frame of the video appears, ascending.
+        start: seconds.
+
+    Returns:
+        int (count,).
+    """
     times = start + np.arange(count) / fps
     return np.maximum(np.searchsorted(timestamps, times + ROUNDING, side="right") - 1, 0)
 
 
 def fit(frames: np.ndarray, height: int, width: int, how: str) -> np.ndarray:
-    """Bring frames (f, H, W, 3) uint8 or a mask (f, H, W) bool to height × width.
+    """Resize frames uint8 (f, H, W, 3) or a mask bool (f, H, W) to height × width.
 
-    "crop" covers the target and cuts off the rest; "pad" shows all, on black.
+    Args:
+        how: "crop" covers the target and cuts off what exceeds it; "pad" shows the whole frame on
+            black.
     """
     scales = height / frames.shape[1], width / frames.shape[2]
     scale = max(scales) if how == "crop" else min(scales)
@@ -51,12 +64,7 @@ def fit(frames: np.ndarray, height: int, width: int, how: str) -> np.ndarray:
 
 
 def _overlap(have: int, want: int) -> tuple[slice, slice]:
-    """The centred part that both lengths share, in the one that is there and the one wanted."""
+    """The centred part that two lengths share, as a slice of each."""
     shared = min(have, want)
     a, b = (have - shared) // 2, (want - shared) // 2
     return slice(a, a + shared), slice(b, b + shared)
-
-
-def frame_positions(frames: int, count: int) -> list[int]:
-    """Up to `count` evenly spaced frames: the middles of as many equal spans."""
-    return sorted({(2 * span + 1) * frames // (2 * count) for span in range(count)})

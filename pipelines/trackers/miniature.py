@@ -36,7 +36,7 @@ class MiniatureTracker(Tracker):
         if rough is None:
             return None
         frame = typical_frame(rough)
-        return self.segmenter.track(frames, [box_around(rough[frame])], frame).masks[0]
+        return self.segmenter.track(frames, box_around(rough[frame]), frame)
 
 
 def typical_frame(mask: np.ndarray) -> int:

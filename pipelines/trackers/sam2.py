@@ -66,7 +66,7 @@ class SubjectTracker:
                 "that needs none (annotate.tracker=motion)",
             )
         seen = self.detector.find(frames, subject)
-        return self.segmenter.track(frames, [seen.box], seen.frame).masks[0]
+        return self.segmenter.track(frames, seen.box, seen.frame)
 
 
 class Sam2HF(SubjectTracker):

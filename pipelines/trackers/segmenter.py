@@ -1,6 +1,5 @@
-"""The interface of promptable video segmenters: prompts on one frame give masks on all."""
+"""The contract of a promptable video segmenter: a box on one frame, a mask on all frames."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle from its top left to its bottom right corner, pixels of the frame."""
+    """A rectangle in pixels of the frame, from its top left corner to its bottom right one."""
 
     x0: float
     y0: float
@@ -22,57 +21,35 @@ class Box:
 
     @property
     def area(self) -> float:
+        """Square pixels."""
         return (self.x1 - self.x0) * (self.y1 - self.y0)
 
 
-@dataclass(frozen=True)
-class Points:
-    """Points (x, y) in pixels of the frame; a label is 1 on the object and 0 beside it."""
-
-    points: tuple[tuple[float, float], ...]
-    labels: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        if not self.points or len(self.points) != len(self.labels):
-            raise ValueError(f"every point has a label, got {self}")
-        if not set(self.labels) <= {0, 1}:
-            raise ValueError(f"labels are 1 (on the object) or 0 (beside it), got {self.labels}")
-
-
-Prompt = Box | Points
-
-
-@dataclass(frozen=True)
-class Tracks:
-    """The masks of objects through a clip."""
-
-    masks: np.ndarray
-    """bool (objects, f, H, W), at the size of the frames."""
-    scores: np.ndarray
-    """float32 (objects, f): probability that the object is in the frame."""
-
-
 class Segmenter(Protocol):
-    def track(self, frames: np.ndarray, prompts: Sequence[Prompt], prompt_frame: int) -> Tracks:
-        """Follow objects through a clip, forwards and backwards from the frame they are shown on.
+    """Follows one object through a clip."""
+
+    def track(self, frames: np.ndarray, box: Box, prompt_frame: int) -> np.ndarray:
+        """Follow an object forwards and backwards from the frame on which a box shows it.
 
         Args:
             frames: uint8 (f, H, W, 3).
-            prompts: one an object, all on frame `prompt_frame`.
+            box: surrounds the object on frame `prompt_frame`.
+
+        Returns:
+            bool (f, H, W).
 
         Raises:
-            ValueError: there is no prompt or no such frame.
+            ValueError: the clip has no frame `prompt_frame`.
         """
         ...
 
 
-def empty_tracks(frames: np.ndarray, prompts: Sequence[Prompt], prompt_frame: int) -> Tracks:
-    """Check the arguments of `Segmenter.track` and allocate its result."""
-    if not prompts:
-        raise ValueError("a segmenter needs a prompt for at least one object")
+def empty_mask(frames: np.ndarray, prompt_frame: int) -> np.ndarray:
+    """Allocate the result of `Segmenter.track`, bool (f, H, W), and check its arguments.
+
+    Raises:
+        ValueError: the clip has no frame `prompt_frame`.
+    """
     if not 0 <= prompt_frame < len(frames):
         raise ValueError(f"no frame {prompt_frame} in a clip of {len(frames)} frames")
-    return Tracks(
-        np.zeros((len(prompts), *frames.shape[:3]), bool),
-        np.zeros((len(prompts), len(frames)), np.float32),
-    )
+    return np.zeros(frames.shape[:3], bool)

@@ -1,4 +1,4 @@
-"""SAM2 by the package `sam2` of its authors, for their checkpoints. An optional extra."""
+"""SAM2 by its authors' package `sam2`, for their checkpoints (optional extra `sam2`)."""
 
 import tempfile
 from collections.abc import Sequence
@@ -11,34 +11,34 @@ import numpy as np
 import torch
 
 from pipelines.errors import ConfigError
-from pipelines.trackers.segmenter import Box, Prompt, Tracks, empty_tracks
+from pipelines.trackers.segmenter import Box, empty_mask
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import local_folder
 from strmatch.weights.strict import best_device
 
 
 class PackageSegmenter:
-    """A `Segmenter`. The state of the predictor is created for a clip and reset afterwards."""
+    """A `Segmenter`. The predictor's state is created for every clip and reset after the clip."""
 
     FILES = ("*.pt",)
 
     def __init__(self, predictor: Any) -> None:
         self.predictor = predictor
-        # Filling holes requires a CUDA extension. Without filling, masks are equal on all machines.
+        # Filling holes needs a CUDA extension. Without it, masks are the same on all machines.
         predictor.fill_hole_area = 0
 
     @classmethod
     def load(
         cls, weights: str, revision: str | None, overrides: Sequence[str] = ()
     ) -> "PackageSegmenter":
-        """Load one checkpoint, named as published, from a hub id, a folder or a URI.
+        """Load from a hub id, a folder or a URI that holds one checkpoint, named as published.
 
         Args:
-            overrides: changes to the hydra config of the model, such as `++model.image_size=512`.
+            overrides: changes of the model's hydra config, such as `++model.image_size=512`.
 
         Raises:
             ConfigError: the package is not installed.
-            WeightsError: the checkpoint cannot be found or read without executing code, or does
+            WeightsError: the checkpoint is missing, cannot be read without executing code, or does
                 not fit its model exactly.
         """
         builder = find_package()
@@ -61,30 +61,24 @@ class PackageSegmenter:
         return cls(predictor)
 
     @torch.inference_mode()
-    def track(self, frames: np.ndarray, prompts: Sequence[Prompt], prompt_frame: int) -> Tracks:
-        tracks = empty_tracks(frames, prompts, prompt_frame)
+    def track(self, frames: np.ndarray, box: Box, prompt_frame: int) -> np.ndarray:
+        mask = empty_mask(frames, prompt_frame)
         with tempfile.TemporaryDirectory() as folder:
             _write_frames(frames, Path(folder))
             state = self.predictor.init_state(folder, offload_video_to_cpu=True)
-        for number, prompt in enumerate(prompts):
-            self.predictor.add_new_points_or_box(
-                state, frame_idx=prompt_frame, obj_id=number, **_as_arguments(prompt)
-            )
+        corners = (box.x0, box.y0, box.x1, box.y1)
+        self.predictor.add_new_points_or_box(state, frame_idx=prompt_frame, obj_id=0, box=corners)
         for reverse in (False, True):
             for index, _, logits in self.predictor.propagate_in_video(
                 state, start_frame_idx=prompt_frame, reverse=reverse
             ):
-                tracks.masks[:, index] = (logits[:, 0] > 0).cpu()
-        for number, outputs in state["output_dict_per_obj"].items():
-            for kind in ("cond_frame_outputs", "non_cond_frame_outputs"):
-                for index, output in outputs[kind].items():
-                    tracks.scores[number, index] = output["object_score_logits"].sigmoid().item()
+                mask[index] = (logits[0, 0] > 0).cpu()
         self.predictor.reset_state(state)
-        return tracks
+        return mask
 
 
 def find_package() -> Any:
-    """Import the module that builds the models of the package.
+    """Import the module that builds the package's models.
 
     Raises:
         ConfigError: the package is not installed.
@@ -98,7 +92,7 @@ def find_package() -> Any:
             f"annotate.tracker sam2: {error}; install it with SAM2_BUILD_CUDA=0 pip install "
             "--no-build-isolation 'strmatch[sam2]', or take sam2_hf, which needs nothing more"
         ) from error
-    # The package cannot disable its progress bars, which would fill the logs of workers.
+    # The package has no option to disable its progress bars, which would fill a worker's log.
     misc.tqdm = sam2_video_predictor.tqdm = partial(tqdm, disable=True)
     return build_sam
 
@@ -113,13 +107,7 @@ def _load_checkpoint(predictor: torch.nn.Module, checkpoint: Path) -> None:
 
 
 def _write_frames(frames: np.ndarray, folder: Path) -> None:
-    """Write frames for the package, which reads *.jpg by name. The contents are lossless PNG."""
+    """Write lossless PNG under names *.jpg: the package accepts no other suffix."""
     for number, frame in enumerate(frames):
         _, png = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         (folder / f"{number:05d}.jpg").write_bytes(png.tobytes())
-
-
-def _as_arguments(prompt: Prompt) -> dict[str, Any]:
-    if isinstance(prompt, Box):
-        return {"box": (prompt.x0, prompt.y0, prompt.x1, prompt.y1)}
-    return {"points": prompt.points, "labels": prompt.labels}

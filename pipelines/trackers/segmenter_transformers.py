@@ -1,6 +1,5 @@
-"""SAM2 of transformers: frames in memory, weights in safetensors."""
+"""SAM2 by transformers: frames in memory, weights in safetensors."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,37 +7,37 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from pipelines.trackers.segmenter import Box, Prompt, Tracks, empty_tracks
+from pipelines.trackers.segmenter import Box, empty_mask
 from strmatch.weights.locate import local_folder
 from strmatch.weights.strict import load_model
 
-# The normalisation of the training of SAM2.
+# The normalisation of SAM2's training.
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 
 class HFSegmenter:
-    """A `Segmenter`. The state of the model lives in a session per clip."""
+    """A `Segmenter`. The state of a clip is held by a session of that clip alone."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
 
     @classmethod
     def load(cls, weights: str, revision: str | None) -> "HFSegmenter":
-        """Load weights from a hub id, a folder or a URI.
+        """Load from a hub id, a folder or a URI.
 
         Raises:
-            WeightsError: the weights cannot be found, or do not fit.
+            WeightsError: the weights are missing or do not fit the model.
         """
         from transformers import Sam2VideoModel
 
         return cls(load_model(Sam2VideoModel, local_folder(weights, revision)))
 
     @torch.inference_mode()
-    def track(self, frames: np.ndarray, prompts: Sequence[Prompt], prompt_frame: int) -> Tracks:
+    def track(self, frames: np.ndarray, box: Box, prompt_frame: int) -> np.ndarray:
         from transformers import Sam2VideoInferenceSession
 
-        tracks = empty_tracks(frames, prompts, prompt_frame)
+        mask = empty_mask(frames, prompt_frame)
         height, width = frames.shape[1:3]
         session = Sam2VideoInferenceSession(
             video=self._pixels(frames),
@@ -48,11 +47,12 @@ class HFSegmenter:
             dtype=torch.float32,
         )
         scale = self.model.image_size / torch.tensor([width, height])
-        for number, prompt in enumerate(prompts):
-            points, labels = _as_points(prompt)
-            inputs = {"point_coords": (points * scale)[None, None], "point_labels": labels}
-            session.add_point_inputs(session.obj_id_to_idx(number), prompt_frame, inputs)
-        session.obj_with_new_inputs = list(range(len(prompts)))
+        corners = torch.tensor([[box.x0, box.y0], [box.x1, box.y1]]) * scale
+        # The model's form of a box: two points with labels of their own.
+        labels = torch.tensor([[[2, 3]]], dtype=torch.int32)
+        inputs = {"point_coords": corners[None, None], "point_labels": labels}
+        session.add_point_inputs(session.obj_id_to_idx(0), prompt_frame, inputs)
+        session.obj_with_new_inputs = [0]
 
         self.model(session, frame_idx=prompt_frame)
         for reverse in (False, True):
@@ -60,26 +60,13 @@ class HFSegmenter:
                 session, start_frame_idx=prompt_frame, reverse=reverse
             ):
                 logits = F.interpolate(output.pred_masks.float(), (height, width), mode="bilinear")
-                tracks.masks[:, output.frame_idx] = (logits[:, 0] > 0).cpu()
-                scores = output.object_score_logits.flatten().sigmoid()
-                tracks.scores[:, output.frame_idx] = scores.cpu()
-        return tracks
+                mask[output.frame_idx] = (logits[0, 0] > 0).cpu()
+        return mask
 
     def _pixels(self, frames: np.ndarray) -> torch.Tensor:
-        """Convert frames, uint8 (f, H, W, 3), to float32 (f, 3, S, S), like the loader of SAM2."""
+        """Frames uint8 (f, H, W, 3) as float32 (f, 3, S, S), by the steps of SAM2's own loader."""
         side = self.model.image_size
         how = Image.Resampling.BICUBIC
         images = [np.asarray(Image.fromarray(frame).resize((side, side), how)) for frame in frames]
         pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) / 255
         return (pixels - MEAN) / STD
-
-
-def _as_points(prompt: Prompt) -> tuple[torch.Tensor, torch.Tensor]:
-    """Points (n, 2) and labels (1, 1, n). A box is two points, with labels 2 and 3."""
-    if isinstance(prompt, Box):
-        points = torch.tensor([[prompt.x0, prompt.y0], [prompt.x1, prompt.y1]])
-        labels = torch.tensor([[[2, 3]]], dtype=torch.int32)
-    else:
-        points = torch.tensor(prompt.points)
-        labels = torch.tensor([[prompt.labels]], dtype=torch.int32)
-    return points, labels

@@ -15,6 +15,7 @@ from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
 from strmatch.ddim import to_epsilon
 from strmatch.features import record_averages
+from strmatch.pixels import to_unit_range
 from strmatch.settings import EditSettings
 from strmatch.tokenize import tokenize
 
@@ -97,7 +98,7 @@ class VideoDiffusion:
                 f"got {frames.shape[1]}×{frames.shape[2]}"
             )
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
-        images = (pixels.permute(0, 3, 1, 2) / 127.5 - 1).to(self.dtype)
+        images = to_unit_range(pixels).to(self.dtype)
         means = [
             self.vae.encode(chunk).latent_dist.mean for chunk in images.split(self.frames_at_once)
         ]

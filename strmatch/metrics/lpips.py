@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from strmatch.metrics.base import Sample
+from strmatch.pixels import to_unit_range
 from strmatch.weights.checkpoint import read_tensors
 from strmatch.weights.locate import one_file
 from strmatch.weights.strict import best_device, check_fit
@@ -56,7 +57,7 @@ class BackgroundLPIPS:
     def _seen(self, frame: np.ndarray, mask: np.ndarray) -> Tensor:
         """uint8 (H, W, 3) and bool (H, W) to float32 (1, 3, H, W) from -1 to 1."""
         background = torch.from_numpy(np.where(mask[..., None], 0, frame)).to(self.device)
-        return background.movedim(-1, 0)[None].float() / 127.5 - 1
+        return to_unit_range(background)[None]
 
 
 class LPIPS(nn.Module):

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from strmatch.metrics.base import Sample
 from strmatch.metrics.motion_error import end_point_error
+from strmatch.pixels import to_unit_range
 from strmatch.weights.checkpoint import read_tensors
 from strmatch.weights.strict import best_device, check_fit
 
@@ -64,7 +65,7 @@ class RaftMotionError:
     def _padded(self, frame: np.ndarray) -> torch.Tensor:
         """Pad and scale a frame, uint8 (H, W, 3) → float32 (1, 3, H', W') from -1 to 1."""
         pixels = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device)
-        pixels = pixels.movedim(-1, 0)[None].float() / 127.5 - 1
+        pixels = to_unit_range(pixels)[None]
         height, width = (max(side + -side % SIDE, SMALLEST) for side in frame.shape[:2])
         margins = (0, width - frame.shape[1], 0, height - frame.shape[0])
         return F.pad(pixels, margins, mode="replicate")

@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, CORE_MOTIONS, SHAPES
 
 Split = Literal["train", "dev", "test"]
-SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
 class Attributes(NamedTuple):

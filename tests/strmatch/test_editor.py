@@ -266,7 +266,8 @@ def test_source_scores_are_computed_once_and_reused_by_all_edits(editor, frames,
     assert (first, second) == (4 * 2 + own_passes, 4 * 2)
     assert torch.equal(one.latents, another.latents)
 
-    frugal = STRMatch(backbone, editor.settings, feature_bytes=0)
+    frugal = STRMatch(backbone, editor.settings)
+    frugal._feature_bytes = 0
     count, bare = passes(lambda: frugal.invert(frames, SOURCE, inversion_label=label))
     assert count == 4 and not bare.features
     count, again = passes(lambda: frugal.edit(bare, TARGET))
@@ -297,9 +298,9 @@ def test_the_score_cache_respects_its_size_limit(editor, frames):
         iter(editor.invert(frames, SOURCE, inversion_label="current").features.values())
     )
     room = int(2.5 * sum(tensor.nbytes for tensor in one_level))
-    inversion = STRMatch(editor.backbone, feature_bytes=room).invert(
-        frames, SOURCE, inversion_label="current"
-    )
+    narrow = STRMatch(editor.backbone)
+    narrow._feature_bytes = room
+    inversion = narrow.invert(frames, SOURCE, inversion_label="current")
     assert len(inversion.features) == 2
 
 

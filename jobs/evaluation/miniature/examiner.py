@@ -17,7 +17,7 @@ from strmatch.miniature.judge import judge, score_edit
 from strmatch.miniature.scenes import Scene, attributes, caption
 from strmatch.miniature.splits import Attributes
 from strmatch.miniature.world import render
-from strmatch.pixels import pixels
+from strmatch.pixels import to_unit_range
 from strmatch.presets import load_preset
 from strmatch.tokenize import tokenize
 
@@ -107,7 +107,7 @@ class MiniatureExaminer:
         """Returns whether, of `CAPTIONS` captions, the frame's own has the highest cosine."""
         captions = captions_to_tell_apart(scene, CAPTIONS, seed)
         said = self.clip.get_text_features(tokenize(self.backbone.tokenizer, captions, "cpu"))
-        shown = self.clip.get_image_features(pixels(torch.from_numpy(frame)[None]))
+        shown = self.clip.get_image_features(to_unit_range(torch.from_numpy(frame)[None]))
         cosines = torch.cosine_similarity(shown.pooler_output, said.pooler_output)
         return int(cosines.argmax()) == 0
 

@@ -7,7 +7,7 @@ from jobs.training.recipe import Phase
 from jobs.training.workers import Worker
 from strmatch.miniature.model import make_vae
 from strmatch.miniature.world import render
-from strmatch.pixels import pixels
+from strmatch.pixels import to_unit_range
 
 
 def make():
@@ -30,7 +30,7 @@ def test_sixty_steps_improve_the_round_trip(tmp_path):
 def test_standardised_latents_decode_to_what_they_did_before():
     vae = make()
     vae.quant_conv.bias[:4] += torch.tensor([1.0, -2.0, 0.5, 3.0])
-    frames = pixels(render(draw_scenes(64, torch.Generator().manual_seed(5)), 2).frames)
+    frames = to_unit_range(render(draw_scenes(64, torch.Generator().manual_seed(5)), 2).frames)
     images = frames.flatten(0, 1)
     before = vae.encode(images).latent_dist
     decoded = vae.decode(before.mean[:2]).sample

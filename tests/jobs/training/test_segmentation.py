@@ -50,13 +50,22 @@ def seen(frames):
 def test_a_batch_is_followed_as_each_of_its_clips_is(model, clips):
     boxes = BOX + torch.tensor([[0.0], [3.0], [6.0]])
     logits, scores = follow(model, seen(clips.frames), boxes, prompted=2)
-    for row, frames in enumerate(clips.frames):
-        tracks = HFSegmenter(model).track(frames.numpy(), [Box(*boxes[row].tolist())], 2)
-        assert ((logits[row] > 0).numpy() != tracks.masks[0]).mean() < 1e-3
-        torch.testing.assert_close(
-            scores[row].sigmoid(), torch.from_numpy(tracks.scores[0]), atol=1e-4, rtol=0
-        )
-        assert 0.05 < tracks.masks.mean() < 0.95
+    later = range(3, clips.frames.shape[1])
+    seen_in_order = []
+    hook = model.mask_decoder.pred_obj_score_head.register_forward_hook(
+        lambda *args: seen_in_order.append(args[2].flatten())
+    )
+    try:
+        for row, frames in enumerate(clips.frames):
+            seen_in_order.clear()
+            mask = HFSegmenter(model).track(frames.numpy(), Box(*boxes[row].tolist()), 2)
+            assert ((logits[row] > 0).numpy() != mask).mean() < 1e-3
+            expected = torch.empty_like(scores[row])
+            expected[[2, *later, 1, 0]] = torch.cat(seen_in_order)
+            torch.testing.assert_close(scores[row].sigmoid(), expected.sigmoid(), atol=1e-4, rtol=0)
+            assert 0.05 < mask.mean() < 0.95
+    finally:
+        hook.remove()
 
 
 @torch.no_grad()

@@ -82,10 +82,10 @@ def test_sam2_trains_separately_and_resumes_to_the_same_bytes(tmp_path):
     )
     assert whole.read_bytes() == parts.read_bytes()
     assert whole.stat().st_size < 8e6
-    tracks = HFSegmenter.load(str(whole.parent), None).track(
-        np.zeros((2, 64, 64, 3), np.uint8), [Box(10, 10, 30, 30)], 0
+    mask = HFSegmenter.load(str(whole.parent), None).track(
+        np.zeros((2, 64, 64, 3), np.uint8), Box(10, 10, 30, 30), 0
     )
-    assert tracks.masks.shape == (1, 2, 64, 64)
+    assert mask.shape == (2, 64, 64)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@ import pytest
 
 from pipelines.trackers.contrast import subject_mask
 from pipelines.trackers.miniature import MiniatureTracker, box_around, typical_frame
-from pipelines.trackers.segmenter import Box, Tracks
+from pipelines.trackers.segmenter import Box
 from strmatch import WeightsError
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
@@ -12,11 +12,10 @@ from strmatch.miniature.world import render
 class Frozen:
     """A segmenter that gives the box it is shown, in all frames."""
 
-    def track(self, frames, prompts, prompt_frame):
-        (box,) = prompts
-        masks = np.zeros((1, *frames.shape[:3]), bool)
-        masks[:, :, int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)] = True
-        return Tracks(masks, np.ones((1, len(frames)), np.float32))
+    def track(self, frames, box, prompt_frame):
+        mask = np.zeros(frames.shape[:3], bool)
+        mask[:, int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)] = True
+        return mask
 
 
 def test_of_two_things_the_named_one_is_shown_to_the_segmenter():

@@ -46,7 +46,7 @@ def test_the_subject_is_detected_and_followed(make):
     seen = tracker.detector.find(FRAMES, "red circle")
     assert mask.dtype == bool
     assert mask.shape == (5, 48, 80)
-    expected = tracker.segmenter.track(FRAMES, [seen.box], seen.frame).masks[0]
+    expected = tracker.segmenter.track(FRAMES, seen.box, seen.frame)
     np.testing.assert_array_equal(mask, expected)
 
 

@@ -1,9 +1,11 @@
+from typing import get_args
+
 import pytest
 import torch
 
 from strmatch.miniature.judge import NONE, judge, score_edit
 from strmatch.miniature.scenes import Scene, Sprite, attributes, sample_scene, with_attributes
-from strmatch.miniature.splits import SPLITS, Attributes
+from strmatch.miniature.splits import Attributes, Split
 from strmatch.miniature.vocabulary import COLOURS
 from strmatch.miniature.world import render
 from tests.strmatch.miniature.corruption import corrupt
@@ -13,7 +15,7 @@ NOTHING = Attributes(NONE, NONE, NONE, NONE)
 
 def sample_scenes(count: int) -> list[Scene]:
     generator = torch.Generator().manual_seed(7)
-    return [sample_scene(generator, SPLITS[index % 3]) for index in range(count)]
+    return [sample_scene(generator, get_args(Split)[index % 3]) for index in range(count)]
 
 
 @pytest.fixture(scope="module")

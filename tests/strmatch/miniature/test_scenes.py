@@ -1,4 +1,5 @@
 import math
+from typing import get_args
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from strmatch.miniature.scenes import (
     with_attributes,
 )
 from strmatch.miniature.shapes import REACH
-from strmatch.miniature.splits import SPLITS, Attributes, combinations
+from strmatch.miniature.splits import Attributes, Split, combinations
 
 CIRCLE = Sprite("circle", "red", "right", 20.0, (20.0, 30.0), 24.0)
 STAR = Sprite("star", "green", "still", 20.0, (45.0, 15.0), 0.0)
@@ -61,7 +62,7 @@ def test_a_seed_gives_the_same_scene():
     assert sample_scene(3) != sample_scene(4)
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", get_args(Split))
 def test_core_scenes_come_from_their_list_and_are_wholly_in_the_frame(split):
     generator = torch.Generator().manual_seed(1)
     for _ in range(200):
@@ -78,7 +79,7 @@ def test_core_scenes_come_from_their_list_and_are_wholly_in_the_frame(split):
                 assert centre + REACH * size <= 63.5
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", get_args(Split))
 @pytest.mark.parametrize("kinds", HARDER_KINDS)
 def test_harder_scenes_do_not_show_another_list_and_stay_in_the_frame(split, kinds):
     generator = torch.Generator().manual_seed(2)

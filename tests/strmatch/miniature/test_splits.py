@@ -1,14 +1,15 @@
 from itertools import combinations as choose
 from itertools import product
+from typing import get_args
 
 import pytest
 
-from strmatch.miniature.splits import SPLITS, combinations, partners
+from strmatch.miniature.splits import Split, combinations, partners
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, CORE_MOTIONS, SHAPES
 
 
 def test_the_lists_are_disjoint_and_together_everything():
-    listed = [combination for split in SPLITS for combination in combinations(split)]
+    listed = [combination for split in get_args(Split) for combination in combinations(split)]
     everything = set(product(SHAPES, COLOURS, CORE_MOTIONS, BACKGROUNDS))
     assert len(listed) == len(set(listed)) == len(everything)
     assert set(listed) == everything
