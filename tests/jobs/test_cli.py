@@ -1,4 +1,4 @@
-"""The command as a person types it, in a process of its own."""
+"""The command `strmatch`: in a process of its own where the process matters, else in this one."""
 
 import json
 import os
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from jobs.cli import app
 from pipelines.media.video import decode_video
 from tests.pipelines.support.videos import coded_frames, write_audio, write_video
 
@@ -21,23 +23,37 @@ COMMANDS = [
 ]
 
 
-def strmatch(*arguments, cwd=None, **environment):
+def call(*arguments):
+    """The command in this process, with its cluster if it has one."""
+    runner = CliRunner(env={"COLUMNS": "100"})
+    return runner.invoke(app, list(map(str, arguments)), prog_name="strmatch")
+
+
+def strmatch(*arguments, cwd=None):
+    """The command in a process of its own."""
     command = [str(Path(sys.executable).parent / "strmatch"), *map(str, arguments)]
     return subprocess.run(
         command,
         capture_output=True,
         text=True,
         cwd=cwd,
-        env=os.environ | {"COLUMNS": "100", "OMP_NUM_THREADS": "1"} | environment,
+        env=os.environ | {"COLUMNS": "100", "OMP_NUM_THREADS": "1"},
     )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_teaches_by_example(command):
-    shown = strmatch(*command.split(), "--help")
-    assert shown.returncode == 0
+    shown = call(*command.split(), "--help")
+    assert shown.exit_code == 0
     assert f"Example: strmatch {command}" in shown.stdout
-    assert f" {command.split()[0]} " in strmatch("--help").stdout
+    assert f" {command.split()[0]} " in call("--help").stdout
+
+
+def test_the_installed_command_shows_its_help():
+    shown = strmatch("--help")
+    assert shown.returncode == 0
+    assert "Example: strmatch run --input videos/" in shown.stdout
+    assert all(f" {command.split()[0]} " in shown.stdout for command in COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +77,8 @@ def test_what_cannot_work_is_one_line_before_any_work(tmp_path, arguments, messa
     if given[0] in options:
         options[given[0]] = given[1]
         given = []
-    ended = strmatch("run", *(part for option in options.items() for part in option), *given)
-    assert ended.returncode == 1
+    ended = call("run", *(part for option in options.items() for part in option), *given)
+    assert ended.exit_code == 1
     assert ended.stdout == ""
     lines = ended.stderr.strip().splitlines()
     assert len(lines) == 1
@@ -73,7 +89,8 @@ def test_what_cannot_work_is_one_line_before_any_work(tmp_path, arguments, messa
 def test_a_phase_alone_needs_a_run(tmp_path):
     ended = strmatch("edit", "--output", tmp_path)
     assert ended.returncode == 1
-    assert "there is no run; start with `strmatch annotate`" in ended.stderr
+    (line,) = ended.stderr.splitlines()
+    assert line.endswith("there is no run; start with `strmatch annotate`")
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +109,11 @@ def hostile(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def by_phases(hostile, tmp_path_factory):
+def by_phases(ray_cluster, hostile, tmp_path_factory):
     """A run of the hostile folder, a command a phase; its output, its options, its last command.
 
-    It runs in a folder whose own packages are called like ours.
+    The commands with processes of their own start in a folder whose packages have the names of
+    the project's.
     """
     folder = tmp_path_factory.mktemp("elsewhere")
     for package in ("jobs", "pipelines"):
@@ -107,9 +125,12 @@ def by_phases(hostile, tmp_path_factory):
     options = [part for setting in settings for part in ("--set", setting)]
     ended = strmatch("annotate", "--input", hostile, "--output", output, *options, cwd=folder)
     assert ended.returncode == 0, ended.stderr
-    for phase in ("plan", "edit", "measure", "publish"):
-        ended = strmatch(phase, "--output", output, cwd=folder)
-        assert ended.returncode == 0, ended.stderr
+    assert call("plan", "--output", output).exit_code == 0
+    ended = strmatch("edit", "--output", output, cwd=folder)
+    assert ended.returncode == 0, ended.stderr
+    assert call("measure", "--output", output).exit_code == 0
+    ended = call("publish", "--output", output)
+    assert ended.exit_code == 0, ended.stderr
     return output, options, ended
 
 
@@ -145,35 +166,35 @@ def test_a_folder_of_good_and_bad_videos_phase_by_phase(by_phases):
 
 def test_the_same_command_goes_on_and_another_is_refused(by_phases, hostile):
     output, options, _ = by_phases
-    again = strmatch("run", "--input", hostile, "--output", output, *options)
-    assert again.returncode == 0, again.stderr
+    again = call("run", "--input", hostile, "--output", output, *options)
+    assert again.exit_code == 0, again.stderr
     other = strmatch("run", "--input", hostile, "--output", output, "--set", "seed=3")
     assert other.returncode == 1
-    assert "holds a run with other settings" in other.stderr
-    assert "seed: 0 → 3" in other.stderr
+    (line,) = other.stderr.splitlines()
+    assert "holds a run with other settings" in line
+    assert "seed: 0 → 3" in line
 
 
 def test_failures_are_listed_and_make_a_manifest(by_phases, tmp_path):
     output, _, _ = by_phases
-    listed = strmatch("failures", output, "--manifest", tmp_path / "failed.csv")
-    assert listed.returncode == 0, listed.stderr
+    listed = call("failures", output, "--manifest", tmp_path / "failed.csv")
+    assert listed.exit_code == 0, listed.stderr
     assert "Truncated" in listed.stdout and "4 entries" in listed.stdout
     assert pd.read_csv(tmp_path / "failed.csv")["uri"].str.contains("zero.mp4").sum() == 1
 
 
-def test_a_terminated_run_stops_at_once_and_loses_nothing(tmp_path):
+CLIPS = 20
+
+
+def test_a_terminated_run_stops_at_once_and_loses_nothing(ray_cluster, tmp_path):
     (tmp_path / "in").mkdir()
-    for index in range(30):
+    for index in range(CLIPS):
         write_video(tmp_path / "in" / f"{index}.mp4", coded_frames(16), fps=8)
     root = str(Path(__file__).parents[2])
     begin = ["run", "--input", tmp_path / "in", "--output", tmp_path / "out"]
-    begin += [
-        "--set",
-        "editor=tests.pipelines.fakes.editors:Slow",
-        "--set",
-        "annotate.tracker=none",
-    ]
-    begin += ["--set", "annotate.captioner=template", "--set", "measure.metrics=[]"]
+    settings = ["editor=tests.pipelines.fakes.editors:Slow", "annotate.tracker=none"]
+    settings += ["annotate.captioner=template", "measure.metrics=[]"]
+    begin += [part for setting in settings for part in ("--set", setting)]
     command = [str(Path(sys.executable).parent / "strmatch"), *map(str, begin)]
     environment = os.environ | {"PYTHONPATH": root, "COLUMNS": "100"}
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
@@ -186,20 +207,20 @@ def test_a_terminated_run_stops_at_once_and_loses_nothing(tmp_path):
     assert said.splitlines()[-1] == "strmatch: interrupted; the same command goes on from here"
 
     committed = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/edits/*.parquet")}
-    assert 0 < len(committed) < 30
-    again = strmatch(*begin, PYTHONPATH=root)
-    assert again.returncode == 0, again.stderr
+    assert 0 < len(committed) < CLIPS
+    again = call(*begin)
+    assert again.exit_code == 0, again.stderr
     assert {path: path.stat().st_mtime_ns for path in committed} == committed
-    assert len(pd.read_parquet(tmp_path / "out" / "dataset")) == 60
+    assert len(pd.read_parquet(tmp_path / "out" / "dataset")) == 2 * CLIPS
 
 
-def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(hostile, tmp_path):
+def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(ray_cluster, hostile, tmp_path):
     settings = ["edit.num_inference_steps=1", "annotate.targets_per_clip=1"]
     settings += ["annotate.captioner=template"]
     begin = ["run", "--input", hostile, "--output", tmp_path / "out"]
     begin += [part for setting in settings for part in ("--set", setting)]
-    said = strmatch(*begin, "--dry-run", "--gpu-hour", 2)
-    assert said.returncode == 0, said.stderr
+    said = call(*begin, "--dry-run", "--gpu-hour", 2)
+    assert said.exit_code == 0, said.stderr
     shown = [" ".join(line.split()) for line in said.stdout.splitlines()]
     assert "speed from 3 sources, edited for this" in shown
     assert "sources 6" in shown and "clips about 2" in shown and "edits about 2" in shown
