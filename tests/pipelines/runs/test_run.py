@@ -96,8 +96,15 @@ def mixed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def published(mixed):
+    """A finished run, read-only: its output and its record."""
     record = run(mixed / "manifest.jsonl", mixed / "out", editor="Picky")
     return mixed / "out", record
+
+
+@pytest.fixture
+def copied(published, tmp_path):
+    """The output of the finished run, for a test that changes it."""
+    return shutil.copytree(published[0], tmp_path / "copied")
 
 
 def test_every_planned_edit_clip_and_source_has_its_row(published):
@@ -227,8 +234,8 @@ def test_the_same_run_again_makes_the_same_rows(published, mixed, tmp_path):
         assert first[column].fillna("").tolist() == again[column].fillna("").tolist()
 
 
-def test_a_finished_run_does_nothing_twice(published, mixed):
-    output, _ = published
+def test_a_finished_run_does_nothing_twice(copied, mixed):
+    output = copied
     before = {path: path.stat().st_mtime_ns for path in output.glob("[cem]*/*.parquet")}
     record = run(mixed / "manifest.jsonl", output, editor="Picky")
     assert {path: path.stat().st_mtime_ns for path in output.glob("[cem]*/*.parquet")} == before
@@ -236,8 +243,8 @@ def test_a_finished_run_does_nothing_twice(published, mixed):
     assert record["counts"]["ok"] == 10
 
 
-def test_lost_files_are_made_again_and_only_they(published, mixed):
-    output, _ = published
+def test_lost_files_are_made_again_and_only_they(copied, mixed):
+    output = copied
     rows = dataset(output)
     clip, edits = next(iter(output.glob("clips/*"))), sorted(output.glob("edits/*"))
     measures = sorted(output.glob("measures/*"))
@@ -254,13 +261,15 @@ PROGRAM = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 
 @pytest.mark.parametrize("folders", [[], ["label"]])
-def test_the_card_s_programs_read_the_same_rows(published, mixed, tmp_path, monkeypatch, folders):
+def test_the_card_s_programs_read_the_same_rows(
+    published, mixed, tmp_path, monkeypatch, request, folders
+):
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     output = published[0]
     if folders:
-        output = shutil.copytree(output, tmp_path / "out")
+        output = request.getfixturevalue("copied")
         run(mixed / "manifest.jsonl", output, f"publish.partition_by={folders}", editor="Picky")
     programs = PROGRAM.findall((output / "README.md").read_text())
     by_datasets, by_pandas, by_ray, video = done = [{} for _ in programs]
@@ -320,8 +329,8 @@ def test_every_ok_row_has_what_was_measured_of_its_stored_videos(published):
         assert row["measure_seconds"] > 0
 
 
-def test_other_limits_and_metrics_edit_nothing_again(published, mixed):
-    output, _ = published
+def test_other_limits_and_metrics_edit_nothing_again(copied, mixed):
+    output = copied
     before, table = dataset(output), pq.read_table(output / "dataset")
     column = "metric_tests_pipelines_fakes_metrics_Difference"
     limit = float(before[column].median())
@@ -389,10 +398,10 @@ def test_what_could_not_be_measured_has_failed_and_is_measured_again(tmp_path):
     assert not (output / "_SUCCESS").exists()
 
 
-def test_a_run_with_other_settings_is_refused(published, mixed):
+def test_a_run_with_other_settings_is_refused(copied, mixed):
     with pytest.raises(RunError, match=rf"edit\.lam: {PRESET_LAM} → 0\.5\): choose another"):
-        run(mixed / "manifest.jsonl", published[0], "edit.lam=0.5", editor="Picky")
-    assert (published[0] / "_SUCCESS").exists()
+        run(mixed / "manifest.jsonl", copied, "edit.lam=0.5", editor="Picky")
+    assert (copied / "_SUCCESS").exists()
 
 
 def test_an_output_has_one_run_at_a_time(mixed, tmp_path):
@@ -405,7 +414,7 @@ def test_an_output_has_one_run_at_a_time(mixed, tmp_path):
         pass
 
 
-def test_settings_of_phases_to_come_may_still_change(published, mixed, tmp_path):
+def test_settings_of_phases_to_come_may_still_change(copied, mixed, tmp_path):
     manifest, other = mixed / "manifest.jsonl", mixed / "a good one.mp4"
     with begin(manifest, tmp_path / "out") as opened:
         opened.annotate()
@@ -418,7 +427,7 @@ def test_settings_of_phases_to_come_may_still_change(published, mixed, tmp_path)
     with changed, begin(other, tmp_path / "out", "edit.lam=0.5"):
         pass
 
-    output, _ = published
+    output = copied
     before = dataset(output)["row_id"].tolist()
     run(mixed / "manifest.jsonl", output, "publish.file_mb=0.01", editor="Picky")
     assert len(list((output / "dataset").iterdir())) > 1
@@ -463,7 +472,8 @@ def test_a_plan_changed_by_hand_is_respected_until_it_is_made_anew(mixed, tmp_pa
 
 
 def test_what_failed_can_be_listed_and_done_again(mixed, tmp_path):
-    source, output = mixed / "manifest.jsonl", tmp_path / "out"
+    folder = shutil.copytree(mixed, tmp_path / "in", ignore=shutil.ignore_patterns("out"))
+    source, output = folder / "manifest.jsonl", tmp_path / "out"
     run(source, output, editor="Picky")
     storage, before = Storage(str(output)), dataset(output).set_index("row_id")
     config = load_config(assignments=[*SMALL, f"editor={EDITORS}:Picky"])
@@ -476,13 +486,10 @@ def test_what_failed_can_be_listed_and_done_again(mixed, tmp_path):
     assert dogs[0]["uri"].endswith("/a good one.mp4") and dogs[0]["label"] == 1
     assert {entry["label"] for entry in entries} == {1, 3, 4, 5, 6, 7, 8}
 
-    write_video(mixed / "missing.mp4")
-    try:
-        with begin(source, output, editor="Picky") as opened:
-            forget(storage, config, failures(storage, config, ["FileMissing"]))
-            opened.all_phases()
-    finally:
-        (mixed / "missing.mp4").unlink()
+    write_video(folder / "missing.mp4")
+    with begin(source, output, editor="Picky") as opened:
+        forget(storage, config, failures(storage, config, ["FileMissing"]))
+        opened.all_phases()
     after = dataset(output).set_index("row_id")
     assert set(before.index) - set(after.index) == set(
         before[before["error_type"] == "FileMissing"].index
