@@ -1,4 +1,4 @@
-"""Runs on a disk that is too small, continued when it has grown. Needs root, for a tmpfs.
+"""Runs that fill their disk and continue after it has been enlarged. Needs root, for a tmpfs.
 
 `python -m tests.faults.full_disk --help`.
 """
@@ -17,7 +17,7 @@ from tests.faults.harness import SETTINGS, rows_of, run_command, write_input
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[None]:
-    """A file system of `size` bytes at `folder`."""
+    """Mount a tmpfs of `size` bytes at `folder`."""
     folder.mkdir()
     options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs"]
     subprocess.run(["mount", *options, str(folder)], check=True)
@@ -28,14 +28,14 @@ def small_disk(folder: Path, size: int) -> Iterator[None]:
 
 
 def run(manifest: Path, output: Path) -> tuple[int, str]:
-    """`strmatch run`: its exit code, and the last line that it printed."""
+    """Run `strmatch run`. Return its exit code and the last line that it printed."""
     command = run_command(manifest, output, SETTINGS)
     ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return ended.returncode, ended.stdout.strip().rsplit("\n", 1)[-1]
 
 
 def fill(shares: list[float], folder: Path) -> list[dict[str, Any]]:
-    """For each share of the space that a run takes: how it ended there, and when it had enough."""
+    """Run on each share of the required space, then on an enlarged disk. Return both results."""
     manifest, whole = write_input(folder / "in"), folder / "whole"
     run(manifest, whole)
     expected = rows_of(whole)

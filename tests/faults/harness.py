@@ -1,6 +1,6 @@
 """Runs under fire: actors, workers, the driver and a node are killed at random moments.
 
-Whatever was killed, the dataset has to equal that of an undisturbed run, row for row and byte for
+After any faults, the dataset must equal that of an undisturbed run, row for row and byte for
 byte. `python -m tests.faults.harness --help`.
 """
 
@@ -37,7 +37,7 @@ SETTINGS = (
     "clip.num_frames=4",
     "editor=tests.pipelines.fakes.editors:Slower",
     "measure.metrics=[tests.pipelines.fakes.metrics:Difference]",
-    # Bad luck may hit one clip again and again. It has no fault of its own.
+    # Random faults may hit the same clip repeatedly, although the clip itself is valid.
     "execution.attempts=100",
     "publish.file_mb=0.05",
 )
@@ -45,7 +45,7 @@ COLUMNS = ["row_id", "status", "error_type", "target_prompt", "source_video", "e
 
 
 def write_input(folder: Path, clips: int = CLIPS) -> Path:
-    """Rendered clips and a rotten one, with a manifest; returns the manifest."""
+    """Write rendered clips, a damaged one and a manifest. Return the path of the manifest."""
     folder.mkdir(parents=True)
     rows: list[dict[str, Any]] = [{"uri": "rotten.mp4"}]
     (folder / "rotten.mp4").write_bytes(b"rotten" * 100)
@@ -61,7 +61,7 @@ def write_input(folder: Path, clips: int = CLIPS) -> Path:
 
 @contextmanager
 def small_cluster() -> Iterator[Cluster]:
-    """A head that holds the driver and does no work, and two nodes that do."""
+    """Start a head that only holds the driver, and two nodes that do the work."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
         for _ in range(2):
@@ -72,14 +72,14 @@ def small_cluster() -> Iterator[Cluster]:
 
 
 def run_command(manifest: Path, output: Path, settings: Iterable[str]) -> list[str]:
-    """`strmatch run`, for a process of its own."""
+    """The command line of `strmatch run`, for a separate process."""
     command = [sys.executable, "-m", "jobs.cli", "run"]
     command += ["--input", str(manifest), "--output", str(output)]
     return command + [part for setting in settings for part in ("--set", setting)]
 
 
 def start(manifest: Path, output: Path, address: str) -> subprocess.Popen[bytes]:
-    """The run, on the cluster at this address."""
+    """Start the run on the cluster at this address."""
     command = run_command(manifest, output, (*SETTINGS, f"execution.ray_address={address}"))
     log = (output.parent / f"{output.name}.log").open("ab")
     with log:
@@ -87,7 +87,7 @@ def start(manifest: Path, output: Path, address: str) -> subprocess.Popen[bytes]
 
 
 class Sniper:
-    """Kills what belongs to one cluster and one driver."""
+    """Kills processes of one cluster and one driver."""
 
     def __init__(self, cluster: Cluster, rng: random.Random) -> None:
         self.cluster = cluster
@@ -118,12 +118,12 @@ class Sniper:
         print(f"{self.killed.total()}: {kind}", flush=True)
 
     def _behind(self, kind: str) -> float:
-        """How many faults of a kind the next one's share has room for."""
+        """The number of faults of one kind that may still be caused."""
         share = KINDS[kind] / sum(KINDS.values())
         return share * (self.killed.total() + 1) - self.killed[kind]
 
     def _processes(self) -> dict[str, list[psutil.Process]]:
-        """Actors that edit, what edits for them, and workers with a task of another kind."""
+        """Editing actors, their child processes, and workers that run other tasks."""
         found: dict[str, list[psutil.Process]] = defaultdict(list)
         children = psutil.Process().children(recursive=True)
         for process in sorted(children, key=lambda process: process.pid):
@@ -148,7 +148,7 @@ def rows_of(output: Path) -> list[tuple[Any, ...]]:
 def run_to_the_end(
     manifest: Path, output: Path, sniper: Sniper | None, faults: int, cluster: Cluster
 ) -> None:
-    """Start the same command until it ends well, with up to `faults` faults on the way."""
+    """Repeat the command until it succeeds, with up to `faults` faults on the way."""
     driver = start(manifest, output, cluster.address)
     while driver.poll() is None or driver.returncode != 0:
         if driver.returncode not in (None, 0, -signal.SIGKILL):
@@ -179,7 +179,7 @@ def main() -> None:
 
 
 def inject(faults: int, seed: int) -> dict[str, Any]:
-    """Runs with `faults` faults altogether; what became of their datasets."""
+    """Run with `faults` faults in total. Return counts of lost and duplicate rows."""
     # A cluster's nodes and drivers must agree on whether they authenticate.
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ["PYTHONPATH"] = ":".join(filter(None, sys.path))

@@ -1,4 +1,4 @@
-"""Videos that were flipped, cut and patched at random: every one has to end as a row.
+"""Randomly corrupted and truncated videos: each of them must end as a row.
 
 `python -m tests.faults.mutants --help`.
 """
@@ -28,18 +28,18 @@ SETTINGS = (
 
 
 def flip(data: bytearray, rng: random.Random) -> None:
-    """Turn over up to a hundred bits."""
+    """Flip up to a hundred bits."""
     for _ in range(rng.randint(1, 100)):
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
 
 
 def cut(data: bytearray, rng: random.Random) -> None:
-    """Lose the end."""
+    """Cut off the end."""
     del data[rng.randrange(len(data)) :]
 
 
 def patch(data: bytearray, rng: random.Random) -> None:
-    """Put a piece of the first kilobytes somewhere else among them."""
+    """Copy a piece of the first kilobytes to another place within them."""
     size, head = rng.randint(4, 64), min(len(data), 4096)
     start, to = rng.randrange(head), rng.randrange(head)
     piece = data[start : start + size]
@@ -50,7 +50,7 @@ MUTATIONS: tuple[Callable[[bytearray, random.Random], None], ...] = (flip, cut, 
 
 
 def write_input(folder: Path, count: int, seed: int) -> Path:
-    """`count` broken copies of three real files, with a manifest; returns the manifest."""
+    """Write `count` corrupted copies of three real files. Return the path of their manifest."""
     folder.mkdir(parents=True)
     frames = coded_frames(40)
     originals = [
@@ -73,7 +73,7 @@ def write_input(folder: Path, count: int, seed: int) -> Path:
 
 
 def survive(count: int, seed: int, folder: Path) -> dict[str, Any]:
-    """A run over mutants below `folder`; what became of them."""
+    """Run on the corrupted videos below `folder`. Return the counts of outcomes."""
     manifest, output = write_input(folder / "in", count, seed), folder / "out"
     config, began = load_config(assignments=SETTINGS), time.monotonic()
     with open_run(str(output), config, str(manifest)) as run, cluster(config.execution):

@@ -28,7 +28,7 @@ SETTINGS = (
 
 
 def write_input(folder: Path, good: int, bad: bool) -> Path:
-    """Good videos with, among them, what no worker survives; returns the manifest."""
+    """Write good videos and rows that kill their worker. Return the path of the manifest."""
     folder.mkdir(parents=True)
     rows = []
     for index in range(good):
@@ -48,7 +48,7 @@ def write_input(folder: Path, good: int, bad: bool) -> Path:
 
 
 def timed(folder: Path, good: int, bad: bool) -> tuple[float, list[dict[str, Any]]]:
-    """Seconds of a run below `folder`, and its rows."""
+    """Run below `folder`. Return the duration in seconds and the rows."""
     manifest, config = write_input(folder / "in", good, bad), load_config(assignments=SETTINGS)
     began = time.monotonic()
     with open_run(str(folder / "out"), config, str(manifest)) as run:
@@ -59,7 +59,7 @@ def timed(folder: Path, good: int, bad: bool) -> tuple[float, list[dict[str, Any
 
 
 def measure(good: int, folder: Path) -> dict[str, Any]:
-    """Both runs, one after the other, on one cluster."""
+    """Run both manifests one after the other on one cluster."""
     with cluster(load_config(assignments=SETTINGS).execution):
         alone, _ = timed(folder / "alone", good, bad=False)
         among, rows = timed(folder / "among", good, bad=True)

@@ -1,4 +1,4 @@
-"""The dashboard asks for metrics that there are."""
+"""The dashboard queries only existing metrics."""
 
 import json
 import re

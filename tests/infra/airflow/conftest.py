@@ -1,6 +1,6 @@
 """Airflow in a folder of its own, with SQLite and without services.
 
-It reads its environment when it is imported, which the tests' modules do.
+Airflow reads the environment on import, so the variables are set before the test modules load.
 """
 
 import os
@@ -33,7 +33,7 @@ def airflow():
 
 @pytest.fixture
 def dag_test(airflow):
-    """`dag.test()` for a day; returns the run and, by task, the state that it ended in."""
+    """Run `dag.test()` for a day. Return the run and the final state of each task."""
     import pendulum
 
     def test(dag, day, retries=0):

@@ -12,7 +12,7 @@ Answer = tuple[int, Any]
 
 @contextmanager
 def serve(answer: Callable[[str, str, Any], Answer], token: str | Callable[[], str]):
-    """Serve `answer(method, path, body)` to whoever brings the token; yields the address."""
+    """Serve `answer(method, path, body)` to requests that carry the token. Yields the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
@@ -45,7 +45,7 @@ def serve(answer: Callable[[str, str, Any], Answer], token: str | Callable[[], s
 
 
 class RayJobsServer:
-    """The Jobs API: jobs by id, which a test moves on by hand."""
+    """The Jobs API: jobs by id, whose status the test sets."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -62,7 +62,7 @@ class RayJobsServer:
         _, _, _, job, *rest = path.split("/")
         if method == "POST" and not job:
             if body["submission_id"] in self.jobs:
-                # What Ray 2.60 really answers.
+                # The actual response of Ray 2.60.
                 return 500, "Traceback …\nValueError: Job with submission_id x already exists.\n.\n"
             self.submitted.append(body)
             self.jobs[body["submission_id"]] = {"status": "PENDING", "message": "queued", "log": ""}
@@ -86,7 +86,7 @@ class RayJobsServer:
 
 
 class RayJobObjects:
-    """The custom-objects endpoints of RayJobs; a deleted one stays for a few looks."""
+    """The custom-objects endpoints of RayJobs. A deleted object stays for a few requests."""
 
     def __init__(self, linger: int = 0) -> None:
         self.objects: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""The nightly DAG on a real Airflow, before a local server with the Ray Jobs API."""
+"""The nightly DAG on a real Airflow, against a local server with the Ray Jobs API."""
 
 import json
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.infra
 
 @pytest.fixture
 def ray(tmp_path, monkeypatch):
-    """A cluster, and a day whose input is there."""
+    """A cluster and a day whose input exists."""
     (tmp_path / "in" / DAY).mkdir(parents=True)
     (tmp_path / "in" / DAY / "_READY").touch()
     (tmp_path / "out" / DAY).mkdir(parents=True)
@@ -36,7 +36,7 @@ def test_a_failed_job_fails_the_task_with_its_last_lines(nightly, ray, dag_test,
 
 
 def test_a_retry_attaches_to_the_running_job(nightly, ray, dag_test, tmp_path, monkeypatch):
-    """The first try loses sight of its job, as when its worker dies; the second finds it."""
+    """The first attempt loses the connection to its job. The second attempt finds the job."""
     tries, looks = [], []
     ensure, look = operators.ensure, operators.Watch.look
 

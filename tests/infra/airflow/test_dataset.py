@@ -10,7 +10,7 @@ def finish(folder, **counts):
     (folder / "_SUCCESS").touch()
 
 
-def test_a_complete_run_has_counts_that_add_up(tmp_path):
+def test_the_counts_of_a_complete_run_add_up(tmp_path):
     assert not is_complete(tmp_path)
     with pytest.raises(ValueError, match="there is no _SUCCESS"):
         verify(tmp_path)
@@ -20,7 +20,7 @@ def test_a_complete_run_has_counts_that_add_up(tmp_path):
 
 
 @pytest.mark.parametrize("counts", [{}, {"rows": 6, "ok": 3, "rejected": 2, "failed": 0}])
-def test_others_are_refused(tmp_path, counts):
+def test_counts_that_do_not_add_up_are_refused(tmp_path, counts):
     finish(tmp_path, **counts)
     with pytest.raises(ValueError, match="do not add up"):
         verify(tmp_path)

@@ -26,7 +26,7 @@ def api(ray):
         yield JobsApi(address, "hush")
 
 
-def test_ids_follow_dag_task_partition_and_output():
+def test_a_job_id_depends_on_dag_task_partition_and_output():
     one = submission_id("nightly", "edit", "2026-01-01", "s3://b/out")
     assert one == submission_id("nightly", "edit", "2026-01-01", "s3://b/out")
     others = {
@@ -37,11 +37,11 @@ def test_ids_follow_dag_task_partition_and_output():
         submission_id("nightlyedit", "", "2026-01-01", "s3://b/out"),
     }
     assert len({one, *others}) == 6
-    # KubeRay takes names of RayJobs that are DNS labels of at most 47 characters.
+    # KubeRay requires RayJob names to be DNS labels of at most 47 characters.
     assert len(one) <= 47 and one.replace("-", "").isalnum() and one[0].isalpha()
 
 
-def test_the_command_survives_a_shell():
+def test_the_command_is_quoted_for_a_shell():
     command = entrypoint("s3://b/it's in", "s3://b/out", "lavie", ["edit.lam=0.1", "a.b=x $y"])
     assert shlex.split(command) == [
         *("strmatch", "run", "--input", "s3://b/it's in", "--output", "s3://b/out"),
@@ -49,7 +49,7 @@ def test_the_command_survives_a_shell():
     ]
 
 
-def test_a_job_is_started_once(ray, api):
+def test_a_job_is_submitted_only_once(ray, api):
     assert ensure(api, "x", "strmatch run", "out", {"env_vars": {"A": "1"}}) == "submitted"
     assert ray.submitted[0]["entrypoint"] == "strmatch run"
     assert ray.submitted[0]["metadata"] == {"output": "out"}
@@ -62,14 +62,14 @@ def test_a_job_is_started_once(ray, api):
 
 
 @pytest.mark.parametrize("end", ["FAILED", "STOPPED", "SUCCEEDED"])
-def test_what_ended_without_a_dataset_is_started_again(ray, api, end):
+def test_a_job_that_ended_without_a_dataset_is_submitted_again(ray, api, end):
     ensure(api, "x", "strmatch run", "out")
     ray.jobs["x"]["status"] = end
     assert ensure(api, "x", "strmatch run", "out") == "submitted"
     assert len(ray.submitted) == 2 and ray.jobs["x"]["status"] == "PENDING"
 
 
-def test_who_loses_a_race_attaches(ray, api, monkeypatch):
+def test_a_submission_that_loses_a_race_attaches_to_the_other_job(ray, api, monkeypatch):
     ensure(api, "x", "strmatch run", "out")
     answers = iter([None])
     really = api.get
@@ -78,7 +78,7 @@ def test_who_loses_a_race_attaches(ray, api, monkeypatch):
     assert len(ray.submitted) == 1
 
 
-def test_a_watched_job_ends(ray, api):
+def test_watching_reports_the_end_of_a_job(ray, api):
     ensure(api, "x", "strmatch run", "out")
     watch = Watch(api, "x")
     assert watch.look() is False
@@ -86,7 +86,7 @@ def test_a_watched_job_ends(ray, api):
     assert watch.look() is True
 
 
-def test_a_failure_brings_the_last_log_lines(ray, api):
+def test_a_failed_job_is_reported_with_its_last_log_lines(ray, api):
     ensure(api, "x", "strmatch run", "out")
     log = "".join(f"line {number}\n" for number in range(100))
     ray.jobs["x"] |= {"status": "FAILED", "message": "exit code 1", "log": log}
@@ -98,7 +98,7 @@ def test_a_failure_brings_the_last_log_lines(ray, api):
     assert last_lines(api, "nobody").startswith("(its log cannot be read: HTTP 404")
 
 
-def test_a_watch_outlasts_a_head_that_restarts_but_not_one_that_forgot(ray, api):
+def test_watching_survives_a_restart_of_the_head_but_not_the_loss_of_the_job(ray, api):
     ensure(api, "x", "strmatch run", "out")
     watch = Watch(api, "x", patience=60)
     ray.broken = 2
@@ -112,7 +112,7 @@ def test_a_watch_outlasts_a_head_that_restarts_but_not_one_that_forgot(ray, api)
         watch.look()
 
 
-def test_an_expired_token_is_named_at_once(ray):
+def test_an_expired_token_is_reported_immediately(ray):
     with serve(ray, token="new") as address:
         api = JobsApi(address, "old")
         with pytest.raises(JobsApiError, match="HTTP 401.*is the token"):

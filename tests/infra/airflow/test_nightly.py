@@ -32,7 +32,7 @@ def api(cluster):
 
 @pytest.fixture(scope="module")
 def clips(cluster, tmp_path_factory):
-    """Rendered by who has torch."""
+    """Clips rendered in the environment that has torch."""
     folder = tmp_path_factory.mktemp("clips") / "in"
     write = "import sys; from pathlib import Path; from tests.faults.harness import write_input; "
     write += "write_input(Path(sys.argv[1]), clips=3)"
@@ -43,7 +43,7 @@ def clips(cluster, tmp_path_factory):
 
 @pytest.fixture
 def folder(airflow, cluster, clips, tmp_path, monkeypatch):
-    """Where the DAG's variables point to; one day's clips are there."""
+    """The folder named by the DAG's variables, with the clips of one day."""
     shutil.copytree(clips, tmp_path / "in" / DAY)
     (tmp_path / "in" / DAY / "_READY").touch()
     monkeypatch.setenv("AIRFLOW_VAR_STRMATCH_INPUT", str(tmp_path / "in"))
@@ -60,8 +60,8 @@ def rows_of(output):
     return pq.read_table(output / "dataset").to_pylist()
 
 
-def test_a_night(nightly, folder, api, dag_test):
-    """A dataset; a cleared day that is done redoes nothing; published with its counts."""
+def test_the_dag_publishes_a_dataset_and_repeats_no_finished_work(nightly, folder, api, dag_test):
+    """The published dataset has the expected counts. Clearing a finished day repeats no work."""
     run, states = dag_test(nightly, DAY)
     assert states == {"wait_for_input": "success", "edit": "success", "publish": "success"}
     output = folder / "out" / DAY

@@ -24,7 +24,7 @@ def context(key="2026-01-01"):
 
 
 def defer(operator):
-    """Execute an operator until it waits in the triggerer; returns its trigger, as sent there."""
+    """Execute an operator until it defers. Return its trigger after serialization."""
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute(context())
     assert deferred.value.method_name == "finish"
@@ -34,7 +34,7 @@ def defer(operator):
 
 
 def event(trigger):
-    """What a trigger fires, within seconds."""
+    """The event that a trigger fires within seconds."""
 
     async def first():
         async for fired in trigger.run():
@@ -43,7 +43,7 @@ def event(trigger):
     return asyncio.run(asyncio.wait_for(first(), 20))
 
 
-def test_a_partition_is_the_key_or_the_date_or_the_run():
+def test_the_partition_is_the_key_or_the_date_or_the_run_id():
     assert partition(context()) == "2026-01-01"
     run = context(None)["dag_run"]
     assert partition({"dag_run": run}) == "manual"
@@ -69,7 +69,7 @@ class TestJobs:
                 poll_seconds=0.1,
             )
 
-    def test_from_submission_to_success(self, ray, operator, tmp_path):
+    def test_a_job_is_submitted_and_watched_until_it_succeeds(self, ray, operator, tmp_path):
         trigger = defer(operator)
         job = submission_id("nightly", "edit", "2026-01-01", str(tmp_path))
         assert list(ray.jobs) == [job] and trigger.name == job
@@ -79,23 +79,23 @@ class TestJobs:
         ray.jobs[job]["status"] = "SUCCEEDED"
         assert operator.finish(context(), event(trigger)) == str(tmp_path)
 
-    def test_a_retry_attaches(self, ray, operator):
+    def test_a_retry_attaches_to_the_running_job(self, ray, operator):
         defer(operator)
         defer(operator)
         assert len(ray.submitted) == 1
 
-    def test_a_failure_carries_the_log(self, ray, operator):
+    def test_a_failed_job_is_reported_with_its_log(self, ray, operator):
         trigger = defer(operator)
         ray.jobs[trigger.name] |= {"status": "FAILED", "log": "strmatch: no GPU\n"}
         with pytest.raises(AirflowException, match="FAILED: queued\nstrmatch: no GPU"):
             operator.finish(context(), event(trigger))
 
-    def test_what_is_complete_is_left_alone(self, ray, operator, tmp_path):
+    def test_a_complete_dataset_starts_no_job(self, ray, operator, tmp_path):
         (tmp_path / "_SUCCESS").touch()
         assert operator.execute(context()) == str(tmp_path)
         assert not ray.submitted
 
-    def test_without_a_triggerer(self, ray, operator):
+    def test_a_non_deferrable_operator_polls_until_the_job_succeeds(self, ray, operator):
         operator.deferrable = False
         with pytest.MonkeyPatch.context() as patched:
 
@@ -106,7 +106,7 @@ class TestJobs:
             assert operator.execute(context()) == operator.output_uri
 
     @pytest.mark.parametrize("waiting", [False, True])
-    def test_killing_the_task_stops_the_job(self, ray, operator, waiting):
+    def test_killing_the_task_stops_its_job(self, ray, operator, waiting):
         trigger = defer(operator)
         if waiting:
             asyncio.run(trigger.on_kill())
@@ -118,7 +118,7 @@ class TestJobs:
 class TestRayJobs:
     @pytest.fixture
     def cluster(self, monkeypatch):
-        """A Kubernetes whose token can be changed, for the server and for the connection."""
+        """A Kubernetes server and its connection, whose token can be changed separately."""
         cluster = SimpleNamespace(objects=RayJobObjects(), token="first")
         with serve(cluster.objects, token=lambda: cluster.token) as address:
 
@@ -152,7 +152,7 @@ class TestRayJobs:
                 poll_seconds=0.1,
             )
 
-    def test_from_creation_to_success(self, cluster, operator, tmp_path):
+    def test_a_rayjob_is_created_and_watched_until_it_succeeds(self, cluster, operator, tmp_path):
         trigger = defer(operator)
         (made,) = cluster.objects.created
         assert made["metadata"]["name"] == trigger.name
@@ -161,18 +161,18 @@ class TestRayJobs:
         cluster.objects.end(trigger.name, "Complete", "SUCCEEDED")
         assert operator.finish(context(), event(trigger)) == str(tmp_path)
 
-    def test_a_retry_attaches(self, cluster, operator):
+    def test_a_retry_attaches_to_the_running_job(self, cluster, operator):
         defer(operator)
         defer(operator)
         assert len(cluster.objects.created) == 1
 
-    def test_a_failure_says_why(self, cluster, operator):
+    def test_a_failed_rayjob_is_reported_with_its_reason(self, cluster, operator):
         trigger = defer(operator)
         cluster.objects.end(trigger.name, "Failed", "FAILED", reason="AppFailed", message="exit 1")
         with pytest.raises(AirflowException, match="FAILED, AppFailed, exit 1"):
             operator.finish(context(), event(trigger))
 
-    def test_a_token_that_expires_while_it_waits_is_read_again(self, cluster, operator):
+    def test_a_token_that_expires_while_waiting_is_reloaded(self, cluster, operator):
         trigger = defer(operator)
 
         async def expire():
@@ -187,7 +187,7 @@ class TestRayJobs:
         assert asyncio.run(expire()).payload == {"failed": ""}
 
     @pytest.mark.parametrize("waiting", [False, True])
-    def test_killing_the_task_deletes_the_rayjob(self, cluster, operator, waiting):
+    def test_killing_the_task_deletes_its_rayjob(self, cluster, operator, waiting):
         trigger = defer(operator)
         if waiting:
             asyncio.run(trigger.on_kill())
@@ -195,7 +195,7 @@ class TestRayJobs:
             operator.on_kill()
         assert not list(cluster.objects.alive())
 
-    def test_what_is_complete_is_left_alone(self, cluster, operator, tmp_path):
+    def test_a_complete_dataset_starts_no_job(self, cluster, operator, tmp_path):
         (tmp_path / "_SUCCESS").touch()
         assert operator.execute(context()) == str(tmp_path)
         assert not cluster.objects.created

@@ -10,7 +10,7 @@ MANIFEST = {"apiVersion": "ray.io/v1", "kind": "RayJob", "spec": {"entrypoint": 
 
 
 class Cluster:
-    """A server whose token changes, and clients that know the newest one when they are made."""
+    """A server whose token changes, and clients that are created with the current token."""
 
     def __init__(self, objects):
         self.objects = objects
@@ -37,7 +37,7 @@ def jobs(cluster):
     return RayJobs(cluster.connect, "videos")
 
 
-def test_a_rayjob_is_made_once(cluster, jobs):
+def test_a_rayjob_is_created_only_once(cluster, jobs):
     assert jobs.ensure(MANIFEST, "night") == "created"
     made = cluster.objects.created[0]
     assert made["metadata"]["name"] == "night" and made["spec"] == MANIFEST["spec"]
@@ -51,14 +51,14 @@ def test_a_rayjob_is_made_once(cluster, jobs):
 
 
 @pytest.mark.parametrize("end", [("Failed", "FAILED"), ("Complete", "SUCCEEDED")])
-def test_one_that_ended_without_a_dataset_is_made_again(cluster, jobs, end):
+def test_a_rayjob_that_ended_without_a_dataset_is_created_again(cluster, jobs, end):
     jobs.ensure(MANIFEST, "night")
     cluster.objects.end("night", *end)
     assert jobs.ensure(MANIFEST, "night") == "created"
     assert len(cluster.objects.created) == 2 and "status" not in cluster.objects.objects["night"]
 
 
-def test_one_that_does_not_go_away_is_named(cluster, jobs):
+def test_a_rayjob_that_is_not_deleted_in_time_is_reported(cluster, jobs):
     cluster.objects.linger = 10_000
     jobs.ensure(MANIFEST, "night")
     cluster.objects.end("night", "Failed", "FAILED")
@@ -66,7 +66,7 @@ def test_one_that_does_not_go_away_is_named(cluster, jobs):
         jobs.ensure(MANIFEST, "night", timeout=1)
 
 
-def test_ends(cluster, jobs):
+def test_each_way_in_which_a_rayjob_ends_is_reported(cluster, jobs):
     jobs.ensure(MANIFEST, "night")
     assert jobs.look("night") is False
     cluster.objects.end("night", "Complete", "SUCCEEDED")
@@ -84,13 +84,13 @@ def test_ends(cluster, jobs):
         jobs.look("never")
 
 
-def test_an_expired_token_is_read_again_once(cluster, jobs):
+def test_an_expired_token_is_reloaded_only_once(cluster, jobs):
     jobs.ensure(MANIFEST, "night")
     cluster.token = "second"
     assert jobs.look("night") is False and cluster.connections == 2
     assert jobs.look("night") is False and cluster.connections == 2
 
-    cluster.connect = None  # what is read is old, too
+    cluster.connect = None  # the reloaded token has expired as well
     stale = RayJobs(lambda: _stale(cluster), "videos")
     with pytest.raises(kubernetes.ApiException) as refused:
         stale.look("night")

@@ -14,13 +14,13 @@ from tests.clusters import ROOT
 from tests.faults.harness import write_input
 
 NOBODY = 65534
-# May read the folders of root's Python, and owns nothing but its own.
+# This user can read the folders of root's Python and owns only its own files.
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 AS_NOBODY += ["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search", "--"]
 
 
 def steps(target):
-    """(instruction, words) of one target, lines that go on joined."""
+    """The (instruction, words) pairs of one target, with continued lines joined."""
     text = (ROOT / "infra" / "docker" / "Dockerfile").read_text().replace("\\\n", " ")
     lines = [line.split(maxsplit=1) for line in text.splitlines() if line and line[0] != "#"]
     begins = [i for i, (word, rest) in enumerate(lines) if word == "FROM"]
@@ -31,14 +31,14 @@ def steps(target):
 
 
 def sent():
-    """What .dockerignore leaves of the repository, top-level names."""
+    """Top-level names of the repository that .dockerignore does not exclude."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert lines[0] == "*"
     return {line[1:] for line in lines if line.startswith("!")}
 
 
 @pytest.mark.parametrize("target", ["gpu", "cpu"])
-def test_what_is_copied_is_there_and_is_sent(target):
+def test_copied_files_exist_and_are_in_the_build_context(target):
     copied = [step[1].split() for step in steps(target) if step[0] == "COPY"]
     sources = {word for words in copied for word in words[:-1] if not word.startswith("--")}
     assert sources == sent()
@@ -46,7 +46,7 @@ def test_what_is_copied_is_there_and_is_sent(target):
 
 
 @pytest.mark.parametrize("target", ["gpu", "cpu"])
-def test_the_image_runs_the_command_as_somebody_else_than_root(target):
+def test_the_image_runs_the_command_as_an_unprivileged_user(target):
     of = dict(steps(target))
     assert of["USER"] == "ray"
     assert of["ENTRYPOINT"] == '["strmatch"]'
@@ -54,7 +54,7 @@ def test_the_image_runs_the_command_as_somebody_else_than_root(target):
 
 @pytest.fixture
 def home():
-    """For who is not root: a short path, because of the names of Ray's sockets."""
+    """A folder for an unprivileged user. Ray limits its length, because it holds sockets."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
 
@@ -62,7 +62,7 @@ def home():
 @pytest.mark.infra
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("target", ["gpu", "cpu"])
-def test_the_steps_lead_to_a_package_that_runs(target, home, tmp_path_factory):
+def test_the_build_steps_install_a_working_package(target, home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("image")
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     environment = {
@@ -70,7 +70,7 @@ def test_the_steps_lead_to_a_package_that_runs(target, home, tmp_path_factory):
         for name, value in os.environ.items()
         if name not in ("PYTHONPATH", "VIRTUAL_ENV") and not name.startswith(("RAY_", "PYTEST"))
     } | {"PATH": f"{folder / 'venv' / 'bin'}:{os.environ['PATH']}", "HOME": str(home)}
-    links = os.environ.get("PIP_FIND_LINKS")  # pip's name for it; uv's is another
+    links = os.environ.get("PIP_FIND_LINKS")  # the variable of pip (uv uses another)
     environment |= {"UV_FIND_LINKS": links} if links else {}
 
     for instruction, words in steps(target):
@@ -83,7 +83,7 @@ def test_the_steps_lead_to_a_package_that_runs(target, home, tmp_path_factory):
                 copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
                 copy(ROOT / source, place)
         elif instruction == "RUN" and "useradd" not in here:
-            # uv's own list of torch builds is on another host than its packages.
+            # The list of torch builds that uv uses is on another host than the packages.
             here = re.sub(r"UV_TORCH_BACKEND=\w+", "", here)
             subprocess.run(here, shell=True, check=True, env=environment, cwd=folder)
     assert not (folder / "context").exists()

@@ -25,7 +25,7 @@ def job():
 
 
 def kustomize(folder):
-    """Its objects by kind, as `kubectl apply -k` would send them."""
+    """The objects of an overlay by kind, as `kubectl apply -k` would send them."""
     if not shutil.which("kubectl"):
         pytest.skip("kubectl is not installed: overlays were not rendered")
     said = subprocess.run(
@@ -34,7 +34,7 @@ def kustomize(folder):
     return {found["kind"]: found for found in yaml.safe_load_all(said.stdout)}
 
 
-def test_manifests_have_only_fields_that_there_are(job):
+def test_manifests_use_only_fields_of_the_api(job):
     RayJob.model_validate(job)
     RayCluster.model_validate(load(KUBERAY / "raycluster.yaml"))
 
@@ -49,7 +49,7 @@ def test_manifests_have_only_fields_that_there_are(job):
         (("metadata", "name"), "2026-01-01"),
     ],
 )
-def test_the_schema_refuses_what_kuberay_would(job, path, value):
+def test_the_schema_refuses_what_kuberay_refuses(job, path, value):
     wrong = copy.deepcopy(job)
     place = wrong
     for name in path[:-1]:
@@ -59,15 +59,15 @@ def test_the_schema_refuses_what_kuberay_would(job, path, value):
         RayJob.model_validate(wrong)
 
 
-def test_the_head_does_no_work_and_the_image_has_this_ray(job):
+def test_the_head_has_no_cpus_and_the_image_has_the_installed_ray(job):
     cluster = job["spec"]["rayClusterSpec"]
     assert cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0"}
     assert cluster["rayVersion"] == ray.__version__
     assert f"ARG RAY_VERSION={ray.__version__}\n" in (ROOT / "infra/docker/Dockerfile").read_text()
 
 
-def test_the_standing_cluster_is_that_of_the_job(job):
-    """But for the values of a run, which it has none of."""
+def test_the_standing_cluster_equals_the_cluster_of_the_job(job):
+    """Except for the values of a run, which a standing cluster does not have."""
     expected = job["spec"]["rayClusterSpec"]
     groups = [expected["headGroupSpec"], *expected["workerGroupSpecs"]]
     pods = [container for group in groups for container in group["template"]["spec"]["containers"]]
@@ -85,7 +85,7 @@ def test_overlays_render(folder):
 
 
 def test_every_documented_value_can_be_set(job):
-    """The example changes each of them."""
+    """The example sets each of the documented values."""
     base, example = (kustomize(KUBERAY / folder) for folder in ("base", "example"))
     for value in ("STRMATCH_INPUT", "STRMATCH_OUTPUT", "STRMATCH_OPTIONS"):
         assert base["ConfigMap"]["data"][value] != example["ConfigMap"]["data"][value]
@@ -112,8 +112,8 @@ def test_every_documented_value_can_be_set(job):
 
 @pytest.mark.infra
 @pytest.mark.timeout(900)
-def test_the_entrypoint_runs_with_its_variables_set_to_local_values(job, tmp_path):
-    """In a shell, as the head runs it; on a Ray of its own, as there is no other."""
+def test_the_entrypoint_runs_with_local_values_of_its_variables(job, tmp_path):
+    """Runs in a shell, as on the head, with a local Ray because no cluster exists here."""
     manifest = write_input(tmp_path / "in put", clips=2)
     environment = {name: value for name, value in os.environ.items() if name[:4] != "RAY_"} | {
         "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",

@@ -116,7 +116,7 @@ FAMILIES = {"qwen": qwen, "idefics3": idefics3, "llava": llava, "video_llama_3":
 
 
 def teach(captioner, clips, folder, steps=60):
-    """Train a captioner's model to say `SENTENCES` of the clips, and save it to the folder."""
+    """Train a captioner's model to describe the clips by `SENTENCES`. Save it to the folder."""
     from pipelines.captioners.caption_check import INSTRUCTION
     from pipelines.media.frames import sample
 
@@ -153,7 +153,7 @@ def _vision():
 
 
 def _tokenizer(image):
-    """Words as they stand between spaces, and the tokens that stand for an image."""
+    """A tokenizer that splits at spaces and has the placeholder tokens of an image."""
     words = sorted({f"▁{word}" for sentence in SENTENCES for word in sentence.split()})
     vocabulary = {token: n for n, token in enumerate([*SPECIAL, *words, "▁user", "▁assistant"])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))

@@ -37,7 +37,7 @@ REFUSED = (
 
 
 @pytest.mark.parametrize(("answer", "reason"), REFUSED)
-def test_what_is_no_caption_is_told_why(answer, reason):
+def test_an_invalid_caption_is_refused_with_the_reason(answer, reason):
     with pytest.raises(NotACaption) as raised:
         check(answer, Captions())
     assert raised.value.reason.startswith(reason)
@@ -67,14 +67,14 @@ def test_a_caption_is_cleaned(answer, caption):
     assert check(caption, Captions(min_words=3)) == caption
 
 
-def test_the_lengths_are_the_config_s():
+def test_the_length_limits_come_from_the_configuration():
     assert check("A dog runs.", Captions(min_words=3)) == "A dog runs."
     with pytest.raises(NotACaption, match="it has 8 words, not 4 to 6"):
         check(GOOD, Captions(max_words=6))
 
 
 class Model:
-    """Answers one after the other, and what it was asked."""
+    """Gives prepared answers one after the other and records the questions."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
@@ -85,20 +85,20 @@ class Model:
         return self.answers.pop(0)
 
 
-def test_a_good_answer_is_asked_for_once():
+def test_a_valid_answer_needs_one_request():
     model = Model(GOOD)
     assert ask_for_caption(model, Captions()) == GOOD
     assert model.asked == [INSTRUCTION]
 
 
-def test_a_wrong_answer_is_asked_for_again_with_the_reason():
+def test_an_invalid_answer_is_requested_again_with_the_reason():
     model = Model(f"Sure! {GOOD}", GOOD)
     assert ask_for_caption(model, Captions()) == GOOD
     first, second = model.asked
     assert second.startswith(first) and "it begins with 'Sure'" in second
 
 
-def test_two_wrong_answers_reject_the_row_with_the_last_one_shortened():
+def test_two_invalid_answers_reject_the_row_with_the_last_one_shortened():
     model = Model("Sure!", "On and on " * 100)
     with pytest.raises(Rejected) as raised:
         ask_for_caption(model, Captions())

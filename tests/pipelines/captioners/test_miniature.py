@@ -24,8 +24,8 @@ def stored(frames):
     return decode_video(encode_video(frames.numpy(), 8.0, 12))
 
 
-def test_captions_of_the_small_world_are_true(captioner):
-    """Word for word, of clips whose combinations no model was trained on."""
+def test_captions_of_the_small_world_equal_the_true_ones(captioner):
+    """Compared word for word on clips whose combinations were not in the training data."""
     scenes = [sample_scene(seed, "dev") for seed in range(12)]
     scenes += [sample_scene(seed, "dev", "harder_motion") for seed in range(4)]
     said = [captioner(stored(frames)) for frames in render(scenes).frames]
@@ -43,14 +43,14 @@ def test_two_figures_are_both_named(captioner):
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_an_outline_tells_the_shape(scale):
+def test_the_shape_is_recognised_by_its_outline(scale):
     scenes = [sample_scene(seed, "dev") for seed in range(40)]
     for scene, mask in zip(scenes, render(scenes).masks[:, 0].numpy(), strict=True):
         larger = mask.repeat(scale, axis=1).repeat(scale, axis=2)
         assert name_shape(larger) == scene.sprites[0].shape
 
 
-def test_frames_that_cut_a_thing_off_do_not_tell_its_shape():
+def test_frames_that_cut_the_subject_off_are_ignored_for_its_shape():
     mask = render([sample_scene(1, "dev")]).masks[0, 0].numpy()
     shape = name_shape(mask)
     mask[1:] = False
@@ -61,7 +61,7 @@ def test_frames_that_cut_a_thing_off_do_not_tell_its_shape():
 
 
 @pytest.mark.parametrize("what", ["noise", "black", "ellipse", "words", "film"])
-def test_what_is_not_of_the_small_world_has_no_caption(captioner, what):
+def test_a_clip_from_outside_the_small_world_is_rejected(captioner, what):
     frames = np.zeros((16, 64, 64, 3), np.uint8)
     if what == "noise":
         frames[:] = np.random.default_rng(0).integers(0, 256, frames.shape)

@@ -30,7 +30,7 @@ def captioner(url, **limits):
     return plugins.find("captioner", config.annotate.captioner)(config)
 
 
-def test_the_frames_are_shown_in_order_with_the_instruction_behind_them():
+def test_the_request_has_the_frames_in_order_and_then_the_instruction():
     with Served(completion(f'"{CAPTION}"')) as server:
         assert captioner(server.url)(FRAMES) == CAPTION
         request = server.requests[0][2]
@@ -59,7 +59,7 @@ def test_the_frames_are_shown_in_order_with_the_instruction_behind_them():
         ([completion(f"The video shows {CAPTION}")], 1),
     ],
 )
-def test_a_caption_comes_of_it_in_the_end(answers, requests):
+def test_a_caption_is_obtained_within_the_allowed_requests(answers, requests):
     with Served(*answers) as server:
         assert captioner(server.url)(FRAMES) == CAPTION
         assert len(server.requests) == requests
@@ -75,7 +75,7 @@ def test_a_caption_comes_of_it_in_the_end(answers, requests):
         (drip_body, "no answer within 1.5 s"),
     ],
 )
-def test_no_answer_fails_the_row(answer, reason):
+def test_a_missing_answer_fails_the_row(answer, reason):
     with Served(answer) as server:
         asked = captioner(server.url)
         with pytest.raises(RowError) as raised:
@@ -84,7 +84,7 @@ def test_no_answer_fails_the_row(answer, reason):
     assert not isinstance(raised.value, Rejected)
 
 
-def test_no_caption_rejects_the_row_after_one_more_question():
+def test_a_second_invalid_caption_rejects_the_row():
     with Served(completion("Sure!"), completion("I cannot see any video.")) as server:
         with pytest.raises(Rejected, match="BadCaption.*'I cannot see any video.'"):
             captioner(server.url)(FRAMES)

@@ -32,7 +32,7 @@ def config(folder, **captions):
     return resolve({"annotate": {"vlm": {"weights": str(folder)}, "captions": values}})
 
 
-def test_the_frames_reach_the_model(family):
+def test_the_model_receives_the_frames(family):
     name, folder = family
     captioner = TransformersVLM(config(folder))
     token, count = IMAGE_TOKENS[name]
@@ -47,7 +47,7 @@ def test_the_frames_reach_the_model(family):
     assert not torch.allclose(*logits, atol=1e-4)
 
 
-def test_rubbish_is_rejected_after_one_more_try(family, monkeypatch):
+def test_a_nonsense_answer_is_rejected_after_a_second_attempt(family, monkeypatch):
     _, folder = family
     captioner = TransformersVLM(config(folder))
     answers = []
@@ -63,10 +63,10 @@ def test_rubbish_is_rejected_after_one_more_try(family, monkeypatch):
     assert len(answers) == 2
     with pytest.raises(Rejected):
         captioner(CLIPS[0])
-    assert torch.equal(answers[0], answers[2])  # greedy: the same frames, the same answer
+    assert torch.equal(answers[0], answers[2])  # greedy decoding: equal frames give equal answers
 
 
-def test_a_model_that_has_learnt_to_tell_clips_apart_does(family, tmp_path):
+def test_a_trained_model_captions_each_clip_correctly(family, tmp_path):
     _, folder = family
     captioner = TransformersVLM(config(folder))
     captioner.processor.tokenizer.save_pretrained(tmp_path)
@@ -76,7 +76,7 @@ def test_a_model_that_has_learnt_to_tell_clips_apart_does(family, tmp_path):
     assert loss < 0.2
     taught = TransformersVLM(config(tmp_path))
     assert [taught(clip) for clip in CLIPS] == list(SENTENCES)
-    with pytest.raises(Rejected, match="does not end with a full stop"):  # it is cut off
+    with pytest.raises(Rejected, match="does not end with a full stop"):  # the answer is cut off
         TransformersVLM(config(tmp_path, max_new_tokens=4))(CLIPS[0])
 
 

@@ -17,7 +17,7 @@ def test_a_preset_alone_is_a_configuration():
     assert config.backbone.weights == "lavie"
 
 
-def test_what_is_measured_needs_no_download():
+def test_the_default_metrics_need_no_download():
     lavie, embedded = load_config("lavie").measure, load_config("miniature-fast").measure
     assert "clip_similarity" not in lavie.metrics and lavie.clip.is_pinned
     assert embedded.metrics == (*lavie.metrics, "clip_similarity")
@@ -25,7 +25,7 @@ def test_what_is_measured_needs_no_download():
     assert load_config(assignments=["measure.metrics=[]"]).measure.metrics == ()
 
 
-def test_file_over_preset_and_assignments_over_file(tmp_path):
+def test_a_file_overrides_the_preset_and_assignments_override_the_file(tmp_path):
     file = tmp_path / "config.yaml"
     file.write_text("preset: lavie\nclip: {fps: 4}\nedit: {lam: 0.005, radius: 2}\n")
     config = load_config("miniature", str(file), ["edit.lam=0.02", "edit.scored_levels=[1, 2]"])
@@ -63,7 +63,7 @@ def test_file_over_preset_and_assignments_over_file(tmp_path):
         ("edit.lam=[", "is not a YAML value"),
     ],
 )
-def test_a_wrong_value_is_one_line_that_names_it(assignment, message):
+def test_a_wrong_value_is_reported_by_one_line_that_names_the_setting(assignment, message):
     with pytest.raises(ConfigError, match=message) as raised:
         load_config(assignments=[assignment])
     assert "\n" not in str(raised.value)
@@ -73,7 +73,7 @@ def test_a_wrong_value_is_one_line_that_names_it(assignment, message):
     ("text", "message"),
     [("edit: {", "is not YAML"), ("- a", "must hold sections"), ("frobnicate: 1", "frobnicate")],
 )
-def test_a_wrong_file_is_one_line_too(tmp_path, text, message):
+def test_a_wrong_file_is_reported_by_one_line(tmp_path, text, message):
     file = tmp_path / "config.yaml"
     file.write_text(text)
     with pytest.raises(ConfigError, match=message):
@@ -82,7 +82,7 @@ def test_a_wrong_file_is_one_line_too(tmp_path, text, message):
         load_config(file=str(tmp_path / "none.yaml"))
 
 
-def test_other_weights_have_no_commit_of_the_default_ones(tmp_path):
+def test_other_weights_do_not_inherit_the_commit_of_the_default_ones(tmp_path):
     default = load_config().annotate.vlm
     assert default.revision and len(default.revision) == 40
     values = {"annotate.vlm.weights": "org/model", "annotate.vlm.revision": "v1"}
@@ -94,7 +94,7 @@ def test_other_weights_have_no_commit_of_the_default_ones(tmp_path):
         assert Config.model_validate_json(config.model_dump_json()) == config
 
 
-def test_a_folder_of_weights_is_found_from_everywhere(tmp_path, monkeypatch):
+def test_a_folder_of_weights_becomes_an_absolute_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model").mkdir()
     config = load_config(assignments=["annotate.vlm.weights=model"])
@@ -109,7 +109,7 @@ def test_a_folder_of_weights_is_found_from_everywhere(tmp_path, monkeypatch):
         ("detector", "tracker=sam2_hf"),
     ],
 )
-def test_a_model_of_the_hub_that_is_used_has_a_commit(section, choice):
+def test_a_hub_model_in_use_must_have_a_commit(section, choice):
     set_all = [f"annotate.{name}.revision=abc" for name in ("vlm", "sam2", "detector")]
     asked = [*set_all, f"annotate.{section}.weights=org/model", f"annotate.{section}.revision=null"]
     load_config(assignments=asked)
@@ -118,7 +118,7 @@ def test_a_model_of_the_hub_that_is_used_has_a_commit(section, choice):
 
 
 @pytest.mark.parametrize("choice", ["annotate.captioner=openai", "annotate.prompter=llm"])
-def test_who_asks_a_server_needs_one(choice):
+def test_a_plug_in_that_uses_a_server_requires_its_address_and_model(choice):
     base_url, model = (
         "execution.endpoint.base_url=http://host:8000/v1/",
         "annotate.endpoint.model=m",
@@ -130,7 +130,7 @@ def test_who_asks_a_server_needs_one(choice):
     assert served(config) == ("http://host:8000/v1", "m")
 
 
-def test_a_password_in_the_server_s_address_is_refused_and_not_repeated():
+def test_a_password_in_the_server_address_is_refused_and_not_printed():
     with pytest.raises(ConfigError, match="a key into api_key_env's variable") as raised:
         load_config(assignments=["execution.endpoint.base_url=http://me:s3cret@host/v1"])
     assert "s3cret" not in str(raised.value)
@@ -147,7 +147,7 @@ SHOWN = [
 
 @pytest.mark.parametrize("everything", [False, True])
 @pytest.mark.parametrize(("preset", "assignments"), SHOWN)
-def test_what_is_shown_can_be_read_back(preset, assignments, everything):
+def test_the_printed_configuration_can_be_loaded_again(preset, assignments, everything):
     config = load_config(preset, assignments=assignments)
     text = show(config, everything)
     assert resolve(yaml.safe_load(text)) == config
@@ -164,7 +164,7 @@ def leaves(text):
     return count(yaml.safe_load(text))
 
 
-def test_what_few_users_change_is_shown_with_all_only():
+def test_advanced_settings_are_printed_only_with_all():
     config = load_config()
     some, every = show(config), show(config, everything=True)
     assert 35 <= leaves(some) <= 50 < 90 <= leaves(every)
@@ -173,7 +173,7 @@ def test_what_few_users_change_is_shown_with_all_only():
     assert "  vlm:\n    # Vision-language model" in every and "--all" not in every
 
 
-def test_settings_of_a_plug_in_are_shown_where_it_is_chosen():
+def test_settings_of_a_plug_in_are_printed_only_if_it_is_selected():
     assert "vlm:" not in show(load_config()) and "lpips:" not in show(load_config())
     chosen = ["annotate.captioner=transformers_vlm", "measure.metrics=[background_lpips]"]
     text = show(load_config(assignments=chosen))
@@ -181,7 +181,7 @@ def test_settings_of_a_plug_in_are_shown_where_it_is_chosen():
     assert "\n    revision: " in text and "  lpips: null" in text and "sam2:" not in text
 
 
-def test_every_field_is_explained_in_whole_sentences():
+def test_every_setting_is_described_in_whole_sentences():
     text = show(load_config(), everything=True)
     told = re.findall(r"((?: *#.*\n)+) *\w+:", text)
     assert len(told) > 100
@@ -191,7 +191,7 @@ def test_every_field_is_explained_in_whole_sentences():
         assert words.endswith((".", "…", "}"))
 
 
-def test_weights_are_a_hub_id_or_found_from_every_worker(tmp_path, monkeypatch):
+def test_weights_are_a_hub_id_or_a_place_that_every_worker_can_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine" / "sam2").mkdir(parents=True)
     for given, kept in (
@@ -203,7 +203,7 @@ def test_weights_are_a_hub_id_or_found_from_every_worker(tmp_path, monkeypatch):
         assert config.annotate.sam2.weights == kept
 
 
-def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
+def test_a_setting_changes_the_fingerprints_of_its_phase_and_later_ones():
     chosen = ["measure.metrics=[motion_error]", "editor=sdedit"]
     base = fingerprints(load_config(assignments=chosen))
     for assignment, first in (
@@ -227,7 +227,7 @@ def test_a_fingerprint_changes_from_the_phase_on_that_a_field_belongs_to():
         assert differs == (list(SETTINGS)[list(SETTINGS).index(first) :] if first else [])
 
 
-def test_the_clip_model_of_the_hub_has_a_commit_where_it_is_used():
+def test_a_clip_model_of_the_hub_must_have_a_commit_where_it_is_used():
     other = "measure.clip.weights=org/model"
     load_config(assignments=[other, "measure.metrics=[motion_error]"])
     used = "measure.metrics=[clip_similarity]"
@@ -237,7 +237,7 @@ def test_the_clip_model_of_the_hub_has_a_commit_where_it_is_used():
         load_config(assignments=[used, other])
 
 
-def test_differences_are_the_semantic_ones():
+def test_differences_exclude_settings_without_effect_on_the_results():
     old = dump(load_config(assignments=["edit.lam=0.01"]))
     new = dump(load_config(assignments=["edit.lam=0.5", "clip.fps=4", "execution.editors=7"]))
     assert differences(old, new) == ["clip.fps: 8.0 → 4.0", "edit.lam: 0.01 → 0.5"]

@@ -53,7 +53,7 @@ def output(tmp_path):
 
 
 def committed(output, config, seed=0):
-    """The row and the frames of one edit that a worker makes."""
+    """The row and the frames of one edit made by a worker."""
     editor = plugins.find_editor(config)
     work = {"clip_file": CLIP, "clip_row": "c", "source_prompt": "a red circle", "seeds": [seed]}
     work |= {"edit_ids": ["e"], "target_prompts": ["a blue square"]}
@@ -72,7 +72,7 @@ def planned(output, config):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_edit_is_made_and_says_with_which_settings(name, configured, output):
+def test_an_edit_records_the_settings_it_was_made_with(name, configured, output):
     config = configured(name, f"editor_options.{STRENGTH[name]}=0.5")
     row, frames = committed(output, config)
     assert frames.shape == (FRAMES, SIZE, SIZE, 3)
@@ -86,7 +86,7 @@ def test_an_edit_is_made_and_says_with_which_settings(name, configured, output):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_stochastic_editors_heed_the_seed(name, configured, output):
+def test_only_stochastic_editors_depend_on_the_seed(name, configured, output):
     config = configured(name)
     first, again, other = (committed(output, config, seed)[1] for seed in (1, 1, 2))
     assert np.array_equal(first, again)
@@ -97,7 +97,7 @@ def test_only_stochastic_editors_heed_the_seed(name, configured, output):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_options_are_part_of_an_edit_s_id_and_others_settings_are_not(name, configured, output):
+def test_an_edit_id_depends_only_on_the_options_of_its_own_editor(name, configured, output):
     base = planned(output, configured(name))
     assert planned(output, configured(name, f"editor_options.{STRENGTH[name]}=0.7")) != base
     assert planned(output, configured(name, "editor_options.negative_prompt=red")) != base
@@ -105,7 +105,7 @@ def test_options_are_part_of_an_edit_s_id_and_others_settings_are_not(name, conf
     assert planned(output, configured(name, "edit.lam=7")) == base
 
 
-def test_a_preset_may_have_options_and_what_is_given_comes_first():
+def test_given_options_override_those_of_a_preset():
     def options(*assignments, preset="miniature"):
         return load_config(preset, assignments=["editor=dmt", *assignments]).editor_options
 
@@ -127,9 +127,7 @@ def test_a_preset_may_have_options_and_what_is_given_comes_first():
         ("str_match", "lam=1", "editor_options: str_match has none"),
     ],
 )
-def test_options_that_cannot_be_are_refused_before_any_work(
-    editor, option, message, configured, tmp_path
-):
+def test_invalid_options_are_refused_before_any_work(editor, option, message, configured, tmp_path):
     with pytest.raises(ConfigError, match=message):
         configured(editor, f"editor_options.{option}")
     name, _, value = option.partition("=")

@@ -1,4 +1,4 @@
-"""Captions as a vision-language model writes them of stock footage, with the noun of each."""
+"""Captions in the style of a vision-language model for stock footage, with the noun of each."""
 
 import csv
 from pathlib import Path

@@ -16,7 +16,7 @@ from pipelines.english.grammar import change_pronouns, first_pronoun, plural, re
         ("bus", "buses"),
     ],
 )
-def test_plurals(noun, expected):
+def test_the_plural_of_each_noun(noun, expected):
     assert plural(noun) == expected
 
 
@@ -34,7 +34,7 @@ def test_plurals(noun, expected):
         ("at a cat", "cat", "owl", "at an owl"),
     ],
 )
-def test_the_article_and_the_capital_go_with_the_word(text, old, new, expected):
+def test_the_article_and_the_capital_follow_the_swapped_word(text, old, new, expected):
     start = text.index(old)
     assert replace(text, start, start + len(old), new) == expected
 
@@ -52,18 +52,18 @@ def test_the_article_and_the_capital_go_with_the_word(text, old, new, expected):
         ("m", "n", "this theme is other than others", "this theme is other than others"),
     ],
 )
-def test_pronouns_follow(before, after, text, expected):
+def test_pronouns_follow_the_swapped_noun(before, after, text, expected):
     assert change_pronouns(text, before, after, len(text)) == expected
 
 
-def test_pronouns_behind_another_person_are_left():
+def test_pronouns_after_another_person_are_unchanged():
     text = "hugs her mother, who pats her head"
     assert change_pronouns(text, "f", "m", text.index("mother")) == (
         "hugs his mother, who pats her head"
     )
 
 
-def test_the_first_pronoun():
+def test_the_first_pronoun_is_found():
     assert first_pronoun("and its owner with his hat") == "n"
     assert first_pronoun("near Hertford, by themselves") == "p"
     assert first_pronoun("runs") is None

@@ -35,13 +35,13 @@ def test_the_noun_and_where_its_phrase_ends(text, head, behind):
     assert read(text)[1:] == (head, behind)
 
 
-def test_what_determiners_say():
+def test_determiners_give_the_number():
     assert read("a dog")[0].singular and not read("the dog")[0].singular
     assert read("these two dogs")[0].plural and read("12 dogs")[0].plural
     assert not read("some dogs")[0].plural
 
 
-def test_a_noun_that_is_not_in_the_table_has_no_sense():
+def test_a_noun_outside_the_table_has_no_concept():
     phrase, head, _ = read("a quokka nibbles on a leaf")
     assert (head, phrase.sense) == ("quokka", None)
     assert read("slowly and quietly")[0] is None

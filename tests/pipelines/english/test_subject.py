@@ -5,7 +5,7 @@ from tests.pipelines.english.captions import captions
 
 
 def is_head(subject, head):
-    """Whether what is swapped is the noun itself, alone or with what makes a compound of it."""
+    """Whether the replaced words are the noun, alone or as the end of a compound."""
     return subject is not None and f" {subject.word}".endswith(f" {head}")
 
 
@@ -38,14 +38,14 @@ def test_the_head_noun_of_everyday_captions():
         ("Seen from above, a ship sails through the ice", "ship"),
     ],
 )
-def test_openings_and_turns_of_phrase(caption, word):
+def test_introductory_phrases_are_skipped(caption, word):
     subject = find_subject(caption)
     assert subject.word == word
     assert caption[subject.start : subject.end] == word
 
 
 @pytest.mark.parametrize("caption", ["the sublime", "", "!", "Slowly and quietly", "It is raining"])
-def test_what_cannot_be_understood_is_nothing(caption):
+def test_a_caption_that_cannot_be_parsed_has_no_subject(caption):
     assert find_subject(caption) is None
 
 
@@ -63,7 +63,7 @@ def test_what_cannot_be_understood_is_nothing(caption):
         ("Several macarons on a plate", "plural"),
     ],
 )
-def test_number(caption, number):
+def test_the_number_of_the_subject(caption, number):
     assert find_subject(caption).number == number
 
 
@@ -81,11 +81,11 @@ def test_number(caption, number):
         ("A dog sleeps", None),
     ],
 )
-def test_how_a_caption_speaks_of_its_subject(caption, pronoun):
+def test_the_pronoun_of_the_subject(caption, pronoun):
     assert find_subject(caption).pronoun == pronoun
 
 
-def test_all_that_a_caption_names():
+def test_all_concepts_named_in_a_caption_are_found():
     assert [c.name for c in nouns_of("A kitten and two dogs on the couch")] == [
         *("cat", "dog", "sofa"),
     ]

@@ -10,7 +10,7 @@ def concept(word):
     return taxonomy().senses[word].concept
 
 
-def test_the_packaged_table_names_a_thousand_things_and_none_twice():
+def test_the_packaged_table_has_a_thousand_nouns_without_duplicates():
     text = files("pipelines.prompts").joinpath("nouns.yaml").read_text(encoding="utf-8")
 
     def leaves(tree):
@@ -24,14 +24,14 @@ def test_the_packaged_table_names_a_thousand_things_and_none_twice():
     assert len([c for c in taxonomy().concepts if not c.hidden]) > 1000
 
 
-def test_marks_are_known_ones():
+def test_the_packaged_table_uses_only_known_marks():
     text = files("pipelines.prompts").joinpath("nouns.yaml").read_text(encoding="utf-8")
     body = "".join(line for line in text.splitlines(True) if not line.startswith("#"))
     marks = {mark for word in body.replace(",", " ").split() for mark in word.split("/")[1:]}
     assert marks == {"f", "m", "mass", "plural", "hidden"}
 
 
-def test_a_tree_becomes_concepts_and_their_forms():
+def test_a_tree_is_read_as_concepts_and_their_forms():
     tree = {
         "animal": {
             "is": "animal = wildlife/mass",
@@ -57,7 +57,7 @@ def test_a_tree_becomes_concepts_and_their_forms():
     assert small.senses["cows"].gender == "f" and small.senses["cat"].gender == "n"
 
 
-def test_the_longest_noun_is_taken():
+def test_the_longest_matching_noun_is_used():
     assert taxonomy().longest_match(["golden", "retriever", "dog"])[0] == 2
     length, sense = taxonomy().longest_match(["fire", "trucks"])
     assert (length, sense.concept.name, sense.numbers) == (2, "fire truck", ("plural",))
@@ -65,7 +65,7 @@ def test_the_longest_noun_is_taken():
     assert taxonomy().longest_match([]) is None
 
 
-def test_distance_is_the_path_s_length():
+def test_the_distance_is_the_length_of_the_path():
     assert distance(concept("cat"), concept("kitten")) == 0
     assert distance(concept("cat"), concept("dog")) == 2
     assert distance(concept("cat"), concept("horse")) == 4

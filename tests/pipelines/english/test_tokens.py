@@ -3,7 +3,7 @@ import pytest
 from pipelines.english.tokens import ends_phrase, is_determiner, is_participle, is_verb, tokenise
 
 
-def test_words_marks_and_where_they_stand():
+def test_words_and_punctuation_with_their_positions():
     caption = "A cat's toy, two dogs' well-worn 3D ball."
     tokens = tokenise(caption)
     assert [token.text for token in tokens] == [
@@ -20,11 +20,11 @@ def test_forms_of_verbs(word):
 
 
 @pytest.mark.parametrize("word", ["dog", "glass", "wings", "red", "ring"])
-def test_what_is_no_verb(word):
+def test_words_that_are_not_verbs(word):
     assert not is_verb(word)
 
 
-def test_kinds_of_words():
+def test_classes_of_words():
     a, seven, parked, in_, comma = tokenise("A 7 parked in ,")
     assert is_determiner(a) and is_determiner(seven) and not is_determiner(parked)
     assert is_participle(parked.word) and not is_participle("ring") and not is_participle("red")

@@ -13,7 +13,7 @@ from pipelines.english.unknown_noun import branch_by_ending, guess
         ("quokka", None),
     ],
 )
-def test_endings_give_the_branch_away(word, branch):
+def test_the_branch_follows_from_the_ending(word, branch):
     assert branch_by_ending(word) == branch
 
 
@@ -27,6 +27,6 @@ def test_endings_give_the_branch_away(word, branch):
         ("zorb", "", ("artifact", "zorb")),
     ],
 )
-def test_a_place_in_the_tree(word, rest, path):
+def test_an_unknown_noun_gets_a_place_in_the_tree(word, rest, path):
     concept = guess(word, tokenise(rest))
     assert concept.path == path and concept.hidden

@@ -1,4 +1,4 @@
-"""Annotators for tests of everything around them: real ones that leave a note of themselves."""
+"""Annotators for tests of their surroundings: real ones that record each process they load in."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from pipelines.trackers.sam2 import Sam2HF
 
 
 def leave_note(folder: str) -> None:
-    """A file for each process that has loaded a model, with the GPUs that it was given."""
+    """Write a file for each process that has loaded a model, with its assigned GPUs."""
     gpus = ray.get_runtime_context().get_accelerator_ids()["GPU"]
     (Path(folder) / f"loaded-by-{os.getpid()}").write_text(",".join(gpus))
 

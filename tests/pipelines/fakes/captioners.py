@@ -1,4 +1,4 @@
-"""A captioner for tests of everything around it: it asks for a GPU, and kills at a colour."""
+"""A captioner for tests of its surroundings. It requires a GPU and kills its worker at a colour."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class Poisoned:
-    """A clip of one green kills its worker."""
+    """A clip of a certain green kills the worker."""
 
     on_gpu: ClassVar[bool] = True
 

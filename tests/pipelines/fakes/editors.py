@@ -1,4 +1,4 @@
-"""Editors for tests of everything around them: exact, instant, and ill-behaved."""
+"""Editors for tests of their surroundings: exact, instant, and faulty."""
 
 import ctypes
 import os
@@ -40,7 +40,7 @@ class Seeded(Invert):
 
 
 class Picky(Invert):
-    """Refuses targets that ask for a dog."""
+    """Rejects targets that name a dog."""
 
     def edit(self, inversion, target_prompt, mask, seed):
         if "dog" in target_prompt:
@@ -49,7 +49,7 @@ class Picky(Invert):
 
 
 class Slow(Invert):
-    """Takes a moment, so that there is something to interrupt."""
+    """Waits briefly, so that an edit can be interrupted."""
 
     seconds = 0.3
 
@@ -59,19 +59,19 @@ class Slow(Invert):
 
 
 class Slower(Slow):
-    """Takes so long that most of a run is editing."""
+    """Waits long enough that a run spends most of its time editing."""
 
     seconds = 1.5
 
 
 class Poisoned(Invert):
-    """Does what the target asks for: kill, hang or raise; anything else is edited."""
+    """Kills its process, hangs or raises as the target demands. Edits for any other target."""
 
     def edit(self, inversion, target_prompt, mask, seed):
         if target_prompt == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if target_prompt == "hang":
-            ctypes.PyDLL(None).sleep(600)  # keeps the interpreter lock
+            ctypes.PyDLL(None).sleep(600)  # holds the interpreter lock
         if target_prompt == "raise":
             raise RuntimeError("out of luck")
         return super().edit(inversion, target_prompt, mask, seed)
@@ -85,14 +85,14 @@ class Hopeless(Invert):
 
 
 class Broken(Invert):
-    """Cannot be built."""
+    """Raises on construction."""
 
     def __init__(self, config):
         raise RuntimeError("the weights are rotten")
 
 
 class Large(Invert):
-    """Needs the lean mode, which a target "huge" needs more than."""
+    """Needs the lean mode. A target "huge" does not fit even then."""
 
     made: ClassVar[list[str]] = []
 

@@ -1,4 +1,4 @@
-"""Metrics for tests of everything around them: exact, instant, and ill-behaved."""
+"""Metrics for tests of their surroundings: exact, instant, and faulty."""
 
 import ctypes
 import os
@@ -19,7 +19,7 @@ class Difference:
 
 
 class Background(Difference):
-    """The same outside the mask."""
+    """The mean absolute difference of source and edit outside the mask, 0 to 255."""
 
     def __call__(self, sample):
         if sample.mask is None:
@@ -28,27 +28,27 @@ class Background(Difference):
 
 
 class Poisoned(Difference):
-    """Does what the target asks for: kill, hang or raise; anything else is measured."""
+    """Kills its process, hangs or raises as the target demands. Measures any other target."""
 
     def __call__(self, sample):
         if sample.target_prompt == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if sample.target_prompt == "hang":
-            ctypes.PyDLL(None).sleep(600)  # keeps the interpreter lock
+            ctypes.PyDLL(None).sleep(600)  # holds the interpreter lock
         if sample.target_prompt == "raise":
             raise ZeroDivisionError("no flow,\nno error")
         return super().__call__(sample)
 
 
 class Broken(Difference):
-    """Cannot be made, which shows only when it is tried."""
+    """Raises on construction, without a check that reports the problem earlier."""
 
     def __init__(self, config):
         raise RuntimeError("the metric's weights are rotten")
 
 
 class Weightless(Difference):
-    """Says before any work that it cannot be made."""
+    """Reports before any work that construction is impossible."""
 
     @classmethod
     def check(cls, config):
@@ -56,7 +56,7 @@ class Weightless(Difference):
 
 
 class Counting(Difference):
-    """Says how many of it were made in this process."""
+    """Measures the number of instances created in this process."""
 
     made: ClassVar[int] = 0
 

@@ -1,4 +1,4 @@
-"""Trackers for tests of everything around them: they kill or hang at a video's colour."""
+"""Trackers for tests of their surroundings. They kill their worker or hang at a video's colour."""
 
 import ctypes
 import os
@@ -6,7 +6,7 @@ import signal
 
 
 class Poisoned:
-    """A red clip kills its worker, a blue one hangs, of others the whole frame is the mask."""
+    """A red clip kills the worker, a blue one hangs. The mask of others is the whole frame."""
 
     def __init__(self, config):
         pass
@@ -16,5 +16,5 @@ class Poisoned:
         if red > max(green, blue) + 50:
             os.kill(os.getpid(), signal.SIGKILL)
         if blue > max(red, green) + 50:
-            ctypes.PyDLL(None).sleep(600)  # keeps the interpreter lock
+            ctypes.PyDLL(None).sleep(600)  # holds the interpreter lock
         return None
