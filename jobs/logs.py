@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 LogFormat = Literal["text", "json"]
-NOISY = ("ray", "httpx", "filelock", "botocore", "s3fs", "fsspec")
+NOISY = ("ray", "httpx", "filelock", "aiobotocore", "botocore", "s3fs", "fsspec")
 
 
 class JsonLines(logging.Formatter):

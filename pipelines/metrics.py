@@ -148,7 +148,7 @@ class ClipSimilarity(LibraryMetric):
         """The local folder of the model, fetched first if it is remote."""
         model = config.measure.clip
         if model.weights == "miniature":
-            from strmatch.backbones.loading import weights_folder
+            from strmatch.weights.locate import weights_folder
 
             return weights_folder("miniature") / "clip"
         return local_folder(model.weights, model.revision)

@@ -1,18 +1,20 @@
 """Monitoring of a run: events for a log, metrics for Prometheus.
 
-Ray exports the metrics on every machine, as `ray_strmatch_…`. infra/grafana has a dashboard.
+Ray exports the metrics on every machine, as `ray_strmatch_…`. infra/grafana has a dashboard. Ray is
+imported by the first metric: commands check their arguments, and isolated processes edit, without.
 """
 
 import logging
+import sys
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
-
-import ray
-from ray.util.metrics import Counter, Gauge, Histogram
+from typing import TYPE_CHECKING, Any
 
 from pipelines.schema import STATUSES
+
+if TYPE_CHECKING:
+    from ray.util.metrics import Counter, Gauge, Histogram
 
 log = logging.getLogger("strmatch.events")
 
@@ -52,7 +54,8 @@ def retried(phase: str, rows: Iterable[str]) -> None:
 
 def record_seconds(stage: str, seconds: float) -> None:
     """Add the duration of one row in a stage."""
-    if ray.is_initialized():  # stages also run without Ray
+    ray = sys.modules.get("ray")
+    if ray and ray.is_initialized():  # stages also run without Ray
         _histogram().observe(seconds, {"stage": stage})
 
 
@@ -62,15 +65,21 @@ def busy(fraction: float) -> None:
 
 
 @cache
-def _counter(name: str, description: str, tags: tuple[str, ...]) -> Counter:
+def _counter(name: str, description: str, tags: tuple[str, ...]) -> "Counter":
+    from ray.util.metrics import Counter
+
     return Counter(name, description, tags)
 
 
 @cache
-def _histogram() -> Histogram:
+def _histogram() -> "Histogram":
+    from ray.util.metrics import Histogram
+
     return Histogram("strmatch_seconds", "Of a row in a stage.", SECONDS, ("stage",))
 
 
 @cache
-def _gauge() -> Gauge:
+def _gauge() -> "Gauge":
+    from ray.util.metrics import Gauge
+
     return Gauge("strmatch_busy_share", "Of the time, in which editors worked.")

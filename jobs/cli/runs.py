@@ -66,12 +66,12 @@ def run(
 
     Example: strmatch run --input videos/ --output runs/first --set edit.lam=0.02
     """
-    from jobs.runs import commands
-
     assignments = list(set or [])
     if max_failed_share is not None:
         assignments.append(f"execution.max_failed_share={max_failed_share}")
     settings = load_config(preset, config, assignments)
+    from jobs.runs import commands
+
     if dry_run:
         from jobs.runs.estimate import estimate
 

@@ -1,17 +1,23 @@
-"""The work of the commands that run phases, and their final summary."""
+"""The work of the commands that run phases, and their final summary.
+
+Ray is imported after the checks of `open_run`: a wrong argument is refused without the wait.
+"""
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.cluster import cluster
 from pipelines.config.config import Config
-from pipelines.runs.copy_run import copy_run
 from pipelines.runs.failures import failures, forget
 from pipelines.runs.open_run import open_run, reopen_run
-from pipelines.runs.run import Run
 from pipelines.storage import Storage
+
+if TYPE_CHECKING:
+    from pipelines.config.sections import Execution
+    from pipelines.runs.run import Run
 
 NOT_COUNTS = ("seconds", "busy_percent")
 
@@ -51,6 +57,8 @@ def fork(
     input: str, output: str, new: str, config: Config, limit: int | None, replan: bool
 ) -> None:
     """All phases in the folder `new`; results of `output` that stay valid are copied first."""
+    from pipelines.runs.copy_run import copy_run
+
     options = config.execution.storage_options
     kept = copy_run(Storage(output, options), Storage(new, options), config)
     print(f"  {new}: {', '.join(kept) or 'nothing'} taken from {output}")
@@ -64,7 +72,14 @@ def phase(name: str, output: str, assignments: list[str], replan: bool = False) 
     summarise(opened)
 
 
-def summarise(run: Run) -> None:
+def cluster(execution: "Execution") -> AbstractContextManager[None]:
+    """As `pipelines.cluster.cluster`."""
+    from pipelines import cluster
+
+    return cluster.cluster(execution)
+
+
+def summarise(run: "Run") -> None:
     """Print what each phase did, and where the results are."""
     phases, counts = run.record.phases, run.record.counts
     table = Table(show_header=False, box=None, padding=(0, 2))

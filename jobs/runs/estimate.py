@@ -7,7 +7,6 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.cluster import allocate, cluster
 from pipelines.config.config import Config
 from pipelines.runs.open_run import open_run
 from pipelines.sources import find_sources
@@ -50,6 +49,8 @@ def estimate(
     """
     options = config.execution.storage_options
     sources = find_sources(input, options, limit, exclude=Storage(output, options))
+    from pipelines.cluster import allocate, cluster  # imports Ray
+
     with cluster(config.execution):
         speed = _stored(Storage(output, options)) or _measured(input, config, limit)
         part = allocate(config.execution, max(1, round(len(sources) * speed.clips)))

@@ -111,7 +111,7 @@ class BackboneEditor:
     @classmethod
     def revision(cls, config: Config, *options: Any) -> str:
         """Identifies the weights of the backbone."""
-        from strmatch.backbones.loading import weights_folder
+        from strmatch.weights.locate import weights_folder
         from strmatch.weights.manifest import weights_revision
 
         return weights_revision(weights_folder(config.backbone.weights))

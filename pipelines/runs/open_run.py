@@ -1,7 +1,11 @@
-"""Opens the run in an output, after all checks that need no work."""
+"""Opens the run in an output, after all checks that need no work.
+
+Cheap checks come first. Ray, which takes seconds to import, is imported when all have passed.
+"""
 
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from pipelines import plugins, telemetry
 from pipelines.config.config import Config
@@ -10,7 +14,6 @@ from pipelines.config.loading import load_config, resolve
 from pipelines.editors.base import editor_revision, editor_settings
 from pipelines.errors import RunError
 from pipelines.reliability.lease import Lease
-from pipelines.runs.run import Run
 from pipelines.schema import SOURCES
 from pipelines.sources import find_sources
 from pipelines.storage import Storage
@@ -24,11 +27,14 @@ from pipelines.tables.record import (
 )
 from pipelines.versions import versions
 
+if TYPE_CHECKING:
+    from pipelines.runs.run import Run
+
 
 @contextmanager
 def open_run(
     output: str, config: Config, input: str, limit: int | None = None, replan: bool = False
-) -> Iterator[Run]:
+) -> Iterator["Run"]:
     """Check input, output, plug-ins and weights, and that the output has no incompatible run.
 
     The output is locked against other processes during the `with` block.
@@ -50,13 +56,15 @@ def open_run(
     _check_settings(config)
     with _locked(storage) as lease:
         record = _begin(storage, lease, config, Storage(input).uri, limit, used=True)
+        from pipelines.runs.run import Run
+
         yield Run(storage, config, record.model_revision, lease, record, sources, replan)
 
 
 @contextmanager
 def reopen_run(
     output: str, assignments: Collection[str] = (), replan: bool = False
-) -> Iterator[Run]:
+) -> Iterator["Run"]:
     """Open the run in `output` for its later phases: as `open_run`, without sources.
 
     Args:
@@ -71,6 +79,8 @@ def reopen_run(
     _check_settings(config)
     with _locked(storage) as lease:
         record = _begin(storage, lease, config, previous.input, previous.limit, used=False)
+        from pipelines.runs.run import Run
+
         sources = SOURCES.empty_table()
         yield Run(storage, config, record.model_revision, lease, record, sources, replan)
 

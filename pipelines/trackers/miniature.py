@@ -6,7 +6,7 @@ from pipelines.trackers.base import Tracker
 from pipelines.trackers.contrast import subject_mask
 from pipelines.trackers.segmenter import Box, Segmenter
 from pipelines.trackers.segmenter_transformers import HFSegmenter
-from strmatch.backbones.loading import weights_folder
+from strmatch.weights.locate import weights_folder
 
 
 class MiniatureTracker(Tracker):

@@ -11,15 +11,8 @@ from strmatch.presets import PRESETS, load_preset
 from strmatch.registry import Registry
 from strmatch.settings import EditSettings
 from strmatch.weights.errors import WeightsError
-from strmatch.weights.locate import local_folder
-from strmatch.weights.manifest import (
-    MANIFEST,
-    PARTS,
-    check_hashes,
-    read_manifest,
-    weights_revision,
-)
-from strmatch.weights.remote import is_remote
+from strmatch.weights.locate import weights_folder
+from strmatch.weights.manifest import weights_revision
 from strmatch.weights.strict import best_device, load_strictly
 
 UNETS = Registry(
@@ -77,30 +70,6 @@ def load_backbone(
         revision=weights_revision(folder),
         compiled=compiled,
     )
-
-
-def weights_folder(source: str | os.PathLike[str]) -> Path:
-    """The local folder that holds the weights of `source`, fetched first if they are remote.
-
-    Raises:
-        WeightsError: there is no such folder, or it is not a model's, or not the whole of it.
-    """
-    weights: str | None = os.fspath(source)
-    if str(source) in PRESETS:
-        weights = load_preset(str(source)).weights
-    if weights is None:
-        raise WeightsError(
-            f"the preset {source!r} ships no weights: name a folder or URI that holds them in "
-            "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/), such as "
-            f"`strmatch weights fetch {source}` writes"
-        )
-    folder = local_folder(weights, check=check_hashes) if is_remote(weights) else Path(weights)
-    for part in PARTS:
-        if not (folder / part).is_dir():
-            raise WeightsError(f"{weights} is no model folder: it has no {part}/")
-    if (folder / MANIFEST).is_file():
-        read_manifest(folder)
-    return folder
 
 
 def _load_unet(folder: Path, dtype: torch.dtype) -> torch.nn.Module:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from strmatch.presets import PRESETS, load_preset
 from strmatch.weights.errors import WeightsError
+from strmatch.weights.manifest import MANIFEST, PARTS, check_hashes, read_manifest
 from strmatch.weights.remote import cached, fetch, is_remote
 
 TRANSFORMERS = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
@@ -122,3 +124,27 @@ def _names_on_hub(name: str, commit: str, needed: tuple[str, ...]) -> list[str]:
         return HfApi().list_repo_files(name, revision=commit)
     except Exception as error:
         raise WeightsError(f"cannot find {name} at {commit} on the hub: {error}") from error
+
+
+def weights_folder(source: str | os.PathLike[str]) -> Path:
+    """The local folder that holds the weights of `source`, fetched first if they are remote.
+
+    Raises:
+        WeightsError: there is no such folder, or it is not a model's, or not the whole of it.
+    """
+    weights: str | None = os.fspath(source)
+    if str(source) in PRESETS:
+        weights = load_preset(str(source)).weights
+    if weights is None:
+        raise WeightsError(
+            f"the preset {source!r} ships no weights: name a folder or URI that holds them in "
+            "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/), such as "
+            f"`strmatch weights fetch {source}` writes"
+        )
+    folder = local_folder(weights, check=check_hashes) if is_remote(weights) else Path(weights)
+    for part in PARTS:
+        if not (folder / part).is_dir():
+            raise WeightsError(f"{weights} is no model folder: it has no {part}/")
+    if (folder / MANIFEST).is_file():
+        read_manifest(folder)
+    return folder

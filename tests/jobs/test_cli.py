@@ -22,6 +22,13 @@ COMMANDS = [
     *("generate", "evaluate", "study", "bench", "train-miniature", "weights", "weights fetch"),
 ]
 
+STORE = (
+    "execution.storage_options="
+    '{"client_kwargs": {"endpoint_url": "http://127.0.0.1:9"}, "config_kwargs": {"retries": '
+    '{"max_attempts": 0}}}'
+)
+"""An object store that refuses connections."""
+
 
 def call(*arguments):
     """The command in this process, with its cluster if it has one."""
@@ -56,29 +63,56 @@ def test_the_installed_command_shows_its_help():
     assert all(f" {command.split()[0]} " in shown.stdout for command in COMMANDS)
 
 
+REFUSED = """
+import sys
+from jobs.cli import app
+try:
+    app(sys.argv[1:])
+except SystemExit as ended:
+    heavy = {"torch", "transformers", "diffusers", "ray", "scipy"} & sys.modules.keys()
+    print(*sorted(heavy), end="")
+    raise
+"""
+"""The command in a process that prints which slow libraries it has imported."""
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--set", "edit.lamb=1"], "edit.lamb: no such key; did you mean edit.lam?"),
         (["--config", "{here}/config.yaml"], "edti: no such key; did you mean edit?"),
+        (["--config", "{here}/no.yaml"], "no.yaml is not YAML"),
         (["--input", "{here}/nowhere"], "nowhere: there is no such file or folder"),
+        (["--input", "{here}/rows.csv"], "no column 'uri'; it has caption"),
+        (["--input", "{here}/rows.jsonl"], "line 2: not JSON"),
         (["--output", "{here}/in/a.mp4/out"], "cannot be used"),
+        (["--output", "s3://bucket/out", "--set", STORE], "s3://bucket/out cannot be used"),
+        (["--preset", "nope"], "no preset 'nope'"),
         (["--preset", "lavie"], "the preset 'lavie' ships no weights"),
         (["--set", "annotate.tracker=sam"], "no tracker 'sam'"),
+        (["--set", "editor=nope"], "no editor 'nope'"),
+        (["--set", "measure.metrics=[nope]"], "no metric 'nope'"),
         (["--set", "backbone.weights={here}"], "is no model folder: it has no unet/"),
     ],
 )
-def test_what_cannot_work_is_one_line_before_any_work(tmp_path, arguments, message):
+def test_what_cannot_work_is_one_line_before_any_slow_import(tmp_path, arguments, message):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.mp4").touch()
     (tmp_path / "config.yaml").write_text("edti: {lam: 1}")
-    options = {"--input": tmp_path / "in", "--output": tmp_path / "out"}
-    given = [argument.format(here=tmp_path) for argument in arguments]
-    if given[0] in options:
-        options[given[0]] = given[1]
-        given = []
-    ended = call("run", *(part for option in options.items() for part in option), *given)
-    assert ended.exit_code == 1
+    (tmp_path / "no.yaml").write_text(": [")
+    (tmp_path / "rows.csv").write_text("caption\na cat\n")
+    (tmp_path / "rows.jsonl").write_text('{"uri": "in/a.mp4"}\nno row\n')
+    options = {"--input": str(tmp_path / "in"), "--output": str(tmp_path / "out")}
+    given = [argument.replace("{here}", str(tmp_path)) for argument in arguments]
+    options |= dict(zip(given[::2], given[1::2], strict=True))
+    words = ["run", *(part for option in options.items() for part in option)]
+    ended = subprocess.run(
+        [sys.executable, "-c", REFUSED, *words],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"},
+    )
+    assert ended.returncode == 1
     assert ended.stdout == ""
     lines = ended.stderr.strip().splitlines()
     assert len(lines) == 1

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from strmatch import WeightsError, load_backbone
-from strmatch.backbones.loading import weights_folder
+from strmatch.weights.locate import weights_folder
 from strmatch.weights.manifest import weights_revision
 from tests.strmatch.tiny import save_backbone, tiny_backbone
 
