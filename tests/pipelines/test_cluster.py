@@ -24,7 +24,7 @@ from pipelines.errors import RunError
         ),
     ],
 )
-def test_editors_never_hold_every_cpu(monkeypatch, resources, settings, work, expected):
+def test_editors_never_occupy_every_cpu(monkeypatch, resources, settings, work, expected):
     monkeypatch.setattr(ray, "cluster_resources", lambda: resources)
     assert allocate(load_config(assignments=settings).execution, work) == expected
 

@@ -1,4 +1,4 @@
-"""The guide to the package, and the examples that explain the contracts of plug-ins."""
+"""The guide to the package, and the examples in the contracts of plug-ins."""
 
 import inspect
 import re
@@ -26,7 +26,7 @@ FRAMES = np.full((4, 16, 16, 3), 200, np.uint8)
 
 
 def run(program: str) -> Any:
-    """The one class that a program defines."""
+    """The only class that a program defines."""
     names = {"np": np, "Config": config.Config, "Sample": Sample, "TargetPrompt": TargetPrompt}
     names |= {"pipelines": pipelines}
     before = set(names)
@@ -45,7 +45,7 @@ def example(module: Any) -> Any:
 
 @pytest.fixture
 def build(monkeypatch):
-    """An instance of an example, as a configuration with options makes it."""
+    """Construct an example's instance from a configuration with options."""
 
     def build(kind, made, *assignments):
         monkeypatch.setitem(globals(), "Example", made)
@@ -58,7 +58,7 @@ def build(monkeypatch):
     return build
 
 
-def test_the_tracker_of_the_contract_and_that_of_the_guide(build):
+def test_the_example_trackers_of_the_contract_and_the_guide_work(build):
     in_guide = re.search(r"```python\n(.*?)```", GUIDE, re.DOTALL)[1]
     higher = "annotate.tracker_options.threshold=201"
     for made in (example(trackers), run(in_guide)):
@@ -66,17 +66,17 @@ def test_the_tracker_of_the_contract_and_that_of_the_guide(build):
         assert build("tracker", made, higher)(FRAMES, None) is None
 
 
-def test_the_captioner_of_the_contract(build):
+def test_the_example_captioner_of_the_contract_works(build):
     captioner = build("captioner", example(captioners), "annotate.captioner_options.subject=dog")
     assert captioner(FRAMES) == "A dog in 4 frames."
 
 
-def test_the_prompter_of_the_contract(build):
+def test_the_example_prompter_of_the_contract_works(build):
     prompter = build("prompter", example(prompters), "annotate.prompter_options.style=in ink")
     assert [target.prompt for target in prompter("A cat.", None, 2, 0)] == ["A cat in ink"]
 
 
-def test_the_editor_of_the_contract(build):
+def test_the_example_editor_of_the_contract_works(build):
     editor = build("editor", example(editors), "editor_options.red=9")
     inside = np.zeros((4, 16, 16), bool)
     inside[:, :8] = True
@@ -86,7 +86,7 @@ def test_the_editor_of_the_contract(build):
     assert type(editor).revision(load_config(), None) == "1"
 
 
-def test_the_metric_of_the_contract(build):
+def test_the_example_metric_of_the_contract_works(build):
     name = f"{__name__}:Example"
     metric = build("metric", example(metrics), f"measure.options={{'{name}': {{gain: 2}}}}")
     assert metric(Sample(FRAMES, FRAMES, None, "", "")) == 400
@@ -101,7 +101,7 @@ def test_the_guide_lists_every_built_in_plug_in():
             assert inspect.isclass(plugins.find(kind, name))
 
 
-def test_the_guide_shows_the_floors():
+def test_the_guide_lists_the_layers_of_the_package():
     rows = re.findall(r"^\| \d \| (`.*?) \|", GUIDE, re.MULTILINE)
     floors = [set(re.findall(r"`(\w+)/?`", row)) for row in rows]
     assert floors[:-1] == list(FLOORS[:-1]) and floors[-1] < FLOORS[-1]

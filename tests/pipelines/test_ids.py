@@ -9,12 +9,12 @@ def edit_id(clip=CLIP, target="a dog", editor="e", revision="r", seed=None):
 
 
 def test_ids_are_the_same_on_every_machine():
-    """Written down once: a change here makes every dataset out there new."""
+    """The values are pinned, because a change would invalidate every existing dataset."""
     assert ids.content_id(a=1, b=["x", None]) == "18c018603b12c4beed8593acb6ad65cd"
     assert edit_id() == edit_id(dict(reversed(CLIP.items())))
 
 
-def test_whatever_makes_an_edit_changes_its_id():
+def test_every_input_of_an_edit_changes_its_id():
     variants = [
         edit_id(),
         edit_id(CLIP | {"clip_id": "d"}),
@@ -30,20 +30,20 @@ def test_whatever_makes_an_edit_changes_its_id():
     assert edit_id(CLIP | {"targets": [{"prompt": "a fox"}]}) == edit_id()
 
 
-def test_a_clip_row_is_named_by_what_annotation_found():
+def test_a_clip_row_id_depends_on_the_annotations():
     assert ids.clip_row_id(CLIP) != ids.clip_row_id(CLIP | {"targets": [{"prompt": "a fox"}]})
     assert ids.clip_row_id(CLIP) != ids.clip_row_id(CLIP | {"targets": None})  # failed
     assert ids.clip_row_id(CLIP) != ids.clip_row_id(CLIP | {"mask": MASK})
 
 
-def test_a_manifest_id_stands_for_the_uri():
+def test_a_manifest_id_replaces_the_uri():
     named = {"source_id": "7", "source_uri": "a.mp4"}
     assert ids.source_key(named, "10") == ids.source_key(named | {"source_uri": "b.mp4"}, "11")
     plain = named | {"source_id": None}
     assert ids.source_key(plain, "10") != ids.source_key(plain, "11")
 
 
-def test_a_row_of_the_input_is_named_by_what_was_given():
+def test_a_source_row_id_depends_on_the_given_values_only():
     given = {"source_id": None, "source_uri": "a.mp4", "caption": "a cat", "location": "/x/a.mp4"}
     assert ids.source_row_id(given) == ids.source_row_id(given | {"location": "/y/a.mp4"})
     assert ids.source_row_id(given) != ids.source_row_id(given | {"caption": "a dog"})

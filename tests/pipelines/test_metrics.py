@@ -1,4 +1,4 @@
-"""The metrics by their names in a configuration, each really computed where it has no download."""
+"""Metrics selected by name in a configuration. Those without a download are computed."""
 
 import math
 
@@ -16,7 +16,7 @@ from strmatch.metrics.rife import RIFE, IFNet
 
 
 def sample(shift=0, mask=True):
-    """Noise that moves by a pixel a frame, and an edit that moves by so many more."""
+    """Noise that moves by one pixel per frame, and an edit that moves by `shift` pixels more."""
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     source = np.stack([np.roll(noise, i, axis=1) for i in range(4)])
     edited = np.stack([np.roll(noise, i * (1 + shift), axis=1) for i in range(4)])
@@ -25,7 +25,7 @@ def sample(shift=0, mask=True):
     return Sample(source, edited, inside if mask else None, "a red circle", "a blue star")
 
 
-def test_the_default_metrics_of_the_embedded_presets():
+def test_the_default_metrics_of_the_embedded_presets_are_computed():
     metrics = plugins.metrics(load_config())
     values = {name: metric(sample()) for name, metric in metrics.items()}
     assert list(values) == list(load_config().measure.metrics)
@@ -35,7 +35,7 @@ def test_the_default_metrics_of_the_embedded_presets():
     assert math.isnan(metrics["background_difference"](sample(mask=False)))
 
 
-def test_lpips_of_a_folder(tmp_path):
+def test_lpips_is_computed_with_weights_from_a_folder(tmp_path):
     torch.manual_seed(0)
     lpips = LPIPS()
     features = {f"features.{k}": v for k, v in lpips.features.state_dict().items()}
@@ -46,7 +46,7 @@ def test_lpips_of_a_folder(tmp_path):
     assert metric(sample()) == 0 and math.isnan(metric(sample(mask=False)))
 
 
-def test_frame_consistency_by_rife(tmp_path):
+def test_frame_consistency_can_interpolate_with_rife(tmp_path):
     torch.manual_seed(0)
     save_file(IFNet().state_dict(), tmp_path / "flownet.safetensors")
     chosen = ["measure.metrics=[frame_consistency]", f"measure.rife={tmp_path}"]

@@ -34,7 +34,7 @@ def config(url, extra=None, **limits):
 
 
 def ask(endpoint):
-    """An answer to "Say.", whatever the server does."""
+    """The answer to the request "Say."."""
     begun = time.monotonic()
     try:
         return endpoint.ask("Say.", 7, 2**40 + 3)
@@ -42,7 +42,7 @@ def ask(endpoint):
         assert time.monotonic() - begun < SOON
 
 
-def test_a_question_is_one_greedy_completion():
+def test_a_question_is_sent_as_one_greedy_completion():
     with Served(completion("Yes.")) as server:
         assert ask(Endpoint(config(server.url))) == "Yes."
         (path, headers, request), *others = server.requests
@@ -57,7 +57,7 @@ def test_a_question_is_one_greedy_completion():
     assert headers["Content-Type"] == "application/json" and "Authorization" not in headers
 
 
-def test_fields_are_added_and_left_out():
+def test_extra_fields_are_added_and_null_ones_omitted():
     extra = {"max_tokens": None, "temperature": 0.1, "top_k": 1}
     with Served(completion("Yes.")) as server:
         ask(Endpoint(config(server.url, extra)))
@@ -66,7 +66,7 @@ def test_fields_are_added_and_left_out():
     assert "max_tokens" not in request
 
 
-def test_one_connection_serves_all_questions():
+def test_all_questions_share_one_connection():
     with Served(completion("Yes.")) as server:
         endpoint = Endpoint(config(server.url))
         for _ in range(3):
@@ -74,7 +74,7 @@ def test_one_connection_serves_all_questions():
         assert len(server.requests) == 3 and len(server.connections) == 1
 
 
-def test_it_can_be_asked_where_a_loop_runs():
+def test_the_client_works_inside_a_running_event_loop():
     async def on_a_loop(endpoint):
         return ask(endpoint)
 
@@ -82,7 +82,7 @@ def test_it_can_be_asked_where_a_loop_runs():
         assert asyncio.run(on_a_loop(Endpoint(config(server.url)))) == "Yes."
 
 
-def test_it_leaves_nothing_open(recwarn, caplog):
+def test_the_client_closes_its_loop_and_connections(recwarn, caplog):
     with Served(completion("Yes.")) as server:
         endpoint = Endpoint(config(server.url))
         ask(endpoint)
@@ -105,7 +105,7 @@ def test_it_leaves_nothing_open(recwarn, caplog):
         hang_up,
     ],
 )
-def test_what_may_pass_is_asked_again(bad):
+def test_transient_errors_are_retried(bad):
     with Served(bad, completion("Yes.")) as server:
         assert ask(Endpoint(config(server.url))) == "Yes."
         assert len(server.requests) == 2
@@ -135,7 +135,7 @@ def test_what_may_pass_is_asked_again(bad):
         (hang_up, "disconnected"),
     ],
 )
-def test_what_does_not_pass_fails_the_row_with_the_reason(bad, reason):
+def test_persistent_errors_fail_the_row_with_the_reason(bad, reason):
     with Served(bad) as server:
         endpoint = Endpoint(config(server.url, attempts=2))
         with pytest.raises(RowError) as raised:
@@ -147,7 +147,7 @@ def test_what_does_not_pass_fails_the_row_with_the_reason(bad, reason):
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 404])
-def test_what_is_wrong_with_the_request_is_not_asked_again(status):
+def test_an_invalid_request_is_not_retried(status):
     with Served((status, b"no such model", {"Location": "/v2"})) as server:
         endpoint = Endpoint(config(server.url))
         with pytest.raises(RowError, match=f"HTTP {status}: no such model"):
@@ -164,20 +164,20 @@ def test_what_is_wrong_with_the_request_is_not_asked_again(status):
         (late(5, completion("Yes.")), "no answer in time"),
     ],
 )
-def test_the_total_time_is_kept_whatever_the_server_does(bad, reason):
+def test_the_total_timeout_holds_for_any_behaviour_of_the_server(bad, reason):
     with Served(bad) as server:
         endpoint = Endpoint(config(server.url, timeout=60, attempts=100, total_timeout=0.7))
         with pytest.raises(RowError, match=reason):
             ask(endpoint)
 
 
-def test_a_server_that_is_late_but_in_time_is_waited_for():
+def test_a_slow_server_within_the_timeout_succeeds():
     with Served(late(0.3, completion("Yes."))) as server:
         assert ask(Endpoint(config(server.url))) == "Yes."
         assert len(server.requests) == 1
 
 
-def test_no_server_at_all():
+def test_an_unreachable_server_fails_the_row():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
@@ -185,7 +185,7 @@ def test_no_server_at_all():
             ask(Endpoint(config(url, attempts=2)))
 
 
-def test_the_key_goes_to_the_server_and_nowhere_else(monkeypatch):
+def test_the_key_is_sent_only_to_the_server(monkeypatch):
     monkeypatch.setenv("SOME_KEY", " s3cret\n")
     echo = json.dumps({"error": "wrong key s3cret", "more": "x" * 100 + "s3cret" * 20}).encode()
     with Served(completion("Yes."), (401, echo, {})) as server:
@@ -199,7 +199,7 @@ def test_the_key_goes_to_the_server_and_nowhere_else(monkeypatch):
 
 
 @pytest.mark.parametrize("value", [None, "", " "])
-def test_a_key_that_is_not_there(monkeypatch, value):
+def test_an_unset_key_variable_is_refused(monkeypatch, value):
     monkeypatch.delenv("SOME_KEY", raising=False)
     if value is not None:
         monkeypatch.setenv("SOME_KEY", value)
@@ -207,6 +207,6 @@ def test_a_key_that_is_not_there(monkeypatch, value):
         Endpoint(config("http://localhost:1/v1", api_key_env="SOME_KEY"))
 
 
-def test_no_server_is_named():
+def test_a_missing_server_address_is_refused():
     with pytest.raises(ConfigError, match="set execution.endpoint.base_url"):
         Endpoint(resolve({}))

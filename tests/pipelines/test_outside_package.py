@@ -1,4 +1,4 @@
-"""A package outside the repository adds a plug-in of every kind, each with options of its own."""
+"""A package outside the repository adds one plug-in of every kind with separate options."""
 
 import json
 import os
@@ -150,7 +150,7 @@ def installed(site, monkeypatch):
 
 
 def strmatch(site, *arguments):
-    """The command, as somebody who has installed the package runs it."""
+    """Run the command in an environment with the installed package."""
     path = os.pathsep.join([str(site), *sys.path])
     return subprocess.run(
         [sys.executable, "-m", "jobs.cli", *map(str, arguments)],
@@ -164,7 +164,7 @@ def set_all(assignments):
     return [part for assignment in assignments for part in ("--set", assignment)]
 
 
-def test_each_kind_lists_the_plug_in_and_gives_it_validated_options(installed):
+def test_plug_ins_of_each_kind_are_listed_and_get_validated_options(installed):
     config = load_config(assignments=[*CHOSEN, *OPTIONS, "annotate.tracker_options.threshold='9'"])
     for kind, name in (
         ("tracker", "bright"),
@@ -221,14 +221,16 @@ def test_a_wrong_option_is_refused_in_one_line(installed, assignment, message):
         ("measure.options.redness.gain=3", "measure"),
     ],
 )
-def test_options_change_the_results_from_their_phase_on(installed, assignment, phase):
+def test_options_change_the_fingerprints_of_their_phase_and_later_ones(
+    installed, assignment, phase
+):
     before = fingerprints(load_config(assignments=CHOSEN))
     after = fingerprints(load_config(assignments=[*CHOSEN, assignment]))
     changed = [name for name in SETTINGS if before[name] != after[name]]
     assert changed == list(SETTINGS)[list(SETTINGS).index(phase) :]
 
 
-def test_ids_hold_what_the_options_change(installed):
+def test_ids_depend_on_the_options_that_change_the_result(installed):
     frames = np.zeros((4, 32, 48, 3), np.uint8)
     frames[:, :16], frames[:, 16:24] = 200, 110
     row = {"mask": None, "subject": None, "source_video": encode_video(frames, 8, 12)}
@@ -257,7 +259,7 @@ def test_ids_hold_what_the_options_change(installed):
     assert settings["red"] == 64
 
 
-def test_a_configuration_that_is_shown_explains_the_options(installed):
+def test_a_printed_configuration_describes_the_options(installed):
     config = load_config(assignments=[*CHOSEN, *OPTIONS])
     text = show(config)
     told = "# threshold: Least brightness of the subject, 0–255. In effect: 100."
@@ -308,7 +310,7 @@ def test_a_run_uses_the_options_and_the_dataset_records_them(published):
     assert run["measure"]["options"] == {"redness": {"gain": 2}}
 
 
-def test_other_options_are_measured_again_and_never_mixed_with_other_annotations(site, published):
+def test_changed_options_measure_again_but_never_mix_annotations(site, published):
     output = published / "out"
     edits = {file.name for file in (output / "edits").iterdir()}
     run = (site, "run", "--input", published / "in", "--output", output)

@@ -15,7 +15,7 @@ from tests.pipelines.fakes.editors import Invert
 from tests.pipelines.support.servers import Served, completion
 
 
-def test_built_in_and_by_module():
+def test_plug_ins_are_found_by_name_or_by_module():
     assert isinstance(plugins.find("tracker", "motion")(load_config()), MotionTracker)
     assert plugins.find_editor(load_config()) is STRMatchEditor
     assert plugins.find("editor", "tests.pipelines.fakes.editors:Invert") is Invert
@@ -29,13 +29,13 @@ def test_built_in_and_by_module():
         ("tests.pipelines.fakes.editors:Missing", "has no attribute 'Missing'"),
     ],
 )
-def test_what_is_not_there_is_named(name, message):
+def test_a_missing_plug_in_is_reported_by_name(name, message):
     with pytest.raises(ConfigError, match=message):
         plugins.find("tracker", name)
 
 
 class Counting:
-    """A captioner that says how many of it were made in this process."""
+    """A captioner that returns the number of instances created in this process."""
 
     made = 0
 
@@ -46,7 +46,7 @@ class Counting:
         return f"{Counting.made} made, {len(frames)} frames"
 
 
-def test_an_annotator_is_made_once_in_the_process_that_calls_it():
+def test_an_annotator_is_constructed_once_in_the_calling_process():
     name = f"annotate.captioner={__name__}:Counting"
     captioner = plugins.InWorker("captioner", load_config(assignments=[name]))
     assert Counting.made == 0
@@ -54,7 +54,7 @@ def test_an_annotator_is_made_once_in_the_process_that_calls_it():
     assert [sent([1]), captioner([1, 2])] == ["1 made, 1 frames", "1 made, 2 frames"]
 
 
-def test_captioners_and_prompters_are_imported_when_they_are_named():
+def test_captioners_and_prompters_are_imported_only_when_selected():
     program = (
         "import sys\n"
         "from pipelines import plugins\n"
@@ -93,7 +93,7 @@ DETECTOR = "annotate.detector.weights={model}"
         (["execution.gpus_per_tracker=1"], "gpus_per_tracker 1: tracker contrast runs on no GPU"),
     ],
 )
-def test_annotators_without_their_weights_are_refused_before_any_work(
+def test_annotators_with_missing_weights_are_refused_before_any_work(
     assignments, message, tmp_path
 ):
     (tmp_path / "in").mkdir()
@@ -145,7 +145,7 @@ def test_metrics_that_cannot_be_computed_are_refused(assignments, message, tmp_p
     assert "\n" not in str(refused.value)
 
 
-def test_metrics_need_their_weights_only_where_they_are_computed():
+def test_metrics_need_their_weights_only_if_they_are_computed():
     names = "[frame_consistency, background_lpips, motion_error_raft]"
     plugins.check_metrics(load_config(assignments=[f"measure.metrics={names}"]), used=False)
     embedded = "measure.metrics=[frame_consistency, clip_similarity, motion_error]"
@@ -153,7 +153,7 @@ def test_metrics_need_their_weights_only_where_they_are_computed():
     plugins.check_metrics(load_config(assignments=[embedded, weights]), used=True)
 
 
-def test_what_the_hub_does_not_have_is_refused(monkeypatch, tmp_path):
+def test_a_model_missing_from_the_hub_is_refused(monkeypatch, tmp_path):
     with Served((404, b"{}", {})) as hub:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url.removesuffix("/v1"))
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
@@ -162,7 +162,7 @@ def test_what_the_hub_does_not_have_is_refused(monkeypatch, tmp_path):
     plugins.check_annotators(load_config(assignments=[VLM]), used=False)
 
 
-def test_a_server_is_asked_before_any_work():
+def test_a_server_is_checked_before_any_work():
     def check(server):
         served = [f"execution.endpoint.base_url={server.url}", "annotate.endpoint.model=m"]
         served += ["annotate.captioner=openai", "annotate.prompter=llm"]

@@ -13,7 +13,7 @@ from pipelines.schema import (
 )
 
 
-def test_a_block_of_failed_rows_keeps_every_type():
+def test_a_block_of_failed_rows_keeps_every_column_type():
     blank = pa.Table.from_pylist([dict.fromkeys(CLIPS.names) | {"row_id": "a"}])
     assert pa.types.is_null(blank.schema.field("mask").type)
     assert conform(blank, CLIPS).schema == CLIPS
@@ -21,13 +21,13 @@ def test_a_block_of_failed_rows_keeps_every_type():
     assert rows_table([], DATASET).schema == DATASET
 
 
-def test_missing_columns_become_null_and_surplus_ones_go():
+def test_missing_columns_become_null_and_surplus_ones_are_dropped():
     table = conform(pa.table({"edit_id": ["x"], "other": [1]}), EDITS)
     assert table.schema == EDITS
     assert table["status"].to_pylist() == [None]
 
 
-def test_extras_follow_the_schema():
+def test_extra_columns_are_the_ones_beyond_the_schema():
     extras = pa.schema([("label", pa.string()), ("n", pa.int8())])
     for schema in (SOURCES, CLIPS, DATASET):
         assert extras_of(with_extras(schema, extras)) == extras

@@ -24,27 +24,27 @@ def folder(tmp_path):
     return folder
 
 
-def test_a_folder_is_searched_through(folder, caplog):
+def test_a_folder_is_searched_recursively(folder, caplog):
     table = find(folder)
     assert table["source_uri"].to_pylist() == ["a é.MKV", "b.mp4", "sound.m4a", "sub/c.webm"]
     assert table["location"].to_pylist()[1] == f"file://{folder}/b.mp4"
     assert "1 files are no videos (1 .txt)" in caplog.text
 
 
-def test_a_single_file_and_a_glob(folder):
+def test_a_single_file_or_a_glob_is_an_input(folder):
     assert find(folder / "b.mp4")["source_uri"].to_pylist() == ["b.mp4"]
     plain = folder.parent / "plain"
     folder.rename(plain)
     assert find(plain / "*.m*")["source_uri"].to_pylist() == ["b.mp4", "sound.m4a"]
 
 
-def test_ids_do_not_depend_on_where_the_folder_lies(folder, tmp_path):
+def test_ids_do_not_depend_on_the_place_of_the_folder(folder, tmp_path):
     before = find(folder)["source_uri"].to_pylist()
     folder.rename(tmp_path / "moved")
     assert find(tmp_path / "moved")["source_uri"].to_pylist() == before
 
 
-def test_an_output_inside_the_input_is_no_source(folder):
+def test_an_output_inside_the_input_is_skipped(folder):
     (folder / "out").mkdir()
     (folder / "out" / "edited.mp4").touch()
     found = find(folder, exclude=Storage(str(folder / "out")))
@@ -53,7 +53,7 @@ def test_an_output_inside_the_input_is_no_source(folder):
         find(folder, exclude=Storage(str(folder)))
 
 
-def test_limit(folder):
+def test_the_limit_bounds_the_number_of_sources(folder):
     assert len(find(folder, limit=2)) == 2
 
 
@@ -90,7 +90,7 @@ def write(folder, kind):
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
-def test_a_manifest_means_the_same_in_every_format(tmp_path, kind):
+def test_a_manifest_is_read_alike_in_every_format(tmp_path, kind):
     table = find(write(tmp_path, kind))
     first, second = table.to_pylist()
     assert first.pop("source_row") != second["source_row"]
@@ -113,7 +113,7 @@ def test_a_manifest_means_the_same_in_every_format(tmp_path, kind):
     assert extras_of(table.schema) == pa.schema([("label", pa.string()), ("weight", pa.int64())])
 
 
-def test_rows_are_named_by_what_they_say_not_by_where_they_stand(tmp_path):
+def test_row_ids_depend_on_the_content_and_not_on_the_position(tmp_path):
     path = tmp_path / "manifest.csv"
     path.write_text("uri,note\na,1\nb,2\na,3\n")
     first = find(path)["source_row"].to_pylist()
@@ -122,7 +122,7 @@ def test_rows_are_named_by_what_they_say_not_by_where_they_stand(tmp_path):
     assert find(path)["source_row"].to_pylist() == [first[1], first[0], first[2]]
 
 
-def test_csv_columns_stay_text_where_a_number_would_change_them(tmp_path):
+def test_csv_columns_stay_text_if_a_number_would_change_them(tmp_path):
     path = tmp_path / "manifest.csv"
     path.write_text("uri,zip,day,share,empty,flag\na,007,2020-01-02,0.5,,true\nb,9,x,1.5,,false\n")
     extras = find(path).select(["zip", "day", "share", "empty", "flag"]).to_pydict()
@@ -170,7 +170,7 @@ def test_columns_of_any_type_are_carried(tmp_path):
         ({"uri": "a.mp4", "subject": ["cat"]}, "subject must be a text that is not empty"),
     ],
 )
-def test_a_wrong_row_keeps_its_reason_and_costs_no_other(tmp_path, row, problem):
+def test_an_invalid_row_keeps_its_reason_and_affects_no_other(tmp_path, row, problem):
     path = tmp_path / "manifest.jsonl"
     path.write_text(json.dumps(row) + "\n" + json.dumps({"uri": "good.mp4"}) + "\n")
     table = find(path)
@@ -190,7 +190,7 @@ def test_a_wrong_row_keeps_its_reason_and_costs_no_other(tmp_path, row, problem)
         ("", "no column 'uri'"),
     ],
 )
-def test_a_wrong_manifest_is_one_line(tmp_path, text, message):
+def test_an_invalid_manifest_is_reported_in_one_line(tmp_path, text, message):
     path = tmp_path / "manifest.jsonl"
     path.write_text(text)
     with pytest.raises(InputError, match=message) as raised:
@@ -198,7 +198,7 @@ def test_a_wrong_manifest_is_one_line(tmp_path, text, message):
     assert "\n" not in str(raised.value)
 
 
-def test_what_is_not_there_is_named(tmp_path):
+def test_a_missing_or_unreadable_input_is_reported_by_name(tmp_path):
     with pytest.raises(InputError, match="nowhere: there is no such file or folder"):
         find(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no videos found"):
@@ -210,7 +210,7 @@ def test_what_is_not_there_is_named(tmp_path):
         find(tmp_path / "broken.parquet")
 
 
-def test_a_manifest_in_an_object_store():
+def test_a_manifest_in_an_object_store_is_read():
     memory = fsspec.filesystem("memory")
     memory.pipe("/bucket/list.jsonl", b'{"uri": "a b.mp4"}\n{"uri": "../x.mp4"}\n')
     table = find("memory://bucket/list.jsonl")

@@ -16,7 +16,7 @@ def storage(request, tmp_path):
     return Storage(f"memory://bucket/{tmp_path.name}")
 
 
-def test_files_come_back_and_are_listed(storage):
+def test_written_files_are_read_and_listed(storage):
     assert not storage.exists("a/b.txt")
     assert storage.files("a") == []
     storage.write("a/b.txt", b"one")
@@ -30,19 +30,19 @@ def test_files_come_back_and_are_listed(storage):
     assert storage.files("a") == []
 
 
-def test_tables_come_back_whole_and_in_part(storage):
+def test_tables_are_read_whole_or_in_part(storage):
     table = pa.table({"n": list(range(100)), "text": ["é"] * 100})
     storage.write_table("t/x.parquet", table, row_group_size=8)
     assert storage.read_table("t/x.parquet") == table
     assert storage.read_table("t/x.parquet", ["n"], [("n", "=", 42)]).to_pydict() == {"n": [42]}
 
 
-def test_workers_get_the_same_folder(storage):
+def test_a_pickled_storage_reads_the_same_folder(storage):
     storage.write("x", b"here")
     assert pickle.loads(pickle.dumps(storage)).read("x") == b"here"
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_only_the_old_file(tmp_path, monkeypatch):
     storage = Storage(str(tmp_path))
     storage.write("x", b"old")
 
@@ -56,7 +56,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["x"]
 
 
-def test_a_reader_never_sees_half_a_file(tmp_path):
+def test_a_reader_never_sees_a_partial_file(tmp_path):
     storage = Storage(str(tmp_path))
     contents = [bytes([n]) * 500_000 for n in range(20)]
     storage.write("x", contents[0])
@@ -68,7 +68,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path):
     assert all(data in contents for data in reads)
 
 
-def test_some_rows_come_by_their_numbers_a_few_at_a_time(tmp_path):
+def test_selected_rows_are_read_in_small_batches(tmp_path):
     storage = Storage(str(tmp_path))
     table = pa.table({"number": range(20), "name": [f"row {n}" for n in range(20)]})
     storage.write_table("rows.parquet", table, row_group_size=6)

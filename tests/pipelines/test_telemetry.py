@@ -1,4 +1,4 @@
-"""Events as they are logged, and metrics as Prometheus would read them."""
+"""Logged events, and metrics in the form that Prometheus reads."""
 
 import logging
 import re
@@ -13,7 +13,7 @@ from pipelines import telemetry
 FAILURE = {"row_id": "b", "error_stage": "edit", "error_type": "E", "error_message": "no"}
 
 
-def test_events_name_run_and_row(caplog):
+def test_events_have_the_ids_of_run_and_row(caplog):
     telemetry.RUN.set("s3://bucket/run")
     with caplog.at_level(logging.INFO, "strmatch.events"):
         telemetry.record_rows("edit", {"ok": 1, "rejected": 0, "failed": 1, "failures": [FAILURE]})
@@ -25,7 +25,7 @@ def test_events_name_run_and_row(caplog):
 
 
 def exported():
-    """What the machine's agent shows, by name and tags."""
+    """The metrics that the machine's agent exports, by name and tags."""
     (node,) = ray.nodes()
     address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
     with urllib.request.urlopen(address, timeout=10) as answer:
@@ -40,8 +40,8 @@ def exported():
 
 
 @pytest.mark.usefixtures("ray_cluster")
-def test_metrics_reach_prometheus():
-    """Under names that no other test of this process counts."""
+def test_metrics_are_exported_for_prometheus():
+    """The phase names are used by no other test of this process."""
     telemetry.record_rows("a phase", {"ok": 3, "rejected": 2, "failed": 1, "failures": [FAILURE]})
     telemetry.retried("a phase", ["c", "d"])
     telemetry.record_seconds("a stage", 2.5)
@@ -56,7 +56,7 @@ def test_metrics_reach_prometheus():
     until = time.monotonic() + 60
     found = {}
     while not expected.items() <= found.items() and time.monotonic() < until:
-        telemetry.busy(0.75)  # a gauge is shown while it is news
+        telemetry.busy(0.75)  # a gauge is exported only after a recent update
         time.sleep(1.0)
         found |= exported()
     assert {key: found.get(key) for key in expected} == expected

@@ -1,4 +1,4 @@
-"""A run over a long manifest with an editor that does nothing: what the orchestration costs.
+"""A run over a long manifest with a trivial editor, which measures the orchestration cost.
 
 `python -m tests.scale.harness --help`.
 """
@@ -22,15 +22,15 @@ from tests.faults.harness import run_command
 
 VIDEOS = 8
 SETTINGS = (
-    # The two frames of a fast sprite look like a cut.
+    # Two frames with a fast sprite would be detected as a cut.
     *("clip.num_frames=2", "clip.height=32", "clip.width=32", "clip.split_shots=false"),
-    # What a row costs by itself is left out.
+    # Settings that reduce the cost of the rows themselves.
     *("annotate.tracker=none", "editor=tests.pipelines.fakes.editors:Invert", "measure.metrics=[]"),
 )
 
 
 def write_input(folder: Path, rows: int) -> Path:
-    """A manifest of `rows` rows on a few tiny videos, no two of them alike."""
+    """Write a manifest of `rows` distinct rows on a few tiny videos."""
     folder.mkdir(parents=True)
     scenes = [sample_scene(seed) for seed in range(VIDEOS)]
     for index, frames in enumerate(render(scenes, num_frames=2, size=32).frames.numpy()):
@@ -46,7 +46,7 @@ def write_input(folder: Path, rows: int) -> Path:
 
 
 def watch(command: list[str]) -> tuple[int, list[tuple[float, int]]]:
-    """Run a command; its exit code, and its resident bytes once a second."""
+    """Run a command. Return its exit code and its resident bytes, sampled once a second."""
     driver = subprocess.Popen(command)
     process, memory = psutil.Process(driver.pid), []
     while driver.poll() is None:
@@ -56,7 +56,7 @@ def watch(command: list[str]) -> tuple[int, list[tuple[float, int]]]:
 
 
 def measure(rows: int, folder: Path) -> dict[str, Any]:
-    """One run of `rows` rows below `folder`."""
+    """Run once over `rows` rows below `folder`."""
     manifest, output = write_input(folder / "in", rows), folder / "out"
     code, memory = watch(run_command(manifest, output, SETTINGS))
     if code:

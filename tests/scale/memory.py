@@ -34,7 +34,7 @@ SETTINGS = ("annotate.detector.threshold=0", "annotate.detector.frames=1")
 
 
 def annotators(folder: Path) -> dict[str, Callable[[np.ndarray], object]]:
-    """A captioner and both trackers, with random weights that are saved below the folder."""
+    """A captioner and both trackers with random weights, saved below the folder."""
     qwen(folder / "vlm")
     small_sam2().save_pretrained(folder / "sam2_hf")
     save_sam2_package(folder / "sam2")
@@ -51,11 +51,11 @@ def annotators(folder: Path) -> dict[str, Callable[[np.ndarray], object]]:
 
 
 def growth(annotator: Callable[[np.ndarray], object], early: int, late: int) -> dict[str, float]:
-    """Megabytes after so many clips, and by which share the later figure is larger."""
+    """Resident megabytes after two numbers of clips, and the relative growth between them."""
     generator, sizes = np.random.default_rng(0), {}
     for clip in range(1, late + 1):
         shape = (FRAMES, HEIGHT, WIDTH, 3)
-        with suppress(Rejected):  # random weights say nothing that is a caption
+        with suppress(Rejected):  # random weights generate no valid caption
             annotator(generator.integers(0, 256, shape, np.uint8))
         if clip in (early, late):
             sizes[clip] = psutil.Process().memory_info().rss / 1e6

@@ -25,8 +25,8 @@ for result in (data, decode_video(data).tobytes(), shown.tobytes()):
 """
 
 
-def test_bytes_and_pixels_do_not_depend_on_what_memory_held_before(tmp_path):
-    """An encoder or scaler that reads memory it did not write differs from process to process."""
+def test_bytes_and_pixels_do_not_depend_on_uninitialised_memory(tmp_path):
+    """Reading uninitialised memory would make an encoder or scaler differ between processes."""
     results = {
         subprocess.run(
             [sys.executable, "-c", SCRIPT, str(tmp_path / f"{fill}.mp4")],
@@ -40,6 +40,6 @@ def test_bytes_and_pixels_do_not_depend_on_what_memory_held_before(tmp_path):
     assert len(results) == 1
 
 
-def test_equal_frames_are_equal_bytes():
+def test_equal_frames_give_equal_bytes():
     frames = np.random.default_rng(0).integers(0, 256, (5, 32, 48, 3), dtype=np.uint8)
     assert encode_video(frames, 7.5) == encode_video(frames.copy(), 7.5)

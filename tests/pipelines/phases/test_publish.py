@@ -17,7 +17,7 @@ def names(items, size):
     return {name: clips.take(rows)["clip_row"].to_pylist() for name, rows in divide(clips, size)}
 
 
-def test_files_are_filled_in_order_to_about_their_size():
+def test_files_are_filled_in_order_to_about_the_target_size():
     items = [item(str(i), 40) for i in range(6)] + [item("large", 300), item("last", 1)]
     assert names(items, 100) == {
         "dataset/part-00000.parquet": ["0", "1"],
@@ -28,7 +28,7 @@ def test_files_are_filled_in_order_to_about_their_size():
     }
 
 
-def test_every_folder_has_files_of_its_own():
+def test_each_folder_has_separate_files():
     items = [item(str(i), 60, f"split={'ab'[i % 2]}/") for i in range(4)]
     assert names(items, 100) == {
         "dataset/split=a/part-00000.parquet": ["0"],
@@ -38,11 +38,11 @@ def test_every_folder_has_files_of_its_own():
     }
 
 
-def test_nothing_makes_no_file():
+def test_no_rows_give_no_file():
     assert names([], 100) == {}
 
 
-def test_portions_hold_so_many_clips_or_the_part_that_makes_it_more():
+def test_a_portion_holds_at_most_the_given_clips_or_one_larger_part():
     parts = [(name, list(range(size))) for name, size in zip("abcde", [3, 1, 9, 2, 1], strict=True)]
     sizes = [[name for name, _ in some] for some in portions(parts, 4)]
     assert sizes == [["a", "b"], ["c"], ["d", "e"]]
@@ -52,7 +52,7 @@ def test_portions_hold_so_many_clips_or_the_part_that_makes_it_more():
 @pytest.mark.parametrize(
     ("rows", "said"), [("ab", "1 rows lost, 0 too"), ("abcc", "0 rows lost, 1 too"), ("abc", None)]
 )
-def test_a_dataset_with_other_rows_does_not_stay(tmp_path, rows, said):
+def test_a_dataset_with_unexpected_rows_is_removed(tmp_path, rows, said):
     output = Storage(str(tmp_path))
     for name, ids in zip(("x", "y"), (rows[:1], rows[1:]), strict=True):
         output.write_table(f"dataset/{name}.parquet", pa.table({"row_id": list(ids)}))

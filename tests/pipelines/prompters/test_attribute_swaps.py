@@ -29,11 +29,11 @@ def prompts(kind, caption):
         ("An apple on a table", "A blue apple on a table"),
     ],
 )
-def test_another_colour_or_one_where_none_is_said(caption, expected):
+def test_a_colour_is_replaced_or_added(caption, expected):
     assert expected in prompts("recolour", caption)
 
 
-def test_a_colour_is_never_the_one_that_is_said():
+def test_the_new_colour_differs_from_the_named_one():
     assert len(targets("recolour", "A crimson car")) == len(COLOURS) - 1
     assert not any("red" in prompt.split() for prompt in prompts("recolour", "A crimson car"))
     assert all(colour in words("colours") for likes in COLOURS.values() for colour in likes)
@@ -43,7 +43,7 @@ def test_a_colour_is_never_the_one_that_is_said():
     "caption",
     ["A woman walks", "A black man walks", "A red panda climbs", "The sea", "A green eye"],
 )
-def test_what_is_given_no_colour(caption):
+def test_some_subjects_get_no_colour(caption):
     found = prompts("recolour", caption)
     assert not found if caption != "A green eye" else "A blue eye" in found
 
@@ -63,7 +63,7 @@ def test_a_style_follows_the_noun(caption, expected):
     assert len(found) == len(STYLES)
 
 
-def test_a_style_that_is_there_is_not_asked_for():
+def test_a_style_already_in_the_caption_is_not_added():
     assert len(targets("restyle", "A dog made of wood")) == len(STYLES) - 1
 
 
@@ -77,16 +77,16 @@ def test_a_style_that_is_there_is_not_asked_for():
         ("a red circle moving right over bricks", "a red circle moving right over stripes"),
     ],
 )
-def test_another_place(caption, expected):
+def test_the_place_is_replaced(caption, expected):
     assert expected in prompts("background", caption)
 
 
 @pytest.mark.parametrize("caption", ["A dog sleeps", "A cup on a table", "A man in a suit"])
-def test_no_place_no_background(caption):
+def test_a_caption_without_a_place_has_no_background_target(caption):
     assert targets("background", caption) == []
 
 
-def test_a_place_is_another_one_behind_a_preposition_that_fits():
+def test_the_new_place_differs_and_fits_the_preposition():
     found = prompts("background", "A dog walks through a forest")
     assert found and not any("forest" in prompt for prompt in found)
     assert all(prompt.startswith("A dog walks through a ") for prompt in found)

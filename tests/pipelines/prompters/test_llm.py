@@ -36,7 +36,7 @@ def by_word(said, near=(), far=(), subject=None):
     return {t.target_word: t for t in proposed(found, answered(near, far))}
 
 
-def test_the_model_s_nouns_come_first_and_the_other_kinds_are_noun_swap_s():
+def test_nouns_come_from_the_model_and_other_kinds_from_noun_swap():
     answer = answered(["fox", "cat"], ["skateboard"])
     with Served(completion(answer)) as server:
         targets = prompter(server.url)(SAID, None, 4, 2**63 + 7)
@@ -55,7 +55,7 @@ def test_the_model_s_nouns_come_first_and_the_other_kinds_are_noun_swap_s():
     assert '"noun_near": [6 nouns' in question and '"noun_far": [5 nouns' in question
 
 
-def test_what_is_missing_is_noun_swap_s_and_nothing_comes_twice():
+def test_noun_swap_fills_missing_targets_without_duplicates():
     kinds = ("noun_near",)
     swaps = noun_swap(kinds)(SAID, None, 4, 0)
     with Served(completion(answered([swaps[1].target_word]))) as server:
@@ -75,7 +75,7 @@ def test_what_is_missing_is_noun_swap_s_and_nothing_comes_twice():
         answered(["dog", "puppy", "guide dog", "beach", "animal", "CATS"], ["cat", "dragons"]),
     ],
 )
-def test_an_answer_that_is_of_no_use_leaves_it_to_noun_swap(answer):
+def test_an_unusable_answer_falls_back_to_noun_swap(answer):
     kinds = ("noun_near", "noun_far")
     with Served(completion(answer)) as server:
         targets = prompter(server.url, kinds)(SAID, None, 4, 1)
@@ -83,21 +83,21 @@ def test_an_answer_that_is_of_no_use_leaves_it_to_noun_swap(answer):
     assert targets == noun_swap(kinds)(SAID, None, 4, 1)
 
 
-def test_json_is_found_in_what_is_said_around_it():
+def test_json_is_found_within_other_text():
     answer = f"Sure!\n```json\n{answered(['Fox'])}\n```"
     with Served(completion(answer)) as server:
         targets = prompter(server.url, ("noun_near",))(SAID, None, 1, 0)
     assert [t.prompt for t in targets] == ["A brown fox wags its tail on a sandy beach."]
 
 
-def test_no_question_is_asked_where_no_noun_is_wanted_or_nothing_is_understood():
+def test_no_request_is_made_without_noun_kinds_or_a_parsed_caption():
     with Served(completion("")) as server:
         assert len(prompter(server.url, ("recolour",))(SAID, None, 2, 0)) == 2
         assert prompter(server.url)("the sublime", None, 2, 0) == []
         assert server.requests == []
 
 
-def test_no_answer_fails_the_row():
+def test_a_missing_answer_fails_the_row():
     with (
         Served((503, b"starting", {})) as server,
         pytest.raises(RowError, match="EndpointFailed.*HTTP 503: starting"),
@@ -105,12 +105,12 @@ def test_no_answer_fails_the_row():
         prompter(server.url)(SAID, None, 2, 0)
 
 
-def test_the_noun_that_is_named_is_swapped():
+def test_the_named_subject_is_swapped():
     found = by_word("A man throws a stick to a dog.", ["cat"], subject="dog")
     assert found["cat"].prompt == "A man throws a stick to a cat."
 
 
-def test_grammar_follows_and_nothing_else_changes():
+def test_grammar_follows_the_noun_and_nothing_else_changes():
     assert by_word("Two dogs play in a park.", ["fox"])["foxes"].prompt == (
         "Two foxes play in a park."
     )
@@ -121,7 +121,7 @@ def test_grammar_follows_and_nothing_else_changes():
     assert by_word("A dog barks.", [], ["water"]) == {}
 
 
-def test_a_noun_that_the_table_does_not_hold_has_no_distance():
+def test_a_noun_outside_the_table_has_no_distance():
     found = by_word(SAID, ["axolotl", "dingo pup"], ["gramophone stand"])
     assert found["axolotl"].prompt == "A brown axolotl wags its tail on a sandy beach."
     assert {target.distance for target in found.values()} == {None}
@@ -131,13 +131,13 @@ def test_a_noun_that_the_table_does_not_hold_has_no_distance():
     ("near", "far"),
     [
         (["teapot"], []),  # far
-        (["blacksmither"], []),  # by its ending a person
-        (["wolfdog"], []),  # by its ending a dog
+        (["blacksmither"], []),  # a person, by the ending
+        (["wolfdog"], []),  # a dog, by the ending
         ([], ["cat"]),  # near
         ([], ["blorgs"]),  # perhaps many
         (["running", "very", "quickly", "of", "is"], []),  # no nouns
         (["a cat", "cat!", "cat\ndog", "x" * 60 + " is what i would say to that"], []),
     ],
 )
-def test_what_is_not_another_thing_of_the_kind_is_dropped(near, far):
+def test_answers_that_are_not_another_noun_of_the_kind_are_dropped(near, far):
     assert by_word(SAID, near, far) == {}

@@ -34,7 +34,7 @@ def swaps(kinds, seeds=range(4)):
                     yield said, target
 
 
-def test_a_target_differs_from_the_caption_in_the_swapped_words_alone():
+def test_a_target_differs_from_the_caption_only_in_the_swapped_words():
     seen = set()
     for said, target in swaps(KINDS):
         seen.add(target.kind)
@@ -47,7 +47,7 @@ def test_a_target_differs_from_the_caption_in_the_swapped_words_alone():
     assert seen == set(KINDS)
 
 
-def test_every_article_fits_what_follows_it():
+def test_every_article_fits_the_next_word():
     checked = 0
     for _, target in swaps(KINDS):
         for article, word in re.findall(r"\b(an?) (\w+)", target.prompt, re.IGNORECASE):
@@ -56,7 +56,7 @@ def test_every_article_fits_what_follows_it():
     assert checked > 1000
 
 
-def test_the_number_is_kept():
+def test_the_grammatical_number_is_kept():
     senses = taxonomy().senses
     for said, target in swaps(NOUNS):
         number = find_subject(said).number
@@ -66,7 +66,7 @@ def test_the_number_is_kept():
             assert target.target_word == plural(sense.concept.name)
 
 
-def test_never_the_same_nor_a_synonym_nor_a_part_of_what_is_named():
+def test_the_new_noun_is_neither_a_synonym_nor_a_kind_of_the_named_one():
     senses = taxonomy().senses
     for said in ("A couch in a room", "A lady waves", "A bike stands there", "A bird sings"):
         source = find_subject(said).concept
@@ -79,7 +79,7 @@ def test_never_the_same_nor_a_synonym_nor_a_part_of_what_is_named():
         assert len(found) > 100
 
 
-def test_near_is_nearer_than_far_and_the_nearest_comes_first():
+def test_near_nouns_are_nearer_than_far_ones_and_the_nearest_comes_first():
     near = noun_swap(("noun_near",))("A cat sleeps", None, 40, 0)
     far = noun_swap(("noun_far",))("A cat sleeps", None, 40, 0)
     distances = [target.distance for target in near]
@@ -88,7 +88,7 @@ def test_near_is_nearer_than_far_and_the_nearest_comes_first():
     assert len({target.prompt for target in near + far}) == 80
 
 
-def test_kinds_come_in_turn_and_one_that_knows_no_more_is_passed_over():
+def test_kinds_alternate_and_an_exhausted_one_is_skipped():
     kinds = [t.kind for t in noun_swap(("noun_far", "recolour"))("A red car", None, 5, 0)]
     assert kinds == ["noun_far", "recolour", "noun_far", "recolour", "noun_far"]
     twice = [
@@ -135,7 +135,7 @@ def test_grammar_follows_the_noun(said, concept, expected):
         ("A female dancer spins", "king"),
     ],
 )
-def test_what_grammar_does_not_allow_is_refused(said, concept):
+def test_ungrammatical_targets_are_refused(said, concept):
     assert swap(find_subject(said), taxonomy().senses[concept].concept, "noun_far") is None
 
 
@@ -161,7 +161,7 @@ def test_the_same_seed_gives_the_same_targets_whatever_the_hash_seed():
     assert len(set(printed[0].splitlines())) == 10
 
 
-def test_the_small_world_s_targets_stay_in_it_and_change_one_attribute():
+def test_targets_of_the_small_world_stay_in_it_and_change_one_attribute():
     scene = Scene((Sprite("star", "orange", "left", 20.0, (40.0, 30.0), 24.0),), "checks")
     others = {
         "noun_near": {caption(with_attributes(scene, shape=s)) for s in SHAPES},

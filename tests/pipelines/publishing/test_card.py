@@ -26,7 +26,7 @@ RECORD = RunRecord(
 
 @pytest.fixture
 def card(tmp_path):
-    """Of a dataset whose names come from somebody unkind."""
+    """The card of a dataset with hostile names."""
     rows = [{"row_id": "a", "status": "ok"}, {"row_id": "b", "status": "ok"}]
     rows += [{"row_id": "c", "status": "failed", "error_stage": "edit", "error_type": HOSTILE}]
     schema = with_extras(with_metrics(DATASET, [METRIC]), pa.schema([(HOSTILE, pa.string())]))
@@ -50,7 +50,7 @@ def test_every_column_of_the_dataset_is_explained(card):
     )
 
 
-def test_it_counts_and_says_what_is_good_enough(card):
+def test_the_card_shows_counts_and_limits(card):
     assert "3 rows:" in card
     assert "| ok |  |  | 2 |" in card
     assert f"| failed | edit | {escape(HOSTILE)} | 1 |" in card
@@ -58,23 +58,23 @@ def test_it_counts_and_says_what_is_good_enough(card):
     assert "; lam 0.4; " in card
 
 
-def test_what_others_wrote_is_shown_and_does_nothing(card):
+def test_text_from_users_is_shown_and_has_no_effect(card):
     assert HOSTILE not in card and "<script" not in card
     assert card.count(escape(HOSTILE)) == 3  # input, reason, column
     outside_code = re.sub(r"```python\n.*?\n```", "", card, flags=re.DOTALL)
     assert "\n# title" not in outside_code and "[y](" not in outside_code
-    # A table's row keeps its cells.
+    # Each row of a table keeps its number of cells.
     (row,) = [line for line in card.splitlines() if line.startswith("| input |")]
     assert len(re.findall(r"(?<!\\)\|", row)) == 3
 
 
-def test_the_hub_reads_where_the_data_lie(card):
+def test_the_hub_metadata_names_the_data_files(card):
     front = yaml.safe_load(card.split("---\n")[1])
     (config,) = front["configs"]
     assert config["data_files"] == [{"split": "train", "path": "dataset/**/*.parquet"}]
 
 
-def test_programs_are_programs_whatever_the_folder_is_called(card):
+def test_example_programs_are_valid_for_any_folder_name(card):
     programs = re.findall(r"```python\n(.*?)\n```", card, re.DOTALL)
     assert len(programs) == 4
     for program in programs:

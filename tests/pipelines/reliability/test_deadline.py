@@ -1,4 +1,4 @@
-"""The deadline, on real processes that hang with the interpreter lock."""
+"""The deadline, on real processes that hang while holding the interpreter lock."""
 
 import json
 import signal
@@ -24,7 +24,7 @@ with deadline("decode", "hung"):
 
 
 def hang(folder, seconds=1.0, isolate=False):
-    """Runs a worker that hangs; seconds that it lived, and how it ended."""
+    """Run a worker that hangs. Return its lifetime in seconds and the completed process."""
     code = textwrap.dedent(WORKER).format(seconds=seconds, folder=str(folder), isolate=isolate)
     began = time.monotonic()
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -35,15 +35,15 @@ def notes(folder):
     return {p.parent.name: json.loads(p.read_text()) for p in folder.rglob("attempts/*/1.json")}
 
 
-def test_who_hangs_with_the_interpreter_lock_is_ended_and_named(tmp_path):
+def test_a_process_that_hangs_with_the_interpreter_lock_is_killed_and_recorded(tmp_path):
     seconds, ended = hang(tmp_path)
     assert ended.returncode == -signal.SIGKILL
     assert seconds < 40
     assert notes(tmp_path) == {"hung": {"stage": "decode", "late": True}}
-    assert "in <module>" in ended.stderr  # where it hung
+    assert "in <module>" in ended.stderr  # the line where the process hung
 
 
-def test_marks_tell_what_has_begun(tmp_path):
+def test_attempt_records_list_the_started_items(tmp_path):
     hang(tmp_path, isolate=True)
     edit = {"stage": "edit"}
     assert notes(tmp_path) == {
@@ -53,13 +53,13 @@ def test_marks_tell_what_has_begun(tmp_path):
     }
 
 
-def test_a_store_that_cannot_be_written_keeps_nobody_alive(tmp_path):
+def test_a_hanging_process_is_killed_even_if_the_store_is_not_writable(tmp_path):
     (tmp_path / "file").touch()
     _, ended = hang(tmp_path / "file")
     assert ended.returncode == -signal.SIGKILL
 
 
-def test_a_killed_watchdog_is_replaced_and_all_leave_with_their_process(tmp_path):
+def test_a_killed_watchdog_is_replaced_and_all_end_with_their_process(tmp_path):
     code = textwrap.dedent(
         """
         import os, psutil, signal

@@ -1,4 +1,4 @@
-"""Real processes that raise, crash and hang with the interpreter lock."""
+"""Real processes that raise, crash and hang while holding the interpreter lock."""
 
 import ctypes
 import os
@@ -16,7 +16,7 @@ from tests.pipelines.support.processes import gone
 
 
 class Worker:
-    """Does what it is told."""
+    """Raises, crashes, hangs or computes as each item demands."""
 
     def __init__(self, offset):
         if offset is None:
@@ -52,14 +52,14 @@ def child():
     return IsolatedProcess(Worker, (10,))
 
 
-def test_one_process_does_all(child):
+def test_one_process_handles_all_items(child):
     first, second = child(1, 30), child(2, 30)
     assert (first[:2], second[:2]) == ((11, 1), (12, 2))
     assert first[2] == second[2] != os.getpid()
 
 
 @pytest.mark.parametrize("how", ["kill", "crash"])
-def test_who_dies_is_replaced(child, how):
+def test_a_process_that_dies_is_replaced(child, how):
     before = child(1, 30)[2]
     for _ in range(2):
         with pytest.raises(ProcessDied):
@@ -69,7 +69,7 @@ def test_who_dies_is_replaced(child, how):
     assert after != before
 
 
-def test_who_hangs_with_the_interpreter_lock_is_ended_and_replaced(child):
+def test_a_process_that_hangs_with_the_interpreter_lock_is_replaced(child):
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded):
         child("hang", 1.0)
@@ -77,7 +77,7 @@ def test_who_hangs_with_the_interpreter_lock_is_ended_and_replaced(child):
     assert child(1, 30)[0] == 11
 
 
-def test_who_died_between_items_is_not_blamed_on_the_next(child):
+def test_a_death_between_items_does_not_fail_the_next_item(child):
     process = psutil.Process(child(1, 30)[2])
     process.kill()
     while process.status() != psutil.STATUS_ZOMBIE:
@@ -85,7 +85,7 @@ def test_who_died_between_items_is_not_blamed_on_the_next(child):
     assert child(2, 30)[:2] == (12, 1)
 
 
-def test_exceptions_come_back_and_the_process_goes_on(child):
+def test_exceptions_are_returned_and_the_process_continues(child):
     with pytest.raises(FileNotFoundError, match="out of luck"):
         child("raise", 30)
     with pytest.raises(RuntimeError, match="Local: here"):
@@ -93,18 +93,18 @@ def test_exceptions_come_back_and_the_process_goes_on(child):
     assert child(1, 30)[:2] == (11, 1)
 
 
-def test_what_cannot_be_built_says_why():
+def test_a_failed_construction_raises_its_cause():
     with pytest.raises(ValueError, match="no offset"):
         IsolatedProcess(Worker, (None,))
     with pytest.raises(ProcessDied, match="while it was built, 3 times"):
         IsolatedProcess(Worker, ("crash",))
 
 
-def test_a_supervisor_killed_while_the_process_is_built_is_replaced(tmp_path):
+def test_a_supervisor_killed_during_construction_is_replaced(tmp_path):
     assert IsolatedProcess(Worker, (tmp_path / "built",))(1, 30)[:2] == (11, 1)
 
 
-def test_a_killed_supervisor_is_replaced_and_takes_its_process_along(child):
+def test_a_killed_supervisor_ends_its_process_and_is_replaced(child):
     pid = child(1, 30)[2]
     child.supervisor.kill()
     with pytest.raises(ProcessDied):
@@ -113,7 +113,7 @@ def test_a_killed_supervisor_is_replaced_and_takes_its_process_along(child):
     assert gone(pid)
 
 
-def test_processes_end_with_their_user(child):
+def test_processes_end_when_their_pipe_is_closed(child):
     pid = child(1, 30)[2]
     child.pipe.close()
     assert gone(pid)
@@ -121,7 +121,7 @@ def test_processes_end_with_their_user(child):
 
 
 def run(tmp_path, *lines):
-    """A program that has a child, and then does these lines."""
+    """Run a program that starts a child and then executes these lines."""
     program = tmp_path / "worker.py"
     program.write_text(
         "\n".join(
@@ -140,13 +140,13 @@ def run(tmp_path, *lines):
     return subprocess.run([sys.executable, str(program)], capture_output=True, text=True)
 
 
-def test_the_log_has_where_it_hung(tmp_path):
+def test_the_log_has_the_stack_of_a_hanging_process(tmp_path):
     ended = run(tmp_path, "try: child('hang', 1.0)", "except DeadlineExceeded: print('late')")
     assert ended.stdout == "late\n", ended.stderr
     assert "in __call__" in ended.stderr
 
 
-def test_a_hanging_process_does_not_outlive_its_worker(tmp_path):
+def test_a_hanging_process_ends_with_its_worker(tmp_path):
     ended = run(
         tmp_path,
         "print(child(1, 30)[2], flush=True)",

@@ -45,7 +45,7 @@ def entry(output):
 
 
 def from_elsewhere(output, age):
-    """The lease becomes that of a process on another machine, last heard of `age` seconds ago."""
+    """Make the lease one of another machine's process, last renewed `age` seconds ago."""
     name, owner = entry(output)
     far = {"machine": "elsewhere", "host": "far", "heartbeat": time.time() - age}
     output.write(name, json.dumps(owner | far | {"done": False}).encode())
@@ -60,14 +60,14 @@ def test_a_held_output_is_refused_with_owner_and_age(output):
     assert "last sign of life 1 s ago" in str(refused.value)
 
 
-def test_it_is_free_again_afterwards_even_after_an_error(output):
+def test_a_lease_is_released_even_after_an_error(output):
     with pytest.raises(KeyError), Lease(output):
         raise KeyError
     with Lease(output):
         pass
 
 
-def test_of_many_at_once_one_gets_it(output):
+def test_only_one_of_many_simultaneous_owners_gets_the_lease(output):
     def attempt(_):
         try:
             holder = Lease(Storage(output.uri, output.options)).__enter__()
@@ -81,14 +81,14 @@ def test_of_many_at_once_one_gets_it(output):
     held[0].__exit__(None, None, None)
 
 
-def test_signs_of_life_are_given_while_it_is_held(output, quick):
+def test_a_held_lease_is_renewed(output, quick):
     with Lease(output):
         before = entry(output)[1]["heartbeat"]
         time.sleep(0.5)
         assert entry(output)[1]["heartbeat"] > before
 
 
-def test_signs_of_life_go_on_though_somebody_removes_them(output, quick):
+def test_renewal_continues_after_the_lease_file_is_removed(output, quick):
     with Lease(output) as held:
         output.remove(lease.FOLDER)
         for _ in range(200):
@@ -99,7 +99,7 @@ def test_signs_of_life_go_on_though_somebody_removes_them(output, quick):
         held.check()
 
 
-def test_a_killed_owner_is_followed_at_once(tmp_path):
+def test_the_lease_of_a_killed_owner_is_free_immediately(tmp_path):
     output = Storage(str(tmp_path))
     owner = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
@@ -114,7 +114,7 @@ def test_a_killed_owner_is_followed_at_once(tmp_path):
 
 
 @pytest.mark.parametrize(("age", "free"), [(50, False), (70, True)])
-def test_an_owner_elsewhere_counts_as_dead_after_a_minute(output, age, free):
+def test_the_lease_of_a_silent_remote_owner_expires_after_a_minute(output, age, free):
     with Lease(output):
         pass
     from_elsewhere(output, age)
@@ -126,7 +126,7 @@ def test_an_owner_elsewhere_counts_as_dead_after_a_minute(output, age, free):
             pass
 
 
-def test_a_former_owner_learns_that_it_is_one_and_writes_no_more(output, quick):
+def test_an_owner_that_lost_the_lease_raises_and_leaves_the_new_lease(output, quick):
     with Lease(output) as former:
         former.check()
         with_gap = lease.FOLDER + "/000009.json"

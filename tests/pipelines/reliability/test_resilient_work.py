@@ -65,7 +65,7 @@ def reasons(rows):
 
 
 class Items(PhaseWork):
-    """Work of two workers that is only divided."""
+    """Work for two workers, of which the tests use only the division into portions."""
 
     name = "edit"
     key = "item"
@@ -82,7 +82,7 @@ class Items(PhaseWork):
 
 
 def portions(items, first_rows, most_rows, seconds, monkeypatch):
-    """Sizes of portions and blocks when an item takes so many seconds of a worker's time."""
+    """Sizes of portions and blocks if each item takes `seconds` of a worker's time."""
     clock = [0.0]
     monkeypatch.setattr(resilient_work.time, "monotonic", lambda: clock[0])
     work = Items(first_rows)
@@ -100,18 +100,18 @@ def test_little_work_is_one_portion(monkeypatch):
     assert portions(0, 1, 4096, 60.0, monkeypatch) == []
 
 
-def test_much_work_of_no_length_goes_in_large_blocks(monkeypatch):
-    # 16 clips to see that one takes 10 ms: 1,000 make ten seconds
+def test_many_short_items_are_processed_in_large_blocks(monkeypatch):
+    # 16 clips are timed at 10 ms each, so 1,000 take ten seconds
     assert portions(100_000, 1, 4096, 0.01, monkeypatch) == [(16, 1), (99_984, 1000)]
     assert portions(100_000, 1, 4096, 0.001, monkeypatch) == [(16, 1), (99_984, 4096)]
 
 
-def test_much_long_work_goes_one_by_one_in_portions_of_bounded_size(monkeypatch):
+def test_many_long_items_are_processed_singly_in_bounded_portions(monkeypatch):
     found = portions(5000, 1, 4096, 60.0, monkeypatch)
     assert found == [(16, 1), (2000, 1), (2000, 1), (984, 1)]
 
 
-def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):
+def test_an_edit_that_kills_or_hangs_its_worker_fails_alone(videos):
     good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
     bad = [{"uri": "red.mp4", "targets": [what]} for what in ("kill", "hang", "raise")]
     write_manifest(videos, [*good[:2], *bad, {"uri": "rotten.mp4"}, *good[2:]])
@@ -130,7 +130,7 @@ def test_an_edit_that_kills_or_hangs_its_worker_costs_itself_alone(videos):
     assert messages["hang"] == "took longer than 20 s, execution.deadline, and was ended"
 
 
-def test_an_edit_that_kills_or_hangs_a_metric_costs_its_clip_alone(videos):
+def test_an_edit_that_kills_or_hangs_a_metric_fails_only_its_clip(videos):
     good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
     bad = [{"uri": f"{name}.mp4", "targets": [f"{what}"]} for name, what in DEADLY.items()]
     write_manifest(videos, [*good[:2], *bad, *good[2:]])
@@ -156,7 +156,7 @@ IN_A_POOL = {"green.mp4": ("caption", "WorkerDied")}
     ("captioner", "expected"),
     [("template", IN_TASKS), ("tests.pipelines.fakes.captioners:Poisoned", IN_TASKS | IN_A_POOL)],
 )
-def test_a_clip_that_kills_or_hangs_its_annotation_costs_itself_alone(videos, captioner, expected):
+def test_a_clip_that_kills_or_hangs_its_annotation_fails_alone(videos, captioner, expected):
     names = [*(f"good{i}.mp4" for i in range(3)), *expected, "good3.mp4"]
     write_manifest(videos, [{"uri": name, "targets": ["a fox"]} for name in names])
     rows = run(
@@ -170,7 +170,7 @@ def test_a_clip_that_kills_or_hangs_its_annotation_costs_itself_alone(videos, ca
     assert (rows["status"] == "ok").sum() == 4
 
 
-def test_a_phase_in_which_all_fails_alike_stops_early_with_the_cause(videos):
+def test_a_phase_stops_early_with_the_cause_if_all_rows_fail_alike(videos):
     targets = [f"number {i}" for i in range(10)]
     write_manifest(videos, [{"uri": f"good{i}.mp4", "targets": targets} for i in range(GOOD)])
     stopped = r"edit stopped: \d+ rows in a row failed alike \(edit: RuntimeError: no GPU any more"

@@ -13,7 +13,7 @@ from tests.pipelines.support.videos import real_clip, shot
 
 
 def reasons(clips, *settings):
-    """Why each of a video's clips is skipped, None: it is not."""
+    """The reason for which each clip of a video is skipped, None if the clip is kept."""
     skip = ClipFilter(load_config(assignments=settings).clip)
     found = []
     for number, frames in enumerate(clips):
@@ -37,30 +37,30 @@ def world(motion, displacement, count):
 
 
 @pytest.mark.parametrize("name", ["bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4"])
-def test_real_clips_are_worth_an_edit(name):
+def test_real_clips_are_kept(name):
     windows = real_windows(name)
     assert set(reasons(windows, "clip.skip_static=8")) == {None}
 
 
-def test_a_clip_shown_again_is_a_duplicate_however_it_was_coded():
+def test_a_repeated_clip_is_a_duplicate_under_any_encoding():
     first, *_ = real_windows("carphone_pristine.mp4")
     again = decode_video(encode_video(first, 25.0, crf=28))
     assert reasons([first, again]) == [None, "Duplicate"]
     assert reasons([first, again], "clip.skip_duplicates=0") == [None, None]
 
 
-def test_only_clips_that_were_taken_have_duplicates():
+def test_rejected_clips_have_no_duplicates():
     still = shot(0, 8, 0)
     assert reasons([still, still], "clip.skip_static=0") == ["Static", "Static"]
 
 
-def test_what_moves_slowly_is_neither_static_nor_shown_before():
-    """By one and a half pixels a second."""
+def test_slow_motion_is_neither_static_nor_a_duplicate():
+    """The sprite moves by one and a half pixels per second."""
     windows = world("right", 6.0, 4)
     assert reasons(windows, "clip.skip_static=8") == [None] * 4
 
 
-def test_what_stands_still_is_a_clip_once():
+def test_a_still_picture_is_kept_once():
     (still,) = world("still", 0.0, 1)
     coded = decode_video(encode_video(still, 8.0))
     assert reasons([coded]) == [None]
@@ -68,7 +68,7 @@ def test_what_stands_still_is_a_clip_once():
     assert reasons([coded, coded]) == [None, "Duplicate"]
 
 
-def test_black_is_told_from_dark():
+def test_dark_clips_are_not_black():
     black = np.random.default_rng(0).integers(0, 20, (8, 64, 64, 3), np.uint8)
     night = black.copy()
     night[:, 10:20, 10:20] = 60
@@ -79,7 +79,7 @@ def test_black_is_told_from_dark():
     assert reasons([blue]) == [None]
 
 
-def test_a_clip_is_black_where_most_of_it_is():
+def test_a_clip_is_black_if_most_of_its_area_is():
     frames = shot(0, 8)
     frames[:4] = 0
     assert reasons([frames]) == [None]

@@ -18,7 +18,7 @@ def output(tmp_path):
     return output
 
 
-def test_a_clip_that_is_too_large_is_edited_anew_by_a_lean_editor(output):
+def test_a_clip_that_runs_out_of_memory_is_retried_with_a_lean_editor(output):
     def work(*targets):
         return {
             "clip_file": "clips/a.parquet",

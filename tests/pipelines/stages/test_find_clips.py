@@ -42,7 +42,7 @@ def source(path, **columns):
 
 
 class Times:
-    """As much of a video as `find_spans` looks at."""
+    """The part of a video's interface that `find_spans` reads."""
 
     def __init__(self, count, fps):
         self.timestamps, self.fps = np.arange(count) / fps, fps
@@ -66,19 +66,19 @@ def test_spans_of_one_shot(frames, fps, start, settings, expected):
     assert [(span.start, span.fps) for span in spans] == expected
 
 
-def test_a_video_shorter_than_a_clip_says_how_short():
+def test_a_video_shorter_than_a_clip_is_refused_with_its_length():
     with pytest.raises(RowError, match="7 frames from 0 s on, a clip needs 8"):
         next(find_spans(Times(7, 8), None, clip_config()))
     with pytest.raises(RowError, match="4 frames from 0.5 s on"):
         next(find_spans(Times(8, 8), 0.5, clip_config()))
 
 
-def test_a_damaged_rate_is_no_rate():
+def test_an_implausible_frame_rate_is_refused():
     with pytest.raises(RowError, match="1.29056e.06 frames a second are shown"):
         next(find_spans(Times(40, 1_290_557), None, clip_config("clip.stride=1")))
 
 
-def test_the_frame_on_the_screen_is_taken():
+def test_the_frame_displayed_at_each_time_is_taken():
     steady = np.arange(50) / 25
     assert frame_indices(steady, 0.0, 8.0, 5).tolist() == [0, 3, 6, 9, 12]
     assert frame_indices(steady, 1.0, 25.0, 3).tolist() == [25, 26, 27]
@@ -127,7 +127,7 @@ def clips_of(path, *assignments, **columns):
 
 
 def coded_shots(*lengths):
-    """Shots, of up to 256 frames in all, in which every frame spells its number."""
+    """Shots of up to 256 frames in total, in which each frame encodes its number."""
     frames = np.concatenate([shot(i, n, size=(64, 128)) for i, n in enumerate(lengths)])
     frames[:, :BLOCK] = coded_frames(len(frames))[:, :BLOCK]
     return frames
@@ -141,7 +141,7 @@ def spans(rows):
     return [(row["start_seconds"], row["fps"]) for row in rows]
 
 
-def test_clips_begin_anew_with_every_shot(tmp_path):
+def test_clips_start_at_the_start_of_each_shot(tmp_path):
     path = write_video(tmp_path / "a.mp4", coded_shots(20, 7, 8, 30), fps=8)
     rows = clips_of(path, "clip.max_clips_per_video=null")
     assert {row["status"] for row in rows} == {"ok"}
@@ -151,7 +151,7 @@ def test_clips_begin_anew_with_every_shot(tmp_path):
     assert spans(clips_of(path, "clip.max_clips_per_video=3")) == spans(rows)[:3]
 
 
-def test_a_shot_that_is_short_is_sampled_faster(tmp_path):
+def test_a_short_shot_is_sampled_at_a_higher_rate(tmp_path):
     path = write_video(tmp_path / "a.mp4", coded_shots(40, 15, 30), fps=25)
     (first, short, last) = clips_of(path)
     assert spans([first, last]) == [(0, 8), (55 / 25, 8)]
@@ -163,13 +163,13 @@ def test_a_shot_that_is_short_is_sampled_faster(tmp_path):
     ]
 
 
-def test_a_video_is_one_shot_where_that_is_asked_for(tmp_path):
+def test_cut_detection_can_be_disabled(tmp_path):
     path = write_video(tmp_path / "a.mp4", coded_shots(12, 12), fps=8)
     assert spans(clips_of(path, WHOLE)) == [(0, 8), (1, 8), (2, 8)]
     assert spans(clips_of(path)) == [(0, 8), (1.5, 8)]
 
 
-def test_a_start_that_is_given_makes_one_clip_whatever_it_shows(tmp_path):
+def test_a_given_start_gives_one_clip_regardless_of_content(tmp_path):
     frames = coded_shots(12, 12)
     frames[14:, BLOCK:] = 0
     path = write_video(tmp_path / "a.mp4", frames, fps=8)
@@ -178,7 +178,7 @@ def test_a_start_that_is_given_makes_one_clip_whatever_it_shows(tmp_path):
         assert codes([row]) == [[*range(int(8 * start), int(8 * start) + 8)]]
 
 
-def test_in_a_video_of_uneven_rate_too_no_clip_crosses_a_cut(tmp_path):
+def test_no_clip_of_a_variable_rate_video_crosses_a_cut(tmp_path):
     lengths, random = (23, 40, 31), np.random.default_rng(3)
     pts = np.cumsum(random.integers(20, 160, sum(lengths))).tolist()
     time_base = Fraction(1, 1000)
@@ -220,7 +220,7 @@ def test_a_remote_video_gives_the_same_clips(tmp_path):
     assert codes(remote) == codes(local) and spans(remote) == spans(local)
 
 
-def test_where_every_shot_is_too_short_the_longest_is_told(tmp_path):
+def test_if_all_shots_are_too_short_the_error_reports_the_longest(tmp_path):
     path = write_video(tmp_path / "a.mp4", coded_shots(5, 7, 6), fps=8)
     (row,) = clips_of(path)
     assert (row["level"], row["status"], row["error_type"]) == ("source", "failed", "TooShort")
@@ -247,7 +247,7 @@ def test_a_long_video_is_not_decoded_to_its_end(tmp_path, monkeypatch):
 
 
 def black_still_and_again():
-    """40 frames: a shot, black, a still picture, the shot again, and another."""
+    """40 frames: a shot, black, a still picture, the first shot again, and another shot."""
     one, black, still, other = shot(0, 8), np.zeros((8, 72, 128, 3), np.uint8), shot(1, 8, 0), 2
     return np.concatenate([one, black, still, one, shot(other, 8)])
 
@@ -282,7 +282,7 @@ def test_each_reason_can_be_switched_off(tmp_path):
     assert [row["clip_id"] for row in rows] == [row["clip_id"] for row in by_default]
 
 
-def test_what_is_skipped_does_not_count_but_is_bounded(tmp_path):
+def test_skipped_clips_do_not_count_but_their_number_is_bounded(tmp_path):
     path = write_video(tmp_path / "a.mp4", black_still_and_again(), fps=8)
     rows = clips_of(path, "clip.max_clips_per_video=2")
     assert [row["error_type"] for row in rows] == [None, "Black", None]
@@ -291,11 +291,11 @@ def test_what_is_skipped_does_not_count_but_is_bounded(tmp_path):
     assert [row["error_type"] for row in rows] == [None] + ["Duplicate"] * (2 * LOOKED_AT - 1)
 
 
-def test_a_loop_is_a_duplicate_wherever_it_is_cut_into(tmp_path):
+def test_a_repeated_loop_is_a_duplicate_at_any_offset(tmp_path):
     loop = np.concatenate([shot(0, 12)] * 3)
     path = write_video(tmp_path / "a.mp4", loop, fps=8)
     rows = clips_of(path, WHOLE, "clip.max_clips_per_video=null")
-    # Frames 0 to 7; 8 to 11 and 0 to 3; then all were shown, but not in one clip.
+    # The clips hold frames 0 to 7, then 8 to 11 and 0 to 3. All later frames are repeats.
     assert [row["error_type"] for row in rows] == [None, None, None, "Duplicate"]
 
 
@@ -312,7 +312,7 @@ def test_rejected_clips_go_through_annotation_and_into_the_dataset(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["png", "json", "uncompressed", "video"])
-def test_a_mask_goes_with_the_frames_of_the_whole_video(tmp_path, kind):
+def test_a_mask_follows_the_frame_numbers_of_the_whole_video(tmp_path, kind):
     frames = coded_frames(24)
     path = write_video(tmp_path / "a.mp4", frames, fps=8)
     mask = np.zeros((24, *frames.shape[1:3]), bool)
@@ -364,7 +364,7 @@ def run_lengths(mask):
         ({"mask_location": "{folder}/bad.json"}, "BadMask", "bad.json"),
     ],
 )
-def test_a_source_that_gives_no_clip_is_one_failed_row(tmp_path, columns, kind, message):
+def test_a_source_without_clips_is_one_failed_row(tmp_path, columns, kind, message):
     path = write_video(tmp_path / "a.mp4", coded_frames(16), fps=8)
     (tmp_path / "few.json").write_text(json.dumps(masks.encode(np.ones((1, 64, 64), bool))))
     (tmp_path / "bad.json").write_text("{oops")

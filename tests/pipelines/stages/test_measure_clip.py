@@ -1,4 +1,4 @@
-"""What is measured of a clip, told from the bytes that are stored."""
+"""Measurements of a clip from its stored bytes."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ LIGHT = encode_video(np.full((4, 16, 16, 3), 140, np.uint8), 8)
 
 
 def measure(folder, *metrics, mask=None, source=GREY, problem=None, **edits):
-    """The rows of clip "c" with these edits, each named by its target, and what became of them."""
+    """Measure clip "c" with these edits. Return the rows by target and the result of the stage."""
     output = Storage(str(folder))
     clip = {"row_id": "c", "source_video": source, "mask": mask}
     output.write_table("clips/a.parquet", rows_table([clip], CLIPS))
@@ -42,7 +42,7 @@ def ok(video=LIGHT):
     return {"status": "ok", "edited_video": video}
 
 
-def test_values_are_those_of_the_stored_videos(tmp_path):
+def test_metrics_are_computed_on_the_stored_videos(tmp_path):
     half = np.zeros((4, 16, 16), bool)
     half[:, :8] = True
     rows, done = measure(
@@ -63,7 +63,7 @@ def test_a_metric_that_does_not_apply_is_null(tmp_path):
     assert rows["a"]["status"] == "ok"
 
 
-def test_a_metric_that_raises_fails_its_edit_alone(tmp_path):
+def test_a_metric_that_raises_fails_only_its_edit(tmp_path):
     rows, done = measure(tmp_path, "Difference", "Poisoned", **{"raise": ok(), "a dog": ok()})
     assert (done["ok"], done["failed"]) == (1, 1)
     failed = rows["raise"]
@@ -74,7 +74,7 @@ def test_a_metric_that_raises_fails_its_edit_alone(tmp_path):
     assert done["failures"][0]["row_id"] == "raise"
 
 
-def test_only_edits_that_are_ok_are_measured(tmp_path):
+def test_only_successful_edits_are_measured(tmp_path):
     rows, done = measure(tmp_path, "Difference", a=ok(), b={"status": "failed"})
     assert list(rows) == ["a"] and done["ok"] == 1
     rows, done = measure(tmp_path, "Difference", b={"status": "failed"})
@@ -82,7 +82,7 @@ def test_only_edits_that_are_ok_are_measured(tmp_path):
 
 
 @pytest.mark.parametrize("rotten", ["source", "edit"])
-def test_a_stored_video_that_cannot_be_decoded_says_so(tmp_path, rotten):
+def test_a_stored_video_that_cannot_be_decoded_fails_its_edits(tmp_path, rotten):
     if rotten == "source":
         rows, _ = measure(tmp_path, "Difference", source=b"rotten", a=ok(), b=ok())
         assert {row["error_type"] for row in rows.values()} == {"DecodeFailed"}
@@ -91,14 +91,14 @@ def test_a_stored_video_that_cannot_be_decoded_says_so(tmp_path, rotten):
         assert rows["a"]["error_type"] == "DecodeFailed" and rows["b"]["status"] == "ok"
 
 
-def test_a_metric_is_made_once_in_a_process(tmp_path):
+def test_a_metric_is_constructed_once_per_process(tmp_path):
     Counting.made = 0
     for name in "ab":
         rows, _ = measure(tmp_path / name, "Counting", a=ok(), b=ok())
         assert [row["metrics"] for row in rows.values()] == [[(f"{METRICS}:Counting", 1.0)]] * 2
 
 
-def test_a_metric_that_cannot_be_made_is_no_edit_s_fault(tmp_path):
+def test_a_metric_that_cannot_be_constructed_fails_no_edit(tmp_path):
     problem = f"metric {METRICS}:Broken: the metric's weights are rotten"
     _, done = measure(tmp_path, "Broken", problem=problem, a=ok())
     assert done["failures"] == [] and not (tmp_path / "measures").exists()

@@ -14,14 +14,14 @@ def judged(metrics, **limits):
     ("value", "status"),
     [(1.0, "rejected"), (2.0, "ok"), (3.0, "ok"), (3.0001, "rejected"), (None, "ok")],
 )
-def test_bounds_belong_to_what_is_good_enough(value, status):
+def test_bounds_are_inclusive(value, status):
     row = judged({"motion": value}, motion=Bounds(min=2, max=3))
     assert row["status"] == status
     assert row["metric_motion"] == value and row["measure_seconds"] == 1.0
     assert row["error_stage"] == (None if status == "ok" else "measure")
 
 
-def test_the_message_names_every_metric_value_and_bound():
+def test_the_message_lists_every_violated_metric_with_value_and_bound():
     row = judged({"a:B": 0.5, "c": 7.25, "d": 9.0}, **{"a:B": Bounds(min=0.75), "c": Bounds(max=7)})
     assert row["error_type"] == "OutOfLimits"
     assert row["error_message"] == (
@@ -30,7 +30,7 @@ def test_the_message_names_every_metric_value_and_bound():
     assert row["metric_a_B"] == 0.5
 
 
-def test_what_could_not_be_measured_has_failed_whatever_the_limits():
+def test_an_edit_that_was_not_measured_fails_under_any_limits():
     failed = {"status": "failed", "error_stage": "measure", "error_type": "X", "error_message": "y"}
     row = apply_limits(failed | {"metrics": None, "measure_seconds": None}, {"a": Bounds(max=1)})
     assert row == failed | {"measure_seconds": None}

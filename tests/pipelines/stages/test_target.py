@@ -12,7 +12,7 @@ from tests.pipelines.support.prompters import noun_swap
 PROMPTER = noun_swap(("noun_near", "recolour"))
 
 
-def test_targets_say_how_they_came_about():
+def test_targets_describe_how_they_were_derived():
     row = {
         "targets": None,
         "clip_id": "x",
@@ -42,25 +42,25 @@ def test_targets_depend_on_clip_and_seed():
     assert Target(PROMPTER, 2, 0)(row) == Target(PROMPTER, 2, 0)(row)
 
 
-def test_the_manifests_targets_are_kept():
+def test_targets_of_the_manifest_are_kept():
     given = [TargetPrompt("a dog").as_row()]
     row = {"targets": given, "clip_id": "x", "subject": None, "source_prompt": "a cat"}
     assert row | Target(PROMPTER, 2, 0)(row) == row
 
 
-def test_a_caption_that_cannot_be_understood_is_refused_with_the_way_out():
+def test_a_caption_that_cannot_be_parsed_is_refused_with_advice():
     row = {"targets": None, "clip_id": "x", "subject": None, "source_prompt": "the sublime"}
     with pytest.raises(RowError, match="'the sublime': give targets in the manifest"):
         Target(PROMPTER, 2, 0)(row)
 
 
-def test_the_manifests_caption_comes_first():
+def test_a_caption_of_the_manifest_takes_precedence():
     stage = Caption("template", TemplateCaptioner(load_config()))
     row = {"caption": " a cat ", "source_video": b""}
     assert stage(row) == {"source_prompt": "a cat", "caption_source": "manifest"}
 
 
-def test_the_subject_is_what_the_caption_is_about_or_what_the_manifest_names():
+def test_the_subject_comes_from_the_manifest_or_else_from_the_caption():
     row = {"subject": None, "source_prompt": "A small brown dog chases a cat"}
     assert name_subject(row) == {"subject": "small brown dog"}
     assert name_subject(row | {"subject": " cat "}) == {"subject": "cat"}

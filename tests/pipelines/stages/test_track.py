@@ -14,7 +14,7 @@ def whole(frames):
     return np.ones(frames.shape[:3], bool)
 
 
-def test_the_manifests_mask_is_kept_and_else_the_tracker_asked():
+def test_a_mask_of_the_manifest_takes_precedence_over_the_tracker():
     frames = np.zeros((4, 32, 32, 3), np.uint8)
     row = {"mask": [{"size": [1, 1], "counts": "1"}], "subject": None}
     row["source_video"] = encode_video(frames, 8.0)
@@ -29,7 +29,7 @@ def test_the_manifests_mask_is_kept_and_else_the_tracker_asked():
     )
 
 
-def test_a_mask_that_is_not_worth_an_edit_is_rejected():
+def test_an_unusable_mask_rejects_the_row():
     frames = np.zeros((4, 32, 32, 3), np.uint8)
     row = {"mask": None, "subject": None, "source_video": encode_video(frames, 8.0)}
     with pytest.raises(Rejected) as raised:

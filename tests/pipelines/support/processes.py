@@ -1,4 +1,4 @@
-"""Looking after processes of other processes."""
+"""Checks on processes that other processes started."""
 
 import time
 
@@ -6,7 +6,7 @@ import psutil
 
 
 def gone(pid):
-    """Whether a process ends within half a minute."""
+    """Whether a process ends within thirty seconds."""
     until = time.monotonic() + 30
     while psutil.pid_exists(pid) and time.monotonic() < until:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Prompters as a configuration makes them."""
+"""Prompters constructed from a configuration."""
 
 from collections.abc import Sequence
 from functools import cache

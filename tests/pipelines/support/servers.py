@@ -1,4 +1,4 @@
-"""A local HTTP server that answers as it is told, one request after the other."""
+"""A local HTTP server with prepared answers, one per request."""
 
 import json
 import threading
@@ -13,12 +13,12 @@ def completion(text):
 
 
 class Served:
-    """One answer a request, the last one for ever: a body, (status, body, headers), or a function
-    of the handler that writes what it wants.
+    """One answer per request, the last one repeated: a body, (status, body, headers), or a function
+    of the handler that writes the response.
 
     Attributes:
-        requests: what was asked: path, headers and JSON.
-        connections: addresses that asked.
+        requests: path, headers and JSON of each request.
+        connections: addresses of the clients.
     """
 
     def __init__(self, *answers):
@@ -69,7 +69,7 @@ class Served:
 
 
 def late(seconds, body):
-    """Answers after a while."""
+    """Answers after a delay."""
 
     def answer(handler, stopping):
         stopping.wait(seconds)
@@ -88,7 +88,7 @@ def hang(handler, stopping):
 
 
 def drip_body(handler, stopping):
-    """A body that takes for ever, a byte at a time."""
+    """Sends the body endlessly, one byte at a time."""
     handler.send_response(200)
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
@@ -96,13 +96,13 @@ def drip_body(handler, stopping):
 
 
 def drip_head(handler, stopping):
-    """A header that takes for ever."""
+    """Sends a header that never ends."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
     _drip(handler, stopping)
 
 
 def endless(handler, stopping):
-    """A body without an end, as fast as it is read."""
+    """Sends an endless body as fast as the client reads."""
     handler.send_response(200)
     handler.end_headers()
     try:
@@ -114,7 +114,7 @@ def endless(handler, stopping):
 
 
 def hang_up(handler, stopping):
-    """Closes the connection without a word."""
+    """Closes the connection without an answer."""
     handler.close_connection = True
 
 

@@ -1,4 +1,4 @@
-"""Test videos, written with PyAV: every frame carries its own index in its pixels."""
+"""Test videos, written with PyAV. Each frame encodes its own index in its pixels."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -70,7 +70,7 @@ def coded_frames(count: int, height: int = HEIGHT, width: int = WIDTH) -> np.nda
 
 
 def read_codes(frames: np.ndarray) -> list[int]:
-    """The indices that the pixels of frames (k, H, W, 3) spell."""
+    """The indices encoded in the pixels of frames (k, H, W, 3)."""
     blocks = frames[:, :BLOCK, : BITS * BLOCK].reshape(len(frames), BLOCK, BITS, BLOCK, 3)
     ones = blocks[:, 4:-4, :, 4:-4].mean(axis=(1, 3, 4)) > 128
     return [int(code) for code in ones @ (1 << np.arange(BITS))]
@@ -78,7 +78,7 @@ def read_codes(frames: np.ndarray) -> list[int]:
 
 @contextmanager
 def _same_scheduling() -> Iterator[None]:
-    """SVT-AV1 takes real-time priority for its caller, where it may: root's tests would starve."""
+    """SVT-AV1 sets real-time priority where permitted, so tests run by root would starve."""
     if not hasattr(os, "sched_getscheduler"):
         yield
         return
@@ -105,7 +105,7 @@ def write_video(
 ) -> Path:
     """Write frames (f, H, W, 3) to path; pts in units of time_base make a variable frame rate.
 
-    change_packet returns what is written instead of a packet of video.
+    change_packet returns the replacement of each packet of video.
     """
     fps = Fraction(fps)
     if codec == "libx264":

@@ -1,4 +1,4 @@
-"""Rows of clips that go from job to job while their videos stay where they are."""
+"""Clip rows that pass from job to job while their videos stay in the first file."""
 
 import json
 
@@ -34,7 +34,7 @@ def clip(source, name, **columns):
 
 @pytest.fixture
 def output(tmp_path):
-    """Two sources of two clips, one of them black, which a first job has found."""
+    """Two sources of two clips each, found by a first job. One clip is black."""
     storage = Storage(str(tmp_path / "out"))
     commit = CommitClips(storage, FIRST, STEP, ["decode"])
     skipped = {"status": "rejected", "error_stage": "decode", "error_type": "Black"}
@@ -44,7 +44,7 @@ def output(tmp_path):
 
 
 def go_on(output, before, folder, schema, stage, say):
-    """A job that says something of every clip that is pending."""
+    """Run a job that adds columns to every pending clip."""
     todo = pending_clips(output, before, folder).to_pylist()
     rows = read_found(output, [(item["file"], item["found_row"]) for item in todo])
     rows = [row | say(row) if row["status"] == "ok" else row for row in rows]
@@ -64,13 +64,13 @@ def annotate(output):
     ]
 
 
-def test_each_job_does_what_the_one_before_has_found_and_it_has_not(output):
+def test_each_job_handles_the_results_of_the_previous_job_that_are_pending(output):
     captioned, done = annotate(output)
     assert [captioned[name] for name in ("rows", "clips", "ok", "rejected", "failed")] == [
         *(4, 4, 2, 1, 1)
     ]
     assert [failed["error_message"] for failed in captioned["failures"]] == ["too dark"]
-    # It counts among what failed, but it was told before.
+    # The clip counts as failed, but its failure was reported by the previous job.
     assert (done["failed"], done["failures"]) == (1, [])
     assert len(pending_clips(output, FIRST, THEN)) == len(pending_clips(output, THEN, "clips")) == 0
     sources = rows_table([{"source_row": name} for name in "abc"], SOURCES)
@@ -80,7 +80,7 @@ def test_each_job_does_what_the_one_before_has_found_and_it_has_not(output):
     assert len(pending_clips(output, FIRST, THEN)) == 4
 
 
-def test_videos_are_stored_once_and_found_from_every_folder(output):
+def test_videos_are_stored_once_and_readable_from_every_folder(output):
     annotate(output)
     rows = output.read_folder("clips", ["row_id", "clip_id", "source_video", "found_file"])
     assert rows["source_video"].null_count == 4
@@ -90,7 +90,7 @@ def test_videos_are_stored_once_and_found_from_every_folder(output):
         assert read["source_video"] == expected
     videos = [row["source_video"] for row in with_videos(output, rows_of(output))]
     assert sorted(video[:8] for video in videos if video) == [b"video a1", b"video a2", b"video b1"]
-    # What a clip weighs counts the video that lies elsewhere.
+    # The size of a clip includes the video stored in another folder.
     items = build_index(output, load_config()).clips
     stored = sum(output.sizes("clips").values()) + sum(output.sizes(FIRST).values())
     assert sum(items["bytes"].to_pylist()) == pytest.approx(stored)
@@ -101,7 +101,7 @@ def rows_of(output):
     return output.read_table(name).to_pylist()
 
 
-def test_what_has_failed_is_done_again_from_where_it_failed(output):
+def test_a_failed_clip_is_repeated_from_the_failed_job_on(output):
     annotate(output)
     forget(output, load_config(), failures(output, load_config()))
     assert len(pending_clips(output, FIRST, THEN)) == 1
@@ -119,7 +119,7 @@ def read(output, name):
     return pq.read_table(output.path(name)).to_pylist()
 
 
-def test_a_fork_takes_the_videos_with_it(output, tmp_path):
+def test_a_fork_copies_the_videos(output, tmp_path):
     annotate(output)
     config = load_config(assignments=[EDITOR])
     record = {"fingerprints": fingerprints(config), "model_revision": "1", "config": dump(config)}
@@ -129,7 +129,7 @@ def test_a_fork_takes_the_videos_with_it(output, tmp_path):
     assert with_videos(new, rows_of(new)) == with_videos(output, rows_of(output))
 
 
-def test_a_fork_of_a_run_that_knew_no_measuring_keeps_its_edits(output, tmp_path):
+def test_a_fork_of_a_run_without_the_measure_phase_keeps_its_edits(output, tmp_path):
     config = load_config(assignments=[EDITOR])
     prints = {name: value for name, value in fingerprints(config).items() if name != "measure"}
     phases = {"annotate": {}, "plan": {}, "edit": {}, "publish": {}}

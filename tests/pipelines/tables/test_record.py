@@ -1,4 +1,4 @@
-"""run.json is read in every version that was ever written, and nothing else is taken for one."""
+"""run.json is read in every version ever written, and any other content is refused."""
 
 import json
 
@@ -32,7 +32,7 @@ def output(tmp_path):
     return Storage(str(tmp_path))
 
 
-def test_a_record_without_a_version_is_read_and_keeps_all_its_facts(output):
+def test_a_record_without_a_version_is_read_completely(output):
     output.write("run.json", json.dumps(OLD).encode())
     record = read_record(output)
     assert record is not None and record.phases["annotate"]["sources"] == 5
@@ -59,7 +59,7 @@ def test_the_settings_of_a_run_are_those_recorded_with_the_assignments_on_top(ou
         (json.dumps(OLD | {"version": 2}), "run.json has version 2, which needs a newer strmatch"),
     ],
 )
-def test_what_is_no_record_is_refused_in_one_line(output, content, message):
+def test_an_invalid_record_is_refused_in_one_line(output, content, message):
     output.write("run.json", content.encode())
     with pytest.raises(RunError, match=message) as refused:
         read_record(output)

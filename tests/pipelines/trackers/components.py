@@ -1,4 +1,4 @@
-"""Small models in the real architectures, with random weights, saved as the real ones are."""
+"""Small models of the real architectures with random weights, saved in the real formats."""
 
 import json
 import re
@@ -87,11 +87,11 @@ def small_sam2() -> Sam2VideoModel:
     model = Sam2VideoModel(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            # Transformers starts so near to 0 that no input would change a mask.
+            # Initial values of transformers are so near to 0 that no input would change a mask.
             if parameter.dim() > 1:
                 fan_in = parameter[0].numel()
                 torch.nn.init.normal_(parameter, std=max(fan_in**-0.5, 0.2))
-        model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(9)  # it sees an object always
+        model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(9)  # always detects an object
         model.shared_image_embedding.positional_embedding.copy_(
             model.prompt_encoder.shared_embedding.positional_embedding
         )
@@ -109,7 +109,7 @@ PACKAGE_NAMES = (
     (r"^image_encoder\.neck\.convs\.(\d)\.conv", r"vision_encoder.neck.convs.\1"),
     (r"^image_encoder\.trunk", "vision_encoder.backbone"),
     (r"patch_embed\.proj\.", "patch_embed.projection."),
-    # prompts and the decoder of masks
+    # prompt encoder and mask decoder
     (r"^sam_", ""),
     (r"pe_layer\.positional_encoding_gaussian_matrix", "shared_embedding.positional_embedding"),
     (r"mask_downscaling\.0", "mask_embed.conv1"),
@@ -144,7 +144,7 @@ PACKAGE_NAMES = (
 
 
 def package_checkpoint(model: Sam2VideoModel, names: list[str]) -> dict[str, torch.Tensor]:
-    """The weights of `model` under the names that the package `sam2` has for them."""
+    """The weights of `model` under the names of the package `sam2`."""
     weights = model.state_dict()
     result = {}
     for name in names:
@@ -160,7 +160,7 @@ def package_checkpoint(model: Sam2VideoModel, names: list[str]) -> dict[str, tor
 
 
 def save_sam2_package(folder: Path) -> None:
-    """The weights of `small_sam2`, as SAM2's authors publish theirs."""
+    """The weights of `small_sam2` in the format of SAM2's authors."""
     from sam2.build_sam import build_sam2_video_predictor
 
     predictor = build_sam2_video_predictor(
@@ -176,7 +176,7 @@ PATCHES = 4
 
 
 def save_owlv2(folder) -> None:
-    """An OWLv2 whose boxes are just its patches; its scores are random."""
+    """An OWLv2 whose boxes equal its patches, with random scores."""
     torch.manual_seed(0)
     tokenizer: CLIPTokenizer = make_tokenizer()
     sizes = {

@@ -20,7 +20,7 @@ def sam2_hf_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def sam2_folder(tmp_path_factory):
-    """The same weights as in `sam2_hf_folder`."""
+    """A folder with the same weights as `sam2_hf_folder`."""
     pytest.importorskip("sam2")
     folder = tmp_path_factory.mktemp("sam2")
     save_sam2_package(folder)

@@ -14,13 +14,13 @@ def overlap(a, b):
 
 
 def stored(frames):
-    """As trackers see them: with the chroma of an MP4."""
+    """Frames as a tracker reads them, with the chroma subsampling of an MP4."""
     return decode_video(encode_video(frames.numpy(), 8.0, 12))
 
 
 @pytest.mark.parametrize("kind", ["core", "textured", "harder_motion", "moving_background"])
-def test_a_thing_is_found_whatever_moves(kind):
-    """Against the exact masks of rendered clips, still ones among them."""
+def test_a_sprite_is_found_under_any_motion(kind):
+    """Compared with the exact masks of rendered clips, including still ones."""
     scenes = [sample_scene(seed, "dev", kind) for seed in range(8)]
     rendered = render(scenes)
     overlaps = [
@@ -31,7 +31,7 @@ def test_a_thing_is_found_whatever_moves(kind):
     assert min(overlaps) > 0.7
 
 
-def test_of_two_things_the_named_colour_is_followed():
+def test_the_sprite_of_the_named_colour_is_followed_among_two():
     scenes = [sample_scene(seed, "dev", "two_sprites") for seed in range(8)]
     rendered = render(scenes)
     right = []
@@ -47,7 +47,7 @@ def test_of_two_things_the_named_colour_is_followed():
 
 
 @pytest.mark.parametrize("picture", ["noise", "gradient", "black"])
-def test_without_a_thing_there_is_no_mask(picture):
+def test_a_clip_without_a_sprite_has_no_mask(picture):
     frames = np.zeros((4, 48, 80, 3), np.uint8)
     if picture == "noise":
         frames[:] = np.random.default_rng(0).integers(0, 256, frames.shape)
@@ -56,7 +56,7 @@ def test_without_a_thing_there_is_no_mask(picture):
     assert subject_mask(frames, "red circle") is None
 
 
-def test_grey_things_are_things():
+def test_grey_sprites_are_found():
     frames = np.full((4, 48, 80, 3), (90, 140, 90), np.uint8)
     frames[:, 10:30, 20:50] = 230
     expected = np.zeros((4, 48, 80), bool)

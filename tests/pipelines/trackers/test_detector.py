@@ -14,8 +14,8 @@ def detector(folder, **fields):
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (90, 160), (200, 120), (33, 47)])
-def test_boxes_are_in_pixels_of_frames_of_any_shape(owlv2_folder, height, width):
-    """The frame lies in a square, padded right and below; the model says the square's patches."""
+def test_boxes_are_in_pixels_for_frames_of_any_shape(owlv2_folder, height, width):
+    """The frame is padded at the right and below to a square, whose patches are the boxes."""
     white = np.full((height, width, 3), 255, np.uint8)
     finder = detector(owlv2_folder, threshold=0)
     seen = finder.processor(images=[white], return_tensors="pt").pixel_values[0].mean(dim=0)
@@ -26,7 +26,7 @@ def test_boxes_are_in_pixels_of_frames_of_any_shape(owlv2_folder, height, width)
         height * width / max(height, width) ** 2
     ) + 0.1
 
-    # OWLv2 begins with boxes as large as a patch around its lower right corner.
+    # Initial boxes of OWLv2 have the size of a patch around its lower right corner.
     patch = max(height, width) / PATCHES
     expected = []
     for row in range(1, PATCHES + 1):
@@ -45,7 +45,7 @@ def any_detector_folder(request):
     return request.getfixturevalue(request.param)
 
 
-def test_what_is_found_depends_on_the_words_and_the_frame(any_detector_folder):
+def test_detections_depend_on_the_words_and_the_frame(any_detector_folder):
     frames = np.random.default_rng(1).integers(0, 256, (2, 64, 96, 3), dtype=np.uint8)
     finder = detector(any_detector_folder, threshold=0)
 
@@ -56,10 +56,10 @@ def test_what_is_found_depends_on_the_words_and_the_frame(any_detector_folder):
     assert circle == scores(frames[0], "a red circle")
     assert circle != scores(frames[0], "a blue square")
     assert circle != scores(frames[1], "a red circle")
-    scores(frames[0], "very " * 50 + "long words")  # more than OWLv2 reads
+    scores(frames[0], "very " * 50 + "long words")  # longer than the text input of OWLv2
 
 
-def test_the_choice_is_a_detection_of_a_sampled_frame(any_detector_folder):
+def test_the_chosen_detection_is_in_a_sampled_frame(any_detector_folder):
     frames = np.random.default_rng(2).integers(0, 256, (9, 48, 64, 3), dtype=np.uint8)
     found = detector(any_detector_folder, threshold=0, frames=2).find(frames, "a red circle")
     assert found.frame in (2, 6)
@@ -67,7 +67,7 @@ def test_the_choice_is_a_detection_of_a_sampled_frame(any_detector_folder):
     assert found.box.y1 <= 48
 
 
-def test_nothing_above_the_threshold_is_a_rejected_row(any_detector_folder):
+def test_no_detection_above_the_threshold_rejects_the_row(any_detector_folder):
     frames = np.zeros((5, 48, 64, 3), np.uint8)
     with pytest.raises(Rejected, match="no 'brown dog' with a score of 1 .* in 4 frames") as raised:
         detector(any_detector_folder, threshold=1).find(frames, "brown dog")
@@ -89,17 +89,17 @@ def at(frame, score, side, x=0):
 @pytest.mark.parametrize(
     ("found", "chosen"),
     [
-        # Equal but for one thing: the surer, the larger.
+        # Boxes equal except in score or in size: the higher score and the larger box win.
         ([at(0, 0.5, 10), at(1, 0.6, 10), at(2, 0.5, 10)], 1),
         ([at(0, 0.5, 10), at(1, 0.5, 11), at(2, 0.5, 10)], 1),
-        # A dog in every frame beats a much larger thing in one.
+        # A dog in every frame wins over a much larger object in one frame.
         ([at(0, 0.8, 10), at(0, 0.5, 40), at(1, 0.8, 10), at(2, 0.9, 10)], 3),
         # The dog near the camera, not the one behind it.
         ([at(0, 0.8, 30), at(0, 0.8, 10, 50), at(1, 0.8, 31), at(1, 0.8, 10, 50)], 2),
-        # A whole frame that is hardly found is no subject.
+        # A box of the whole frame with a low score is not chosen.
         ([at(0, 0.7, 30), at(0, 0.21, 100), at(1, 0.7, 30), at(1, 0.21, 100)], 0),
         ([at(3, 0.3, 5)], 0),
     ],
 )
-def test_the_largest_and_steadiest_is_chosen(found, chosen):
+def test_the_largest_and_steadiest_detection_is_chosen(found, chosen):
     assert choose(found) is found[chosen]

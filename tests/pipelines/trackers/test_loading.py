@@ -13,7 +13,7 @@ from strmatch.weights.errors import WeightsError
 from tests.pipelines.trackers.components import PACKAGE_OVERRIDES, small_sam2
 
 
-def test_a_model_with_a_tensor_missing_is_refused(sam2_hf_folder, tmp_path):
+def test_a_model_with_a_missing_tensor_is_refused(sam2_hf_folder, tmp_path):
     shutil.copytree(sam2_hf_folder, tmp_path, dirs_exist_ok=True)
     tensors = load_file(tmp_path / "model.safetensors")
     del tensors["no_memory_embedding"]
@@ -22,14 +22,14 @@ def test_a_model_with_a_tensor_missing_is_refused(sam2_hf_folder, tmp_path):
         HFSegmenter.load(str(tmp_path), None)
 
 
-def test_pickles_are_no_weights_for_transformers(sam2_hf_folder, tmp_path):
+def test_transformers_models_in_pickles_are_refused(sam2_hf_folder, tmp_path):
     shutil.copy(sam2_hf_folder / "config.json", tmp_path)
     torch.save(small_sam2().state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(WeightsError, match="cannot load Sam2VideoModel"):
         HFSegmenter.load(str(tmp_path), None)
 
 
-def test_what_is_loaded_is_what_was_saved(sam2_hf_folder):
+def test_loaded_weights_equal_the_saved_ones(sam2_hf_folder):
     saved = small_sam2().state_dict()
     loaded = HFSegmenter.load(str(sam2_hf_folder), None).model
     assert isinstance(loaded, Sam2VideoModel)
@@ -39,7 +39,7 @@ def test_what_is_loaded_is_what_was_saved(sam2_hf_folder):
 
 
 class Bomb:
-    """Unpickled, it makes a file."""
+    """Creates a file when unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -48,7 +48,7 @@ class Bomb:
         return open, (str(self.path), "w")
 
 
-def test_a_checkpoint_executes_nothing(sam2_folder, tmp_path):
+def test_loading_a_checkpoint_executes_no_code(sam2_folder, tmp_path):
     exploded = tmp_path / "exploded"
     torch.save({"model": Bomb(exploded)}, tmp_path / "sam2.1_hiera_tiny.pt")
     with pytest.raises(WeightsError, match="cannot load SAM2 from"):
@@ -57,7 +57,7 @@ def test_a_checkpoint_executes_nothing(sam2_folder, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["missing", "unexpected", "misshapen"])
-def test_a_checkpoint_that_does_not_fit_is_refused(sam2_folder, tmp_path, change):
+def test_a_checkpoint_with_other_tensors_is_refused(sam2_folder, tmp_path, change):
     tensors = torch.load(sam2_folder / "sam2.1_hiera_tiny.pt", weights_only=True)["model"]
     if change == "missing":
         del tensors["no_mem_embed"]
@@ -76,7 +76,7 @@ def test_a_folder_without_one_known_checkpoint_is_refused(sam2_folder, tmp_path)
         PackageSegmenter.load(str(tmp_path), None)
 
 
-def test_without_the_package_one_line_says_how_to_install_it(monkeypatch, tmp_path):
+def test_a_missing_package_is_reported_with_the_install_command(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "sam2", None)
     with pytest.raises(ConfigError, match="pip install --no-build-isolation 'strmatch\\[sam2\\]'"):
         PackageSegmenter.load(str(tmp_path), None)

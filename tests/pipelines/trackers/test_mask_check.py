@@ -27,7 +27,7 @@ STEADY = [(40, 40, 20)] * 8
     ("mask", "refused"),
     [
         (squares(*STEADY), None),
-        # 1 % and 25 % of the frame are in, a little less and more are out.
+        # 1 % and 25 % of the frame are accepted, slightly less and more are rejected.
         (squares(*[(0, 0, 10)] * 8), None),
         (squares(*[(0, 0, 9)] * 8), "MaskTooSmall"),
         (squares(*[(0, 0, 50)] * 8), None),
@@ -46,11 +46,11 @@ STEADY = [(40, 40, 20)] * 8
         (squares(*STEADY, (38, 38, 25)), "MaskJumps"),
         (squares(*STEADY, (44, 44, 15)), None),
         (squares(*STEADY, (44, 44, 14)), "MaskJumps"),
-        # Where it is empty nothing jumps: away, and back on the other side.
+        # An empty frame counts as no jump, even if the mask reappears on the other side.
         (squares(*[(40, 0, 20)] * 4, None, *[(40, 80, 20)] * 4), None),
     ],
 )
-def test_thresholds(mask, refused):
+def test_each_threshold_rejects_exactly_the_masks_beyond(mask, refused):
     if refused is None:
         check_mask(mask, LIMITS)
         return
@@ -59,8 +59,8 @@ def test_thresholds(mask, refused):
     assert raised.value.type == refused
 
 
-def test_a_frame_is_as_long_as_its_diagonal():
-    """300 × 400 pixels: 50 are a shift of 0.1."""
+def test_shifts_are_relative_to_the_diagonal_of_the_frame():
+    """In a frame of 300 × 400 pixels, a motion of 50 pixels is a shift of 0.1."""
     mask = np.zeros((2, 300, 400), bool)
     mask[0, 100:200, 100:200] = mask[1, 100:200, 150:250] = True
     check_mask(mask, LIMITS)
@@ -68,12 +68,12 @@ def test_a_frame_is_as_long_as_its_diagonal():
         check_mask(mask, LIMITS.model_copy(update={"max_shift": 0.099}))
 
 
-def test_a_mask_without_a_pixel_is_refused_whatever_the_limits():
+def test_an_empty_mask_is_refused_under_any_limits():
     with pytest.raises(Rejected, match="empty in 100%"):
         check_mask(np.zeros((4, 8, 8), bool), MaskCheck(min_area=0, max_empty=1))
 
 
-def test_the_defaults_pass_exact_masks_of_things_that_move():
+def test_the_defaults_accept_exact_masks_of_moving_sprites():
     masks = render([sample_scene(seed) for seed in range(40)]).masks
     for mask in masks:
         check_mask(mask[0].numpy(), MaskCheck())

@@ -10,7 +10,7 @@ from strmatch.miniature.world import render
 
 
 class Frozen:
-    """A segmenter that gives the box it is shown, in all frames."""
+    """A segmenter that returns the prompted box in all frames."""
 
     def track(self, frames, box, prompt_frame):
         mask = np.zeros(frames.shape[:3], bool)
@@ -18,7 +18,7 @@ class Frozen:
         return mask
 
 
-def test_of_two_things_the_named_one_is_shown_to_the_segmenter():
+def test_the_segmenter_is_prompted_with_the_named_sprite_of_two():
     scene = sample_scene(1, "dev", "two_sprites")
     frames = render([scene]).frames[0].numpy()
     for sprite in scene.sprites:
@@ -29,15 +29,15 @@ def test_of_two_things_the_named_one_is_shown_to_the_segmenter():
         assert box_around(shown[0]) == box_around(rough[frame])
 
 
-def test_it_starts_where_the_subject_is_of_its_usual_size():
+def test_the_prompt_frame_shows_the_subject_at_its_typical_size():
     mask = np.zeros((5, 8, 8), bool)
     mask[1, 2:4, 3:6] = mask[2, 2:4, 3:7] = True
-    mask[3] = True  # as of two things taken for one
+    mask[3] = True  # as if two sprites were merged
     assert typical_frame(mask) == 2
     assert box_around(mask[2]) == Box(3, 2, 7, 4)
 
 
-def test_without_a_thing_there_is_no_mask():
+def test_a_clip_without_a_sprite_has_no_mask():
     assert MiniatureTracker(Frozen())(np.zeros((4, 48, 80, 3), np.uint8), "red circle") is None
 
 

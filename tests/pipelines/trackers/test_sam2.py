@@ -24,9 +24,9 @@ def configured(folder, detector, *assignments):
 
 @pytest.fixture(params=["sam2_hf", "sam2"])
 def make(request, monkeypatch, owlv2_folder):
-    """Makes the tracker as a worker does."""
+    """Construct the tracker as a worker does."""
     if request.param == "sam2":
-        # The package's own configs say the size of its models; a small one has to be told.
+        # The configurations of the package define model sizes, so the small model needs its own.
         load = PackageSegmenter.load
         monkeypatch.setattr(
             PackageSegmenter, "load", lambda *where: load(*where, overrides=PACKAGE_OVERRIDES)
@@ -50,7 +50,7 @@ def test_the_subject_is_detected_and_followed(make):
     np.testing.assert_array_equal(mask, expected)
 
 
-def test_without_words_or_without_the_subject_the_row_is_rejected(make):
+def test_a_missing_caption_or_subject_rejects_the_row(make):
     with pytest.raises(Rejected, match="annotate.tracker=motion") as raised:
         make()(FRAMES, None)
     assert raised.value.type == "NoSubject"

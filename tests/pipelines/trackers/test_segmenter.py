@@ -1,4 +1,4 @@
-"""Both backends of SAM2, by the same tests, and against each other with the same weights."""
+"""Both backends of SAM2 under the same tests, and compared with each other on equal weights."""
 
 import gc
 import tempfile
@@ -15,13 +15,13 @@ SMALL = Box(35, 40, 50, 60)
 
 
 def clip(seed, frames=6, height=96, width=160):
-    """Blots that change from frame to frame, uint8 (f, H, W, 3)."""
+    """Random blots that change between frames, uint8 (f, H, W, 3)."""
     small = np.random.default_rng(seed).integers(0, 256, (frames, 8, 10, 3), dtype=np.uint8)
     return np.stack([cv2.resize(frame, (width, height)) for frame in small])
 
 
 def alive():
-    """Elements of all tensors that something holds on to."""
+    """The number of elements of all tensors referenced by an object."""
     gc.collect()
     return sum(o.numel() for o in gc.get_objects() if issubclass(type(o), torch.Tensor))
 
@@ -29,7 +29,7 @@ def alive():
 @pytest.mark.parametrize("box", [BOX, SMALL], ids=["large", "small"])
 @pytest.mark.parametrize("size", [(128, 128), (96, 160), (200, 120)])
 def test_the_backends_agree(hf_segmenter, package_segmenter, box, size):
-    """Two independent programs: each is the reference of the other."""
+    """The two backends are independent programs, so each is the reference for the other."""
     frames = clip(0, 5, *size)
     ours = hf_segmenter.track(frames, box, 2)
     theirs = package_segmenter.track(frames, box, 2)
@@ -40,14 +40,14 @@ def test_the_backends_agree(hf_segmenter, package_segmenter, box, size):
 
 
 @pytest.mark.parametrize("prompt_frame", [0, 2, 5])
-def test_every_frame_has_its_mask_wherever_the_object_is_shown(segmenter, prompt_frame):
+def test_every_frame_has_a_mask_for_any_prompt_frame(segmenter, prompt_frame):
     mask = segmenter.track(clip(2), BOX, prompt_frame)
-    # A mask that is not empty has been written: the model is one that sees an object always.
+    # Each mask is non-empty, because this model always detects an object.
     assert mask.any(axis=(1, 2)).all()
 
 
-def test_frames_before_the_prompt_are_followed_backwards(segmenter):
-    """Each direction knows the frames on its own side only."""
+def test_frames_before_the_prompt_are_tracked_backwards(segmenter):
+    """Each direction depends only on the frames on its side."""
     frames, others = clip(3), clip(4)
     masks = segmenter.track(frames, BOX, 3)
     past = segmenter.track(np.concatenate([others[:3], frames[3:]]), BOX, 3)
@@ -57,8 +57,8 @@ def test_frames_before_the_prompt_are_followed_backwards(segmenter):
     assert (masks[3] != mirrored[3]).mean() < 0.001
 
 
-def test_where_no_object_is_seen_the_mask_is_empty_and_no_frame_is_lost(segmenter):
-    """It leaves after frame 1 and is back in frame 4: there, the head that sees it says so."""
+def test_frames_without_the_object_have_an_empty_mask(segmenter):
+    """The object score head reports the object as absent in frames 2 and 3."""
     module = getattr(segmenter, "model", None) or segmenter.predictor
     head = next(m for n, m in module.named_modules() if n.endswith("pred_obj_score_head"))
     gone = iter([False, False, True, True, False, False])
@@ -73,7 +73,7 @@ def test_where_no_object_is_seen_the_mask_is_empty_and_no_frame_is_lost(segmente
     assert mask.any(axis=(1, 2)).tolist() == seen
 
 
-def test_no_clip_leaves_a_trace_in_the_next(segmenter, tmp_path, monkeypatch):
+def test_a_clip_does_not_affect_the_next(segmenter, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     first = segmenter.track(clip(6), BOX, 1)
     held = alive()
@@ -86,16 +86,16 @@ def test_no_clip_leaves_a_trace_in_the_next(segmenter, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_clip_of_one_frame(segmenter):
+def test_a_clip_of_one_frame_is_tracked(segmenter):
     assert segmenter.track(clip(0, frames=1), BOX, 0).shape == (1, 96, 160)
 
 
 @pytest.mark.parametrize("frame", [6, -1])
-def test_a_frame_that_the_clip_lacks_is_refused(segmenter, frame):
+def test_a_prompt_frame_outside_the_clip_is_refused(segmenter, frame):
     with pytest.raises(ValueError, match="no frame"):
         segmenter.track(clip(0), BOX, frame)
 
 
-def test_a_box_has_its_corners_in_order():
+def test_a_box_without_positive_size_is_refused():
     with pytest.raises(ValueError, match="x0 < x1"):
         Box(5, 5, 5, 9)

@@ -14,7 +14,7 @@ SWITCHES = (
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """Debian's Chromium, which keeps a record of what it asks for and complains about."""
+    """Debian's Chromium, with logs of its requests and console messages."""
     missing = [path for path in (CHROMIUM, CHROMEDRIVER) if shutil.which(path) is None]
     if missing:
         reason = f"no {' and no '.join(missing)}: {INSTALL}"

@@ -1,4 +1,4 @@
-"""Published runs without a run: the dataset's rows, and what run.json would say."""
+"""Synthetic published runs: the rows of the dataset and the record of run.json."""
 
 import hashlib
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ KINDS = ["noun_near", "recolour", "background", "noun_far"]
 
 
 def examples() -> list[dict[str, Any]]:
-    """A clip, its mask and its edit as rows; in the last one the target was given, without mask."""
+    """Rows with a clip, a mask and an edit. The last has a given target and no mask."""
     made = []
     for (scene, changed), kind in zip(SCENES, KINDS, strict=True):
         edit = with_attributes(scene, **changed)
@@ -79,9 +79,9 @@ def row_id(number: int) -> str:
 
 
 def mixed_rows(count: int) -> list[dict[str, Any]]:
-    """Of ten rows eight are ok, one is rejected, one has failed, as an edit or as a source.
+    """Rows in the ratio of eight ok, one rejected and one failed, as an edit or as a source.
 
-    The last ones are ok, and hostile.
+    The last rows are ok and contain hostile text.
     """
     made, rows = examples(), []
     rng = np.random.default_rng(0)
@@ -134,7 +134,7 @@ def _failed(row: dict[str, Any], stage: str, kind: str, message: str) -> dict[st
 def publish(
     folder: Path, rows: Sequence[dict[str, Any]], metrics: Sequence[str] = METRICS, files: int = 3
 ) -> Storage:
-    """Write rows as a dataset of some files."""
+    """Write rows as a dataset of several files."""
     output = Storage(str(folder))
     schema = with_extras(
         DATASET, pa.schema([(f"metric_{metric}", pa.float64()) for metric in metrics])

@@ -10,7 +10,7 @@ from pipelines.storage import Storage
 def test_a_mask_is_laid_over_the_source(tmp_path):
     frames = np.full((4, 48, 64, 3), (40, 120, 60), np.uint8)
     mask = np.zeros(frames.shape[:3], bool)
-    mask[:3, 12:36, 16:40] = True  # in the last frame there is nothing
+    mask[:3, 12:36, 16:40] = True  # the mask of the last frame is empty
     video = encode_video(frames, 8.0)
     row = {"row_id": "masked", "fps": 8.0, "source_video": video, "edited_video": video}
     written = write_clips(Storage(str(tmp_path)), row | {"mask": masks.encode(mask)})
@@ -26,7 +26,7 @@ def test_a_mask_is_laid_over_the_source(tmp_path):
     assert np.abs(shown[3] - source[3]).max() < 16
 
 
-def test_only_what_there_is_becomes_a_file(tmp_path):
+def test_only_existing_videos_become_files(tmp_path):
     video = encode_video(np.zeros((2, 16, 16, 3), np.uint8), 8.0)
     row = {"row_id": "r", "fps": 8.0, "source_video": video, "edited_video": None, "mask": None}
     assert write_clips(Storage(str(tmp_path)), row) == ["source"]

@@ -1,4 +1,4 @@
-"""The report's page of a thousand rows, as a browser shows it."""
+"""The report page of a thousand rows, in a real browser."""
 
 import io
 import json
@@ -52,7 +52,7 @@ def screenshots(tmp_path_factory):
 
 
 def wait(page, condition, *arguments, seconds=20):
-    """Until the script says true."""
+    """Wait until the script returns true."""
     ends = time.monotonic() + seconds
     while not page.execute_script(condition, *arguments):
         assert time.monotonic() < ends, f"not within {seconds} s: {condition}"
@@ -76,7 +76,7 @@ def shown(page):
 
 
 def paged(page):
-    """The ids of the cards on all pages, by the button."""
+    """The ids of the cards on all pages, visited by the button."""
     return page.execute_script(
         """
         const found = [], next = document.getElementById("next");
@@ -94,12 +94,12 @@ def ids(rows, condition):
 
 
 def to_the_clips(page, kind="edit"):
-    """Until the first clip plays."""
+    """Wait until the first clip plays."""
     page.execute_script("document.getElementById('rows').scrollIntoView()")
     wait(page, f"return document.querySelector('video.{kind}').currentTime > 0")
 
 
-def test_a_thousand_rows_open_at_once(page, index):
+def test_a_thousand_rows_open_quickly(page, index):
     page.get("about:blank")
     page.get(index)
     cards = page.execute_script("return [cards.length, performance.now()]")
@@ -114,7 +114,7 @@ def test_a_thousand_rows_open_at_once(page, index):
     assert len(shown(page)) == 24
 
 
-def test_source_and_edit_play_in_step(page):
+def test_source_and_edit_play_in_synchrony(page):
     to_the_clips(page)
     before, apart, turned = {}, [], False
     for _ in range(40):
@@ -141,7 +141,7 @@ def test_source_and_edit_play_in_step(page):
     assert all(paused for paused, _ in still)
 
 
-def test_the_others_play_without_a_clip_that_is_not_there(page, index):
+def test_a_missing_clip_does_not_stop_the_others(page, index):
     first = shown(page)[0]
     clip = Path(unquote(urlparse(index).path)).parent / "clips" / f"{first}-edit.mp4"
     clip.rename(clip.with_suffix(".away"))
@@ -154,7 +154,7 @@ def test_the_others_play_without_a_clip_that_is_not_there(page, index):
         clip.with_suffix(".away").rename(clip)
 
 
-def test_only_clips_in_view_are_loaded(page):
+def test_only_visible_clips_are_loaded(page):
     to_the_clips(page)
     count = "return document.querySelectorAll('video[src]').length"
     assert (
@@ -166,7 +166,7 @@ def test_only_clips_in_view_are_loaded(page):
     wait(page, "return !document.querySelector('video').hasAttribute('src')")
 
 
-def test_the_mask_lies_over_the_source_under_the_pointer(page):
+def test_the_mask_is_drawn_over_the_source_under_the_pointer(page):
     from selenium.webdriver import ActionChains
 
     to_the_clips(page)
@@ -188,7 +188,7 @@ def test_the_mask_lies_over_the_source_under_the_pointer(page):
     wait(page, "return getComputedStyle(arguments[0]).opacity === '1'", mask)
 
 
-def test_pages_reach_every_row_once(page, rows):
+def test_each_row_is_on_exactly_one_page(page, rows):
     from selenium.webdriver import Keys
 
     found = paged(page)
@@ -200,12 +200,12 @@ def test_pages_reach_every_row_once(page, rows):
 
 
 @pytest.mark.parametrize("status", ["ok", "rejected", "failed"])
-def test_a_status_shows_its_rows(page, rows, status):
+def test_a_status_filter_shows_the_rows_of_the_status(page, rows, status):
     page.find_element("css selector", f"[data-status={status}]").click()
     assert sorted(paged(page)) == ids(rows, lambda row: row["status"] == status)
 
 
-def test_a_kind_a_range_and_words_narrow_down_together(page, rows):
+def test_filters_by_kind_range_and_words_combine(page, rows):
     page.find_element("css selector", "#kind option[value=recolour]").click()
     recoloured = ids(rows, lambda row: row.get("target_kind") == "recolour")
     assert sorted(paged(page)) == recoloured
@@ -237,7 +237,7 @@ def test_a_kind_a_range_and_words_narrow_down_together(page, rows):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_rows_without_a_metric_are_in_no_range_of_it(page, rows, metric):
+def test_a_range_filter_excludes_rows_without_the_metric(page, rows, metric):
     page.find_element("css selector", f"[data-number={metric}] input").send_keys("-1")
     has = ids(rows, lambda row: row.get(f"metric_{metric}") is not None)
     assert sorted(paged(page)) == has
@@ -245,7 +245,7 @@ def test_rows_without_a_metric_are_in_no_range_of_it(page, rows, metric):
     assert len(paged(page)) == ROWS
 
 
-def test_a_reason_shows_its_rows(page, rows):
+def test_a_reason_filter_shows_the_rows_with_the_reason(page, rows):
     reasons = page.find_elements("css selector", "#reasons tbody tr")
     assert [reason.text.split() for reason in reasons] == [
         ["ClipSimilarityTooLow", "measure", "100"],
@@ -261,7 +261,7 @@ def test_a_reason_shows_its_rows(page, rows):
     assert len(paged(page)) == ROWS
 
 
-def test_an_order_goes_by_the_metric(page, rows):
+def test_rows_are_sorted_by_the_metric(page, rows):
     page.find_element("css selector", "#order option[value='3 -1']").click()
     values = {row["row_id"]: row.get("metric_motion_error") for row in rows}
     found = [values[name] for name in paged(page)]
@@ -270,7 +270,7 @@ def test_an_order_goes_by_the_metric(page, rows):
     assert found[len(numbers) :] == [None] * 100
 
 
-def test_a_card_says_all_of_its_row(page, rows):
+def test_a_card_shows_all_of_its_row(page, rows):
     row = rows[0]
     by_id(page, "search").send_keys(row["row_id"])
     (card,) = page.find_elements("css selector", ".card")
@@ -284,7 +284,7 @@ def test_a_card_says_all_of_its_row(page, rows):
     assert page.find_elements("css selector", ".card mark") == []
 
 
-def test_hostile_texts_are_texts(page):
+def test_hostile_text_is_shown_as_text(page):
     by_id(page, "search").send_keys("hacked")
     assert len(shown(page)) == len(HOSTILE)
     prompts = page.execute_script(
@@ -303,7 +303,7 @@ def test_hostile_texts_are_texts(page):
     )
 
 
-def test_nothing_is_asked_of_the_network_and_nothing_complains(page):
+def test_the_page_makes_no_network_request_and_logs_no_error(page):
     to_the_clips(page)
     messages = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
     asked = [
@@ -324,7 +324,7 @@ def test_nothing_is_asked_of_the_network_and_nothing_complains(page):
     assert page.execute_script("return window.hacked") is None
 
 
-def test_the_page_is_kept_as_pictures(page, screenshots):
+def test_screenshots_of_the_page_are_saved(page, screenshots):
     def keep(name):
         time.sleep(0.5)
         assert page.save_screenshot(str(screenshots / f"{name}.png"))

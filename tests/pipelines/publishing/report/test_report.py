@@ -11,7 +11,7 @@ from tests.pipelines.publishing.report.runs import HOSTILE, mixed_rows, publish,
 
 
 def entries(report):
-    """What the files of rows hold, read as the JSON that stands in them."""
+    """The content of the row files, read as the JSON in them."""
     found = []
     for path in sorted(report.glob("rows-*.js")):
         text = path.read_text()
@@ -36,7 +36,7 @@ def sampled(tmp_path_factory):
     return folder / "report", rows
 
 
-def test_every_row_is_listed_with_what_the_page_shows(sampled):
+def test_every_row_is_listed_with_the_values_that_the_page_shows(sampled):
     report, rows = sampled
     expected = {row["row_id"]: row for row in rows}
     found = entries(report)
@@ -50,7 +50,7 @@ def test_every_row_is_listed_with_what_the_page_shows(sampled):
         assert row["numbers"] == [*metrics, given.get("seconds")]
 
 
-def test_failures_and_a_sample_have_their_clips(sampled):
+def test_failures_and_a_sample_have_clips(sampled):
     report, rows = sampled
     videos = {row["row_id"]: row["videos"] for row in entries(report)}
     has = {"source": "source_video", "edit": "edited_video", "mask": "mask"}
@@ -66,14 +66,14 @@ def test_failures_and_a_sample_have_their_clips(sampled):
     assert edit.read_bytes() == with_edit["edited_video"]
 
 
-def test_the_run_says_what_was_done_but_nothing_of_an_earlier_publishing(sampled):
+def test_the_record_lists_the_phases_without_an_earlier_publishing(sampled):
     found = facts(sampled[0])
     assert (found["rows"], found["listed"], found["files"]) == (300, 300, 2)
     assert found["record"]["config"]["seed"] == 3
     assert list(found["record"]["phases"]) == ["annotate", "plan", "edit"]
 
 
-def test_no_text_can_be_taken_for_anything_else(sampled):
+def test_text_in_scripts_is_escaped(sampled):
     for path in [*sampled[0].glob("rows-*.js"), sampled[0] / "run.js"]:
         assert re.fullmatch(r"[\n -~]*", path.read_text(encoding="utf-8"))
         assert not re.search("[<>&]", path.read_text(encoding="utf-8"))
@@ -81,14 +81,14 @@ def test_no_text_can_be_taken_for_anything_else(sampled):
         assert json.loads(script({text: text})) == {text: text}
 
 
-def test_the_page_names_no_other_place(sampled):
+def test_the_page_refers_to_no_other_address(sampled):
     page = "".join(path.read_text() for path in sampled[0].glob("*.*") if path.suffix != ".mp4")
     addresses = set(re.findall(r"https?://[^\s\"'`]+", page))
     assert addresses == {"http://www.w3.org/2000/svg"}
     assert "innerHTML" not in page and "eval(" not in page
 
 
-def test_long_texts_are_cut(tmp_path):
+def test_long_texts_are_shortened(tmp_path):
     row = {"row_id": row_id(0), "level": "source", "status": "failed", "error_message": "x" * 9000}
     config = load_config()
     write_report(publish(tmp_path, [row], metrics=(), files=1), config, record_of(config))
@@ -103,7 +103,7 @@ def test_a_run_without_rows_has_a_page(tmp_path):
     assert (tmp_path / "report/index.html").exists()
 
 
-def test_videos_pass_through_the_memory_a_few_at_a_time(tmp_path):
+def test_only_a_few_videos_are_in_memory_at_a_time(tmp_path):
     video = 200_000
     common = {"level": "edit", "status": "failed", "fps": 8.0}
     rows = [common | {"row_id": row_id(n), "source_video": bytes([n]) * video} for n in range(250)]

@@ -24,7 +24,7 @@ def listed(output, rows, **options):
     return {name for name, clips in chosen if clips}, {name for name, clips in chosen if not clips}
 
 
-def test_counts_and_distributions_are_of_all_rows(tmp_path):
+def test_counts_and_distributions_cover_all_rows(tmp_path):
     rows = mixed_rows(200)
     found = survey(publish(tmp_path, rows), seed=0, sample=3, most=5)
     assert found.facts["rows"] == 200
@@ -47,13 +47,13 @@ def test_counts_and_distributions_are_of_all_rows(tmp_path):
     assert background["median"] == pytest.approx(np.median(masked))
 
 
-def test_a_dataset_without_metrics_has_seconds_alone(tmp_path):
+def test_a_dataset_without_metrics_has_only_a_distribution_of_seconds(tmp_path):
     found = survey(publish(tmp_path, [bare(0)], metrics=(), files=1), seed=0, sample=3)
     assert found.numbers == ["seconds"]
     assert found.facts["distributions"][0]["count"] == 1
 
 
-def test_infinite_and_missing_numbers_are_in_no_distribution(tmp_path):
+def test_distributions_exclude_infinite_and_missing_numbers(tmp_path):
     values = [1.0, float("inf"), float("nan"), None, 3.0]
     rows = [bare(n) | {"metric_speed": value} for n, value in enumerate(values)]
     speed, _ = survey(publish(tmp_path, rows, metrics=["speed"]), 0, 5).facts["distributions"]
@@ -61,14 +61,14 @@ def test_infinite_and_missing_numbers_are_in_no_distribution(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, -1e20])
-def test_equal_numbers_are_in_one_bin(tmp_path, value):
+def test_equal_numbers_share_one_bin(tmp_path, value):
     rows = [bare(n) | {"metric_speed": np.nextafter(value, n)} for n in range(4)]
     speed, _ = survey(publish(tmp_path, rows, metrics=["speed"]), 0, 5).facts["distributions"]
     assert sorted(speed["bins"])[-2:] in ([0, 4], [2, 2], [1, 3])
     assert speed["low"] < value < speed["high"]
 
 
-def test_the_sample_follows_from_the_seed_and_not_from_where_rows_lie(tmp_path):
+def test_the_sample_depends_on_the_seed_and_not_on_the_order_of_rows(tmp_path):
     rows = [bare(number) for number in range(300)]
     shuffled = [rows[place] for place in np.random.default_rng(0).permutation(300)]
     one, rest = listed(publish(tmp_path / "one", rows), rows, seed=4, sample=40, most=0)
@@ -79,7 +79,7 @@ def test_the_sample_follows_from_the_seed_and_not_from_where_rows_lie(tmp_path):
     assert len(one) == 40 and not rest
     assert again == one
     assert len(other) == 40 and other != one
-    # Every row is as likely as any other: of 40 of 300, 20 come from either half, give or take.
+    # All rows are equally likely: of 40 sampled from 300, about 20 come from each half.
     assert 10 < len(one & {row["row_id"] for row in rows[:150]}) < 30
 
 
@@ -101,7 +101,7 @@ def test_failures_are_listed_first_then_rejected_rows_then_other_edits(tmp_path)
     assert shown < failed and len(shown) == 15 and not others
 
 
-def test_many_rows_take_little_memory(tmp_path):
+def test_memory_stays_small_for_many_rows(tmp_path):
     rows = [bare(number) | {"source_video": bytes(2000)} for number in range(20_000)]
     output = publish(tmp_path, rows, metrics=(), files=20)
     survey(output, seed=0, sample=1, most=1)
@@ -109,5 +109,5 @@ def test_many_rows_take_little_memory(tmp_path):
     survey(output, seed=0, sample=10, most=100)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # A file's thousand rows as Python values, and a float a row: not 20,000 rows' values.
+    # The limit covers the Python values of one file's thousand rows and one float per row.
     assert peak < 3_000_000
