@@ -9,6 +9,7 @@ from jobs import logs
 from jobs.cli import cluster_jobs as submission
 from jobs.cli import models as model
 from jobs.cli import runs
+from jobs.cli.literal_help import escape_help
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 for commands in (runs, submission, model):
     app.add_typer(commands.app)
+escape_help(app)
 
 
 @app.callback()
