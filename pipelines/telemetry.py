@@ -20,6 +20,8 @@ log = logging.getLogger("strmatch.events")
 
 RUN: ContextVar[str] = ContextVar("run", default="")
 """The output of the run whose events are logged."""
+PHASE: ContextVar[str] = ContextVar("phase", default="")
+"""The phase of the run that was begun last."""
 SECONDS = [0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0]
 """Bounds of the histogram of durations."""
 

@@ -163,26 +163,27 @@ def train_miniature(
 @one_line_errors
 def fetch_weights(
     model: Annotated[str, typer.Argument(help="lavie, zeroscope or animatediff.")],
-    to: Annotated[str, typer.Option(help="Folder or fsspec URI, empty.")],
+    to: Annotated[str, typer.Option(help="Folder or fsspec URI to write, empty.")],
     checkpoint: Annotated[
         str | None,
         typer.Option(
-            help="Its published file or folder: a path, an fsspec URI or a hub id, id@commit. "
-            "Default: from the hub."
+            help="Published file or folder of the model: a path, an fsspec URI or a hub id, "
+            "id@commit. Default: from the hub."
         ),
     ] = None,
     base: Annotated[
         str | None,
         typer.Option(
-            help="Likewise, the Stable Diffusion that it builds on: 1.4 for lavie, 1.5 for "
-            "animatediff. Default: from the hub."
+            help="Stable Diffusion that the model builds on: 1.4 for lavie, 1.5 for animatediff. "
+            "Given as --checkpoint. Default: from the hub."
         ),
     ] = None,
 ) -> None:
     """Convert published weights once to a folder of safetensors that --weights takes.
 
-    No pickle is executed, and a file that lacks a tensor or has another is refused. Give the same
-    command again if it was interrupted: a folder left half-written is taken by nobody else.
+    No pickle is executed. A file with a missing or an unknown tensor is refused.
+
+    All loaders reject an incomplete folder. Running the same command again restarts the conversion.
 
     Example: strmatch weights fetch lavie --to s3://bucket/models/lavie
     """

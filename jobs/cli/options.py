@@ -1,12 +1,12 @@
-"""What commands have in common: their options, and how they end where they cannot go on."""
+"""Options that commands share, and the end of commands that fail."""
 
-import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
+from jobs import logs
 from pipelines.errors import RunError
 from strmatch.presets import PRESETS
 
@@ -41,23 +41,28 @@ Types = Annotated[
     typer.Option(help="Only failures of this error_type. May be repeated."),
 ]
 Replan = Annotated[
-    bool, typer.Option("--replan", help="Plan anew, whatever was changed in it by hand.")
+    bool,
+    typer.Option(
+        "--replan", help="Discard the plan with its changes made by hand, and plan again."
+    ),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first so many sources.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Maximum number of sources, the first ones of the input.")
+]
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """End a command with one line and exit code 1 where a run cannot go on."""
+    """End a command that raises RunError with one line and exit code 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
         except RunError as error:
-            print(f"strmatch: {' '.join(str(error).split())}", file=sys.stderr)
+            logs.last_line(" ".join(str(error).split()))
             raise typer.Exit(1) from error
         except KeyboardInterrupt:
-            print("strmatch: interrupted; the same command goes on from here", file=sys.stderr)
+            logs.last_line("interrupted; the same command goes on from here")
             raise typer.Exit(130) from None
 
     return wrapped

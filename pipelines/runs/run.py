@@ -126,6 +126,7 @@ class Run:
         """Record a phase; yields the facts that are recorded with its seconds."""
         started = time.perf_counter()
         facts: Facts = {}
+        telemetry.PHASE.set(name)
         telemetry.event("phase began", phase=name)
         self.output.remove(SUCCESS)
         try:
