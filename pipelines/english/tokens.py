@@ -79,4 +79,6 @@ def is_participle(word: str) -> bool:
 def ends_phrase(token: Token) -> bool:
     """Whether no noun phrase goes on over this word or mark."""
     lists = ("prepositions", "conjunctions", "auxiliaries", "pronouns")
-    return not token.is_word or any(token.word in words(name) for name in lists)
+    start, body, rest = token.word.partition("body")
+    indefinite = bool(body) and not rest and start in words("indefinite")
+    return not token.is_word or indefinite or any(token.word in words(name) for name in lists)

@@ -21,7 +21,7 @@ from airflow.sdk import (
 )
 
 from strmatch_airflow.dataset import verify
-from strmatch_airflow.operators import StrMatchSubmitOperator
+from strmatch_airflow.submit_operator import StrMatchSubmitOperator
 
 DAY = "{{ dag_run.partition_key or ds }}"
 INPUT = "{{ var.value.strmatch_input }}/" + DAY

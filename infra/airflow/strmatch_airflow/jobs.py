@@ -16,13 +16,14 @@ ENVIRONMENT = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "PYTHONUNBUFFERED": "1"}
 
 
 class JobFailed(Exception):
-    """A job that ended otherwise than well, or that nobody knows any more."""
+    """A job failed, was stopped, or is unknown to the cluster."""
 
 
 def submission_id(dag: str, task: str, key: str, output: str) -> str:
-    """Names the job of one task on one partition; a retry of it finds it by that.
+    """Returns the id of the job of one task on one partition. Retries attach to the job by this id.
 
-    Also valid as the name of a Kubernetes object.
+    Valid as the name of a Kubernetes object. Airflow's environment has no strmatch: this function,
+    `entrypoint` and `ensure` repeat their twins in `jobs.submission`.
     """
     named = json.dumps([dag, task, key, output])
     return f"strmatch-{hashlib.sha256(named.encode()).hexdigest()[:20]}"
@@ -31,7 +32,7 @@ def submission_id(dag: str, task: str, key: str, output: str) -> str:
 def entrypoint(
     input: str, output: str, preset: str | None = None, settings: Sequence[str] = ()
 ) -> str:
-    """The shell command of a run; settings as `--set` takes them."""
+    """Returns the shell command of a run. Settings are written as for `--set`."""
     words = ["strmatch", "run", "--input", input, "--output", output]
     words += ["--preset", preset] if preset else []
     return shlex.join(words + [part for setting in settings for part in ("--set", setting)])
@@ -40,10 +41,10 @@ def entrypoint(
 def ensure(
     api: JobsApi, job: str, command: str, output: str, runtime_env: dict[str, Any] | None = None
 ) -> str:
-    """See to it that the job waits or runs: "attached" if it does, else "submitted".
+    """Make the job wait or run. Returns "attached" or "submitted".
 
-    A job of that id that has ended is forgotten and submitted again: whoever calls this has seen
-    that its dataset is not there, and a run goes on from where an earlier one was.
+    A job of this id that has ended is deleted and submitted again: the caller has checked that its
+    dataset is missing. The run resumes from what earlier jobs committed.
     """
     there = api.get(job)
     if there and there["status"] not in ENDED:

@@ -66,5 +66,5 @@ class RayJobTrigger(EndTrigger):
 
 
 def connect(kubernetes_conn_id: str, namespace: str) -> RayJobs:
-    """The RayJobs that a connection reaches. A new hook reads a token anew."""
+    """Returns the RayJobs of a connection. Each client reads the token with a hook of its own."""
     return RayJobs(lambda: KubernetesHook(kubernetes_conn_id).custom_object_client, namespace)

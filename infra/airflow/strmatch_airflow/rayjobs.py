@@ -25,13 +25,13 @@ class RayJobs:
         self._api = connect()
 
     def ensure(self, manifest: dict[str, Any], name: str, timeout: float = 120.0) -> str:
-        """See to it that a RayJob of this name waits or runs: "attached" or "created".
+        """Make a RayJob of this name wait or run. Returns "attached" or "created".
 
-        One that has ended is deleted and created again: whoever calls this has seen that its
-        dataset is not there. The run goes on from where an earlier one was.
+        A RayJob that has ended is deleted and created again: the caller has checked that its
+        dataset is missing. The run resumes from what earlier jobs committed.
 
         Args:
-            timeout: seconds that Kubernetes may take to delete.
+            timeout: seconds to wait for Kubernetes to delete a RayJob.
         """
         body = manifest | {"metadata": manifest.get("metadata", {}) | {"name": name}}
         until = time.monotonic() + timeout

@@ -5,7 +5,7 @@ import json
 import pytest
 
 pytest.importorskip("airflow", reason="make test-airflow has Airflow")
-from strmatch_airflow import jobs, operators
+from strmatch_airflow import jobs, submit_operator
 from tests.infra.airflow.servers import RayJobsServer, serve
 
 DAY = "2026-01-01"
@@ -38,7 +38,7 @@ def test_a_failed_job_fails_the_task_with_its_last_lines(nightly, ray, dag_test,
 def test_a_retry_attaches_to_the_running_job(nightly, ray, dag_test, tmp_path, monkeypatch):
     """The first attempt loses the connection to its job. The second attempt finds the job."""
     tries, looks = [], []
-    ensure, look = operators.ensure, operators.Watch.look
+    ensure, look = submit_operator.ensure, submit_operator.Watch.look
 
     def submit(api, job, *arguments):
         tries.append(ensure(api, job, *arguments))
@@ -55,8 +55,8 @@ def test_a_retry_attaches_to_the_running_job(nightly, ray, dag_test, tmp_path, m
         ray.jobs[watch.job]["status"] = "SUCCEEDED"
         return look(watch)
 
-    monkeypatch.setattr(operators, "ensure", submit)
-    monkeypatch.setattr(operators.Watch, "look", lose_sight)
+    monkeypatch.setattr(submit_operator, "ensure", submit)
+    monkeypatch.setattr(submit_operator.Watch, "look", lose_sight)
     _, states = dag_test(nightly, DAY, retries=1)
     assert states == {"wait_for_input": "success", "edit": "success", "publish": "success"}
     assert tries == ["submitted", "attached"] and len(ray.submitted) == 1

@@ -13,8 +13,8 @@ from airflow.sdk.exceptions import AirflowException, TaskDeferred
 
 from strmatch_airflow.dataset_operator import partition
 from strmatch_airflow.jobs import submission_id
-from strmatch_airflow.operators import JobTrigger, StrMatchSubmitOperator
 from strmatch_airflow.rayjob_operator import RayJobOperator, RayJobTrigger
+from strmatch_airflow.submit_operator import JobTrigger, StrMatchSubmitOperator
 from tests.infra.airflow.conftest import ROOT
 from tests.infra.airflow.servers import RayJobObjects, RayJobsServer, serve
 

@@ -29,3 +29,9 @@ def test_classes_of_words():
     assert is_determiner(a) and is_determiner(seven) and not is_determiner(parked)
     assert is_participle(parked.word) and not is_participle("ring") and not is_participle("red")
     assert ends_phrase(in_) and ends_phrase(comma) and not ends_phrase(parked)
+
+
+@pytest.mark.parametrize("word", ["nobody", "somebody", "everybody", "anybody"])
+def test_indefinite_pronouns_end_a_phrase(word):
+    assert ends_phrase(tokenise(word)[0])
+    assert not ends_phrase(tokenise("body")[0])
