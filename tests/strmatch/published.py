@@ -1,4 +1,4 @@
-"""Tiny models as the hub has the real ones: old names, pickles, tokenizers of two files."""
+"""Tiny models in the formats of the hub: old names, pickles, tokenizers of two files."""
 
 import json
 
@@ -31,7 +31,7 @@ def save_lavie(tensors, path, zipped=True):
 
 
 def save_stable_diffusion(folder, unet=False):
-    """Stable Diffusion 1's VAE, text encoder and tokenizer, and its UNet if asked for."""
+    """Write the VAE, text encoder and tokenizer of Stable Diffusion 1, and optionally the UNet."""
     backbone = tiny_backbone(dtype=torch.float32)
     backbone.vae.save_pretrained(folder / "vae")
     tensors = load_file(folder / "vae" / TENSORS)
@@ -67,7 +67,7 @@ def save_stable_diffusion(folder, unet=False):
 
 
 def save_zeroscope(folder):
-    """All parts together, as pickles."""
+    """Write all parts together as pickles."""
     backbone = save_stable_diffusion(folder)
     backbone.scheduler.save_pretrained(folder / "scheduler")
     torch.manual_seed(2)

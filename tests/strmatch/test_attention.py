@@ -7,7 +7,7 @@ from strmatch.backbones.lavie import LaVieUNet
 
 
 class Layer(nn.Module):
-    """A linear map and attention of x (1, 1, n, d) to itself."""
+    """A linear map and self-attention of x (1, 1, n, d)."""
 
     def __init__(self):
         super().__init__()
@@ -26,7 +26,7 @@ def chain():
     return nn.Sequential(Layer(), Layer(), Layer()).double()
 
 
-def test_the_fused_kernel_and_the_probed_one_give_the_same():
+def test_probed_attention_equals_the_fused_kernel():
     query, key, value = torch.randn(3, 2, 4, 5, 6, dtype=torch.float64)
     bias = torch.randn(5, 5, dtype=torch.float64)
     seen = []
@@ -38,7 +38,7 @@ def test_the_fused_kernel_and_the_probed_one_give_the_same():
     torch.testing.assert_close(seen[0], expected)
 
 
-def test_what_is_exchanged_is_attended_with_and_shown(chain):
+def test_exchanged_tensors_are_used_in_attention_and_in_its_map(chain):
     x, other = torch.randn(2, 1, 1, 4, 6, dtype=torch.float64)
     maps = []
 
@@ -56,7 +56,7 @@ def test_what_is_exchanged_is_attended_with_and_shown(chain):
     assert chain[0].exchange is None
 
 
-def test_a_pass_that_is_left_gives_the_maps_and_gradients_of_the_whole(chain):
+def test_an_interrupted_pass_gives_the_maps_and_gradients_of_a_full_pass(chain):
     results = []
     for leave in (False, True):
         x = torch.linspace(-1, 1, 24, dtype=torch.float64).view(1, 1, 4, 6).requires_grad_()
@@ -66,16 +66,16 @@ def test_a_pass_that_is_left_gives_the_maps_and_gradients_of_the_whole(chain):
         results.append((maps["a"], maps["b"], x.grad))
     for whole, left in zip(*results, strict=True):
         assert torch.equal(whole, left)
-    assert chain[2].passes == 1  # of the whole one
+    assert chain[2].passes == 1  # of the full pass
 
 
-def test_other_errors_leave_the_block_and_no_probe_behind(chain):
+def test_other_errors_propagate_and_remove_the_probes(chain):
     with pytest.raises(RuntimeError), record_attention({"a": chain[0]}, leave=True):
         chain[0](torch.zeros(1, 1, 4, 5, dtype=torch.float64))
     assert chain[0].probe is None
 
 
-def test_nothing_finer_than_the_scored_levels_runs_on_the_way_up():
+def test_decoder_levels_finer_than_the_scored_ones_are_not_run():
     torch.manual_seed(0)
     unet = LaVieUNet(
         sample_size=8,

@@ -19,7 +19,7 @@ def schedule(steps, **overrides):
 
 
 class Gaussian:
-    """The exact ε of data drawn from N(mean, deviation²): a model that is never wrong."""
+    """The exact ε for data drawn from N(mean, deviation²), without model error."""
 
     def __init__(self, mean, deviation):
         self.mean, self.deviation = mean, deviation
@@ -31,7 +31,7 @@ class Gaussian:
         return (1 - alpha) ** 0.5 * (latents - alpha**0.5 * self.mean) / variance
 
 
-def test_lavie_walks_timesteps_981_to_1():
+def test_lavie_uses_timesteps_981_to_1():
     levels = schedule(50)
     assert levels.timesteps[:3] == (0, 1, 21)
     assert levels.timesteps[-1] == 981
@@ -57,7 +57,7 @@ def test_inversion_and_denoising_return_the_latents():
     assert errors[0] > errors[1] > errors[2]
 
 
-def test_the_label_of_the_next_level_reconstructs_better():
+def test_the_timestep_of_the_next_level_reconstructs_better():
     for mean, deviation in ((0.3, 0.7), (0, 1), (0.5, 0.25), (0, 2)):
         by_next = reconstruction_errors("next", mean, deviation)
         by_current = reconstruction_errors("current", mean, deviation)
@@ -66,7 +66,7 @@ def test_the_label_of_the_next_level_reconstructs_better():
 
 
 @pytest.mark.parametrize("label", ["current", "next"])
-def test_noised_until_hold_the_clip_and_the_same_noise_and_the_walk_goes_on_from_there(label):
+def test_noised_levels_share_one_noise_and_inversion_continues_from_them(label):
     generator = torch.Generator().manual_seed(0)
     latents = 0.3 + 0.7 * torch.randn(1, 4, 8, 6, 6, generator=generator, dtype=torch.float64)
     model, levels = Gaussian(0.3, 0.7), schedule(20)
@@ -105,11 +105,11 @@ def test_steps_equal_those_of_diffusers(prediction_type):
     for t in scheduler.timesteps:
         theirs = scheduler.step(output(theirs, int(t)), t, theirs).prev_sample
     ours = denoise(epsilon, latents, Schedule.from_scheduler(scheduler, 10))
-    # diffusers keeps ᾱ in single precision.
+    # diffusers stores ᾱ in single precision.
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_v_prediction_gives_back_the_noise():
+def test_v_prediction_is_converted_to_the_noise():
     noise, clean, alpha = torch.randn(5), torch.randn(5), 0.3
     noisy = alpha**0.5 * clean + (1 - alpha) ** 0.5 * noise
     v = alpha**0.5 * noise - (1 - alpha) ** 0.5 * clean
@@ -121,7 +121,7 @@ def test_unknown_prediction_type_is_refused():
         to_epsilon(torch.zeros(1), torch.zeros(1), 0.5, "sample")
 
 
-def test_a_step_there_and_back_with_the_same_noise_is_exact():
+def test_a_step_and_its_inverse_with_equal_noise_are_exact():
     z, noise = torch.randn(2, 7, dtype=torch.float64)
     there = ddim_step(z, noise, 0.9, 0.2)
     torch.testing.assert_close(ddim_step(there, noise, 0.2, 0.9), z)

@@ -15,7 +15,7 @@ def test_every_layout_of_a_clip_has_the_same_mean():
         torch.testing.assert_close(over_space(layout), expected)
 
 
-def test_a_pass_is_left_with_the_last_module_and_no_hook_stays():
+def test_a_pass_ends_after_the_last_module_and_removes_its_hooks():
     chain, ran = nn.Sequential(*(nn.Linear(5, 5) for _ in range(3))).double(), []
     chain[2].register_forward_hook(lambda *_: ran.append(1))
     x = torch.randn(8, 3, 5, dtype=torch.float64)  # (n, f, c)
@@ -28,7 +28,7 @@ def test_a_pass_is_left_with_the_last_module_and_no_hook_stays():
 
 
 @pytest.mark.parametrize("make_unet", [None, tiny_unet3d, tiny_motion])
-def test_a_backbone_shows_features_that_a_whole_pass_has(make_unet):
+def test_averaged_features_equal_those_of_a_full_pass(make_unet):
     backbone = tiny_backbone(**{"make_unet": make_unet} if make_unet else {})
     z, text = torch.randn(1, 4, 3, 8, 8, dtype=torch.float64), backbone.embed("a circle")
     with torch.no_grad():

@@ -20,25 +20,25 @@ def latents():
 
 @pytest.fixture
 def noise(latents):
-    """What is put in: all that is left where everything is fresh."""
+    """The added noise, which is the whole result for share 1."""
     return freshen(latents, 1.0)
 
 
-def test_the_noise_is_the_same_for_every_clip_and_none_of_a_clip_s_own(latents, noise):
+def test_the_noise_is_equal_for_all_clips_and_independent_of_them(latents, noise):
     assert torch.equal(freshen(latents.flip(-1), 1.0), noise)
     assert abs(noise.mean()) < 0.03 and abs(noise.std() - 1) < 0.03
     assert abs((noise * latents).mean()) < 0.03
 
 
 @pytest.mark.parametrize("share", [0.25, 0.81])
-def test_low_frequencies_are_fresh_and_the_rest_by_its_share(latents, noise, share):
+def test_low_frequencies_are_replaced_and_the_others_mixed_by_the_share(latents, noise, share):
     mixed = (1 - share) ** 0.5 * latents + share**0.5 * noise
     expected = mixed - blurred(mixed) + blurred(noise)
     torch.testing.assert_close(freshen(latents, share), expected, rtol=0, atol=1e-12)
 
 
-def test_a_colour_goes_and_an_outline_stays(latents):
-    """Lighter latents on the left: nothing tells any more how light, but where they end."""
+def test_colour_is_removed_and_outlines_are_kept(latents):
+    """A constant added on the left half has no effect inside, but its edge remains."""
     left = torch.zeros_like(latents)
     left[..., :12] = 5.0
     change = freshen(latents + left, 0.5) - freshen(latents, 0.5)
@@ -46,6 +46,6 @@ def test_a_colour_goes_and_an_outline_stays(latents):
     assert change[..., 11].mean() > 0.5
 
 
-def test_dtype_and_size_are_the_latents_own(latents):
+def test_dtype_and_size_of_the_latents_are_kept(latents):
     fresh = freshen(latents.half(), 0.5)
     assert (fresh.dtype, fresh.shape) == (torch.float16, SHAPE)

@@ -14,10 +14,10 @@ def backbone():
     return tiny_backbone()
 
 
-def test_a_clip_does_not_depend_on_what_is_made_beside_it(backbone):
+def test_a_clip_does_not_depend_on_the_rest_of_its_batch(backbone):
     both = generate(backbone, [PROMPT, OTHER], num_frames=3, seed=5)
     assert both.shape == (2, 3, SIZE, SIZE, 3) and both.dtype == np.uint8
-    # A batch may round differently in the last bit; decoded to bytes that is one step at most.
+    # A batch may round differently in the last bit, which is at most one level after decoding.
     alone = generate(backbone, [OTHER], num_frames=3, seed=6)
     assert np.abs(both[1].astype(int) - alone[0]).max() <= 1
     again = generate(backbone, [PROMPT, OTHER], num_frames=3, seed=5)
@@ -42,7 +42,7 @@ def test_seed_prompt_and_guidance_each_change_the_clip(backbone):
         assert not torch.equal(plain, other)
 
 
-def test_it_walks_the_schedule_down_with_guidance(backbone):
+def test_generation_denoises_along_the_schedule_with_guidance(backbone):
     from strmatch.ddim import Schedule, ddim_step
 
     target, null = backbone.embed(PROMPT), backbone.embed("")
@@ -60,13 +60,13 @@ def test_it_walks_the_schedule_down_with_guidance(backbone):
     assert np.abs(clip[0].astype(int) - backbone.decode(z)).max() <= 1
 
 
-def test_guidance_of_one_is_the_prompts_own_prediction(backbone):
+def test_a_guidance_of_one_is_the_prediction_for_the_prompt(backbone):
     z, target = backbone.noise(2, seed=0), backbone.embed(PROMPT)
     with torch.no_grad():
         guided = guided_epsilon(backbone, z, 500, backbone.embed(""), target, 1.0)
         assert torch.equal(guided, backbone.epsilon(z, 500, target))
 
 
-def test_nothing_asked_for(backbone):
+def test_an_empty_list_of_prompts_is_refused(backbone):
     with pytest.raises(ValueError, match="at least one prompt"):
         generate(backbone, [])

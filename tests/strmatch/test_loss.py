@@ -31,7 +31,7 @@ def scores(seed):
     return [maps.spatial for maps in layers(seed)]
 
 
-def test_row_cosine_is_one_cosine_per_frame_head_and_position():
+def test_the_row_cosine_has_one_cosine_per_frame_head_and_position():
     source, target = scores(0)[0], scores(1)[0]
     f, h, n = source.shape[:3]
     expected = [
@@ -42,13 +42,13 @@ def test_row_cosine_is_one_cosine_per_frame_head_and_position():
     torch.testing.assert_close(terms, torch.tensor(expected, dtype=terms.dtype))
 
 
-def test_layer_cosine_is_one_cosine_a_layer():
+def test_the_layer_cosine_has_one_cosine_per_layer():
     source, target = scores(0)[0], scores(1)[0]
     terms = negative_cosines(source, target, "layer")
     assert terms.tolist() == pytest.approx([-dot_over_norms(source, target)])
 
 
-def test_equal_scores_are_the_minimum():
+def test_equal_scores_give_the_minimum():
     score = torch.rand(2, 1, 3, 3)
     torch.testing.assert_close(negative_cosines(score, score), -torch.ones(6))
 
@@ -72,7 +72,7 @@ def test_the_ablation_compares_all_entries_of_both_maps():
     assert terms.shape == (sum(tensor.numel() for tensor in source),)
 
 
-def test_losses_pass_gradients_to_the_maps():
+def test_losses_propagate_gradients_to_the_maps():
     source, target = scores(0)[0], scores(1)[0].requires_grad_()
     for cosine in ("row", "layer"):
         assert torch.autograd.gradcheck(

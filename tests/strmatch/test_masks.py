@@ -4,7 +4,7 @@ from strmatch.masks import blend, latent_mask
 
 
 def brute_force(mask, height, width, dilation):
-    """A latent is editable if any pixel that it covers is, or those of a near one."""
+    """A latent is editable if any pixel covered by this latent or a near one is editable."""
     f, H, W = mask.shape
     covered = torch.zeros(f, height, width, dtype=torch.bool)
     for i in range(f):
@@ -20,7 +20,7 @@ def brute_force(mask, height, width, dilation):
     return dilated
 
 
-def test_any_covered_pixel_counts_and_the_edge_grows():
+def test_any_covered_pixel_makes_a_latent_editable_and_the_mask_is_dilated():
     generator = torch.Generator().manual_seed(0)
     mask = torch.rand(5, 32, 48, generator=generator) > 0.98
     for dilation in (1, 3, 5):
@@ -30,12 +30,12 @@ def test_any_covered_pixel_counts_and_the_edge_grows():
         assert torch.equal(result[0, 0], brute_force(mask, 4, 6, dilation))
 
 
-def test_an_empty_mask_stays_empty_and_a_full_one_full():
+def test_empty_and_full_masks_are_kept():
     assert not latent_mask(torch.zeros(2, 16, 16, dtype=torch.bool), 4, 4).any()
     assert latent_mask(torch.ones(2, 16, 16, dtype=torch.bool), 4, 4).all()
 
 
-def test_blend_is_exactly_the_source_outside():
+def test_the_blend_equals_the_source_outside_the_mask():
     edited, source = torch.randn(2, 1, 4, 3, 5, 5)
     mask = torch.rand(1, 1, 3, 5, 5) > 0.5
     result = blend(edited, source, mask)

@@ -34,7 +34,7 @@ DoublingUNet = outside_backbone:DoublingUNet
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    """A model of an outside class, with the package that has the class and a preset for it."""
+    """A model of an external class, and the package that defines the class and its preset."""
     weights, site = tmp_path / "weights", tmp_path / "site"
     save_backbone(tiny_backbone(dtype=torch.float32), weights)
     config = weights / "unet" / "config.json"
@@ -49,7 +49,7 @@ def weights(tmp_path, monkeypatch):
     return weights
 
 
-def test_a_preset_and_a_backbone_by_entry_points(weights):
+def test_a_preset_and_a_backbone_are_found_by_entry_points(weights):
     assert "small" in PRESETS and PRESETS.names()[-1] == "small"
     assert load_preset("small").edit.lam == 0.3
     backbone = load_backbone("small", device="cpu")
@@ -59,7 +59,7 @@ def test_a_preset_and_a_backbone_by_entry_points(weights):
     assert torch.allclose(backbone.epsilon(latents, 500, embedding), 2 * halved, atol=1e-5)
 
 
-def test_a_built_in_name_cannot_be_taken_over(weights):
+def test_a_built_in_name_cannot_be_overridden(weights):
     registry = Registry("preset", {"small": "strmatch.presets.lavie:PRESET"})
     assert registry.names() == ["small"]
     assert registry.load("small") == load_preset("lavie")

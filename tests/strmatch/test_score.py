@@ -7,7 +7,7 @@ from strmatch import str_score
 
 
 def brute_force(spatial, temporal, radius):
-    """Eq. 2–4 as printed, one number at a time."""
+    """Eq. 2–4 as printed, by loops over single numbers."""
     f, h, n, _ = spatial.shape
 
     def directed(a, i, p, j, q):  # Eq. 2: g(I_i(p) → I_j(q))
@@ -31,13 +31,13 @@ def random_maps(f, h, n, seed=0):
 
 @pytest.mark.parametrize("radius", [1, 2])
 @pytest.mark.parametrize("shape", [(2, 1, 3), (3, 2, 4), (5, 1, 6), (6, 3, 5)])
-def test_equals_the_printed_equations(shape, radius):
+def test_the_score_equals_the_printed_equations(shape, radius):
     spatial, temporal = random_maps(*shape)
     expected = brute_force(spatial, temporal, radius)
     torch.testing.assert_close(str_score(spatial, temporal, radius), expected, rtol=0, atol=1e-12)
 
 
-def test_radius_beyond_the_clip_counts_each_frame_once():
+def test_a_radius_beyond_the_clip_counts_each_frame_once():
     spatial, temporal = random_maps(3, 1, 4)
     torch.testing.assert_close(
         str_score(spatial, temporal, radius=10), brute_force(spatial, temporal, 2)
@@ -62,6 +62,6 @@ def test_gradients_equal_finite_differences():
         ((3, 2, 4, 4), (4, 2, 3, 3), 0, "radius"),
     ],
 )
-def test_says_which_argument_is_wrong(spatial, temporal, radius, named):
+def test_an_invalid_argument_is_reported_by_name(spatial, temporal, radius, named):
     with pytest.raises(ValueError, match=named):
         str_score(torch.rand(spatial), torch.rand(temporal), radius)

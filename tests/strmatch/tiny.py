@@ -48,7 +48,7 @@ def tiny_motion(**changes):
 
 
 def wake(unet):
-    """No branch may be dead."""
+    """Randomise zero parameters, so that every branch contributes to the output."""
     for parameter in unet.parameters():
         if parameter.count_nonzero() == 0:
             torch.nn.init.normal_(parameter, std=0.05)
@@ -91,7 +91,7 @@ def tiny_backbone(prediction_type="epsilon", dtype=torch.float64, make_unet=tiny
 
 
 def save_backbone(backbone, folder):
-    """In the layout that `load_backbone` reads."""
+    """Save a model in the layout that `load_backbone` reads."""
     unet = getattr(backbone.unet, "unet", backbone.unet)
     unet.save_pretrained(folder / "unet")
     for part in ("vae", "text_encoder", "tokenizer", "scheduler"):

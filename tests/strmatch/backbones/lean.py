@@ -1,4 +1,4 @@
-"""What every UNet's lean pass has to keep to."""
+"""Requirements for the lean pass of every UNet."""
 
 import torch
 
@@ -6,7 +6,7 @@ from strmatch.attention import record_attention
 
 
 def check_lean(unet, sample, timestep, text, level, atol):
-    """A lean pass that shows the maps of a level keeps less, for the same gradient."""
+    """Check that a lean, probed pass stores less and gives the same gradient."""
     modules = {
         f"{name}.{kind}": getattr(block, kind)
         for name, block in unet.attention_blocks(level).items()

@@ -1,4 +1,4 @@
-"""What a checkpoint's shapes say; the conversions as a whole are tested with their command."""
+"""Arguments inferred from a checkpoint's shapes. The command's tests cover whole conversions."""
 
 import pytest
 import torch
@@ -24,19 +24,19 @@ def shapes(arguments):
 
 
 @pytest.mark.parametrize("arguments", ARGUMENTS, ids=["two", "three", "inpainting"])
-def test_a_unet_of_the_same_shapes_is_found(arguments):
+def test_the_inferred_unet_has_the_shapes_of_the_checkpoint(arguments):
     tensors = shapes(arguments)
     with torch.device("meta"):
         unet = LaVieUNet(**lavie_arguments(tensors))
     assert {name: t.shape for name, t in unet.state_dict().items()} == {
         name: t.shape for name, t in tensors.items()
     }
-    # Shapes alone do not show how many heads there are.
+    # The shapes alone do not determine the number of heads.
     heads = arguments.get("attention_head_dim", 8)
     assert unet.config.attention_head_dim[0] == (heads if isinstance(heads, int) else heads[0])
 
 
-def test_the_published_one_has_the_published_arguments():
+def test_the_published_checkpoint_gives_the_published_arguments():
     found = lavie_arguments(shapes({}))
     assert found["block_out_channels"] == [320, 640, 1280, 1280]
     assert found["attention_head_dim"] == [8, 8, 8, 8]
@@ -44,7 +44,7 @@ def test_the_published_one_has_the_published_arguments():
     assert found["layers_per_block"] == 2
 
 
-def test_one_misshapen_tensor_changes_nothing():
+def test_one_tensor_of_wrong_shape_does_not_change_the_arguments():
     whole = shapes(ARGUMENTS[-1])
     for name in ("down_blocks.1.resnets.0.conv1.weight", "conv_out.bias"):
         spoilt = whole | {name: torch.empty(7, 4, 3, 3, device="meta")}

@@ -1,4 +1,4 @@
-"""diffusers' video UNets behind our interface: their own numbers, maps, gradients, edits."""
+"""Video UNets of diffusers behind the backbone interface: outputs, maps, gradients and edits."""
 
 import copy
 import itertools
@@ -34,7 +34,7 @@ KINDS = {"attn1": "attn1", "attn_temp": "attn1", "attn_temp2": "attn2"}
 
 @pytest.fixture(scope="module", params=[tiny_unet3d, tiny_motion])
 def plain(request):
-    """The model as diffusers has it."""
+    """The model of diffusers."""
     torch.manual_seed(0)
     return wake(request.param()).double().eval().requires_grad_(False)
 
@@ -52,7 +52,7 @@ def inputs():
 
 
 def as_diffusers(plain, sample, timestep, text):
-    """AnimateDiff's pipeline repeats the text for every frame, the other UNet does it itself."""
+    """Arguments for diffusers, with the text repeated per frame as in AnimateDiff's pipeline."""
     repeats = sample.shape[2] if isinstance(plain, UNetMotionModel) else 1
     return sample, timestep, text.repeat_interleave(repeats, dim=0)
 
@@ -66,7 +66,7 @@ def attentions(unet):
     }
 
 
-def test_the_output_is_that_of_diffusers_with_probes_and_without(plain, unet, inputs):
+def test_the_output_equals_that_of_diffusers_with_and_without_probes(plain, unet, inputs):
     expected = plain(*as_diffusers(plain, *inputs)).sample
     torch.testing.assert_close(unet(*inputs), expected, rtol=0, atol=1e-10)
     with record_attention(attentions(unet)):
@@ -74,8 +74,8 @@ def test_the_output_is_that_of_diffusers_with_probes_and_without(plain, unet, in
     torch.testing.assert_close(probed, expected, rtol=0, atol=1e-10)
 
 
-def test_the_maps_are_those_of_diffusers_own_attention(plain, unet, inputs):
-    """Computed from what enters each attention of the plain model, by diffusers' own function."""
+def test_the_maps_equal_those_of_the_attention_of_diffusers(plain, unet, inputs):
+    """The reference is computed by diffusers from the inputs of each attention module."""
     where = TEMPORAL[type(plain).__name__]
     with record_attention(attentions(unet)) as maps:
         unet(*inputs)
@@ -113,7 +113,7 @@ def test_the_maps_are_those_of_diffusers_own_attention(plain, unet, inputs):
         )
 
 
-def test_the_clip_comes_first_on_the_batch_axis(unet, inputs):
+def test_the_batch_axis_is_ordered_by_clip_first(unet, inputs):
     sample, timestep, text = inputs
     with record_attention(attentions(unet)) as both:
         unet(*inputs)
@@ -124,12 +124,12 @@ def test_the_clip_comes_first_on_the_batch_axis(unet, inputs):
 
 
 @pytest.mark.parametrize("level", [0, 1])
-def test_a_lean_pass_keeps_less_for_the_same_gradient(unet, inputs, level):
+def test_a_lean_pass_stores_less_and_gives_the_same_gradient(unet, inputs, level):
     check_lean(unet, *inputs, level, atol=1e-10)
     assert all("forward" not in vars(module) for module in unet.modules())
 
 
-def test_of_two_temporal_attentions_each_or_their_mean_can_be_had(unet, inputs):
+def test_either_of_two_temporal_attentions_or_their_mean_can_be_selected(unet, inputs):
     for block in unet.attention_blocks(1).values():
         chosen = {which: temporal_attention(block, which) for which in ("first", "second")}
         with record_attention(chosen) as each:
@@ -149,12 +149,12 @@ def test_a_middle_block_without_motion_is_not_scored():
     assert [len(unet.attention_blocks(level)) for level in (0, 1, 2)] == [3, 3, 0]
 
 
-def test_blocks_that_do_not_pair_are_refused():
+def test_unpaired_spatial_and_temporal_blocks_are_refused():
     with pytest.raises(ValueError, match="down_blocks.0: its spatial and temporal blocks do not"):
         FactorisedUNet(tiny_motion(transformer_layers_per_block=2))
 
 
-def test_other_classes_are_refused():
+def test_unknown_unet_classes_are_refused():
     with pytest.raises(ValueError, match="UNetMotionModel.*, got LaVieUNet"):
         FactorisedUNet(tiny_lavie())
 
@@ -177,7 +177,7 @@ def inversion(editor):
 
 @pytest.fixture(params=["first", "second", "mean"])
 def descended(request, editor, inversion):
-    """Loss and gradient at given latents of one noise level, by each of the temporal attentions."""
+    """Loss and gradient at given latents of one noise level, for each temporal attention."""
     backbone = editor.backbone
     matcher = Matcher(backbone, replace(SETTINGS, temporal_attention=request.param))
     wanted = matcher.features(inversion.latents[2], 251, backbone.embed(SOURCE))
@@ -185,7 +185,7 @@ def descended(request, editor, inversion):
     return lambda z: matcher.loss_and_gradient(z, 251, [target], wanted)
 
 
-def test_the_loss_falls_in_every_step_of_descent(descended, inversion):
+def test_every_descent_step_lowers_the_loss(descended, inversion):
     z, losses = inversion.latents[3], []
     for _ in range(5):
         loss, gradient = descended(z)
@@ -203,7 +203,7 @@ def test_the_gradient_equals_finite_differences(descended, inversion):
         torch.testing.assert_close((gradient * direction).sum(), slope, rtol=1e-4, atol=0)
 
 
-def test_every_temporal_attention_leads_to_an_edit_of_its_own(editor, inversion):
+def test_each_temporal_attention_gives_a_different_edit(editor, inversion):
     edits = {}
     for which in ("first", "second", "mean"):
         losses = []

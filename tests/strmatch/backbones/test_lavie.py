@@ -1,4 +1,4 @@
-"""LaVie's UNet against the official class's numbers, its checkpoint's names, and plain loops."""
+"""The UNet of LaVie compared with the official outputs, checkpoint names and plain loops."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ PINNED = [
 
 
 def make_unet(seed: int = 0, **changes: Any) -> LaVieUNet:
-    """A tiny UNet in which no branch is dead."""
+    """A tiny UNet in which every branch contributes to the output."""
     torch.manual_seed(seed)
     unet = LaVieUNet(**TINY | changes).eval()
     for name, parameter in unet.named_parameters():
@@ -95,23 +95,25 @@ def golden() -> dict[str, Any]:
 
 
 @torch.no_grad()
-def test_golden_output(golden: dict[str, Any]) -> None:
+def test_the_output_equals_that_of_the_official_class(golden: dict[str, Any]) -> None:
     output = golden["unet"](golden["x"], golden["t"], golden["c"])
     assert (output - golden["y"]).abs().max() < 1e-4 * golden["y"].abs().max()
 
 
 @torch.no_grad()
-def test_golden_maps(golden: dict[str, Any]) -> None:
+def test_the_maps_equal_those_of_the_official_class(golden: dict[str, Any]) -> None:
     unet, expected = golden["unet"], golden["maps"]
     assert {name.rpartition(".")[2] for name in expected} == {"attn1", "attn_temp"}
     with record_attention({name: unet.get_submodule(name) for name in expected}) as maps:
         unet(golden["x"], golden["t"], golden["c"])
     for name, probabilities in expected.items():
-        actual = maps[name].reshape(probabilities.shape)  # theirs may fold the heads away
+        actual = maps[name].reshape(probabilities.shape)  # the official maps may have no head axis
         torch.testing.assert_close(actual, probabilities, rtol=0, atol=1e-5)
 
 
-def test_golden_maps_of_a_pass_that_is_left(golden: dict[str, Any]) -> None:
+def test_the_maps_of_an_interrupted_pass_equal_those_of_the_official_class(
+    golden: dict[str, Any],
+) -> None:
     unet, expected = golden["unet"].requires_grad_(False), golden["maps"]
     modules = {name: unet.get_submodule(name) for name in expected}
     inputs = (golden["x"], golden["t"], golden["c"])
@@ -123,15 +125,15 @@ def test_golden_maps_of_a_pass_that_is_left(golden: dict[str, Any]) -> None:
     assert_leaving_changes_nothing(unet, modules, *inputs)
 
 
-def test_full_size_keys_and_shapes(full_size: LaVieUNet) -> None:
+def test_full_size_names_and_shapes_equal_those_of_the_checkpoint(full_size: LaVieUNet) -> None:
     lines = sorted(f"{name} {tuple(t.shape)}" for name, t in full_size.state_dict().items())
     assert len(lines) == OFFICIAL_KEYS
     assert hashlib.sha256("\n".join(lines).encode()).hexdigest() == OFFICIAL_DIGEST
 
 
 @torch.no_grad()
-def test_pinned_output() -> None:
-    """For clones without the golden file: our own numbers, from when they matched that file's."""
+def test_the_output_equals_the_pinned_values() -> None:
+    """Values for clones without the golden file, recorded when they matched the file."""
     unet = LaVieUNet(**TINY).double()
 
     def waves(*shape: int, phase: float) -> Tensor:
@@ -151,7 +153,7 @@ def test_pinned_output() -> None:
 # Temporal attention
 
 
-def test_position_buckets_of_t5() -> None:
+def test_position_buckets_equal_those_of_t5() -> None:
     buckets = relative_position_buckets(16)
     assert buckets[0].tolist() == FIRST_ROW
     assert buckets[15].tolist() == LAST_ROW
@@ -161,8 +163,8 @@ def test_position_buckets_of_t5() -> None:
 
 
 @torch.no_grad()
-def test_temporal_attention_against_plain_loops() -> None:
-    """Written from the description alone, with heads wider than the part that turns."""
+def test_temporal_attention_equals_plain_loops() -> None:
+    """The loops follow the description alone. The heads are wider than the rotated part."""
     torch.manual_seed(0)
     frames, heads, d = 16, 2, 48
     module = TemporalAttention(heads * d, heads).double()
@@ -188,7 +190,7 @@ def test_temporal_attention_against_plain_loops() -> None:
         part = slice(head * d, (head + 1) * d)
         keys = [turned(key[j, part].tolist(), j) for j in range(frames)]
         for i in range(frames):
-            scaled = [v * d**-0.5 for v in query[i, part].tolist()]  # before it is turned
+            scaled = [v * d**-0.5 for v in query[i, part].tolist()]  # before the rotation
             q = turned(scaled, i)
             logits = []
             for j in range(frames):
@@ -204,14 +206,14 @@ def test_temporal_attention_against_plain_loops() -> None:
     torch.testing.assert_close(actual[0], expected, rtol=0, atol=1e-9)
 
 
-def test_temporal_branches_are_silent_at_construction() -> None:
+def test_temporal_branches_contribute_nothing_at_construction() -> None:
     for name, parameter in LaVieUNet(**TINY).named_parameters():
         if name.endswith("to_out.0.weight"):
             assert bool(parameter.any()) == ("attn_temp" not in name), name
 
 
 @torch.no_grad()
-def test_frames_meet_in_temporal_attention_and_in_the_resnets_norms() -> None:
+def test_frames_interact_in_temporal_attention_and_in_the_resnet_norms() -> None:
     sample, timestep, text = make_inputs()
     unet = make_unet()
     order = torch.tensor([2, 0, 1, 4, 3])
@@ -226,11 +228,11 @@ def test_frames_meet_in_temporal_attention_and_in_the_resnets_norms() -> None:
     assert (frame_alone - whole[:, :, :1]).abs().max() > 1e-4
 
 
-# Attention maps and where they are
+# Attention maps and their places
 
 
 @torch.no_grad()
-def test_probed_pass_equals_the_fused_one() -> None:
+def test_a_probed_pass_equals_the_fused_pass() -> None:
     unet, (sample, timestep, text) = make_unet(), make_inputs()
     fused = unet(sample, timestep, text)
     with record_attention(attention_modules(unet)) as maps:
@@ -246,8 +248,8 @@ def test_probed_pass_equals_the_fused_one() -> None:
 
 
 @torch.no_grad()
-def test_batch_axes_of_the_maps() -> None:
-    """The clip comes first, then the frame of a spatial and the position of a temporal map."""
+def test_the_batch_axis_of_the_maps_is_ordered_by_clip_first() -> None:
+    """The order is by clip, then by frame (spatial maps) or by position (temporal maps)."""
     unet, (sample, timestep, text) = make_unet(), make_inputs()
     with record_attention(attention_modules(unet)) as both:
         unet(sample, timestep, text)
@@ -257,7 +259,7 @@ def test_batch_axes_of_the_maps() -> None:
         torch.testing.assert_close(both[name].chunk(2)[1], probabilities, rtol=0, atol=1e-5)
 
 
-def test_maps_and_gradients_of_a_pass_that_is_left_equal_those_of_the_whole() -> None:
+def test_maps_and_gradients_of_an_interrupted_pass_equal_those_of_a_full_pass() -> None:
     unet, (sample, timestep, text) = make_unet().requires_grad_(False), make_inputs()
     modules = {
         f"{name}.{kind}": getattr(block, kind)
@@ -284,13 +286,13 @@ def assert_leaving_changes_nothing(
 
 
 @pytest.mark.parametrize("level", [0, 1])
-def test_a_lean_pass_keeps_less_for_the_same_gradient(level: int) -> None:
+def test_a_lean_pass_stores_less_and_gives_the_same_gradient(level: int) -> None:
     unet, (sample, timestep, text) = make_unet().requires_grad_(False), make_inputs()
     check_lean(unet, sample, timestep, text, level, atol=1e-6)
 
 
 @torch.no_grad()
-def test_a_sample_is_shared_by_texts_as_if_it_were_repeated() -> None:
+def test_a_sample_shared_by_several_texts_equals_a_repeated_sample() -> None:
     unet, (sample, timestep, text) = make_unet(), make_inputs()
     ran = []
     unet.down_blocks[0].resnets[0].register_forward_hook(lambda *call: ran.append(len(call[2])))
@@ -301,7 +303,7 @@ def test_a_sample_is_shared_by_texts_as_if_it_were_repeated() -> None:
     assert ran == [1, 2]
 
 
-def test_attention_blocks_of_lavie(full_size: LaVieUNet) -> None:
+def test_the_attention_blocks_of_lavie(full_size: LaVieUNet) -> None:
     def names(stage: str, count: int) -> list[str]:
         return [f"{stage}.attentions.{i}.transformer_blocks.0" for i in range(count)]
 
@@ -335,7 +337,7 @@ def test_attention_blocks_come_in_order_of_execution() -> None:
 
 
 @torch.no_grad()
-def test_three_levels_with_attention_at_all_of_them() -> None:
+def test_a_unet_of_three_levels_has_attention_at_each() -> None:
     unet = make_unet(
         block_out_channels=(64, 128, 128),
         down_block_types=("CrossAttnDownBlock3D",) * 3,
@@ -351,7 +353,7 @@ def test_three_levels_with_attention_at_all_of_them() -> None:
 @pytest.mark.parametrize("levels", [2, 3, 4])
 @pytest.mark.parametrize(("height", "width"), [(5, 7), (8, 6), (9, 16)])
 @torch.no_grad()
-def test_odd_sizes(levels: int, height: int, width: int) -> None:
+def test_odd_sizes_are_supported(levels: int, height: int, width: int) -> None:
     unet = make_unet(
         block_out_channels=(32,) * levels,
         down_block_types=("DownBlock3D",) * levels,
@@ -366,7 +368,7 @@ def test_odd_sizes(levels: int, height: int, width: int) -> None:
 
 @pytest.mark.parametrize("frames", [1, 2, 17])
 @torch.no_grad()
-def test_any_number_of_frames(frames: int) -> None:
+def test_any_number_of_frames_is_supported(frames: int) -> None:
     inputs = make_inputs(frames=frames, height=4, width=4)
     assert make_unet()(*inputs).shape == inputs[0].shape
 
@@ -376,7 +378,7 @@ def test_any_number_of_frames(frames: int) -> None:
     [(torch.float32, 1e-5), (torch.float16, 1e-2), (torch.bfloat16, 6e-2)],
 )
 @torch.no_grad()
-def test_lower_precisions_follow_double(dtype: torch.dtype, tolerance: float) -> None:
+def test_lower_precisions_approximate_double(dtype: torch.dtype, tolerance: float) -> None:
     unet, (sample, timestep, text) = make_unet(), make_inputs()
     exact = unet.double()(sample.double(), timestep, text.double())
     assert exact.dtype == torch.float64
@@ -386,7 +388,7 @@ def test_lower_precisions_follow_double(dtype: torch.dtype, tolerance: float) ->
 
 
 @torch.no_grad()
-def test_timesteps_of_all_forms() -> None:
+def test_timesteps_are_accepted_as_numbers_and_tensors() -> None:
     unet, (sample, _, text) = make_unet(), make_inputs()
     plain = unet(sample, 500, text)
     for timestep in (torch.tensor(500), torch.tensor([500]), torch.tensor([500, 500]), 500.0):
@@ -397,7 +399,7 @@ def test_timesteps_of_all_forms() -> None:
     assert (mixed[1] - plain[1]).abs().max() > 1e-4
 
 
-def test_gradient_of_the_maps_reaches_the_latents() -> None:
+def test_gradients_of_the_maps_reach_the_latents() -> None:
     unet, (sample, timestep, text) = make_unet().requires_grad_(False), make_inputs()
     sample.requires_grad_()
     with record_attention(attention_modules(unet)) as maps:
@@ -410,7 +412,7 @@ def test_gradient_of_the_maps_reaches_the_latents() -> None:
 # Folders
 
 
-def test_saved_folder_round_trip(tmp_path: Path) -> None:
+def test_a_saved_folder_is_loaded_unchanged(tmp_path: Path) -> None:
     unet, inputs = make_unet(), make_inputs()
     unet.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
@@ -441,7 +443,7 @@ def reshape_one(weights: dict[str, Tensor]) -> None:
     [(drop_one, "attn_temp.to_q.weight"), (add_one, "extra"), (reshape_one, "conv_in.weight")],
 )
 @pytest.mark.parametrize("low_cpu_mem_usage", [True, False])
-def test_weights_that_do_not_fit_are_refused(
+def test_weights_of_other_names_or_shapes_are_refused(
     tmp_path: Path, spoil: Any, key: str, low_cpu_mem_usage: bool
 ) -> None:
     make_unet().save_pretrained(tmp_path)
@@ -473,12 +475,12 @@ def test_weights_that_do_not_fit_are_refused(
         ({"layers_per_block": 0}, "layers_per_block"),
     ],
 )
-def test_arguments_that_do_not_fit(changes: dict[str, Any], argument: str) -> None:
+def test_invalid_arguments_are_refused(changes: dict[str, Any], argument: str) -> None:
     with pytest.raises(ValueError, match=f"^{argument}"):
         LaVieUNet(**TINY | changes)
 
 
-def test_heads_are_checked_only_where_there_is_attention() -> None:
+def test_the_number_of_heads_is_checked_only_at_levels_with_attention() -> None:
     types = {
         "down_block_types": ("DownBlock3D", "CrossAttnDownBlock3D"),
         "up_block_types": ("CrossAttnUpBlock3D", "UpBlock3D"),

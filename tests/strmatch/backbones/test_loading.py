@@ -41,7 +41,7 @@ def change_weights(path, change):
     save_file(weights, path, metadata={"format": "pt"})
 
 
-def test_a_saved_model_is_the_same_again(backbone, folder):
+def test_a_saved_model_is_loaded_unchanged(backbone, folder):
     loaded = load_backbone(folder, device="cpu")
     latents = torch.randn(1, 4, 4, 8, 8)
     embedding = backbone.embed("a red circle")
@@ -53,7 +53,7 @@ def test_a_saved_model_is_the_same_again(backbone, folder):
     assert load_backbone(folder, dtype=torch.float64).dtype == torch.float64
 
 
-def test_the_revision_follows_the_contents(folder, tmp_path):
+def test_the_revision_depends_on_the_contents(folder, tmp_path):
     copy = Path(shutil.copytree(folder, tmp_path / "elsewhere"))
     assert weights_revision(copy) == weights_revision(folder)
     change_weights(copy / UNET, lambda weights: weights["conv_in.bias"].add_(1))
@@ -84,7 +84,7 @@ def test_weights_that_do_not_fit_exactly_are_refused(folder, part, name, change)
         load_backbone(folder)
 
 
-def test_of_many_tensors_that_do_not_fit_a_line_names_three(folder):
+def test_the_message_lists_three_of_many_mismatched_tensors(folder):
     (path,) = (folder / "vae").glob("*.safetensors")
 
     def strip(weights):
@@ -107,7 +107,7 @@ def test_of_many_tensors_that_do_not_fit_a_line_names_three(folder):
         ("{", "cannot read .*config.json"),
     ],
 )
-def test_a_unet_of_no_known_class_is_refused(folder, config, message):
+def test_a_unet_of_an_unknown_class_is_refused(folder, config, message):
     (folder / "unet/config.json").write_text(config)
     with pytest.raises(WeightsError, match=message):
         load_backbone(folder)
@@ -121,7 +121,7 @@ def test_pickled_weights_are_not_read(folder):
         load_backbone(folder)
 
 
-def test_a_uri_is_fetched_once(folder, tmp_path, monkeypatch):
+def test_a_uri_is_downloaded_only_once(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("STRMATCH_CACHE", str(tmp_path / "cache"))
     memory = fsspec.filesystem("memory")
     memory.put(str(folder), "/models/tiny", recursive=True)
@@ -134,7 +134,7 @@ def test_a_uri_is_fetched_once(folder, tmp_path, monkeypatch):
     assert sum(path.is_dir() for path in (tmp_path / "cache").iterdir()) == 1
 
 
-def test_editors_that_start_together_fetch_once(folder, tmp_path, monkeypatch):
+def test_editors_that_start_together_download_once(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("STRMATCH_CACHE", str(tmp_path / "cache"))
     memory = fsspec.filesystem("memory")
     memory.put(str(folder), "/models/shared", recursive=True)
@@ -151,14 +151,14 @@ def test_editors_that_start_together_fetch_once(folder, tmp_path, monkeypatch):
     assert len(fetched) == 1 and len(folders) == 1
 
 
-def test_what_is_not_there_is_named(tmp_path):
+def test_missing_weights_are_reported_by_name(tmp_path):
     with pytest.raises(WeightsError, match="'lavie' ships no weights: name a folder or URI"):
         load_backbone("lavie")
     with pytest.raises(WeightsError, match=r"nowhere is no model folder: it has no unet/"):
         load_backbone(tmp_path / "nowhere")
 
 
-def test_importing_the_library_needs_no_pipeline():
+def test_importing_the_library_does_not_import_the_pipelines():
     code = (
         "import sys, strmatch; "
         "print([m for m in ('ray', 'pyarrow', 'decord', 'diffusers') if m in sys.modules])"

@@ -20,7 +20,7 @@ SETTINGS = DMTSettings(
 
 
 def three_levels():
-    """As LaVie: the decoder's second block has attention and an upsampler."""
+    """A UNet like that of LaVie: the second decoder block has attention and an upsampler."""
     return LaVieUNet(
         sample_size=8,
         block_out_channels=(32, 32, 32),
@@ -48,7 +48,7 @@ def with_settings(backbone, **changes):
 
 
 def plain_loss(source, target):
-    """Pair by pair, without torch."""
+    """The loss as a loop over pairs, without torch."""
     total, count = 0.0, len(source)
     for i in range(count):
         for j in range(count):
@@ -64,13 +64,13 @@ def test_the_loss_equals_a_loop_over_pairs():
     source, target = torch.randn(2, 4, 6, dtype=torch.float64)
     expected = plain_loss(source.tolist(), target.tolist())
     assert difference_loss(source, target).item() == pytest.approx(expected, rel=1e-12)
-    # What all frames have in common, and how strongly they change, counts nothing.
+    # The loss ignores a common offset of all frames and the scale of their changes.
     same = difference_loss(source, 3 * source + torch.randn(6, dtype=torch.float64))
     assert same.item() == pytest.approx(1 / 4)
     assert difference_loss(source, source.flip(0)).item() > 0.5
 
 
-def test_features_are_the_convolution_s_the_temporal_attention_s_and_the_upsampler_s(backbone):
+def test_features_come_from_the_convolution_temporal_attention_and_upsampler(backbone):
     modules = backbone.unet.space_time_modules()
     names = {module: name for name, module in backbone.unet.named_modules()}
     assert [names[module] for module in modules] == [
@@ -109,7 +109,7 @@ def test_the_loss_falls_over_the_iterations_and_adam_moves_by_its_rate(backbone,
     assert all(after < before for before, after in itertools.pairwise(losses))
     one, _ = with_settings(backbone, iterations=1).match(z, 501, target, wanted, 0.01)
     _, gradient = DMT(backbone, SETTINGS).loss_and_gradient(z, 501, target, wanted)
-    # Adam's first step has the gradient's sign alone, but for its ε of 1e-8.
+    # The first step of Adam has only the sign of the gradient, except for ε = 1e-8.
     expected = z - 0.01 * gradient / (gradient.abs() + 1e-8)
     torch.testing.assert_close(one, expected)
 
@@ -127,7 +127,7 @@ def resized(signal, size):
     return np.stack(rows)
 
 
-def test_low_frequencies_are_the_inverted_latent_s_and_high_ones_fresh():
+def test_low_frequencies_come_from_the_inverted_latent_and_high_ones_are_new():
     latents, noise = torch.randn(2, 1, 4, 3, 16, 8, dtype=torch.float64)
     expected = noise.numpy().copy()
     for c in range(4):
@@ -141,7 +141,7 @@ def test_low_frequencies_are_the_inverted_latent_s_and_high_ones_fresh():
     torch.testing.assert_close(replace_high_frequencies(latents, noise, 1), latents)
 
 
-def test_with_nothing_left_it_is_an_edit_by_plain_inversion(backbone, inversion):
+def test_with_all_parts_disabled_the_edit_is_plain_ddim_inversion(backbone, inversion):
     editor = with_settings(backbone, low_frequencies=1, optimised_share=0.0, restart=False)
     target, empty = backbone.embed(TARGET), backbone.embed("")
 
@@ -152,8 +152,8 @@ def test_with_nothing_left_it_is_an_edit_by_plain_inversion(backbone, inversion)
     torch.testing.assert_close(editor.edit(inversion, TARGET).latents, expected)
 
 
-def test_rates_and_prompts_of_the_steps(backbone, inversion, monkeypatch):
-    """Two of four steps are optimised, from 0.007 to 0.004, towards the source's own level."""
+def test_each_step_uses_its_learning_rate_prompt_and_level(backbone, inversion, monkeypatch):
+    """Two of four steps are optimised (rates 0.007, 0.004) towards the source of each level."""
     seen, match = [], DMT.match
 
     def watch(self, z, t, embedding, wanted, lr):
@@ -170,8 +170,8 @@ def test_rates_and_prompts_of_the_steps(backbone, inversion, monkeypatch):
             torch.testing.assert_close(one, other)
 
 
-def test_a_restart_gives_a_level_s_noise_back(backbone, inversion, monkeypatch):
-    """Of a denoiser that knows the clip, every input has its level's deviation."""
+def test_a_restart_restores_the_noise_of_the_level(backbone, inversion, monkeypatch):
+    """With an exact denoiser, every input has the noise deviation of its level."""
     clean, seen = torch.zeros_like(inversion.latents[0]), []
 
     def know(z, t, embeddings):
@@ -187,14 +187,14 @@ def test_a_restart_gives_a_level_s_noise_back(backbone, inversion, monkeypatch):
     assert [deviation for _, deviation in seen] == pytest.approx([1] * 7, abs=0.15)
 
 
-def test_the_seed_alone_decides(backbone, inversion):
+def test_equal_seeds_give_equal_edits_and_other_seeds_differ(backbone, inversion):
     editor = DMT(backbone, SETTINGS)
     first, again, other = (editor.edit(inversion, TARGET, seed=s).latents for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
 
 
-def test_wrong_settings_and_a_mask_are_named(backbone, inversion, mask):
+def test_invalid_settings_and_a_mask_are_refused_by_name(backbone, inversion, mask):
     for wrong, message in (
         ({"lr": -1.0}, "lr must be ≥ 0, got -1"),
         ({"optimised_share": 2.0}, "optimised_share must be from 0 to 1, got 2"),

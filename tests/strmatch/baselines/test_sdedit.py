@@ -23,14 +23,14 @@ def latents(backbone, frames):
     return SDEdit(backbone, SETTINGS).invert(frames, SOURCE)
 
 
-def test_without_strength_the_clip_comes_back_as_the_autoencoder_has_it(backbone, latents):
+def test_zero_strength_returns_the_autoencoder_reconstruction(backbone, latents):
     edited = with_settings(backbone, strength=0.0).edit(latents, TARGET)
     assert torch.equal(edited.latents, latents)
     assert np.array_equal(edited.frames, backbone.decode(latents))
     assert edited.frames.shape == (FRAMES, SIZE, SIZE, 3)
 
 
-def test_half_the_steps_written_out(backbone, latents):
+def test_half_strength_equals_half_of_the_steps_written_out(backbone, latents):
     alphas = backbone.scheduler.alphas_cumprod.double()[[0, 1, 251]]
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(5)).double()
     z = alphas[2] ** 0.5 * latents + (1 - alphas[2]) ** 0.5 * noise
@@ -43,23 +43,21 @@ def test_half_the_steps_written_out(backbone, latents):
     torch.testing.assert_close(editor.edit(latents, TARGET, seed=5).latents, z)
 
 
-def test_outside_the_mask_the_clip_is_kept_exactly(backbone, latents, mask):
+def test_the_clip_outside_the_mask_is_kept_exactly(backbone, latents, mask):
     edited = with_settings(backbone, strength=1.0).edit(latents, TARGET, mask=mask).latents
     inside = latent_mask(torch.from_numpy(mask), SIZE // 4, SIZE // 4, 3).expand_as(latents)
     assert torch.equal(edited[~inside], latents[~inside])
     assert not torch.isclose(edited[inside], latents[inside]).any()
 
 
-def test_with_a_mask_that_holds_all_nothing_is_blended(backbone, latents, mask):
+def test_a_full_mask_equals_no_mask(backbone, latents, mask):
     editor = with_settings(backbone, strength=0.5)
     everywhere = editor.edit(latents, TARGET, mask=np.ones_like(mask)).latents
     assert torch.equal(everywhere, editor.edit(latents, TARGET).latents)
 
 
-def test_what_is_seen_of_the_source_while_denoising_has_the_level_s_own_noise(
-    backbone, latents, mask, monkeypatch
-):
-    """With nothing to edit, the model sees the noised clip at every level."""
+def test_the_blended_source_has_the_noise_of_each_level(backbone, latents, mask, monkeypatch):
+    """With an empty mask, the input of the model at every level is the noised clip."""
     seen, epsilon = [], type(backbone).epsilon
 
     def watch(self, z, t, embeddings):
@@ -76,14 +74,14 @@ def test_what_is_seen_of_the_source_while_denoising_has_the_level_s_own_noise(
         torch.testing.assert_close(z, alpha**0.5 * latents + (1 - alpha) ** 0.5 * noise)
 
 
-def test_the_seed_alone_decides(backbone, latents):
+def test_equal_seeds_give_equal_edits_and_other_seeds_differ(backbone, latents):
     editor = with_settings(backbone)
     first, again, other = (editor.edit(latents, TARGET, seed=s).latents for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.isclose(first, other).any()
 
 
-def test_wrong_settings_and_masks_are_named(backbone, latents, mask):
+def test_invalid_settings_and_masks_are_refused_by_name(backbone, latents, mask):
     for wrong, message in (
         ({"strength": 1.5}, "strength must be from 0 to 1, got 1.5"),
         ({"mask_dilation": 2}, "mask_dilation must be odd"),

@@ -23,7 +23,7 @@ def inversion(backbone, frames):
 
 
 def retraced(backbone, inversion):
-    """An inversion that denoising under the empty prompt goes back through exactly."""
+    """An inversion that denoising under the empty prompt reverses exactly."""
     empty, schedule = backbone.embed(""), inversion.schedule
     z = inversion.latents[-1]
     latents = [z]
@@ -35,7 +35,7 @@ def retraced(backbone, inversion):
 
 
 def attention(layer, x, queries_from, values):
-    """Plain attention of tokens x (n, c), head by head and row by row, from others' q and k."""
+    """Plain attention of tokens x (n, c) with given q and k, by loops over heads and rows."""
     heads, width = layer.num_heads, x.shape[-1] // layer.num_heads
     query, key = layer.to_q(queries_from), layer.to_k(queries_from)
     out = torch.zeros_like(x)
@@ -85,10 +85,8 @@ def test_the_empty_prompt_under_full_injection_reproduces_the_reconstruction(
         torch.testing.assert_close(edited.latents, exact.latents[0], rtol=0, atol=1e-9)
 
 
-def test_where_nothing_is_editable_a_step_moves_towards_the_target_by_cross_attention_alone(
-    backbone, inversion, mask
-):
-    """Queries, keys and values are the clip's: what spatial attention adds is the clip's own."""
+def test_with_an_empty_mask_only_cross_attention_moves_the_edit(backbone, inversion, mask):
+    """With queries, keys and values of the source, spatial attention adds only the source."""
     block = next(iter(backbone.unet.attention_blocks(0).values()))
     seen = []
     handle = block.attn1.register_forward_hook(lambda module, args, out: seen.append(out))
@@ -101,8 +99,8 @@ def test_where_nothing_is_editable_a_step_moves_towards_the_target_by_cross_atte
     assert not torch.isclose(result.latents, inversion.latents[0]).any()
 
 
-def test_the_share_counts_steps_from_the_noisiest_on(backbone, inversion):
-    """Two steps with injection, then two of plain guidance; none of them is plain DDIM."""
+def test_the_injected_share_counts_steps_from_the_noisiest_one(backbone, inversion):
+    """Share 0 is plain guided DDIM. Share 0.5 injects in the first two of four steps."""
     schedule = inversion.schedule
     target, empty = backbone.embed(TARGET), backbone.embed("")
 
@@ -129,7 +127,7 @@ def test_the_share_counts_steps_from_the_noisiest_on(backbone, inversion):
 
 
 @pytest.mark.parametrize(("masked", "share"), [(False, 0.4), (True, 0.5)])
-def test_the_published_share_depends_on_the_mask(backbone, frames, mask, masked, share):
+def test_the_default_share_depends_on_the_presence_of_a_mask(backbone, frames, mask, masked, share):
     editor = with_settings(backbone, num_inference_steps=10)
     inversion = editor.invert(frames, SOURCE)
     chosen = mask if masked else None
@@ -144,11 +142,11 @@ def test_the_clip_is_inverted_under_the_empty_prompt(backbone, frames, inversion
     assert torch.equal(inversion.latents, other.latents)
 
 
-def test_no_hook_is_left_behind(backbone, inversion, monkeypatch):
+def test_all_hooks_are_removed(backbone, inversion, monkeypatch):
     modules = [
         block.attn1 for level in (0, 1) for block in backbone.unet.attention_blocks(level).values()
     ]
-    assert len(modules) == 7  # down and up: 1 + 2 at each level; the middle one
+    assert len(modules) == 7  # 1 (down) + 2 (up) at each level, and the middle one
 
     def fail(z, t, embeddings):
         assert all(module.exchange for module in modules)
@@ -161,7 +159,7 @@ def test_no_hook_is_left_behind(backbone, inversion, monkeypatch):
 
 
 @pytest.mark.parametrize("make_unet", [tiny_unet3d, tiny_motion])
-def test_diffusers_unets_are_injected_as_well(make_unet, frames, mask):
+def test_injection_supports_unets_of_diffusers(make_unet, frames, mask):
     backbone = tiny_backbone(make_unet=make_unet)
     editor = with_settings(backbone, injected_share=1.0)
     exact = retraced(backbone, editor.invert(frames, SOURCE))
@@ -172,7 +170,7 @@ def test_diffusers_unets_are_injected_as_well(make_unet, frames, mask):
     assert not torch.isclose(held.latents, free.latents).all()
 
 
-def test_wrong_settings_and_masks_are_named(backbone, inversion, mask):
+def test_invalid_settings_and_masks_are_refused_by_name(backbone, inversion, mask):
     with pytest.raises(ValueError, match="injected_share must be from 0 to 1, got -1"):
         UniEditSettings(injected_share=-1)
     with pytest.raises(ValueError, match="noised_until must be ≥ 0"):

@@ -24,19 +24,19 @@ def mask():
     return mask
 
 
-def test_equal_clips_have_none(clip, mask):
+def test_the_difference_of_equal_clips_is_zero(clip, mask):
     assert METRIC(beside(clip, clip, mask)) == 0
     assert METRIC(beside(clip, clip, np.zeros_like(mask))) == 0
 
 
-def test_what_changes_inside_the_mask_does_not_count(clip, mask):
+def test_changes_inside_the_mask_do_not_count(clip, mask):
     edited = clip.copy()
     edited[mask] = 255 - edited[mask]
     assert METRIC(beside(clip, edited, mask)) == 0
 
 
 @pytest.mark.parametrize("channel", [0, 1, 2])
-def test_rises_with_the_strength_of_a_change_outside(clip, mask, channel):
+def test_the_difference_increases_with_a_change_outside_the_mask(clip, mask, channel):
     strengths = (1, 2, 4, 8, 16, 32, 64)
     found = []
     for strength in strengths:
@@ -47,16 +47,16 @@ def test_rises_with_the_strength_of_a_change_outside(clip, mask, channel):
     assert all(more > 1.3 * less for less, more in pairwise(found))
 
 
-def test_of_even_colours_is_their_distance_in_lab():
-    """Red and blue of sRGB are 176.3 apart: (53.24, 80.09, 67.20) and (32.30, 79.19, -107.86)."""
+def test_the_difference_of_uniform_colours_is_their_distance_in_lab():
+    """Red (53.24, 80.09, 67.20) and blue (32.30, 79.19, -107.86) of sRGB are 176.3 apart in Lab."""
     red, blue = (np.full((2, 16, 16, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
     mask = np.zeros((2, 16, 16), bool)
     mask[:, :8, :8] = True
     assert METRIC(beside(red, blue, mask)) == pytest.approx(176.3, abs=0.3)
 
 
-def test_counts_by_area(mask):
-    """Half of the background turns from black to white, which are 100 apart."""
+def test_the_difference_is_weighted_by_area(mask):
+    """Half of the background changes from black to white, a distance of 100."""
     black = np.zeros((3, 64, 64, 3), np.uint8)
     edited = black.copy()
     edited[:, :, 32:] = 255
@@ -64,13 +64,13 @@ def test_counts_by_area(mask):
     assert METRIC(beside(black, edited, nothing)) == pytest.approx(50, abs=2)
 
 
-def test_does_not_apply_without_mask_or_background(clip, mask):
+def test_the_metric_does_not_apply_without_mask_or_background(clip, mask):
     assert math.isnan(METRIC(beside(clip, clip)))
     assert math.isnan(METRIC(beside(clip, clip, np.ones_like(mask))))
 
 
-def test_an_exact_recolouring_of_the_subject_counts_next_to_nothing():
-    """Pixels that the renderer mixes at the edge lie within the dilated mask."""
+def test_an_exact_recolouring_of_the_subject_counts_almost_nothing():
+    """Mixed pixels at the rendered edge are inside the dilated mask."""
     for seed in range(6):
         scene = sample_scene(seed, "test")
         other = "blue" if scene.sprites[0].colour != "blue" else "red"
@@ -79,7 +79,7 @@ def test_an_exact_recolouring_of_the_subject_counts_next_to_nothing():
         assert METRIC(beside(source, edited, clips.masks[0, 0].numpy())) < 0.01
 
 
-def test_noise_that_the_eye_averages_counts_less_than_half_of_an_even_change(clip, mask):
+def test_fine_noise_counts_less_than_half_of_a_uniform_change(clip, mask):
     signs = np.random.default_rng(0).choice([-20, 20], (*clip.shape[:3], 1))
     grain, even = (np.uint8(clip + change) for change in (signs, 20))
     assert 0 < METRIC(beside(clip, grain, mask)) < METRIC(beside(clip, even, mask)) / 2

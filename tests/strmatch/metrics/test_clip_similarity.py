@@ -26,7 +26,7 @@ def similarity(metric, frames, prompt):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_true_caption_is_nearer_than_wrong_ones(metric, seed):
+def test_the_true_caption_is_more_similar_than_wrong_ones(metric, seed):
     scene = sample_scene(seed, "test")
     frames = render([scene]).frames[0].numpy()
     truth = similarity(metric, frames, caption(scene))
@@ -40,8 +40,8 @@ def test_the_true_caption_is_nearer_than_wrong_ones(metric, seed):
         assert truth > similarity(metric, frames, caption(with_attributes(scene, **changes)))
 
 
-def test_is_a_hundred_times_the_mean_cosine_of_the_frames(metric):
-    """Over more frames than one batch, and with the inputs prepared by hand."""
+def test_the_value_is_a_hundred_times_the_mean_cosine_of_the_frames(metric):
+    """The clip has more frames than one batch. The reference prepares its own inputs."""
     scenes = [sample_scene(seed, "test") for seed in range(2)]
     frames = render(scenes).frames.flatten(0, 1)[:20]
     prompt = caption(scenes[0])
@@ -56,7 +56,7 @@ def test_is_a_hundred_times_the_mean_cosine_of_the_frames(metric):
     assert found == pytest.approx(100 * float(cosines.mean()), abs=1e-3)
 
 
-def test_takes_frames_of_any_size(metric):
+def test_frames_of_any_size_are_accepted(metric):
     scene = sample_scene(3, "test")
     small, large = (render([scene], size=size).frames[0].numpy() for size in (64, 160))
     wide = np.pad(large, ((0, 0), (0, 0), (20, 20), (0, 0)), mode="edge")

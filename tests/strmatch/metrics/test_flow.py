@@ -9,14 +9,14 @@ from tests.strmatch.metrics.clips import SIZES, TEXTURES, panned
 
 @pytest.mark.parametrize("name", TEXTURES)
 @pytest.mark.parametrize("size", SIZES)
-def test_flow_of_a_shift_is_the_shift(name, size):
+def test_the_flow_of_a_shifted_frame_is_the_shift(name, size):
     first, second = panned(name, size, (3, 0), frames=2)
     found = flow(first, second)
     assert (found.dtype, found.shape) == (np.float32, (*size, 2))
     assert np.median(found, axis=(0, 1)) == pytest.approx([3, 0], abs=0.1)
 
 
-def test_rows_point_down():
+def test_the_y_axis_points_down():
     assert np.median(flow(*panned("smooth", (64, 64), (-1, 2), frames=2)), axis=(0, 1)) == (
         pytest.approx([-1, 2], abs=0.1)
     )
@@ -27,15 +27,15 @@ def test_a_fast_pan_of_a_small_clip_is_found():
     assert np.median(found, axis=(0, 1)) == pytest.approx([9, 0], abs=0.1)
 
 
-def test_flow_between_equal_frames_is_exactly_zero():
+def test_the_flow_between_equal_frames_is_exactly_zero():
     for name in TEXTURES:
         frame = panned(name, (64, 64), (0, 0), frames=1)[0]
         assert not flow(frame, frame).any()
 
 
 @pytest.mark.parametrize("kind", ["core", "textured", "harder_motion", "moving_background"])
-def test_flow_of_rendered_clips(kind):
-    """Against the renderer's own flow, over all pixels; within flat figures it is a guess."""
+def test_the_flow_of_rendered_clips_is_near_the_exact_flow(kind):
+    """Compared with the exact flow over all pixels. Within flat figures, flow is ambiguous."""
     clips = render([sample_scene(seed, "test", kind) for seed in range(4)])
     errors = [
         np.linalg.norm(flow(*clips.frames[row, time : time + 2].numpy()) - truth.numpy(), axis=-1)
@@ -46,7 +46,7 @@ def test_flow_of_rendered_clips(kind):
     assert np.median(errors) < 0.05
 
 
-def test_pan_is_what_most_of_the_frame_does():
+def test_the_pan_is_the_motion_of_most_of_the_frame():
     first, second = panned("smooth", (64, 64), (-4, 3), frames=2)
     second[20:40, 20:40] = 200
     assert pan(first[..., 0].copy(), second[..., 0].copy()).tolist() == [-4, 3]
@@ -54,7 +54,7 @@ def test_pan_is_what_most_of_the_frame_does():
     assert pan(flat, flat).tolist() == [0, 0]
 
 
-def test_warp_looks_where_the_flow_goes():
+def test_warping_samples_at_the_end_of_the_flow():
     image = np.arange(20, dtype=np.float32).reshape(4, 5)
     to_the_right = np.tile(np.float32([1, 0]), (4, 5, 1))
     assert np.array_equal(warp(image, to_the_right), image[:, [1, 2, 3, 4, 4]])

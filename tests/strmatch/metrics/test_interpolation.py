@@ -5,13 +5,13 @@ from strmatch.metrics.interpolation import flow_midpoints
 from tests.strmatch.metrics.clips import panned
 
 
-def test_between_equal_frames_lies_the_same():
+def test_the_midpoint_of_equal_frames_is_the_same_frame():
     frames = panned("noise", (48, 64), (0, 0), frames=3)
     assert np.array_equal(flow_midpoints(frames, frames), frames)
 
 
 @pytest.mark.parametrize("step", [(1, 0), (0, -2), (3, 1)])
-def test_what_moves_evenly_is_found_half_way(step):
+def test_uniform_motion_is_interpolated_half_way(step):
     clip = panned("smooth", (64, 64), step, frames=5)
     middle = flow_midpoints(clip[:-2:2], clip[2::2])
     assert (middle.shape, middle.dtype) == ((2, 64, 64, 3), np.uint8)

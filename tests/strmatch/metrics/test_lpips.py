@@ -17,7 +17,7 @@ CONVOLUTIONS |= {8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}
 
 @pytest.fixture(scope="module")
 def alexnet():
-    """Random weights under torchvision's names and shapes; of the classifier, a part."""
+    """Random weights with the names and shapes of torchvision and part of the classifier."""
     torch.manual_seed(0)
     tensors = {"classifier.1.weight": torch.zeros(8, 9216), "classifier.1.bias": torch.zeros(8)}
     for index, shape in CONVOLUTIONS.items():
@@ -79,7 +79,7 @@ def by_hand(frame, other, alexnet, heads):
     return total
 
 
-def test_is_lpips_of_the_frames_with_black_subjects(metric, clip, mask, alexnet, heads):
+def test_the_value_is_lpips_of_frames_with_black_subjects(metric, clip, mask, alexnet, heads):
     edited = 255 - clip
     blacked = [clip.copy(), edited.copy()]
     for frames in blacked:
@@ -89,17 +89,17 @@ def test_is_lpips_of_the_frames_with_black_subjects(metric, clip, mask, alexnet,
     assert metric(beside(clip, edited, mask)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_equal_clips_have_none(metric, clip, mask):
+def test_the_distance_of_equal_clips_is_zero(metric, clip, mask):
     assert metric(beside(clip, clip, mask)) == 0
 
 
-def test_what_changes_inside_the_mask_does_not_count(metric, clip, mask):
+def test_changes_inside_the_mask_do_not_count(metric, clip, mask):
     edited = clip.copy()
     edited[mask] = 255 - edited[mask]
     assert metric(beside(clip, edited, mask)) == 0
 
 
-def test_rises_with_the_strength_of_a_change_outside(metric, clip, mask):
+def test_the_distance_increases_with_a_change_outside_the_mask(metric, clip, mask):
     found = []
     for strength in (4, 16, 64):
         edited = clip.copy()
@@ -118,11 +118,11 @@ def test_frames_without_background_do_not_count(metric, clip, mask):
     assert math.isnan(metric(beside(clip, edited, np.ones_like(mask))))
 
 
-def test_does_not_apply_without_a_mask(metric, clip):
+def test_the_metric_does_not_apply_without_a_mask(metric, clip):
     assert math.isnan(metric(beside(clip, clip)))
 
 
-def test_weights_in_safetensors_serve(metric, clip, mask, alexnet, heads, tmp_path):
+def test_weights_in_safetensors_are_accepted(metric, clip, mask, alexnet, heads, tmp_path):
     save_file(alexnet, tmp_path / "alexnet.safetensors")
     save_file(heads, tmp_path / "alex.safetensors")
     sample = beside(clip, 255 - clip, mask)

@@ -7,7 +7,7 @@ from strmatch.metrics.raft import RaftMotionError
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="it is installed")
-def test_without_torchvision_one_line_names_the_extra():
+def test_a_missing_torchvision_is_reported_with_the_extra_to_install():
     with pytest.raises(ImportError, match=r"pip install 'strmatch\[raft\]'") as error:
         RaftMotionError(Path("raft.pth"))
     assert len(str(error.value).splitlines()) == 1

@@ -14,7 +14,7 @@ BLOCKS = {"block0": (7, 192), "block1": (12, 128), "block2": (12, 96), "block3":
 
 
 def published() -> dict[str, torch.Tensor]:
-    """Small random weights under RIFE 4.0's names and shapes."""
+    """Small random weights with the names and shapes of RIFE 4.0."""
     torch.manual_seed(0)
     shapes = {}
     for block, (channels, width) in BLOCKS.items():
@@ -39,7 +39,7 @@ def tensors():
 
 
 def with_constant_flows(tensors, first, second, logit, path):
-    """Weights whose flows (x, y) to both frames and logit are the same whatever they see.
+    """Weights that give constant flows (x, y) to both frames and a constant logit for any input.
 
     A block at scale s adds 2 s times its bias to the flows, and its bias to the logit.
     """
@@ -50,7 +50,7 @@ def with_constant_flows(tensors, first, second, logit, path):
     return RIFE(save(tensors, path), "cpu")
 
 
-def test_without_flows_it_is_the_average(tensors, tmp_path):
+def test_with_zero_flows_the_midpoint_is_the_average(tensors, tmp_path):
     rife = with_constant_flows(tensors, (0.0, 0.0), (0.0, 0.0), 0.0, tmp_path / "flownet.pkl")
     before, after = panned("noise", (50, 70), (3, 1), frames=4).reshape(2, 2, 50, 70, 3)
     middle = rife(before, after)
@@ -58,7 +58,7 @@ def test_without_flows_it_is_the_average(tensors, tmp_path):
     assert np.abs(middle - (before / 2 + after / 2)).max() <= 0.51
 
 
-def test_flows_are_pixels_to_the_right_and_down_and_the_logit_chooses(tensors, tmp_path):
+def test_flows_point_right_and_down_in_pixels_and_the_logit_selects_a_frame(tensors, tmp_path):
     clip = panned("noise", (64, 96), (2, -1), frames=3)
     rife = with_constant_flows(tensors, (-2.0, 1.0), (2.0, -1.0), 0.0, tmp_path / "a.pkl")
     inside = np.s_[:, 4:-4, 4:-4]
@@ -68,7 +68,7 @@ def test_flows_are_pixels_to_the_right_and_down_and_the_logit_chooses(tensors, t
 
 
 def by_hand(tensors, before, after):
-    """RIFE 4.0's fast mode, written out over the published names."""
+    """The fast mode of RIFE 4.0, written out with the published names."""
 
     def resized(x, factor):
         return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
@@ -103,7 +103,7 @@ def by_hand(tensors, before, after):
     return share * at(before, flow[:, :2]) + (1 - share) * at(after, flow[:, 2:])
 
 
-def test_equals_the_published_network_written_out(tensors, tmp_path):
+def test_the_network_equals_the_published_one_written_out(tensors, tmp_path):
     rife = RIFE(save(tensors, tmp_path / "flownet.pkl"), "cpu")
     before, after = torch.rand(2, 1, 3, 64, 32)
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_equals_the_published_network_written_out(tensors, tmp_path):
     assert torch.allclose(found, expected, atol=1e-4)
 
 
-def test_what_only_training_used_is_left_out_and_safetensors_serve(tensors, tmp_path):
+def test_tensors_used_only_in_training_are_ignored_and_safetensors_accepted(tensors, tmp_path):
     more = tensors | {"block_tea.lastconv.bias": torch.zeros(5), "unet.up.bias": torch.zeros(1)}
     save_file(more, tmp_path / "flownet.safetensors")
     clip = panned("smooth", (64, 64), (2, 0), frames=5)
@@ -121,7 +121,7 @@ def test_what_only_training_used_is_left_out_and_safetensors_serve(tensors, tmp_
     assert 0 < value < 1
 
 
-def test_another_version_is_refused(tensors, tmp_path):
+def test_weights_of_another_version_are_refused(tensors, tmp_path):
     tensors["block0.convblock.0.beta"] = tensors.pop("block0.convblock.0.1.weight")
     with pytest.raises(WeightsError, match="does not fit IFNet: block0.convblock.0.1.weight is mi"):
         RIFE(save(tensors, tmp_path / "flownet.pkl"), "cpu")

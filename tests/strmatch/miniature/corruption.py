@@ -1,4 +1,4 @@
-"""What an autoencoder does to clips, made worse: blur, lost detail, noise, a shift of colour."""
+"""Exaggerated artefacts of an autoencoder: blur, lost detail, noise and a colour shift."""
 
 import math
 
@@ -15,7 +15,7 @@ def corrupt(
     noise: float = 5.0,
     shift: float = 8.0,
 ) -> Tensor:
-    """Clips, uint8 (b, f, H, W, 3), at about 27 dB; lengths in pixels, levels of 255."""
+    """Corrupt clips, uint8 (b, f, H, W, 3), to about 27 dB. Lengths in pixels, levels 0 to 255."""
     generator = torch.Generator().manual_seed(seed)
     images = frames.float().permute(0, 1, 4, 2, 3).flatten(0, 1)
     images = _quantise(_blur(images, blur), quantisation)
@@ -33,7 +33,7 @@ def _blur(images: Tensor, sigma: float) -> Tensor:
 
 
 def _quantise(images: Tensor, step: float) -> Tensor:
-    """Round the cosine coefficients of blocks of 8 × 8, high frequencies more, as JPEG does."""
+    """Quantise the cosine coefficients of 8 × 8 blocks, high frequencies more, as in JPEG."""
     index = torch.arange(8.0)
     cosines = torch.cos(math.pi * (2 * index + 1) * index[:, None] / 16) / 2
     cosines[0] /= math.sqrt(2)

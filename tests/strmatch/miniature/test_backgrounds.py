@@ -8,7 +8,7 @@ AXIS = torch.arange(64, dtype=torch.float64)
 
 
 def is_figure(background: str, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """The patterns as anyone would write them for points, with corners of pixels at integers."""
+    """A direct definition of the patterns at points, with pixel corners at integers."""
     if background == "checks":
         return (torch.floor(x / 8) + torch.floor(y / 8)) % 2 == 0
     if background == "stripes":
@@ -21,7 +21,7 @@ def is_figure(background: str, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor
 
 
 @pytest.mark.parametrize("background", BACKGROUNDS)
-def test_patterns_repeat(background):
+def test_patterns_are_periodic(background):
     share = figure_coverage(background, AXIS, AXIS[:, None])
     assert torch.allclose(share, share.roll(PERIOD, 0))
     assert torch.allclose(share, share.roll(PERIOD, 1))
@@ -30,7 +30,7 @@ def test_patterns_repeat(background):
 
 @pytest.mark.parametrize("background", BACKGROUNDS)
 @pytest.mark.parametrize("offset", [0.0, 0.3])
-def test_patterns_are_those_of_supersampled_points(background, offset):
+def test_patterns_equal_supersampled_points(background, offset):
     fine = (torch.arange(32 * 16, dtype=torch.float64) + 0.5) / 16
     x, y = torch.meshgrid(fine + offset, fine + offset, indexing="xy")
     reference = is_figure(background, x, y).double().view(32, 16, 32, 16).mean(dim=(1, 3))

@@ -8,7 +8,7 @@ from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS
 
 
 def lab(rgb: tuple[int, int, int]) -> tuple[float, float, float]:
-    """CIE 15 by hand, one colour at a time."""
+    """The conversion of CIE 15, written out for one colour."""
     r, g, b = (
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb)
     )
@@ -36,20 +36,20 @@ def difference(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
         ((0, 0, 255), (32.30, 79.19, -107.86)),
     ],
 )
-def test_lab_of_known_colours(rgb, expected):
+def test_lab_values_of_known_colours(rgb, expected):
     assert rgb_to_lab(torch.tensor(rgb)).tolist() == pytest.approx(expected, abs=0.02)
 
 
-def test_delta_e_is_that_of_the_formula():
+def test_delta_e_equals_the_formula():
     red, blue = COLOURS["red"], COLOURS["blue"]
     found = float(delta_e(torch.tensor(red), torch.tensor(blue)))
     assert found == pytest.approx(difference(red, blue), abs=0.01)
 
 
-def test_the_palette_is_far_from_itself_and_from_every_background():
+def test_palette_colours_differ_from_each_other_and_from_every_background():
     assert len(COLOURS) >= 6
     for one, other in combinations(COLOURS.values(), 2):
-        assert difference(one, other) >= 46  # twice what the judge calls the same colour
+        assert difference(one, other) >= 46  # twice the judge's limit for equal colours
     for colour in COLOURS.values():
         for figure, ground in BACKGROUNDS.values():
             for share in (0.0, 0.25, 0.5, 0.75, 1.0):

@@ -5,13 +5,13 @@ import torch.nn.functional as F
 from strmatch.miniature.components import largest_component, spread
 
 
-def test_spread_is_a_max_pooling():
+def test_spread_equals_max_pooling():
     values = torch.rand(3, 9, 7)
     pooled = F.max_pool2d(values[:, None], 3, stride=1, padding=1)[:, 0]
     assert torch.equal(spread(values), pooled)
 
 
-def test_components_are_those_of_opencv():
+def test_components_equal_those_of_opencv():
     generator = torch.Generator().manual_seed(0)
     blobs = F.interpolate(torch.randn(20, 1, 12, 12, generator=generator), size=48)[:, 0]
     masks = (blobs + 0.5 * torch.randn(20, 48, 48, generator=generator)) > 0.9
@@ -26,6 +26,6 @@ def test_components_are_those_of_opencv():
             assert torch.equal(component[index], torch.from_numpy(labels == largest))
 
 
-def test_nothing_has_no_component():
+def test_an_empty_mask_has_no_component():
     component, first, second = largest_component(torch.zeros(2, 16, 16, dtype=torch.bool))
     assert not component.any() and not first.any() and not second.any()

@@ -14,20 +14,20 @@ def unet():
     return make_unet()
 
 
-def test_pixels_become_latents_of_a_quarter_of_the_size():
+def test_latents_have_a_quarter_of_the_frame_size():
     vae = make_vae()
     latents = vae.encode(torch.zeros(1, 3, 64, 64)).latent_dist.mean
     assert latents.shape == (1, 4, 16, 16)
     assert vae.decode(latents).sample.shape == (1, 3, 64, 64)
 
 
-def test_the_unet_keeps_the_latents_shape(unet):
+def test_the_unet_keeps_the_shape_of_the_latents(unet):
     with torch.no_grad():
         output = unet(torch.randn(2, 4, 3, 16, 16), torch.tensor([5, 900]), torch.randn(2, 32, 128))
     assert output.shape == (2, 4, 3, 16, 16)
 
 
-def test_one_head_looks_back_and_one_ahead(unet):
+def test_one_head_attends_to_earlier_frames_and_one_to_later_ones(unet):
     seen = []
     layers = [module for module in unet.modules() if isinstance(module, TemporalAttention)]
     for layer in layers:
@@ -51,7 +51,7 @@ def test_one_head_looks_back_and_one_ahead(unet):
         ("a red circle over bricks", "a blue circle over bricks"),
     ],
 )
-def test_a_word_for_another_is_plain_to_see_in_its_token(caption, other):
+def test_a_replaced_word_changes_its_token_clearly(caption, other):
     torch.manual_seed(0)
     tower = make_clip(TOKENIZER).text_model.eval()
     ids = TOKENIZER([caption, other], return_tensors="pt").input_ids

@@ -8,7 +8,7 @@ from strmatch.miniature.vocabulary import MOTIONS
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
-def test_every_motion_begins_where_it_starts(motion):
+def test_every_motion_has_zero_shift_at_time_zero(motion):
     assert shift(motion, 24.0, 0.3, 0.0) == pytest.approx((0.0, 0.0, 0.0))
 
 
@@ -27,17 +27,17 @@ def test_every_motion_begins_where_it_starts(motion):
         ("shrink", (0, 0, -24)),
     ],
 )
-def test_where_a_motion_ends(motion, end):
+def test_the_end_of_each_motion(motion, end):
     assert shift(motion, 24.0, 0.3, 1.0) == pytest.approx(end, abs=1e-9)
 
 
-def test_directions_keep_their_speed():
+def test_straight_motions_have_constant_speed():
     path = [shift("down-left", 24.0, 0.0, frame / 15) for frame in range(16)]
     steps = [math.dist(a, b) for a, b in pairwise(path)]
     assert steps == pytest.approx([24 / 15] * 15)
 
 
-def test_a_circle_goes_around_once_at_a_fixed_radius():
+def test_a_circle_makes_one_turn_at_constant_radius():
     path = [shift("circle", 24.0, 0.25, frame / 60) for frame in range(61)]
     centre = (path[0].x, path[0].y - 12)  # a quarter turn: it starts at the bottom
     assert [math.dist(p[:2], centre) for p in path] == pytest.approx([12.0] * 61)

@@ -12,7 +12,7 @@ LARGEST = Sprite("square", "green", "still", 30.0, (31.5, 31.5), 0.0)
 
 @pytest.mark.parametrize("background", BACKGROUNDS)
 @pytest.mark.parametrize("phase", [(0, 0), (5, 3), (8, 0), (13, 14)])
-def test_patterns_are_found_at_any_shift_behind_a_large_sprite(background, phase):
+def test_patterns_are_recognised_at_any_shift_behind_a_large_sprite(background, phase):
     frames = render([Scene((LARGEST,), background, phase=phase)], num_frames=2).frames
     plate = render([Scene((), background, phase=phase)], num_frames=2).frames[0]
     for clip in (frames, corrupt(frames)):
@@ -22,7 +22,7 @@ def test_patterns_are_found_at_any_shift_behind_a_large_sprite(background, phase
     assert torch.equal(find_patterns(frames[0].float()).plate, plate.float())
 
 
-def test_what_is_no_pattern_has_no_name():
+def test_other_images_are_not_recognised_as_patterns():
     generator = torch.Generator().manual_seed(0)
     noise = torch.randint(0, 256, (2, 64, 64, 3), generator=generator).float()
     blank = torch.full((1, 64, 64, 3), 128.0)

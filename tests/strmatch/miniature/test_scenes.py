@@ -50,20 +50,20 @@ def test_captions_read_as_english(scene, words):
     assert set(words.split()) <= caption_words()
 
 
-def test_sampled_captions_need_no_other_words():
+def test_sampled_captions_use_only_the_known_words():
     generator = torch.Generator().manual_seed(0)
     for kinds in ("core", "harder"):
         for _ in range(100):
             assert set(caption(sample_scene(generator, kinds=kinds)).split()) <= caption_words()
 
 
-def test_a_seed_gives_the_same_scene():
+def test_equal_seeds_give_equal_scenes():
     assert sample_scene(3) == sample_scene(3) == sample_scene(torch.Generator().manual_seed(3))
     assert sample_scene(3) != sample_scene(4)
 
 
 @pytest.mark.parametrize("split", get_args(Split))
-def test_core_scenes_come_from_their_list_and_are_wholly_in_the_frame(split):
+def test_core_scenes_are_from_their_split_and_stay_in_the_frame(split):
     generator = torch.Generator().manual_seed(1)
     for _ in range(200):
         scene = sample_scene(generator, split)
@@ -81,7 +81,7 @@ def test_core_scenes_come_from_their_list_and_are_wholly_in_the_frame(split):
 
 @pytest.mark.parametrize("split", get_args(Split))
 @pytest.mark.parametrize("kinds", HARDER_KINDS)
-def test_harder_scenes_do_not_show_another_list_and_stay_in_the_frame(split, kinds):
+def test_harder_scenes_are_from_their_split_and_stay_in_the_frame(split, kinds):
     generator = torch.Generator().manual_seed(2)
     for _ in range(30):
         scene = sample_scene(generator, split, kinds)
@@ -95,12 +95,12 @@ def test_harder_scenes_do_not_show_another_list_and_stay_in_the_frame(split, kin
                 assert max(x, y) <= 63.5 - REACH * size
 
 
-def test_a_scene_of_given_attributes():
+def test_a_scene_has_the_given_attributes():
     wanted = Attributes("star", "blue", "up", "checks")
     assert attributes(scene_of(wanted, 0)) == wanted
 
 
-def test_the_counterfactual_changes_what_is_asked_and_nothing_else():
+def test_the_counterfactual_changes_only_the_given_attributes():
     scene = Scene((CIRCLE, STAR), "bricks", phase=(8, 0))
     edited = with_attributes(scene, shape="cross", colour="blue", sprite=1)
     assert edited.sprites[0] == CIRCLE

@@ -1,4 +1,4 @@
-"""Shapes against a reference of another kind: points tested against polygons."""
+"""Shapes compared with an independent reference: sampled points tested against polygons."""
 
 import math
 
@@ -12,7 +12,7 @@ SIZE, CENTRE = 23.3, (31.4, 29.8)
 
 
 def outline(shape: str) -> list[tuple[float, float]]:
-    """Vertices of the shape of size 1 around its centroid, y downwards."""
+    """Vertices of the shape of size 1 relative to its centroid, with y pointing down."""
     if shape == "square":
         return [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)]
     if shape == "triangle":
@@ -44,7 +44,7 @@ def inside(shape: str, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def supersampled(shape: str, samples: int = 16) -> torch.Tensor:
-    """Coverage of 64 × 64 pixels, each by `samples`² points."""
+    """Coverage of 64 × 64 pixels, from `samples`² points per pixel."""
     fine = (torch.arange(64 * samples, dtype=torch.float64) + 0.5) / samples - 0.5
     x, y = torch.meshgrid((fine - CENTRE[0]) / SIZE, (fine - CENTRE[1]) / SIZE, indexing="xy")
     hits = inside(shape, x, y).double()
@@ -58,22 +58,22 @@ def drawn(shape: str) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_coverage_is_that_of_a_supersampled_polygon(shape):
+def test_coverage_equals_that_of_a_supersampled_polygon(shape):
     error = (drawn(shape) - supersampled(shape)).abs()
-    assert error.max() < 0.35  # at tips, where a pixel holds two edges
+    assert error.max() < 0.35  # at tips, where a pixel contains two edges
     assert error.sum() < 0.015 * supersampled(shape).sum()
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_half_coverage_is_decided_as_by_supersampling(shape):
+def test_half_coverage_agrees_with_supersampling(shape):
     reference = supersampled(shape)
-    clear = (reference - 0.5).abs() > 0.04  # what the samples can tell
+    clear = (reference - 0.5).abs() > 0.04  # the resolution of the samples
     unequal = ((drawn(shape) >= 0.5) != (reference >= 0.5)) & clear
     assert unequal.sum() <= 2  # at tips and inner corners
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_size_area_centroid_and_reach(shape):
+def test_size_area_centroid_and_reach_equal_the_constants(shape):
     alpha = supersampled(shape)
     axis = torch.arange(64, dtype=torch.float64)
     assert alpha.sum() == pytest.approx(AREAS[shape] * SIZE**2, rel=0.01)
@@ -87,7 +87,7 @@ def test_size_area_centroid_and_reach(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_distances_outside_are_euclidean(shape):
-    """The gradient has length one wherever the nearest point of the outline is unique."""
+    """The gradient has length one at points with a unique nearest point of the outline."""
     axis = torch.arange(0, 64, 1.37, dtype=torch.float64)
     x, y = torch.meshgrid(axis - 31.4, axis - 29.8, indexing="xy")
     x.requires_grad_(), y.requires_grad_()

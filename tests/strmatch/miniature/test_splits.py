@@ -8,14 +8,14 @@ from strmatch.miniature.splits import Split, combinations, partners
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, CORE_MOTIONS, SHAPES
 
 
-def test_the_lists_are_disjoint_and_together_everything():
+def test_the_splits_are_disjoint_and_complete():
     listed = [combination for split in get_args(Split) for combination in combinations(split)]
     everything = set(product(SHAPES, COLOURS, CORE_MOTIONS, BACKGROUNDS))
     assert len(listed) == len(set(listed)) == len(everything)
     assert set(listed) == everything
 
 
-def test_training_sees_every_pair_of_attributes_often():
+def test_the_training_split_has_every_pair_of_attributes_often():
     train = combinations("train")
     for one, other in choose((SHAPES, tuple(COLOURS), CORE_MOTIONS, tuple(BACKGROUNDS)), 2):
         for pair in product(one, other):
@@ -23,7 +23,7 @@ def test_training_sees_every_pair_of_attributes_often():
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
-def test_held_out_lists_have_every_value_and_enough_of_each(split):
+def test_held_out_splits_have_enough_of_every_value(split):
     listed = combinations(split)
     assert len(listed) >= 50
     for position, values in enumerate((SHAPES, COLOURS, CORE_MOTIONS, BACKGROUNDS)):
@@ -33,7 +33,7 @@ def test_held_out_lists_have_every_value_and_enough_of_each(split):
 
 @pytest.mark.parametrize("split", ["dev", "test"])
 @pytest.mark.parametrize("changed", [("colour",), ("shape",), ("shape", "colour"), ("background",)])
-def test_every_edit_has_its_target_in_the_same_list(split, changed):
+def test_the_target_of_every_edit_is_in_the_same_split(split, changed):
     for combination in combinations(split):
         others = partners(combination, split, changed)
         assert others

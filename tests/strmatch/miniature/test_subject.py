@@ -15,7 +15,7 @@ def find(frames: torch.Tensor) -> Subjects:
 
 
 @pytest.mark.parametrize("corrupted", [False, True])
-def test_masks_and_centroids_are_the_renderers(corrupted):
+def test_masks_and_centroids_equal_those_of_the_renderer(corrupted):
     generator = torch.Generator().manual_seed(0)
     rendered = render([sample_scene(generator) for _ in range(24)], num_frames=4)
     found = find(corrupt(rendered.frames) if corrupted else rendered.frames)
@@ -29,7 +29,7 @@ def test_masks_and_centroids_are_the_renderers(corrupted):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("size", [18.0, 30.0])
-def test_shape_and_colour_at_any_size(shape, size):
+def test_shape_and_colour_are_recognised_at_any_size(shape, size):
     scenes = [
         Scene((Sprite(shape, colour, "still", size, (30.3, 31.8), 0.0),), "stripes")
         for colour in COLOURS
@@ -39,7 +39,7 @@ def test_shape_and_colour_at_any_size(shape, size):
     assert found.colours.tolist() == list(range(len(COLOURS)))
 
 
-def test_a_colour_half_way_is_none():
+def test_a_colour_between_two_is_not_recognised():
     scene = Scene((Sprite("circle", "blue", "still", 24.0, (30.0, 30.0), 0.0),), "bricks")
     rendered = render([scene], num_frames=1)
     between = (torch.tensor(COLOURS["blue"]) + torch.tensor(COLOURS["green"])) // 2
@@ -51,14 +51,14 @@ def test_a_colour_half_way_is_none():
     assert found.shapes.tolist() == [SHAPES.index("circle")]
 
 
-def test_an_unknown_shape_is_none():
+def test_an_unknown_shape_is_not_recognised():
     scene = Scene((Sprite("triangle", "red", "still", 26.0, (31.5, 31.5), 0.0),), "checks")
     upside_down = render([scene], num_frames=1).frames.flip(2)
     assert find(upside_down).shapes.tolist() == [-1]
 
 
 @pytest.mark.parametrize("radius", [0, 4])
-def test_a_second_component_is_one_too_many(radius):
+def test_a_second_component_means_no_subject(radius):
     scene = Scene((Sprite("circle", "red", "still", 24.0, (20.0, 30.0), 0.0),), "dots")
     frames = render([scene], num_frames=1).frames
     frames[:, :, 10 : 10 + radius, 50 : 50 + radius] = torch.tensor(COLOURS["blue"]).byte()

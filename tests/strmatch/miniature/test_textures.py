@@ -8,7 +8,7 @@ AXIS = torch.arange(-15, 16, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("texture", TEXTURES)
-def test_shades_are_within_bounds_and_vary_unless_plain(texture):
+def test_shades_are_bounded_and_vary_except_in_plain_textures(texture):
     shades = shade(texture, AXIS, AXIS[:, None])
     assert shades.shape == (31, 31)
     assert DARKEST <= shades.min() <= shades.max() <= 1

@@ -17,7 +17,7 @@ def scenes(count: int = 4) -> list[Scene]:
     return core + [sample_scene(generator, kinds=kind) for kind in HARDER_KINDS]
 
 
-def test_shapes_and_types():
+def test_rendered_tensors_have_the_documented_shapes_and_types():
     rendered = render(scenes(), num_frames=5)
     assert rendered.frames.shape == (8, 5, 64, 64, 3)
     assert rendered.frames.dtype == torch.uint8
@@ -30,8 +30,8 @@ def test_shapes_and_types():
     assert not rendered.masks[0, 1].any()
 
 
-def test_pixels_are_these_forever():
-    """Weights are trained on this world: who changes it has to train them again."""
+def test_rendered_pixels_are_pinned():
+    """Weights are trained on this world, so any change requires new training."""
     digest = hashlib.sha256(render(scenes(), num_frames=4).frames.numpy().tobytes()).hexdigest()
     assert digest[:16] == "c944db5a57cae989"
 
@@ -48,21 +48,21 @@ def test_a_scene_looks_the_same_in_any_batch():
         assert torch.equal(alone.tracks[0], together.tracks[index, :objects])
 
 
-def test_a_square_is_where_it_should_be():
+def test_a_square_is_drawn_at_its_position():
     rendered = render([Scene((SQUARE,), "bricks")])
     for frame in range(16):
         centre = 20.0 + 2 * frame
         assert rendered.tracks[0, 0, frame].tolist() == [centre, 30.0]
         rows, columns = rendered.masks[0, 0, frame].nonzero().unbind(1)
-        # From -10 to +10 around a pixel's centre: the outer pixels are covered to one half.
+        # The square extends 10 pixels from a pixel centre, so the outer pixels are half covered.
         assert (columns.min(), columns.max()) == (centre - 10, centre + 10)
         assert (rows.min(), rows.max()) == (20, 40)
         inner = rendered.frames[0, frame, 21:40, int(centre) - 9 : int(centre) + 10]
         assert (inner == torch.tensor(COLOURS["red"])).all()
 
 
-def test_edges_are_mixed_in_proportion():
-    """From x = 10.25 to 30.25: three quarters of pixel 30."""
+def test_edge_pixels_are_mixed_in_proportion_to_coverage():
+    """The square extends from x = 10.25 to 30.25 and covers three quarters of pixel 30."""
     sprite = Sprite("square", "red", "still", 20.0, (20.25, 30.0), 0.0)
     edge, plate = (
         render([Scene(sprites, "checks")], num_frames=1).frames[0, 0, 30, 30].float()
@@ -73,7 +73,7 @@ def test_edges_are_mixed_in_proportion():
 
 
 @pytest.mark.parametrize("background", BACKGROUNDS)
-def test_backgrounds_show_their_two_colours_and_only_mixtures_of_them(background):
+def test_backgrounds_consist_of_their_two_colours_and_mixtures(background):
     pixels = render([Scene((SQUARE,), background)], num_frames=1).frames[0, 0, :16].double()
     figure, ground = torch.tensor(BACKGROUNDS[background], dtype=torch.float64)
     share = ((pixels - ground) @ (figure - ground)) / (figure - ground).square().sum()
@@ -105,7 +105,7 @@ def test_the_front_sprite_hides_the_one_behind():
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_sprites_are_whole_in_every_frame(seed):
+def test_sprites_are_fully_inside_every_frame(seed):
     scene = sample_scene(seed, kinds="core" if seed % 2 else "harder_motion")
     (mask,) = render([scene]).masks[0]
     assert mask.flatten(1).any(dim=1).all()
@@ -114,8 +114,8 @@ def test_sprites_are_whole_in_every_frame(seed):
 
 
 @pytest.mark.parametrize("kinds", ["core", *HARDER_KINDS])
-def test_flow_takes_every_frame_to_the_next(kinds):
-    """Pull the next frame back along the flow: the same surface has the same colour."""
+def test_flow_maps_every_frame_to_the_next(kinds):
+    """The next frame warped back along the flow has the same colours on the same surface."""
     generator = torch.Generator().manual_seed(4)
     batch = [sample_scene(generator, kinds=kinds) for _ in range(6)]
     rendered = render(batch)
@@ -129,14 +129,14 @@ def test_flow_takes_every_frame_to_the_next(kinds):
     error = (pulled - present).abs().amax(dim=1)
     error = error.masked_fill((grid.abs() > 1).any(dim=-1), 0.0)
     still = (following - present).abs().amax(dim=1)
-    # What is uncovered or hidden between two frames has no counterpart; edges are interpolated.
+    # Pixels uncovered or hidden between two frames have no counterpart. Edges are interpolated.
     assert (error > 0.25).float().mean() < 0.03
     if any(sprite.motion != "still" for scene in batch for sprite in scene.sprites):
         assert (error > 0.25).float().mean() < (still > 0.25).float().mean()
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_flow_inside_a_sprite_is_the_motion_of_its_points(seed):
+def test_flow_inside_a_sprite_equals_the_motion_of_its_points(seed):
     scene = sample_scene(seed, kinds="harder_motion" if seed % 2 else "core")
     rendered = render([scene])
     (sprite,) = scene.sprites
@@ -172,7 +172,7 @@ def test_the_counterfactual_differs_only_where_the_sprites_are():
     assert torch.equal(before.tracks, after.tracks)
 
 
-def test_other_sizes_show_the_same_world():
+def test_the_scene_is_the_same_at_other_frame_sizes():
     scene = sample_scene(6)
     small, large = render([scene], size=32), render([scene], size=128)
     assert large.flow.amax() == pytest.approx(4 * float(small.flow.amax()))
@@ -181,7 +181,7 @@ def test_other_sizes_show_the_same_world():
     assert torch.allclose((large.tracks + 0.5) / 4, small.tracks + 0.5)
 
 
-def test_fewer_frames_cover_the_same_way():
+def test_fewer_frames_cover_the_same_path():
     scene = Scene((SQUARE,), "bricks")
     assert render([scene], num_frames=4).tracks[0, 0, :, 0].tolist() == [20.0, 30.0, 40.0, 50.0]
     assert render([scene], num_frames=1).flow.shape == (1, 0, 64, 64, 2)

@@ -12,7 +12,7 @@ def tensors():
     return {"weight": torch.randn(3, 2), "bias": torch.randn(3)}
 
 
-def test_every_layout_reads_the_same(tensors, tmp_path):
+def test_every_file_format_gives_the_same_tensors(tensors, tmp_path):
     save_file(tensors, tmp_path / "a.safetensors")
     torch.save(tensors, tmp_path / "b.bin")
     torch.save({"ema": tensors, "step": 7}, tmp_path / "c.pt", _use_new_zipfile_serialization=False)
@@ -31,13 +31,13 @@ def test_every_layout_reads_the_same(tensors, tmp_path):
         ({"ema": {"step": 7}}, "step is no tensor"),
     ],
 )
-def test_other_contents_are_refused(content, message, tmp_path):
+def test_files_of_other_contents_are_refused(content, message, tmp_path):
     torch.save(content, tmp_path / "x.pt")
     with pytest.raises(WeightsError, match=f"x.pt.* {message}"):
         read_tensors(tmp_path / "x.pt", "ema")
 
 
-def test_the_first_faults_are_named_and_the_rest_counted(tensors, tmp_path):
+def test_the_message_lists_the_first_mismatches_and_counts_the_rest(tensors, tmp_path):
     with torch.device("meta"):
         model = torch.nn.Linear(2, 3)
     check_fit(tensors, model, tmp_path)

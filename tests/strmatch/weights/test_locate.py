@@ -48,7 +48,7 @@ def test_missing_and_unpinned_weights_are_refused(weights, message):
         check_available(weights, None, ("config.json",))
 
 
-def test_the_commit_of_a_hub_id_is_the_revision_or_follows_the_at_sign(tmp_path, monkeypatch):
+def test_the_commit_of_a_hub_model_is_the_revision_or_follows_the_at_sign(tmp_path, monkeypatch):
     asked = []
 
     def snapshot_download(name, revision, allow_patterns):
@@ -61,7 +61,7 @@ def test_the_commit_of_a_hub_id_is_the_revision_or_follows_the_at_sign(tmp_path,
     assert asked == [("owner/name", "abc", ["*.pt"]), ("owner/name", "def", ["*.pt"])]
 
 
-def test_missing_files_are_named_without_a_download(folder, tmp_path, monkeypatch):
+def test_missing_files_are_reported_without_a_download(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("STRMATCH_CACHE", str(tmp_path / "cache"))
     for weights in (str(folder), f"file://{folder}"):
         check_available(weights, None, ("config.json", "*.bin"))
@@ -70,7 +70,7 @@ def test_missing_files_are_named_without_a_download(folder, tmp_path, monkeypatc
     assert not (tmp_path / "cache").exists()
 
 
-def test_patterns_choose_among_the_files_below_a_folder(folder, tmp_path):
+def test_patterns_select_files_below_a_folder(folder, tmp_path):
     memory = fsspec.filesystem("memory")
     memory.put(str(folder), "/models/chosen", recursive=True)
     copies = download("memory://models/chosen", tmp_path / "to", ("*.json",))
@@ -82,7 +82,7 @@ def test_patterns_choose_among_the_files_below_a_folder(folder, tmp_path):
         download("memory://models/chosen", tmp_path / "to", ("*.pt",))
 
 
-def test_one_remote_file_is_copied_by_its_name(folder, tmp_path):
+def test_a_single_remote_file_is_copied_under_its_name(folder, tmp_path):
     copies = download(f"file://{folder}/model.bin", tmp_path / "to", ("*.json",))
     assert copies == [tmp_path / "to/model.bin"] and copies[0].read_bytes() == b"x"
 
