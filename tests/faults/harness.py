@@ -1,4 +1,4 @@
-"""Runs under fire: actors, workers, the driver and a node are killed at random moments.
+"""Fault injection: actors, workers, the driver and a node are killed at random moments.
 
 After any faults, the dataset must equal that of an undisturbed run, row for row and byte for
 byte. `python -m tests.faults.harness --help`.
@@ -95,7 +95,7 @@ class Sniper:
         self.killed: Counter[str] = Counter()
 
     def shoot(self, driver: subprocess.Popen[bytes]) -> None:
-        """One fault, of a kind that is there and has not had its share yet; else none."""
+        """Cause one fault of a kind that is present and still below its share, if there is any."""
         targets = self._processes()
         there = ["driver", "node", *targets]
         behind = [max(0.0, self._behind(kind)) for kind in there]

@@ -1,4 +1,4 @@
-"""Two hundred good rows with and without four that kill, hang, raise and rot.
+"""Two hundred valid rows with and without four that kill, hang, raise and cannot be decoded.
 
 `python -m tests.faults.poison --help`.
 """

@@ -135,7 +135,7 @@ def test_csv_columns_stay_text_if_a_number_would_change_them(tmp_path):
     }
 
 
-def test_columns_of_any_type_are_carried(tmp_path):
+def test_columns_of_any_type_are_passed_on(tmp_path):
     path = tmp_path / "manifest.parquet"
     extras = {
         "tags": pa.array([["a"], None]),

@@ -1,4 +1,4 @@
-"""Airflow in a folder of its own, with SQLite and without services.
+"""Airflow in a temporary folder, with SQLite and without services.
 
 Airflow reads the environment on import, so the variables are set before the test modules load.
 """

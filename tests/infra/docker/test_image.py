@@ -1,4 +1,4 @@
-"""The Dockerfile's steps without an engine: its files and commands, in a clean environment."""
+"""Checks of the Dockerfile without an engine: files and commands, in a clean environment."""
 
 import os
 import re

@@ -77,7 +77,7 @@ def test_the_standing_cluster_equals_the_cluster_of_the_job(job):
 
 
 @pytest.mark.parametrize("folder", ["base", "example"])
-def test_overlays_render(folder):
+def test_every_overlay_renders(folder):
     found = kustomize(KUBERAY / folder)
     assert found.keys() == {"RayJob", "ConfigMap"}
     RayJob.model_validate(found["RayJob"])

@@ -1,4 +1,4 @@
-"""Pinned fingerprints and ids: a change of a value here makes existing outputs start over."""
+"""Pinned fingerprints and ids. A changed value would invalidate existing outputs."""
 
 import pyarrow as pa
 import pytest

@@ -31,7 +31,7 @@ def read(text):
         ("drone footage of a city", None, "a"),
     ],
 )
-def test_the_noun_and_where_its_phrase_ends(text, head, behind):
+def test_the_noun_and_the_end_of_its_phrase_are_found(text, head, behind):
     assert read(text)[1:] == (head, behind)
 
 

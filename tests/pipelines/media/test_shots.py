@@ -42,7 +42,7 @@ def fade(frames):
         ("vtest.avi", []),
     ],
 )
-def test_the_cuts_of_real_clips(name, expected):
+def test_cuts_of_real_clips_are_found(name, expected):
     with open_video(real_clip(name)) as video:
         frames = small_frames(video)
         assert [i for i, start in enumerate(shot_starts(frames)) if start and i] == expected

@@ -385,7 +385,7 @@ def test_a_file_without_permission_is_unreadable(
     assert "secret" not in error.message
 
 
-def test_a_connection_lost_midway_is_unreadable(
+def test_a_file_whose_connection_is_lost_is_unreadable(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     class Lost:

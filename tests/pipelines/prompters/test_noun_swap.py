@@ -139,7 +139,7 @@ def test_ungrammatical_targets_are_refused(said, concept):
     assert swap(find_subject(said), taxonomy().senses[concept].concept, "noun_far") is None
 
 
-def test_the_same_seed_gives_the_same_targets_whatever_the_hash_seed():
+def test_equal_seeds_give_equal_targets_under_any_hash_seed():
     program = (
         "from pipelines.prompters.noun_swap import KINDS\n"
         "from tests.pipelines.support.prompters import noun_swap\n"

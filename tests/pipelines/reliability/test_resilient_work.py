@@ -1,4 +1,4 @@
-"""Rows that kill or hang their worker, among good ones, on a real local cluster."""
+"""Rows that kill or hang their worker among valid rows, on a real local cluster."""
 
 import json
 

@@ -91,7 +91,7 @@ def test_the_frame_displayed_at_each_time_is_taken():
 @pytest.mark.parametrize("how", ["crop", "pad"])
 @pytest.mark.parametrize("shape", [(90, 160), (160, 90), (64, 64), (48, 60)])
 def test_fit_keeps_proportions(how, shape):
-    """A centred disc stays a centred disc."""
+    """A centred disc remains a centred disc."""
     disc = np.zeros(shape, np.uint8)
     cv2.circle(disc, (shape[1] // 2, shape[0] // 2), min(shape) // 3, 255, -1)
     (fitted,) = fit(np.repeat(disc[None, ..., None], 3, axis=-1), 64, 64, how)
@@ -271,7 +271,7 @@ def test_clips_not_worth_an_edit_are_rejected_with_their_reason(tmp_path):
         assert row["clip_id"] and row["num_frames"] == 8 and row["decoder"]
 
 
-def test_each_reason_can_be_switched_off(tmp_path):
+def test_each_reason_can_be_disabled(tmp_path):
     path = write_video(tmp_path / "a.mp4", black_still_and_again(), fps=8)
     by_default = clips_of(path, "clip.max_clips_per_video=null")
     types = [row["error_type"] for row in by_default]

@@ -56,7 +56,7 @@ def shot(seed: int, count: int, speed: int = 1, size: tuple[int, int] = (72, 128
 
 
 def coded_frames(count: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    """uint8 (count, height, width, 3): the top row of blocks spells the frame's index, below is
+    """uint8 (count, height, width, 3): the top row of blocks encodes the frame's index, below is
     noise (so that a file has bytes to lose) with one red corner at the lower left, so that a turned
     or mirrored picture is told apart."""
     size = (count, height // 4, width // 4, 1)

@@ -250,7 +250,7 @@ def save_grounding_dino(folder) -> None:
 
 
 def name_as_published(folder, model: str) -> None:
-    """On the hub, the classes that preprocess are named without `Pil`, in a file of their own."""
+    """On the hub, preprocessing classes are named without `Pil`, in a separate file."""
     saved = json.loads((folder / "processor_config.json").read_text())["image_processor"]
     names = {
         "image_processor_type": f"{model}ImageProcessor",
