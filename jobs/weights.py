@@ -29,15 +29,15 @@ MB = 2**20
 
 @dataclass(frozen=True)
 class Published:
-    """Where a model was published, and which of its files are needed. Hub ids name a commit."""
+    """The published sources of a model, and the files that are required. Hub ids name a commit."""
 
     convert: Callable[..., None]
     """Receives the local checkpoint, the local base or None, and the folder to write to."""
     checkpoint: str
     files: tuple[str, ...]
-    """Patterns of the files to take from a folder."""
+    """Patterns of the required files of the checkpoint."""
     base: str | None = None
-    """The image model whose remaining parts the video model uses; None: it has all parts."""
+    """The image model that provides the remaining parts; None if the checkpoint has all parts."""
     base_files: tuple[str, ...] = conversion.STABLE_DIFFUSION
 
 

@@ -1,16 +1,16 @@
-"""The two ways in which things go wrong: for one row, or for the whole run."""
+"""Errors that fail one row, and errors that end the whole run."""
 
 
 class RowError(Exception):
-    """A failure that costs one row.
+    """A failure of one row. Other rows are not affected.
 
     Args:
-        type: a short CamelCase code, the same for every row that fails in this way.
-        message: one line that names the cause and what to do about it.
+        type: a short CamelCase code, the same for all failures of this kind.
+        message: one line that names the cause and a remedy.
     """
 
     def __init__(self, type: str, message: str) -> None:
-        super().__init__(type, message)  # both in args: it is pickled between workers
+        super().__init__(type, message)  # both in args, which pickling between workers requires
         self.type = type
         self.message = message
 
@@ -19,23 +19,23 @@ class RowError(Exception):
 
 
 class Rejected(RowError):
-    """A row that nothing failed at, but that is not worth an edit: its status is `rejected`."""
+    """A row that is unsuitable for an edit. The row gets the status `rejected`."""
 
 
 def last_line(error: BaseException) -> str:
-    """The last line of what went wrong in a worker, which names the cause."""
+    """Return the last line of an error from a worker, which names the cause."""
     cause = getattr(error, "cause", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     return lines[-1] if lines else type(cause).__name__
 
 
 class RunError(Exception):
-    """A failure that ends the run. Its text is one line for the person who started it."""
+    """A failure that ends the run. The message is one line for the user."""
 
 
 class ConfigError(RunError):
-    """A configuration that cannot be used."""
+    """An invalid configuration."""
 
 
 class InputError(RunError):
-    """An input that is not there or cannot be read."""
+    """An input that is missing or cannot be read."""

@@ -1,4 +1,4 @@
-"""A client of OpenAI-compatible servers that never waits longer than it was told to."""
+"""A client of OpenAI-compatible servers with timeouts, retries and exponential backoff."""
 
 import asyncio
 import json
@@ -16,18 +16,18 @@ from pipelines.errors import ConfigError, RowError, RunError
 T = TypeVar("T")
 CHECK_TOKENS = 400
 LONGEST_ANSWER = 2**20
-"""Bytes of a response. An answer has some hundred."""
+"""Maximum size of a response in bytes. A typical answer has a few hundred."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
-"""Seconds before the second request for an answer, doubled before every further one."""
+"""Initial and maximum backoff in seconds. The backoff doubles with every retry."""
 
 
 class NoAnswer(Exception):
     """A request without a usable answer.
 
     Args:
-        reason: what came instead.
-        again: whether the next request may be luckier.
-        wait: seconds that the server asks to wait before it.
+        reason: the error or the unusable response.
+        again: whether a retry may succeed.
+        wait: minimum delay before a retry in seconds, from the header `Retry-After`.
     """
 
     def __init__(self, reason: str, again: bool = True, wait: float = 0.0) -> None:
@@ -38,12 +38,12 @@ class NoAnswer(Exception):
 
 
 class Endpoint:
-    """Chat completions of one model on one server, over connections that are kept open.
+    """Chat completions of one model on one server, over persistent connections.
 
-    One question at a time: several are in flight where several workers ask.
+    Each call of `ask` blocks. Requests run concurrently when several workers send them.
 
     Raises:
-        ConfigError: no server or model is named, or the variable of the key is not set.
+        ConfigError: the server or model is not configured, or the API key variable is not set.
     """
 
     def __init__(self, config: Config) -> None:
@@ -52,7 +52,7 @@ class Endpoint:
         self.extra = config.annotate.endpoint.extra
         self.limits = config.execution.endpoint
         self.key = _key(self.limits.api_key_env)
-        # In a thread of its own, since the one that asks may have a loop that is running.
+        # The loop runs in a separate thread, because the calling thread may already run a loop.
         self.loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_run, args=(self.loop,), daemon=True)
         thread.start()
@@ -60,16 +60,16 @@ class Endpoint:
         weakref.finalize(self, _close, self.loop, self.session, thread)
 
     def ask(self, content: str | Sequence[dict[str, Any]], max_tokens: int, seed: int) -> str:
-        """The text of the answer to one message, the likeliest one.
+        """Return the text of the answer to one message, sampled at temperature 0.
 
         Args:
-            content: a text, or the parts of a message, texts and images.
-            max_tokens: length of the answer at most.
-            seed: for what a server draws at random all the same.
+            content: a text, or the parts of a message (texts and images).
+            max_tokens: maximum length of the answer in tokens.
+            seed: seed of any remaining random sampling on the server.
 
         Raises:
-            RowError: `EndpointFailed`, there was none in `total_timeout` seconds or after
-                `attempts` requests; at once, where the server refuses the request as such.
+            RowError: `EndpointFailed`, no answer within `total_timeout` seconds or `attempts`
+                requests, or an HTTP error that a retry cannot resolve.
         """
         request = {
             "model": self.model,
@@ -82,10 +82,10 @@ class Endpoint:
         return self._wait_for(self._answer(json.dumps(given).encode()))
 
     def check(self) -> None:
-        """Ask something, to see whether the server answers, takes the key and has the model.
+        """Send a test request to check the server, the API key and the model.
 
         Raises:
-            RunError: it does not.
+            RunError: the request fails.
         """
         try:
             self.ask("Answer with one word: ready.", CHECK_TOKENS, seed=0)
@@ -139,10 +139,10 @@ class Endpoint:
 
 
 def text_of(body: bytes) -> str:
-    """The text in the body of a chat completion.
+    """Return the text in the body of a chat completion.
 
     Raises:
-        NoAnswer: it is none, or has no text.
+        NoAnswer: the body is not a chat completion, or has no text.
     """
     try:
         text = json.loads(body)["choices"][0]["message"]["content"]
@@ -154,7 +154,7 @@ def text_of(body: bytes) -> str:
 
 
 def _start(body: bytes) -> str:
-    # Longer than what is shown: a key that is cut in two would not be found in it.
+    # Longer than the shown part, so that an API key is not truncated before redaction.
     return body[:4000].decode(errors="replace") or "nothing"
 
 

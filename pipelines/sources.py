@@ -1,4 +1,4 @@
-"""What there is to edit: a folder, a glob, one video, or a manifest."""
+"""List the source videos of an input: a folder, a glob, one video, or a manifest."""
 
 import json
 import logging
@@ -26,10 +26,10 @@ VIDEO = (
     *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
     *(".mts", ".ogv", ".ts", ".webm", ".wmv", ".y4m"),
 )
-# Audio files among videos are taken too: they end as failed rows instead of vanishing.
+# Audio files are listed too, and become failed rows instead of being dropped silently.
 AUDIO = (".aac", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav")
 MANIFEST = (".parquet", ".jsonl", ".ndjson", ".csv")
-AT_ONCE = 10_000  # rows; a long manifest is never Python objects as a whole
+AT_ONCE = 10_000  # rows converted to Python objects at a time, to bound memory
 KNOWN = ("uri", "id", "caption", "subject", "targets", "mask_uri", "start_seconds")
 
 
@@ -42,18 +42,18 @@ def find_sources(
     """List the sources behind `uri`.
 
     Args:
-        uri: a folder (searched through), a glob, a video, or a manifest (.parquet, .jsonl,
+        uri: a folder (searched recursively), a glob, a video, or a manifest (.parquet, .jsonl,
             .csv) with at least a column `uri`; on a disk or under any fsspec URI.
-        options: for fsspec.
-        limit: keep the first so many.
-        exclude: a folder whose videos do not count: the output may lie inside the input.
+        options: storage options of fsspec.
+        limit: maximum number of sources, taken from the start of the list; None for all.
+        exclude: a folder whose videos are ignored, because the output may lie inside the input.
 
     Returns:
-        A table of `schema.SOURCES` followed by the manifest's own columns. A row that cannot be
-        used has its reason in `problem`.
+        A table of `schema.SOURCES` followed by the further columns of the manifest. The column
+        `problem` holds the reason why a row cannot be used, else null.
 
     Raises:
-        InputError: there is nothing there, or the manifest cannot be read.
+        InputError: the input has no videos, or cannot be read.
     """
     try:
         fs, root = filesystem(uri, options)
@@ -122,7 +122,7 @@ def _from_manifest(fs: Any, uri: str, path: str) -> pa.Table:
         if kept != name:
             log.warning("manifest %s: column %s is carried as %s", uri, name, kept)
         column = table.column(name)
-        # A column of nothing but nulls has no type that other readers would accept.
+        # Other readers reject the null type of a column without values.
         extras[kept] = column.cast(pa.string()) if pa.types.is_null(column.type) else column
     fields = pa.schema([(name, column.type) for name, column in extras.items()])
     return pa.Table.from_arrays(
@@ -161,7 +161,7 @@ def _read_json_lines(file: Any, uri: str) -> pa.Table:
         try:
             columns[name] = pa.array(values)
         except pa.ArrowException as error:
-            if name in KNOWN:  # judged row by row: one wrong cell costs one row
+            if name in KNOWN:  # checked per row later: a wrong cell fails one row only
                 columns[name] = pa.array([_as_text(value) for value in values])
                 continue
             raise InputError(f"manifest {uri}, column {name}: mixed types ({error})") from None
@@ -189,7 +189,10 @@ def _read_csv(file: Any) -> pa.Table:
 
 
 def _typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text as integers, numbers or booleans where the text comes back unchanged ("007" stays)."""
+    """Convert text to integers, floats or booleans if the conversion is lossless.
+
+    A column with "007" stays text.
+    """
     for kind in (pa.int64(), pa.float64(), pa.bool_()):
         try:
             typed = column.cast(kind)
@@ -201,7 +204,7 @@ def _typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _source(row: Mapping[str, Any], fs: Any, folder: str) -> dict[str, Any]:
-    """One manifest row as a row of SOURCES, with what is wrong with it in `problem`."""
+    """Convert a manifest row to a row of `SOURCES`, with any errors in `problem`."""
     uri, mask_uri = row.get("uri"), row.get("mask_uri")
     problems: list[str] = []
     source: dict[str, Any] = {
@@ -273,7 +276,7 @@ def _targets(value: Any, problems: list[str]) -> list[str] | None:
 
 
 def _named(rows: Iterable[dict[str, Any]]) -> pa.Table:
-    """Sets source_row: from the row alone, and from how many equal rows come before it."""
+    """Set `source_row` from the content of the row and the number of equal rows before it."""
     before = Counter[str]()
     tables = [SOURCES.empty_table()]
     left = iter(rows)
@@ -287,7 +290,11 @@ def _named(rows: Iterable[dict[str, Any]]) -> pa.Table:
 
 
 def _with_ids(uri: str, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Pass rows on; an id that is used twice ends it."""
+    """Yield the rows unchanged.
+
+    Raises:
+        InputError: an id is used for two videos.
+    """
     named: dict[str, str] = {}
     for number, row in enumerate(rows, start=1):
         first = named.setdefault(row["source_id"], row["source_uri"])

@@ -1,4 +1,4 @@
-"""One way to reach files, on a disk or in an object store."""
+"""Access to files on a local disk or in an object store."""
 
 import os
 import uuid
@@ -20,16 +20,19 @@ FILES_AT_ONCE = 64
 
 
 def filesystem(uri: str, options: Mapping[str, Any]) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The fsspec filesystem of a path or URI, and the path in it; `options` are for remote ones."""
+    """Return the fsspec filesystem of a path or URI, and the path within the filesystem.
+
+    `options` are passed to remote filesystems only.
+    """
     return fsspec.url_to_fs(uri, **(options if is_remote(uri) else {}))
 
 
 class Storage:
-    """A folder on a disk or under any fsspec URI. Cheap to send to workers.
+    """A folder on a disk or under any fsspec URI. Pickles as its URI and options.
 
     Args:
         uri: a path or `scheme://…`.
-        options: handed to fsspec (credentials, endpoint …).
+        options: passed to fsspec (credentials, endpoint …).
     """
 
     def __init__(self, uri: str, options: Mapping[str, Any] | None = None) -> None:
@@ -55,18 +58,21 @@ class Storage:
         return pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(self.fs))
 
     def path(self, name: str) -> str:
-        """`name` below the root, as the filesystem wants it."""
+        """Return the path of `name` below the root, in the form that the filesystem requires."""
         return f"{self.root}/{name}" if name else self.root
 
     def exists(self, name: str = "") -> bool:
         return self.fs.exists(self.path(name))
 
     def files(self, folder: str, suffix: str = "") -> list[str]:
-        """Names below the root of the files in `folder`, sorted; none if there is no folder."""
+        """Return the sorted names, relative to the root, of the files in `folder`.
+
+        The list is empty if the folder does not exist.
+        """
         return list(self.sizes(folder, suffix))
 
     def sizes(self, folder: str, suffix: str = "") -> dict[str, int]:
-        """As `files`, each with its size in bytes."""
+        """Return the names as `files` does, each with the size of the file in bytes."""
         try:
             listed = sorted(self._list(folder, suffix))
         except FileNotFoundError:
@@ -75,7 +81,7 @@ class Storage:
 
     def _list(self, folder: str, suffix: str) -> Iterator[tuple[str, int]]:
         if isinstance(self.fs, LocalFileSystem):
-            # fsspec's own list takes a kilobyte a file.
+            # The listing of fsspec needs about a kilobyte of memory per file.
             with os.scandir(self.path(folder)) as entries:
                 for entry in entries:
                     if entry.name.endswith(suffix) and not entry.name.startswith("."):
@@ -88,7 +94,7 @@ class Storage:
                 yield f"{folder}/{name}", found["size"] or 0
 
     def find(self, folder: str, suffix: str) -> list[str]:
-        """As `files`, of all folders below `folder` too."""
+        """Return the names as `files` does, including those in subfolders of `folder`."""
         self.fs.invalidate_cache()
         found = (path[len(self.root) + 1 :] for path in self.fs.find(self.path(folder)))
         return sorted(name for name in found if name.endswith(suffix) and "/." not in name)
@@ -97,9 +103,9 @@ class Storage:
         return self.fs.cat_file(self.path(name))
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file whole or not at all; an existing one is replaced.
+        """Write a file atomically, replacing an existing file.
 
-        On a disk through a temporary name and a rename, on an object store in one request.
+        Uses a temporary file and a rename on a disk, and one request on an object store.
         """
         path = self.path(name)
         if not isinstance(self.fs, LocalFileSystem):
@@ -109,10 +115,10 @@ class Storage:
             os.replace(temporary, path)
 
     def create(self, name: str, data: bytes) -> None:
-        """Write a file that nobody has written yet; of several writers one succeeds.
+        """Create a file atomically. Among concurrent writers, exactly one succeeds.
 
         Raises:
-            FileExistsError: there is one.
+            FileExistsError: the file exists.
         """
         path = self.path(name)
         if isinstance(self.fs, LocalFileSystem):
@@ -128,12 +134,12 @@ class Storage:
             raise
 
     def remove(self, name: str) -> None:
-        """Delete a file or a folder; nothing happens if there is none."""
+        """Delete a file or a folder if it exists."""
         if self.exists(name):
             self.fs.rm(self.path(name), recursive=True)
 
     def write_table(self, name: str, table: pa.Table, row_group_size: int | None = None) -> None:
-        """Commit a table as one Parquet file, whole or not at all."""
+        """Write a table atomically as one Parquet file."""
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd", row_group_size=row_group_size)
         self.write(name, sink.getvalue().to_pybytes())
@@ -141,7 +147,7 @@ class Storage:
     def commit_table(
         self, name: str, table: pa.Table, row_group_size: int | None = None
     ) -> str | None:
-        """As `write_table`; returns why the table could not be written, instead of raising it."""
+        """Write a table as `write_table` does. Returns an error message on failure, else None."""
         try:
             self.write_table(name, table, row_group_size)
         except Exception as error:  # object stores have exceptions of their own
@@ -151,15 +157,15 @@ class Storage:
     def read_table(
         self, name: str, columns: list[str] | None = None, filters: Any = None
     ) -> pa.Table:
-        """One Parquet file."""
+        """Read one Parquet file."""
         return pq.read_table(
             self.path(name), columns=columns, filters=filters, filesystem=self.arrow
         )
 
     def read_folder(self, folder: str, columns: list[str]) -> pa.Table | None:
-        """All Parquet files of a folder as one table, None if there are none.
+        """Read all Parquet files of a folder as one table; None if the folder has none.
 
-        Each row's file is in the column `file`.
+        The column `file` holds the name of the file of each row.
         """
         tables: list[pa.Table] = []
         every = self.files(folder, ".parquet")
@@ -167,7 +173,7 @@ class Storage:
             names = every[start : start + FILES_AT_ONCE]
             read = [self.read_table(name, columns) for name in names]
             files = np.repeat(np.array(names, object), [len(table) for table in read])
-            # Small pieces take far more memory than what they hold.
+            # Many small chunks take far more memory than their content.
             some = pa.concat_tables(read).append_column("file", pa.array(files, pa.string()))
             tables.append(some.combine_chunks())
         return pa.concat_tables(tables) if tables else None
@@ -175,9 +181,9 @@ class Storage:
     def some_rows(
         self, name: str, columns: list[str], places: Iterable[int], at_once: int
     ) -> Iterator[list[dict[str, Any]]]:
-        """Some rows of one Parquet file by their numbers, in order, so many at a time at most.
+        """Yield the rows of one Parquet file at `places`, in order, at most `at_once` per list.
 
-        Row groups without any of them are not read.
+        Row groups without selected rows are not read.
         """
         wanted = np.array(sorted(places), int)
         with self.arrow.open_input_file(self.path(name)) as file:
@@ -194,18 +200,21 @@ class Storage:
                         yield batch.take(pa.array(here)).to_pylist()
 
     def read_schema(self, name: str) -> pa.Schema:
-        """The columns of one Parquet file."""
+        """Return the schema of one Parquet file."""
         return pq.read_schema(self.path(name), filesystem=self.arrow)
 
 
 def _within(places: np.ndarray, first: int, rows: int) -> np.ndarray:
-    """Of sorted places those in a span of rows, counted from its beginning."""
+    """Return the sorted `places` in a span of rows, relative to the start of the span."""
     return places[np.searchsorted(places, first) : np.searchsorted(places, first + rows)] - first
 
 
 @contextmanager
 def _beside(path: str, data: bytes) -> Iterator[str]:
-    """A temporary file with these bytes, on the disk already, in the folder of `path`."""
+    """Write bytes to a temporary file in the folder of `path`, synchronised to disk.
+
+    Yields the path of the temporary file, which is removed on exit.
+    """
     folder, base = os.path.split(path)
     os.makedirs(folder, exist_ok=True)
     temporary = os.path.join(folder, f".{base}.{uuid.uuid4().hex[:8]}")

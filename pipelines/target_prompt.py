@@ -1,4 +1,4 @@
-"""A target prompt together with how it came about."""
+"""A target prompt and its derivation from the source prompt."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -8,17 +8,17 @@ Kind = Literal["noun_near", "noun_far", "recolour", "restyle", "background"]
 
 @dataclass(frozen=True)
 class TargetPrompt:
-    """What a clip shall show instead. Of one that was given, nothing but the prompt is known."""
+    """The prompt of an edit. All other fields are None for a prompt given by the user."""
 
     prompt: str
     kind: Kind | None = None
     source_word: str | None = None
-    """The words of the source prompt that were replaced."""
+    """The replaced words of the source prompt."""
     target_word: str | None = None
-    """What stands in their place."""
+    """The replacement words."""
     distance: int | None = None
-    """Steps between the two nouns in the taxonomy; 0 where the subject keeps its noun."""
+    """Tree distance of the two nouns in the taxonomy; 0 if the subject keeps its noun."""
 
     def as_row(self) -> dict[str, Any]:
-        """As `schema.TARGET`."""
+        """Return the fields as a row of `schema.TARGET`."""
         return asdict(self)

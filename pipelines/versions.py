@@ -1,4 +1,4 @@
-"""The versions that a dataset records."""
+"""Package versions that are recorded in a dataset."""
 
 from importlib.metadata import version
 
@@ -6,6 +6,6 @@ PACKAGE_VERSION = version("strmatch")
 
 
 def versions() -> dict[str, str]:
-    """Of this package and of those that results depend on."""
+    """Return the versions of this package and of the packages that affect results."""
     names = ("strmatch", "torch", "diffusers", "transformers", "ray", "pyarrow", "av")
     return {name: version(name) for name in names}

@@ -1,13 +1,13 @@
-"""What English asks of the words around a noun: articles, numbers, pronouns."""
+"""English grammar around a noun: articles, plurals and pronouns."""
 
 import re
 from functools import cache
 from typing import Any, Literal
 
 Number = Literal["singular", "plural", "mass"]
-"""Of a noun as it is used: a dog, dogs, water."""
+"""Grammatical number of a noun in its caption: a dog, dogs, water."""
 Pronoun = Literal["f", "m", "n", "p"]
-"""She, he, it, they."""
+"""Third-person pronouns by gender and number: she, he, it, they."""
 
 PRONOUNS: dict[Pronoun, dict[str, str]] = {
     "f": {"subject": "she", "object": "her", "possessive": "her", "self": "herself"},
@@ -15,7 +15,7 @@ PRONOUNS: dict[Pronoun, dict[str, str]] = {
     "n": {"subject": "it", "object": "it", "possessive": "its", "self": "itself"},
     "p": {"subject": "they", "object": "them", "possessive": "their", "self": "themselves"},
 }
-# What follows "her" where it means "him", not "his".
+# Text after an objective "her" (him), as opposed to a possessive one (his).
 _BEHIND_OBJECT = re.compile(
     r"\s*($|[^\w\s]|(?:and|as|in|on|at|to|from|with|by|while|for|of|over|under|through|into|across|"
     r"along|around|behind|near|up|down|away|off|out|the|a|an|is|are|was|were)\b)",
@@ -25,14 +25,14 @@ _BEFORE_SUBJECT = re.compile(
     r"(^|[^\w\s]|\b(?:as|while|when|where|and|before|after|that|because|until|if))\s*$",
     re.IGNORECASE,
 )
-# inflect's guesses that everyday English does not share.
+# Corrections of plurals that inflect forms differently from everyday English.
 _PLURALS = {"bison": "bison", "DJ": "DJs", "UFO": "UFOs", "TV": "TVs"}
 
 
 @cache
 def _engine() -> Any:
-    # Its types unchecked: typeguard would parse inflect's file anew for every method, which is
-    # seconds of each worker's first clip.
+    # Type checks are disabled: typeguard parses inflect's source file for every method, which
+    # delays the first clip of each worker by seconds.
     import typeguard
 
     checker: Any = typeguard
@@ -46,15 +46,15 @@ def _engine() -> Any:
 
 @cache
 def plural(noun: str) -> str:
-    """The plural of a singular noun, compounds included."""
+    """Return the plural of a singular noun or compound noun."""
     return _PLURALS.get(noun) or _engine().plural_noun(noun)
 
 
 def replace(text: str, start: int, end: int, new: str) -> str:
-    """`text` with `new` from `start` to `end`.
+    """Return `text` with the characters from `start` to `end` replaced by `new`.
 
-    An article right before it becomes the one that `new` asks for, and what begins the text begins
-    with a capital letter.
+    An article directly before `start` is changed to the one that `new` requires. At the beginning
+    of the text, a capital letter is kept.
     """
     before, after = text[:start], text[end:]
     article = re.search(r"\b(an?)(\s+)$", before, re.IGNORECASE)
@@ -68,7 +68,7 @@ def replace(text: str, start: int, end: int, new: str) -> str:
 
 
 def first_pronoun(text: str) -> Pronoun | None:
-    """Whom the first of a text's pronouns speaks of."""
+    """Return the class of the first pronoun in a text, or None without a pronoun."""
     for word in re.findall(r"[a-z]+", text.lower()):
         for who, forms in PRONOUNS.items():
             if word in forms.values():
@@ -77,9 +77,10 @@ def first_pronoun(text: str) -> Pronoun | None:
 
 
 def change_pronouns(text: str, before: Pronoun, after: Pronoun, until: int) -> str | None:
-    """`text` with every pronoun of `before` up to `until` as one of `after`, its capital kept.
+    """Return `text` with pronouns of class `before` replaced by those of class `after`.
 
-    None where verbs would have to change with them: from "it is" to "they are".
+    Only pronouns that start before position `until` are replaced. Capital letters are kept.
+    Returns None where verbs would have to change as well: from "it is" to "they are".
     """
     changed, at = "", 0
     cases = {word: case for case, word in PRONOUNS[before].items()}

@@ -1,4 +1,4 @@
-"""Where a caption's noun phrases are, and the noun each of them is about."""
+"""Find the noun phrases of a caption and their head nouns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,26 +19,26 @@ ANIMATE = ("person", "animal")
 
 @dataclass(frozen=True)
 class Phrase:
-    """A noun phrase as positions of tokens, each end exclusive."""
+    """A noun phrase as token positions. Ends are exclusive."""
 
     determiners: tuple[str, ...]
     begin: int
-    """Of the words before the head: behind the determiners."""
+    """Position of the first token after the determiners."""
     head: int
-    """Of the noun, compounds as a whole."""
+    """Position of the first token of the head noun, which may be a compound."""
     end: int
-    """Of the noun and the phrase."""
+    """End of the head noun and of the phrase."""
     sense: Sense | None
-    """None: the noun is not known."""
+    """Sense of the head noun; None for a noun that is not in the taxonomy."""
 
     @property
     def singular(self) -> bool:
-        """Whether its determiner says that it is one."""
+        """Whether a determiner marks the phrase as singular."""
         return _is_one(self.determiners)
 
     @property
     def plural(self) -> bool:
-        """Whether its determiner says that they are many."""
+        """Whether a determiner marks the phrase as plural."""
         return any(word in words("plural") or word.isdigit() for word in self.determiners)
 
 
@@ -47,9 +47,9 @@ def _is_one(determiners: Sequence[str]) -> bool:
 
 
 def read_phrase(tokens: Sequence[Token], start: int) -> tuple[Phrase | None, int]:
-    """The noun phrase at `start`, if there is one, and where to go on behind it.
+    """Return the noun phrase at `start`, or None, and the position to continue from.
 
-    Verbs and words about the recording ("the video shows …") before it are passed over.
+    Verbs and words about the recording ("the video shows …") before the phrase are skipped.
     """
     determiners: list[str] = []
     begin = at = start
@@ -89,7 +89,10 @@ def read_phrase(tokens: Sequence[Token], start: int) -> tuple[Phrase | None, int
 
 
 def _noun(tokens: Sequence[Token], at: int) -> tuple[int, Sense] | None:
-    """The known noun at `at`: its end and its sense. Colours are nouns before nothing else."""
+    """Return the end and the sense of the known noun at `at`.
+
+    A colour counts as a noun only if no further noun of the phrase follows.
+    """
     ahead = [token.word for token in tokens[at : at + taxonomy().longest]]
     inner = next((n for n, t in enumerate(tokens[at : at + len(ahead)], 1) if t.possessive), None)
     match = taxonomy().longest_match(ahead[:inner])
@@ -102,7 +105,7 @@ def _noun(tokens: Sequence[Token], at: int) -> tuple[int, Sense] | None:
 
 
 def _goes_on(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a phrase that has come to `at` has its noun still ahead."""
+    """Whether the head noun of a phrase lies at or after `at`."""
     for position in range(at, len(tokens)):
         token = tokens[position]
         if ends_phrase(token) or is_determiner(token):
@@ -116,14 +119,14 @@ def _goes_on(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _is_owner(tokens: Sequence[Token], end: int) -> bool:
-    """Whether the noun that ends at `end` says whose the phrase's thing is: "the cat's paws"."""
+    """Whether the noun that ends at `end` is the possessor of the head: "the cat's paws"."""
     if not tokens[end - 1].possessive or not _goes_on(tokens, end):
         return False
     return tokens[end].word not in words("frames")
 
 
 def _is_frame(tokens: Sequence[Token], at: int, determiners: Sequence[str]) -> bool:
-    """Whether a word speaks of the recording, or of no thing at all."""
+    """Whether a word describes the recording or names no object."""
     word = tokens[at].word
     if word not in words("frames"):
         return False
@@ -137,14 +140,14 @@ def _is_frame(tokens: Sequence[Token], at: int, determiners: Sequence[str]) -> b
 
 
 def _is_view(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the noun that ends at `at` says whose view it is: "drone footage"."""
+    """Whether the noun that ends at `at` modifies a word about the recording: "drone footage"."""
     if at == len(tokens) or tokens[at - 1].possessive:  # a person's silhouette shows the person
         return False
     return tokens[at].word in words("frames") - words("verbs")
 
 
 def _joins_adjectives(tokens: Sequence[Token], begin: int, at: int) -> bool:
-    """Whether "and" or a comma stands between adjectives: "a small, fluffy dog"."""
+    """Whether a conjunction or comma joins two adjectives: "a small, fluffy dog"."""
     if tokens[at].word not in ("and", "but", ",") or at == begin:
         return False
     last = tokens[at - 1].word
@@ -153,7 +156,7 @@ def _joins_adjectives(tokens: Sequence[Token], begin: int, at: int) -> bool:
 
 
 def _extend(tokens: Sequence[Token], phrase: Phrase) -> Phrase:
-    """The phrase with further nouns that make one compound with its head: "a city street"."""
+    """Extend a phrase by nouns that form a compound with the head: "a city street"."""
     while phrase.end < len(tokens) and phrase.sense:
         if tokens[phrase.end - 1].possessive:
             return phrase
@@ -182,14 +185,14 @@ def _extend(tokens: Sequence[Token], phrase: Phrase) -> Phrase:
 
 
 def _is_inner(tokens: Sequence[Token], at: int) -> bool:
-    """Whether a word between two nouns belongs to the second one."""
+    """Whether a word between two nouns modifies the second noun."""
     word = tokens[at].word
     inner = word in words("colours") | words("adjectives") or word.endswith("ed")
     return inner and at + 1 < len(tokens) and _noun(tokens, at + 1) is not None
 
 
 def _extend_unknown(tokens: Sequence[Token], phrase: Phrase, plural: bool) -> Phrase:
-    """The phrase with an unknown last noun that its ending gives away: "a cheese taster"."""
+    """Extend a phrase by an unknown noun recognised by its ending: "a cheese taster"."""
     token = tokens[phrase.end]
     if plural or not token.is_word or ends_phrase(token) or is_verb(token.word):
         return phrase
@@ -204,7 +207,7 @@ def _extend_unknown(tokens: Sequence[Token], phrase: Phrase, plural: bool) -> Ph
 def _is_unknown_subject(
     tokens: Sequence[Token], begin: int, at: int, determiners: Sequence[str]
 ) -> bool:
-    """Whether the words before a known noun are a noun and its verb: "a luthier carves wood"."""
+    """Whether the words before a known noun are a subject and verb: "a luthier carves wood"."""
     if at - begin < 2 or not determiners:
         return False
     noun, verb = tokens[at - 2].word, tokens[at - 1].word
@@ -216,7 +219,7 @@ def _is_unknown_subject(
 def _unknown(
     tokens: Sequence[Token], determiners: Sequence[str], begin: int, at: int
 ) -> tuple[Phrase | None, int]:
-    """A phrase without a known noun: its last word that can be one."""
+    """Return a phrase without a known noun, headed by the last word that can be a noun."""
     behind = max(at, begin) + (at < len(tokens) and ends_phrase(tokens[at]))
     end = at
     while end - begin > 1 and _is_behind(tokens[end - 1].word, _is_one(determiners)):
@@ -237,6 +240,6 @@ def _is_no_noun(word: str) -> bool:
 
 
 def _is_behind(word: str, singular: bool) -> bool:
-    """Whether a word at a phrase's end may belong to what follows: "a zorb rolls"."""
+    """Whether the last word of a phrase may belong to the following text: "a zorb rolls"."""
     finite = singular and word.endswith("s")
     return _is_no_noun(word) or is_participle(word) or is_verb(word) or finite

@@ -1,4 +1,4 @@
-"""What a caption is about: its first noun phrase that is a thing, or the one that is named."""
+"""Find the subject of a caption: its first noun phrase for an object, or a given phrase."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from pipelines.english.unknown_noun import guess
 
 @dataclass(frozen=True)
 class Subject:
-    """A noun in its caption. Positions are those of letters."""
+    """The subject noun of a caption. Positions are character offsets, with exclusive ends."""
 
     caption: str
     begin: int
-    """Of the words before the noun, behind the determiner."""
+    """Start of the modifiers of the noun, after the determiner."""
     start: int
-    """Of the noun."""
+    """Start of the noun."""
     end: int
-    """Of the noun, the ending of a possessive left out."""
+    """End of the noun, without a possessive ending."""
     concept: Concept
     number: Number
     gender: Gender
@@ -31,18 +31,18 @@ class Subject:
 
     @property
     def phrase(self) -> str:
-        """The noun with the words before it: "big brown dog"."""
+        """The noun with its modifiers: "big brown dog"."""
         return self.caption[self.begin : self.end]
 
     @property
     def says_sex(self) -> bool:
-        """Whether a word that stays says it: "a female dancer"."""
+        """Whether a modifier, which an edit keeps, states the sex: "a female dancer"."""
         modifiers = self.caption[self.begin : self.start].lower().split()
         return "male" in modifiers or "female" in modifiers
 
     @property
     def pronoun(self) -> Pronoun | None:
-        """How the caption speaks of it, if it does."""
+        """The pronoun class that the caption uses for the noun, or None."""
         first = first_pronoun(self.caption[self.end :])
         if self.gender != "n":
             return self.gender
@@ -51,7 +51,10 @@ class Subject:
         return first if first == "n" or self.concept.root == "animal" else None
 
     def until_another(self, pronoun: Pronoun) -> int:
-        """How far behind it a pronoun must speak of it: to the next noun of that sex."""
+        """Length in characters of the text after the noun in which `pronoun` must refer to it.
+
+        The text ends at the next noun of the same sex.
+        """
         rest = self.caption[self.end :]
         if pronoun not in ("f", "m"):
             return len(rest)
@@ -60,10 +63,11 @@ class Subject:
 
 
 def find_subject(caption: str, named: str | None = None) -> Subject | None:
-    """What the caption is about; None where it cannot be understood.
+    """Return the subject of a caption, or None if no noun phrase is found.
 
     Args:
-        named: a noun phrase of the caption, if something else than the first thing is meant.
+        caption: an English text.
+        named: a noun phrase of the caption that replaces the default, the first object.
     """
     tokens = tokenise(caption)
     if named is not None:
@@ -77,7 +81,7 @@ def find_subject(caption: str, named: str | None = None) -> Subject | None:
 
 
 def nouns_of(caption: str) -> list[Concept]:
-    """What a caption names, in order."""
+    """Return the concepts of all known nouns in a caption, in order."""
     return [sense.concept for _, sense in _senses(caption)]
 
 
@@ -93,7 +97,7 @@ def _senses(text: str) -> Iterator[tuple[Token, Sense]]:
 
 
 def _opening(tokens: Sequence[Token]) -> int:
-    """Where the caption's main clause begins: "In a kitchen, a chef …"."""
+    """Return the token at which the main clause begins: "In a kitchen, a chef …"."""
     if not tokens or not _leads_in(tokens):
         return 0
     comma = next((at for at, token in enumerate(tokens) if token.text == ","), None)
@@ -122,7 +126,7 @@ def _leads_in(tokens: Sequence[Token]) -> bool:
 
 
 def _named(tokens: Sequence[Token], name: Sequence[Token]) -> Phrase | None:
-    """The first phrase with all the words of `name`, else the first with its last one."""
+    """Return the first phrase with all words of `name`, else the first with its last word."""
     wanted = {token.word for token in name if not is_determiner(token)}
     phrases = list(_phrases(tokens))
     for words_of in (wanted, {name[-1].word} if name else set()):
@@ -142,7 +146,11 @@ def _phrases(tokens: Sequence[Token], start: int = 0) -> Iterator[Phrase]:
 
 
 def _first_thing(tokens: Sequence[Token], start: int) -> Phrase | None:
-    """The first phrase that names a thing: not "a group", nor the unknown of a known thing."""
+    """Return the first phrase that names an object.
+
+    Skips a part or group ("a group of dogs") and, if a known noun follows, an unknown noun with
+    "of" ("the beauty of a rose").
+    """
     unknown = None
     for phrase in _phrases(tokens, start):
         of = phrase.end < len(tokens) and tokens[phrase.end].word == "of"
@@ -170,7 +178,7 @@ def _subject(caption: str, tokens: Sequence[Token], phrase: Phrase) -> Subject:
 
 
 def _name_start(tokens: Sequence[Token], phrase: Phrase) -> int:
-    """Where the noun begins with what names it: "the Eiffel Tower"."""
+    """Return the first token of the noun, including a proper name: "the Eiffel Tower"."""
     at = phrase.head
     while at > max(phrase.begin, 1) and tokens[at].text[0].isupper():
         before = tokens[at - 1]

@@ -1,4 +1,4 @@
-"""Everyday nouns as a tree, from nouns.yaml: what a word names, and how far two nouns are apart."""
+"""Taxonomy of everyday nouns, read from nouns.yaml, with the tree distance of two nouns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,49 +9,50 @@ from pipelines.english.grammar import Number, plural
 from pipelines.english.word_lists import read_list
 
 Gender = Literal["f", "m", "n"]
-"""She, he; it, or of people: not said."""
+"""Female, male, or neuter; "n" also covers people whose sex is not stated."""
 BRANCH = "is"
-"""The key in nouns.yaml of what names the branch itself."""
+"""Key in nouns.yaml of the nouns that name the branch itself."""
 
 
 @dataclass(frozen=True)
 class Concept:
-    """Words that are too alike to be swapped for one another."""
+    """A set of words that are too similar to be swapped for one another."""
 
     name: str
-    """The first of the words: the one that is proposed."""
+    """The first of the words, which is used as a replacement."""
     path: tuple[str, ...]
-    """The branches that lead to it, and itself at the end; of a branch's name: to the branch."""
+    """Branches from the root to the concept, then its name. The name of a branch has the path of
+    the branch."""
     number: Number
-    """Of the name: "singular" where it has both numbers."""
+    """Grammatical number of the name; "singular" if the name has both numbers."""
     gender: Gender
     hidden: bool
-    """Never proposed."""
+    """Whether the concept is excluded from replacements."""
 
     @property
     def root(self) -> str:
         return self.path[0]
 
     def includes(self, other: "Concept") -> bool:
-        """Whether `other` is this, or a part of the branch that this names."""
+        """Whether `other` is the same concept, or lies in the branch that this concept names."""
         return other.path[: len(self.path)] == self.path
 
 
 @dataclass(frozen=True)
 class Sense:
-    """What a word stands for as it is written."""
+    """The meaning of one written form of a word."""
 
     concept: Concept
     numbers: tuple[Number, ...]
-    """More than one of words such as "sheep"."""
+    """Possible grammatical numbers; several for words such as "sheep"."""
     gender: Gender
 
 
 class Taxonomy:
-    """All concepts in order, and what every written form of their words names.
+    """All concepts in order, and the senses of all written forms of their words.
 
     Args:
-        tree: branches by name; leaves and `BRANCH` are texts of nouns, as nouns.yaml explains.
+        tree: branches by name. Leaves and `BRANCH` hold noun lists in the format of nouns.yaml.
     """
 
     def __init__(self, tree: Mapping[str, Any]) -> None:
@@ -80,7 +81,10 @@ class Taxonomy:
         self.longest = max(len(word.split()) for word in self.senses)
 
     def longest_match(self, words: Sequence[str]) -> tuple[int, Sense] | None:
-        """The longest noun that `words`, in lower case, begin with: its length and its sense."""
+        """Return the length in words and the sense of the longest noun at the start of `words`.
+
+        `words` are in lower case. Returns None if they begin with no known noun.
+        """
         for length in range(min(self.longest, len(words)), 0, -1):
             sense = self.senses.get(" ".join(words[:length]))
             if sense:
@@ -89,7 +93,7 @@ class Taxonomy:
 
 
 def distance(one: Concept, other: Concept) -> int:
-    """Steps along the tree from one to the other: 2 for neighbours, 0 for the same."""
+    """Number of tree edges between two concepts: 2 for siblings, 0 for the same concept."""
     shared = 0
     for here, there in zip(one.path, other.path, strict=False):
         if here != there:
@@ -100,14 +104,14 @@ def distance(one: Concept, other: Concept) -> int:
 
 @cache
 def taxonomy() -> Taxonomy:
-    """The packaged one."""
+    """Return the taxonomy of the packaged nouns.yaml."""
     return Taxonomy(read_list("nouns.yaml"))
 
 
 def _entries(
     tree: Mapping[str, Any], path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every concept's words with the path of its leaf, in order."""
+    """Yield the path of the leaf and the words of every concept, in order."""
     for name, below in tree.items():
         if isinstance(below, str):
             yield from (((*path, name), entry) for entry in below.split(","))

@@ -1,4 +1,4 @@
-"""A caption's words, and the lists of words.yaml that tell what each of them does."""
+"""Tokenise captions and classify words by the lists of words.yaml."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _POSSESSIVE = re.compile(r"['’]s$|(?<=s)['’]$")
 
 @dataclass(frozen=True)
 class Token:
-    """A word or a punctuation mark, and where it stands."""
+    """A word or punctuation mark, with its character offsets in the caption."""
 
     text: str
     start: int
@@ -20,7 +20,7 @@ class Token:
 
     @property
     def word(self) -> str:
-        """In lower case, without the ending of a possessive."""
+        """The text in lower case, without a possessive ending."""
         return _POSSESSIVE.sub("", self.text.lower())
 
     @property
@@ -33,13 +33,13 @@ class Token:
 
 
 def tokenise(caption: str) -> list[Token]:
-    """The words and punctuation marks of a caption, in order."""
+    """Return the words and punctuation marks of a caption, in order."""
     return [Token(m[0], m.start(), m.end()) for m in _WORD.finditer(caption)]
 
 
 @cache
 def words(name: str) -> frozenset[str]:
-    """A list of words.yaml."""
+    """Return the words of a list in words.yaml."""
     return frozenset(read_list("words.yaml")[name].split())
 
 
@@ -51,12 +51,12 @@ def is_determiner(token: Token) -> bool:
 
 
 def is_verb(word: str) -> bool:
-    """Whether it is a form of a verb of the lists: base, -s, -ed or -ing."""
+    """Whether a word is a form of a listed verb: base, -s, -ed or -ing."""
     return _is_form(word, words("verbs") | words("acts"))
 
 
 def is_act(word: str) -> bool:
-    """Whether it is a form of a verb that says what animals do."""
+    """Whether a word is a form of a verb for an action of animals."""
     return _is_form(word, words("acts"))
 
 
@@ -72,12 +72,12 @@ def _is_form(word: str, known: frozenset[str]) -> bool:
 
 
 def is_participle(word: str) -> bool:
-    """Whether it is or may be one: running, parked."""
+    """Whether a word has the form of a participle: running, parked."""
     return len(word) > 4 and word.endswith(("ing", "ed"))
 
 
 def ends_phrase(token: Token) -> bool:
-    """Whether no noun phrase goes on over this word or mark."""
+    """Whether a noun phrase ends before this word or punctuation mark."""
     lists = ("prepositions", "conjunctions", "auxiliaries", "pronouns")
     start, body, rest = token.word.partition("body")
     indefinite = bool(body) and not rest and start in words("indefinite")

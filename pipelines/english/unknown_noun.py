@@ -1,4 +1,4 @@
-"""Where a noun belongs that nouns.yaml does not hold."""
+"""Classify nouns that are not in nouns.yaml."""
 
 from collections.abc import Sequence
 
@@ -18,21 +18,24 @@ ENDINGS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
         ("person", "work"),
     ),
 )
-"""What a noun that is not in the table is, by how it ends."""
+"""Noun endings, each with the branch that they indicate."""
 
 
 def branch_by_ending(word: str) -> tuple[str, ...] | None:
-    """The branch that a word's ending gives away."""
+    """Return the branch that the ending of a word indicates, or None."""
     return next((branch for ends, branch in ENDINGS if word.endswith(ends)), None)
 
 
 def guess(word: str, rest: Sequence[Token]) -> Concept:
-    """A place in the tree for a noun that is not in it, by its ending or by what it does."""
+    """Return a concept for a noun outside the taxonomy.
+
+    The branch follows from the ending of the noun, else from the verb after it in `rest`.
+    """
     branch = branch_by_ending(word) or (("animal",) if _acts(rest) else ("artifact",))
     return Concept(word, (*branch, word), "singular", "n", hidden=True)
 
 
 def _acts(rest: Sequence[Token]) -> bool:
-    """Whether what follows is something that animals do."""
+    """Whether the next word, after auxiliaries, is a verb for an action of animals."""
     said = [token for token in rest[:3] if token.word not in words("auxiliaries")]
     return bool(said) and is_act(said[0].word)

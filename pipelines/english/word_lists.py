@@ -1,4 +1,4 @@
-"""The package's YAML files, nouns.yaml and words.yaml, each read once a process."""
+"""Read the YAML files of the package, nouns.yaml and words.yaml, once per process."""
 
 from functools import cache
 from importlib.resources import files
@@ -6,12 +6,12 @@ from typing import Any
 
 import yaml
 
-# libyaml's is ten times as fast: every worker waits for this before its first clip.
+# The libyaml loader is ten times as fast, and every worker loads before its first clip.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @cache
 def read_list(name: str) -> Any:
-    """The content of a file beside this one."""
+    """Return the parsed content of a YAML file in this package."""
     text = files("pipelines.english").joinpath(name).read_text(encoding="utf-8")
     return yaml.load(text, Loader=LOADER)

@@ -1,4 +1,4 @@
-"""What a container says of itself: how long it is, and when each of its frames is shown."""
+"""Read the declared size and the frame timestamps of a video container."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -12,11 +12,12 @@ BOXES = b"ftyp moov mdat moof mfra free skip wide sidx styp uuid meta pnot udta 
 
 
 class Index(NamedTuple):
-    """Where the frames are: ticks int64 (n,), ascending, in the stream's time base.
+    """Frame index of a video: ticks int64 (n,), ascending, in the time base of the stream.
 
-    keys: ticks about which decoding can start, ascending.
-    leading: some frames are stored after a keyframe and shown before it (an open GOP).
-    by_count: the container's times do not tell the frames' order; ticks are 0 … n-1 instead.
+    keys: ticks of the keyframes, at which decoding can start, ascending.
+    leading: whether some frames are stored after a keyframe and shown before it (an open GOP).
+    by_count: whether ticks are frame numbers 0 … n-1, because the timestamps of the container do
+        not determine the order of the frames.
     """
 
     ticks: np.ndarray
@@ -26,7 +27,11 @@ class Index(NamedTuple):
 
 
 def declared_size(file: Any, size: int) -> tuple[str, int]:
-    """The container family ("" if unknown) and the bytes that its own headers say the file has."""
+    """Return the container family ("" if unknown) and the file size in bytes that it declares.
+
+    Raises:
+        RowError: `NotAVideo` for a still picture, `Truncated` for an MP4 file without an index.
+    """
 
     def number(at: int, count: int, order: Literal["big", "little"] = "big") -> int:
         file.seek(at)
@@ -40,7 +45,7 @@ def declared_size(file: Any, size: int) -> tuple[str, int]:
             file.seek(at)
             box = file.read(16)
             if len(box) >= 8 and box[4:8] not in BOXES:
-                break  # bytes after the last box are no part of it
+                break  # bytes after the last box are not part of the container
             seen.add(box[4:8])
             length = int.from_bytes(box[:4], "big")
             if length == 1:
@@ -76,13 +81,17 @@ def declared_size(file: Any, size: int) -> tuple[str, int]:
 
 
 def _ebml_size(data: bytes) -> tuple[int, int]:
-    """The EBML size at the start of data, and its width in bytes."""
+    """Return the EBML size at the start of `data`, and the width of its encoding in bytes."""
     width = 9 - data[0].bit_length() if data else 1
     return int.from_bytes(data[:width], "big") & (2 ** (7 * width) - 1), width
 
 
 def check_whole(container: Any, stream: Any, size: int, declared: int) -> None:
-    """Raise Truncated where bytes or frames that the container declares lie past the end."""
+    """Check that the file holds all declared bytes and frames.
+
+    Raises:
+        RowError: `Truncated`, declared bytes or frames lie past the end of the file.
+    """
     frames, readable = stream.frames, stream.frames
     if container.format.name.startswith("mov") and frames:
         entries = list(stream.index_entries)
@@ -101,10 +110,11 @@ def truncated(size: int, declared: int, readable: int = 0, frames: int = 0) -> R
 
 
 def index_from_container(container: Any, stream: Any, first: int | None) -> Index | None:
-    """The index out of the header of an MP4 or MOV, where that tells the shown order; else None.
+    """Return the frame index from an MP4 or MOV header, or None if it lacks the display order.
 
-    The header's index holds decode times. They are the shown times where nothing is reordered;
-    evenly spaced, they are the shown times shifted so that the first is that of the first frame.
+    The header holds decode times. Without reordered frames they equal the presentation times.
+    If evenly spaced, they equal the presentation times after a shift to `first`, the presentation
+    time of the first frame in ticks.
     """
     if not container.format.name.startswith("mov") or not stream.frames:
         return None
@@ -123,7 +133,11 @@ def index_from_container(container: Any, stream: Any, first: int | None) -> Inde
 
 
 def index_from_packets(container: Any, stream: Any) -> Index:
-    """The index out of every packet's own times: reads the file once, decodes nothing."""
+    """Return the frame index from packet timestamps. Reads the file once without decoding.
+
+    Raises:
+        RowError: `DecodeFailed` without frames, `Truncated` if packets are zero-filled.
+    """
     container.seek(0)
     ticks: list[int | None] = []
     keys: list[int] = []
@@ -135,18 +149,18 @@ def index_from_packets(container: Any, stream: Any) -> Index:
             keys.append(packet.pts)
         elif keys and packet.pts is not None:
             leading |= packet.pts < keys[-1]
-        if not packet.is_discard:  # an edit list hides it
+        if not packet.is_discard:  # hidden by an edit list
             ticks.append(packet.pts)
             hollow += coded and not any(bytes(memoryview(packet)[:64]))
     if not ticks:
         raise RowError("DecodeFailed", "has a video stream that holds no frame")
-    if hollow:  # a copy that reserved its space and then stopped
+    if hollow:  # an interrupted copy into preallocated space
         raise truncated(0, 0, len(ticks) - hollow, len(ticks))
     name, known = container.format.name, sorted(t for t in ticks if t is not None)
-    # AVI has decode times only, MPEG-PS a time every few frames.
+    # AVI stores decode times only. MPEG-PS stores a time for every few frames only.
     by_count = len(set(known)) < len(ticks) or name == "mpeg"
     if by_count or (name == "avi" and stream.codec_context.has_b_frames):
         return Index(np.arange(len(ticks)), [0], by_count=True)
-    # A recording may start anywhere: what is shown before the first keyframe cannot be decoded.
+    # A recording may start between keyframes. Frames before the first one cannot be decoded.
     known = [tick for tick in known if tick >= min(keys, default=tick)]
     return Index(np.array(known, dtype=np.int64), sorted(keys), leading)

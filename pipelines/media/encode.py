@@ -9,8 +9,8 @@ import av
 import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 
-# With several threads, the default, the scaler gives different pixels from run to run, and so does
-# x264 with its macroblock tree (measured with different contents of fresh memory).
+# With several threads, the default, the scaler gives different pixels from run to run. So does
+# the macroblock tree of x264 (measured with different contents of uninitialised memory).
 EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
 FASTEST = 1000.0  # frames a second
@@ -20,16 +20,16 @@ PIXELS = "yuv420p"  # the only format that all browsers play
 def encode_video(frames: np.ndarray, fps: float, crf: int = 12) -> bytes:
     """Encode a clip as H.264 in MP4, with the index first.
 
-    There is one encoder thread, and no version or time stamp is written: the bytes depend on the
-    arguments and on the installed PyAV only.
+    Uses one encoder thread and writes no version or time stamp, so that the bytes depend only on
+    the arguments and the installed PyAV.
 
     Args:
         frames: uint8 (f, H, W, 3) RGB, with even H and W.
-        fps: frames a second.
+        fps: frames a second, between 0 and `FASTEST`, both exclusive.
         crf: H.264 quality from 0 (largest file) to 51 (smallest).
 
     Raises:
-        ValueError: names the wrong argument.
+        ValueError: an argument is invalid. The message names the argument.
     """
     if frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size or frames.dtype != np.uint8:
         raise ValueError(f"frames: want uint8 (f, H, W, 3), got {frames.dtype} {frames.shape}")
@@ -67,6 +67,6 @@ def encode_video(frames: np.ndarray, fps: float, crf: int = 12) -> bytes:
 
 
 def _tag_bt709(codec: Any) -> None:
-    """Declare the colour space in the file. Without it, players guess from the height."""
+    """Declare the colour space in the file. Players otherwise guess from the height."""
     codec.colorspace, codec.color_range = Colorspace.ITU709, ColorRange.MPEG
     codec.color_primaries, codec.color_trc = ColorPrimaries.BT709, ColorTrc.BT709

@@ -1,3 +1,5 @@
+"""Segment objects in front of a background of few colours."""
+
 from collections.abc import Callable
 
 import cv2
@@ -6,35 +8,35 @@ import numpy as np
 from pipelines.media.masks import largest_region
 
 Operation = Callable[..., np.ndarray]
-"""Of OpenCV, on a picture with a kernel."""
+"""A morphological operation of OpenCV on a picture and a kernel."""
 
 
 BORDER = 2
-"""Pixels."""
+"""Width in pixels of the border that is taken as background."""
 
 
 CELL = 8
-"""Colours are told apart by cells of so many levels of each channel."""
+"""Size of a colour cell, in levels per channel. Colours of one cell count as equal."""
 
 
 CONTRAST = 32
-"""Difference to every colour of the border, of 255, that makes a pixel part of a thing."""
+"""Minimum difference of an object pixel to every border colour, in levels from 0 to 255."""
 
 
 CHROMA_WEIGHT = 0.25
-"""Of a difference in chroma: stored clips have one chroma sample for four pixels."""
+"""Weight of a chroma difference. Stored clips have one chroma sample for four pixels."""
 
 
 HUE_CELL, SAME_HUE = 5, 12
-"""Degrees: of which hues are counted, and up to which pixels belong to one thing."""
+"""Width of a hue histogram bin, and maximum hue difference within one object, in degrees."""
 
 
 GREYEST = 16
-"""Distance from grey from which on a pixel has a hue."""
+"""Chroma magnitude below which a pixel counts as grey."""
 
 
 LEAST_SHARE = 0.2
-"""Of the largest thing's pixels, that another thing has."""
+"""Minimum size of a further object, as a fraction of the pixels of the first object."""
 
 
 MOST_OBJECTS = 3
@@ -47,7 +49,7 @@ OUTER = np.ones((3, 3), np.uint8)
 
 
 def find_objects(frames: np.ndarray) -> np.ndarray:
-    """Frames uint8 (f, H, W, 3) to masks bool (objects, f, H, W), the largest thing first."""
+    """Segment frames uint8 (f, H, W, 3) into masks bool (objects, f, H, W), largest first."""
     luma_chroma = np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2YCrCb) for f in frames])
     to_border = _distance(luma_chroma, _palette(_border(luma_chroma)))
     seed = _distance(frames, _palette(_border(frames)), weights=(1, 1, 1)) > CONTRAST
@@ -67,14 +69,14 @@ def find_objects(frames: np.ndarray) -> np.ndarray:
 
 
 def _border(frames: np.ndarray) -> np.ndarray:
-    """The pixels (n, 3) along the border of all frames."""
+    """Return the pixels (n, 3) along the border of all frames."""
     inside = np.zeros(frames.shape[1:3], bool)
     inside[BORDER:-BORDER, BORDER:-BORDER] = True
     return frames[:, ~inside].reshape(-1, 3)
 
 
 def _palette(pixels: np.ndarray) -> np.ndarray:
-    """The cells (n, 3) of the colour space that pixels lie in, by their middles."""
+    """Return the centres (n, 3) of the colour cells that contain pixels."""
     return np.unique(pixels // CELL, axis=0) * CELL + CELL // 2
 
 
@@ -83,7 +85,7 @@ def _distance(
     palette: np.ndarray,
     weights: tuple[float, ...] = (1, CHROMA_WEIGHT, CHROMA_WEIGHT),
 ) -> np.ndarray:
-    """float32 (f, H, W): the largest difference of a channel to the nearest colour."""
+    """Return float32 (f, H, W), the largest channel difference to the nearest palette colour."""
     scale = np.asarray(weights, np.float32)
     colours = frames.astype(np.float32) * scale
     nearest = np.full(frames.shape[:3], np.inf, np.float32)
@@ -93,9 +95,9 @@ def _distance(
 
 
 def _by_hue(luma_chroma: np.ndarray, core: np.ndarray) -> list[np.ndarray]:
-    """The core's things, bool (f, H, W) each: its most frequent hue, then that of the rest.
+    """Split the core into objects, bool (f, H, W) each, by the most frequent remaining hue.
 
-    What is lit or shaded differently keeps its hue. Greys are one more hue.
+    Hue is independent of lighting and shading. Grey counts as a further hue.
     """
     chroma = luma_chroma[..., 1:].astype(np.float32) - 128
     hue = np.degrees(np.arctan2(chroma[..., 1], chroma[..., 0])) % 360

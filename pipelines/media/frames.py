@@ -1,4 +1,4 @@
-"""Choose frames of a video or clip, and bring frames to a clip's shape."""
+"""Select frames of a video or clip, and resize frames to the size of a clip."""
 
 from typing import TYPE_CHECKING
 
@@ -9,31 +9,33 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ROUNDING = 1e-3
-"""Seconds by which containers round timestamps."""
+"""Rounding error of container timestamps, in seconds."""
 
 
 def frame_positions(frames: int, count: int) -> list[int]:
-    """Positions of `count` evenly spaced frames: the middles of as many equal spans.
+    """Return the positions of `count` evenly spaced frames: the middles of `count` equal spans.
 
-    All positions if there are fewer than `count` frames.
+    Returns all positions if there are fewer than `count` frames.
     """
     count = min(count, frames)
     return [(2 * span + 1) * frames // (2 * count) for span in range(count)]
 
 
 def sample(frames: np.ndarray, count: int) -> "list[Image]":
-    """The frames of a clip, uint8 (f, H, W, 3), at `frame_positions`, as images."""
+    """Return the frames of a clip, uint8 (f, H, W, 3), at `frame_positions` as images."""
     from PIL import Image
 
     return [Image.fromarray(frames[at]) for at in frame_positions(len(frames), count)]
 
 
 def frame_indices(timestamps: np.ndarray, start: float, fps: float, count: int) -> np.ndarray:
-    """Indices of the frames that are shown at start, start + 1/fps, …
+    """Return the indices of the frames displayed at start, start + 1/fps, …
 
     Args:
-        timestamps: seconds at which each frame of the video appears, ascending.
-        start: seconds.
+        timestamps: display time of each frame of the video in seconds, ascending.
+        start: time of the first selected frame in seconds.
+        fps: selected frames a second.
+        count: number of selected frames.
 
     Returns:
         int (count,).
@@ -46,7 +48,7 @@ def fit(frames: np.ndarray, height: int, width: int, how: str) -> np.ndarray:
     """Resize frames uint8 (f, H, W, 3) or a mask bool (f, H, W) to height × width.
 
     Args:
-        how: "crop" covers the target and cuts off what exceeds it; "pad" shows the whole frame on
+        how: "crop" covers the target and cuts off the excess. "pad" shows the whole frame on
             black.
     """
     scales = height / frames.shape[1], width / frames.shape[2]
@@ -64,7 +66,7 @@ def fit(frames: np.ndarray, height: int, width: int, how: str) -> np.ndarray:
 
 
 def _overlap(have: int, want: int) -> tuple[slice, slice]:
-    """The centred part that two lengths share, as a slice of each."""
+    """Return the centred overlap of two lengths, as a slice of each."""
     shared = min(have, want)
     a, b = (have - shared) // 2, (want - shared) // 2
     return slice(a, a + shared), slice(b, b + shared)

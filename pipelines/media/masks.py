@@ -1,4 +1,4 @@
-"""Masks as COCO run-length encoding, and from the files that users keep them in."""
+"""Encode masks as COCO run-length encoding (RLE), and load masks from files."""
 
 import json
 import posixpath
@@ -17,7 +17,7 @@ Rle = dict[str, Any]
 
 
 def encode(mask: np.ndarray) -> list[Rle]:
-    """A mask bool (f, H, W) as COCO RLE, one {"size": [H, W], "counts": str} a frame."""
+    """Encode a mask bool (f, H, W) as COCO RLE, one {"size": [H, W], "counts": str} per frame."""
     frames = [coco.encode(np.asfortranarray(frame, dtype=np.uint8)) for frame in mask]
     return [
         {"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")}
@@ -26,24 +26,24 @@ def encode(mask: np.ndarray) -> list[Rle]:
 
 
 def decode(rles: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """COCO RLE per frame, compressed or not, as bool (f, H, W)."""
+    """Decode COCO RLE per frame, compressed or not, to bool (f, H, W)."""
     return np.stack([_decode_frame(rle) for rle in rles])
 
 
 def load(location: str, indices: Sequence[int], options: Mapping[str, Any]) -> np.ndarray:
-    """The mask of chosen frames of a source.
+    """Load the mask of selected frames of a source.
 
     Args:
-        location: a video or a folder of PNG files (white is inside), or a JSON list of COCO RLE;
-            one mask for every frame of the source.
-        indices: the source's frames.
-        options: for fsspec.
+        location: a video or a folder of PNG files (white marks the object), or a JSON list of
+            COCO RLE, with one mask for every frame of the source.
+        indices: positions of the selected frames in the source.
+        options: storage options of fsspec.
 
     Returns:
-        bool (f, H, W), of the mask's own size.
+        bool (f, H, W), in the height and width of the mask file.
 
     Raises:
-        RowError: it cannot be read, or has fewer frames than the source.
+        RowError: `BadMask`, the mask cannot be read or lacks a selected frame.
     """
     try:
         fs, path = filesystem(location, options)
@@ -64,7 +64,7 @@ def load(location: str, indices: Sequence[int], options: Mapping[str, Any]) -> n
 
 
 def largest_region(frame: np.ndarray) -> np.ndarray:
-    """The largest connected region of a frame's mask, bool or uint8 (H, W), as bool."""
+    """Return the largest connected region of a mask, bool or uint8 (H, W), as bool (H, W)."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(frame.astype(np.uint8))
     if count == 1:
         return np.zeros(frame.shape, bool)

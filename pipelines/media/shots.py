@@ -1,8 +1,8 @@
-"""Where one shot of a video ends and the next begins.
+"""Detect the shot boundaries of a video.
 
-PySceneDetect finds hard cuts: steps that stand out among their neighbours, so that fast motion and
-pans do not count. What it lets through, or cannot see, is settled here: a flash is no cut, and the
-black between two fades belongs to neither shot. Dissolves are not found.
+PySceneDetect finds hard cuts: frame differences that exceed those of neighbouring frames, which
+excludes fast motion and pans. This module adds two rules: a flash is not a cut, and the black
+between two fades belongs to neither shot. Dissolves are not detected.
 """
 
 from bisect import bisect_right
@@ -18,19 +18,19 @@ from scenedetect.detectors import AdaptiveDetector
 from pipelines.media.video import Video
 
 SIDE = 128
-"""Pixels of the longer side of the frames that are compared."""
+"""Longer side of the compared frames, in pixels."""
 FLASH = 6
-"""Frames that a flash may last."""
+"""Maximum length of a flash, in frames."""
 RETURNED = 0.25
-"""Share of the step at a cut that two frames may differ by and still show the same."""
+"""Maximum difference of two frames of the same content, as a fraction of the step at a cut."""
 BLACK = 24
-"""Of 255: nothing in a black frame is brighter, where coding and noise have left their traces."""
+"""Maximum pixel value of a black frame, from 0 to 255. Allows for coding artefacts and noise."""
 SPECKS = 0.01
-"""Share of a black frame that may be brighter."""
+"""Maximum fraction of brighter pixels in a black frame."""
 
 
 class Shots:
-    """The shots of a video, found by looking through it from its beginning, as far as is asked."""
+    """The shots of a video, detected from its beginning as far as required by `end`."""
 
     def __init__(self, video: Video) -> None:
         self._starts = enumerate(shot_starts(small_frames(video)))
@@ -38,10 +38,10 @@ class Shots:
         self._known = 0
 
     def end(self, first: int, until: int) -> int:
-        """Where the shot that begins at frame `first` ends: the number of the next shot's first
-        frame, or `until` where it goes on to there.
+        """Return the end of the shot that begins at frame `first`.
 
-        Frames from `until` on are looked at only as far as it takes to be sure of those before.
+        The end is the first frame of the next shot, or `until` if the shot reaches it. Frames
+        from `until` on are read only as far as the decision on earlier frames requires.
 
         Raises:
             RowError: as `Video.frames`.
@@ -54,18 +54,18 @@ class Shots:
 
 
 def small_frames(video: Video) -> Iterator[np.ndarray]:
-    """Every frame of a video, no side longer than SIDE: uint8 (h, w, 3) RGB."""
+    """Yield every frame of a video, uint8 (h, w, 3) RGB, with no side longer than SIDE."""
     scale = min(1.0, SIDE / max(video.height, video.width))
     size = max(1, round(scale * video.width)), max(1, round(scale * video.height))
     for number in range(len(video.timestamps)):
-        (frame,) = video.frames([number])  # one at a time: a long video never lies in memory
+        (frame,) = video.frames([number])  # one at a time, to bound memory for long videos
         yield cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
 
 def shot_starts(frames: Iterable[np.ndarray]) -> Iterator[bool]:
-    """For every frame, uint8 (h, w, 3) RGB, whether a shot begins with it; the first one's does.
+    """Yield for every frame, uint8 (h, w, 3) RGB, whether a shot begins with the frame.
 
-    A few frames are read ahead.
+    The first frame begins a shot. `FLASH` and a few more frames are read ahead.
     """
     steps = _steps(frames)
     before: deque[np.ndarray] = deque(maxlen=FLASH + 1)
@@ -83,7 +83,7 @@ def shot_starts(frames: Iterable[np.ndarray]) -> Iterator[bool]:
 
 
 def _steps(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
-    """Every frame, with whether the detector sees a cut before it."""
+    """Yield every frame, and whether the detector finds a cut before the frame."""
     detector = AdaptiveDetector(min_scene_len=0)
     lag, fed = detector.window_width, 0
     waiting: deque[np.ndarray] = deque()
@@ -91,11 +91,11 @@ def _steps(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
     def feed(frame: np.ndarray) -> bool:
         nonlocal fed
         fed += 1
-        # The rate is for lengths in seconds, of which there are none.
+        # The frame rate only affects lengths in seconds, which are not used.
         found = detector.process_frame(FrameTimecode(fed, 25.0), frame[..., ::-1])
         return bool(found)
 
-    # Its first and last frames have neighbours on both sides too, then.
+    # Repeat the first and last frames, which then have neighbours on both sides.
     for frame in frames:
         for _ in range(0 if fed else lag):
             feed(frame)
@@ -109,7 +109,7 @@ def _steps(frames: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
 
 
 def _is_flash(before: Iterable[np.ndarray], after: Iterable[np.ndarray]) -> bool:
-    """Whether the picture before or after a step is back on the other side of it."""
+    """Whether the picture on one side of a step reappears on the other side."""
     *earlier, last = before
     first, *later = after
     step = _difference(last, first)
@@ -122,6 +122,6 @@ def _difference(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def is_black(frame: np.ndarray, limit: int = BLACK) -> bool:
-    """Whether nothing in a frame uint8 (h, w, 3), but for specks, is brighter than the limit."""
+    """Whether a frame uint8 (h, w, 3) has at most a fraction `SPECKS` of pixels above `limit`."""
     dark = cv2.countNonZero(cv2.inRange(frame, (0, 0, 0), (limit, limit, limit)))
     return dark >= (1 - SPECKS) * frame[..., 0].size

@@ -1,7 +1,7 @@
-"""Open any video, tell when its frames are shown, and decode chosen ones.
+"""Open a video of any format, read its frame timestamps, and decode selected frames.
 
-PyAV looks at every file first: which streams, whether all declared bytes are there, when each frame
-is shown. decord then decodes where it is exact, PyAV everywhere else; both give the same pictures.
+PyAV inspects every file first: its streams, missing bytes, and the timestamps of its frames.
+decord decodes where it is exact, and PyAV elsewhere. Both give the same pictures.
 """
 
 import errno
@@ -29,21 +29,21 @@ from pipelines.media.container import (
 )
 from strmatch.weights.remote import is_remote
 
-# Anything else (pictures, playlists that name other files, ANSI text) is not a video to us.
+# Other formats (pictures, playlists that name other files, ANSI text) are not accepted as videos.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,ivf,gif"
-# Healthy files may end with a frame or two that no decoder delivers; the one before stands in.
-# Only frames that never come are excused: bytes that are not there, or do not decode, never are.
+# Intact files may end with one or two frames that no decoder returns. The frame before replaces
+# them. Missing bytes and decoding errors are not tolerated.
 TAIL_TOLERANCE = 2
-# Bytes a request. s3fs would fetch 50 MB each time the reading place jumps.
+# Bytes per request. The default of s3fs is 50 MB for each seek.
 SMALLEST_BLOCK, LARGEST_BLOCK, BLOCKS_OF_FILE = 2**16, 2**20, 32
-LONGEST_GAP = 86400.0  # seconds; damaged times beyond it make decord abort the whole process
+LONGEST_GAP = 86400.0  # seconds; larger gaps from damaged timestamps make decord abort the process
 
 
 class Video:
-    """An open video, made by open_video; a context manager.
+    """An open video, created by `open_video`, and a context manager.
 
-    timestamps: float64 (n,), seconds after the first frame, ascending, one a frame
-    fps: frames a second, averaged over the file (0.0 where nothing tells)
+    timestamps: float64 (n,), seconds after the first frame, ascending, one per frame
+    fps: frames a second, averaged over the file (0.0 if undetermined)
     height, width: pixels of the frames as shown (rotation applied, pixel aspect ratio not)
     decoder: "decord" or "pyav"
     """
@@ -59,7 +59,7 @@ class Video:
 
         if find_spec("decord") is None:
             path = None
-        # decord reads a whole file to open it, and needs to be told whether the GOPs are open.
+        # decord reads the whole file anyway, and requires packet times to detect open GOPs.
         index = index_from_container(container, stream, first.pts) if path is None else None
         self._index = index or index_from_packets(container, stream)
         ticks, rate = self._index.ticks, float(stream.average_rate or 0)
@@ -69,17 +69,20 @@ class Video:
             raise RowError("DecodeFailed", "is damaged: it has frames days apart; copy it again")
         self.fps = _average_rate(self.timestamps, rate, tick)
 
-        # Where PyAV decodes on: the last frame's time, the frame, and those that follow it.
+        # State of PyAV decoding: tick of the last frame, the frame, and the following frames.
         self._position: tuple[int | None, Any, Iterator[tuple[int, Any]]] | None = None
         self._reader = self._open_decord(path) if path is not None else None
         self.decoder = "pyav" if self._reader is None else "decord"
 
     def frames(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Decode the frames at indices (any order, repeats too): uint8 (k, height, width, 3) RGB.
+        """Decode the frames at `indices` to uint8 (k, height, width, 3) RGB.
 
-        Frames behind those of the last call are decoded on from there.
+        Indices may be in any order and repeat. Frames after those of the last call are decoded
+        without a seek where possible.
 
-        Raises IndexError for an index outside 0 … n-1, RowError DecodeFailed or Unreadable.
+        Raises:
+            IndexError: an index is outside 0 … n-1.
+            RowError: `DecodeFailed` or `Unreadable`.
         """
         asked = np.asarray(indices, dtype=np.int64)
         outside = asked[(asked < 0) | (asked >= len(self.timestamps))]
@@ -104,10 +107,11 @@ class Video:
         self.close()
 
     def _open_decord(self, path: str) -> Any:
-        """A decord reader where decord is known to be exact, else None.
+        """Return a decord reader for files that decord decodes exactly, else None.
 
-        decord 0.6.0 gives wrong frames without an error once it seeks in an open GOP (the default
-        of x265) and in AVI, MPEG-TS and MPEG-PS; it cannot mirror; of several streams it picks one.
+        decord 0.6.0 returns wrong frames without an error after a seek in an open GOP (the default
+        of x265), and in AVI, MPEG-TS and MPEG-PS. It cannot mirror frames, and selects a stream
+        by itself if there are several.
         """
         exact = self._container.format.name.startswith(("mov", "matroska"))
         exact = exact and not (self._index.leading or self._index.by_count)
@@ -120,25 +124,25 @@ class Video:
             decord.logging.set_level(decord.logging.QUIET)
             # "file:" keeps a name such as "take:2.mp4" from being read as a protocol.
             reader = decord.VideoReader("file:" + os.path.abspath(path), num_threads=1)
-        except Exception:  # AV1, a broken install: what decord refuses is PyAV's
+        except Exception:  # AV1 or a broken installation: fall back to PyAV
             return None
         return reader if len(reader) == len(self.timestamps) else None
 
     def _decord_frames(self, wanted: np.ndarray) -> np.ndarray | None:
-        """The frames at wanted, ascending; None, and PyAV from now on, where decord fails."""
+        """Decode ascending `wanted` with decord. On failure, return None and switch to PyAV."""
         if self._reader is None:
             return None
         try:
             pictures: np.ndarray = self._reader.get_batch(wanted.tolist()).asnumpy()
             if pictures.shape == (len(wanted), self.height, self.width, 3):
                 return pictures
-        except Exception:  # PyAV tells what is wrong, or manages
+        except Exception:  # PyAV decodes the frames or raises an error with the cause
             pass
         self._reader, self.decoder = None, "pyav"
         return None
 
     def _pyav_frames(self, wanted: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the pictures (height, width, 3) at wanted, ascending."""
+        """Yield the pictures uint8 (height, width, 3) at ascending `wanted`, decoded with PyAV."""
         ticks, keys, total = self._index.ticks, self._index.keys, len(self.timestamps)
         tick, frame, decoded = self._position or (None, None, iter(()))
         self._position = None
@@ -156,13 +160,15 @@ class Video:
                         break
                 if frame is None or (tick != target and number < total - TAIL_TOLERANCE):
                     raise RowError("DecodeFailed", f"frame {number} of {total} is not in the data")
-                height, width = self._coded_size  # the first frame's: it may change midway
+                height, width = (
+                    self._coded_size
+                )  # of the first frame; the size may change within a file
                 picture = frame.to_ndarray(format="rgb24", height=height, width=width, threads=1)
             yield _as_shown(picture, self._matrix)
         self._position = tick, frame, decoded
 
     def _decode_from_key(self, target: int) -> Iterator[tuple[int, Any]]:
-        """Decode from the last keyframe at or before target: (tick, frame), in shown order."""
+        """Yield (tick, frame) from the last keyframe at or before `target`, in display order."""
         stream, by_count = self._stream, self._index.by_count
         place, step = target, int(0.5 / stream.time_base) + 1
         before = int(self._index.ticks[0]) - step
@@ -175,7 +181,7 @@ class Video:
             key = next(dropwhile(lambda p: p.size and not p.is_keyframe, packets))
             if by_count or (key.size and key.pts is not None and key.pts <= target):
                 break
-            # An open GOP: target is stored after the keyframe found, but needs the one before.
+            # In an open GOP, the target may follow this keyframe but depend on the previous one.
             if place < before:
                 raise RowError("DecodeFailed", "has no keyframe to start decoding from")
             place, step = place - step, 2 * step
@@ -183,17 +189,19 @@ class Video:
         if by_count:
             yield from enumerate(frames)
         for frame in frames:
-            # A frame shown before the keyframe lacks the pictures that it was predicted from.
+            # A frame displayed before the keyframe lacks its reference frames.
             if frame.pts is not None and frame.pts >= key.pts and not frame.is_corrupt:
                 yield frame.pts, frame
 
 
 def open_video(uri: str, storage_options: dict[str, Any] | None = None) -> Video:
-    """Open the video at uri: a local path, or any fsspec address with its storage_options.
+    """Open the video at `uri`, a local path or any fsspec URI with its `storage_options`.
 
-    Raises RowError: FileMissing, Unreadable, EmptyFile, NotAVideo, NoVideoStream, Truncated (fewer
-    bytes or frames than the container declares: refused whole), DecodeFailed. MPEG-TS, MPEG-PS, FLV
-    and Ogg do not say how long they are, so that nobody can notice a missing end.
+    A missing end cannot be detected in MPEG-TS, MPEG-PS, FLV and Ogg, which declare no length.
+
+    Raises:
+        RowError: `FileMissing`, `Unreadable`, `EmptyFile`, `NotAVideo`, `NoVideoStream`,
+            `Truncated` (fewer bytes or frames than the container declares) or `DecodeFailed`.
     """
     with ExitStack() as closing, _row_errors("cannot be opened"):
         file, path = _open_file(uri, storage_options or {})
@@ -225,16 +233,17 @@ def open_video(uri: str, storage_options: dict[str, Any] | None = None) -> Video
         check_whole(container, streams[0], size, declared)
         if streams[0].codec_context is None:
             raise RowError("DecodeFailed", "has a codec that PyAV cannot decode; encode it again")
-        streams[0].codec_context.thread_count = 1  # a row has one CPU; its neighbours have theirs
+        streams[0].codec_context.thread_count = 1  # each row is scheduled on one CPU
         video = Video(container, streams[0], path, closing)
         video._closing = closing.pop_all()
     return video
 
 
 def decode_video(data: bytes) -> np.ndarray:
-    """Decode every frame of a small clip, such as encode_video makes: uint8 (f, H, W, 3) RGB.
+    """Decode every frame of a clip written by `encode_video` to uint8 (f, H, W, 3) RGB.
 
-    Raises RowError DecodeFailed.
+    Raises:
+        RowError: `DecodeFailed`.
     """
     with _row_errors("the clip cannot be decoded"), av.open(BytesIO(data)) as container:
         container.streams.video[0].codec_context.thread_count = 1
@@ -245,7 +254,10 @@ def decode_video(data: bytes) -> np.ndarray:
 
 
 class _FailOnce:
-    """A file whose reads fail once, then end: PyAV prints a traceback for each further error."""
+    """A file that returns end of file after a failed read.
+
+    PyAV prints a traceback for each further error.
+    """
 
     def __init__(self, file: Any) -> None:
         self._file, self._failed = file, False
@@ -263,7 +275,7 @@ class _FailOnce:
 
 
 def _open_file(uri: str, storage_options: dict[str, Any]) -> tuple[Any, str | None]:
-    """The open file, and its path where it is a local one."""
+    """Open a file. Returns the file, and its path if the file is local, else None."""
     try:
         if is_remote(uri):
             from fsspec.core import url_to_fs
@@ -275,7 +287,7 @@ def _open_file(uri: str, storage_options: dict[str, Any]) -> tuple[Any, str | No
                 block = min(max(share, SMALLEST_BLOCK), LARGEST_BLOCK)
                 return filesystem.open(path, "rb", block_size=block), None
             uri = path
-        if not stat.S_ISREG(os.stat(uri).st_mode):  # to open a pipe would wait for ever
+        if not stat.S_ISREG(os.stat(uri).st_mode):  # opening a pipe would block
             raise RowError("Unreadable", "is a folder or a device; list the files themselves")
         return open(uri, "rb"), uri
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -290,28 +302,28 @@ def _open_file(uri: str, storage_options: dict[str, Any]) -> tuple[Any, str | No
 
 @contextmanager
 def _row_errors(what: str) -> Iterator[None]:
-    """Turn whatever a library raises into a RowError of one line."""
+    """Convert any exception of a library to a `RowError` with a message of one line."""
     try:
         yield
     except RowError:
         raise
     except Exception as error:
         unreadable = isinstance(error, OSError) and not isinstance(error, av.error.FFmpegError)
-        # A damaged header makes the library seek to where no file can reach.
+        # EINVAL comes from a seek to an invalid position, caused by a damaged header.
         unreadable = unreadable and getattr(error, "errno", None) != errno.EINVAL
         cause = f"{what} ({_cause(error)}); copy or encode the file again"
         raise RowError("Unreadable" if unreadable else "DecodeFailed", cause) from error
 
 
 def _cause(error: Exception) -> str:
-    """The first line of error, without what follows the ? of an address (it may be a signature)."""
+    """Return the first line of an error, without URL queries, which may hold a signature."""
     text = getattr(error, "strerror", None) or str(error)
     line = next(iter(text.splitlines()), "")[:200]
     return f"{type(error).__name__}: " + re.sub(r"[?]\S+", "?...", line)
 
 
 def _average_rate(timestamps: np.ndarray, stated: float, tick: float) -> float:
-    """Frames a second: the stated rate where the timestamps bear it out, but for rounding."""
+    """Return the stated frame rate if it agrees with the timestamps, else their average rate."""
     span, steps = float(timestamps[-1]), len(timestamps) - 1
     if not steps or (stated and abs(steps / stated - span) <= 2 * tick):
         return stated
@@ -319,7 +331,7 @@ def _average_rate(timestamps: np.ndarray, stated: float, tick: float) -> float:
 
 
 def _display_matrix(frame: Any) -> np.ndarray:
-    """(2, 2): how stored (x, y), as a row vector, becomes shown (x, y)."""
+    """Return the (2, 2) matrix that maps stored (x, y), as a row vector, to displayed (x, y)."""
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return np.eye(2)
@@ -327,7 +339,7 @@ def _display_matrix(frame: Any) -> np.ndarray:
 
 
 def _as_shown(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Turn and mirror a picture (H, W, ...) by quarter turns, as matrix says."""
+    """Rotate a picture (H, W, ...) by quarter turns and mirror it, as given by `matrix`."""
     (xx, xy), (yx, yy) = matrix
     across, down = xx, yy
     if abs(xy) > abs(xx):

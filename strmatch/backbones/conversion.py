@@ -1,7 +1,7 @@
-"""Published checkpoints as folders that `load_backbone` reads: float16 safetensors, five parts.
+"""Convert published checkpoints to folders that `load_backbone` reads, as float16 safetensors.
 
-Every conversion writes unet/, vae/, text_encoder/, tokenizer/ and scheduler/ into an empty folder,
-and raises WeightsError where a source lacks something or does not fit.
+Every conversion writes unet/, vae/, text_encoder/, tokenizer/ and scheduler/ into an empty folder.
+It raises `WeightsError` if a source lacks a file or does not fit the architecture.
 """
 
 import re
@@ -38,7 +38,7 @@ STABLE_DIFFUSION = (
     *("text_encoder/config.json", f"text_encoder/{TRANSFORMERS}"),
     *TOKENIZER,
 )
-"""What is taken over of Stable Diffusion beside its UNet."""
+"""Files of Stable Diffusion that are copied, all except the UNet."""
 ZEROSCOPE = (
     *(f"{part}/config.json" for part in ("unet", "vae", "text_encoder")),
     *(f"{part}/{name}" for part in ("unet", "vae") for name in (DIFFUSERS, DIFFUSERS_PICKLE)),
@@ -53,12 +53,13 @@ ZEROSCOPE_SIZE = (40, 72)
 
 
 def convert_lavie(checkpoint: Path, base: Path, folder: Path) -> None:
-    """LaVie base.
+    """Convert LaVie base.
 
     Args:
-        checkpoint: `lavie_base.pt`, or a folder that holds it; a checkpoint of other widths will do
-            if its heads are as wide as the rotary embedding, 32 channels, at least.
+        checkpoint: `lavie_base.pt`, or a folder with that file. Other layer widths are accepted if
+            attention heads have at least 32 channels, the width of the rotary embedding.
         base: a folder with Stable Diffusion 1.4.
+        folder: an empty folder to write to.
     """
     path = checkpoint / CHECKPOINT if checkpoint.is_dir() else checkpoint
     tensors = read_tensors(path, "ema")
@@ -77,16 +78,17 @@ def convert_lavie(checkpoint: Path, base: Path, folder: Path) -> None:
     _write(tensors, folder / "unet", DIFFUSERS, path)
     unet.save_config(folder / "unet")
     _take(base, folder, *STABLE_DIFFUSION)
-    # Not Stable Diffusion's betas, which are scaled linear from 0.00085 to 0.012.
+    # Unlike Stable Diffusion, whose betas are scaled linear from 0.00085 to 0.012.
     _write_scheduler(folder, beta_start=1e-4, beta_end=0.02, beta_schedule="linear")
 
 
 def convert_zeroscope(checkpoint: Path, base: Path | None, folder: Path) -> None:
-    """Zeroscope or ModelScope, published in diffusers layout as pickles or as safetensors.
+    """Convert Zeroscope or ModelScope, published in diffusers layout as pickles or safetensors.
 
     Args:
-        checkpoint: the folder.
-        base: None; all parts are published together.
+        checkpoint: the published folder.
+        base: None, because all parts are published together.
+        folder: an empty folder to write to.
     """
     _take(checkpoint, folder, "unet/config.json", "vae/config.json", "text_encoder/config.json")
     _take(checkpoint, folder, *TOKENIZER, "scheduler/scheduler_config.json")
@@ -104,11 +106,12 @@ def convert_zeroscope(checkpoint: Path, base: Path | None, folder: Path) -> None
 
 
 def convert_animatediff(checkpoint: Path, base: Path, folder: Path) -> None:
-    """AnimateDiff: a motion adapter put into Stable Diffusion 1.5's UNet.
+    """Convert AnimateDiff: insert a motion adapter into the UNet of Stable Diffusion 1.5.
 
     Args:
         checkpoint: the folder of a MotionAdapter.
         base: a folder with Stable Diffusion 1.5.
+        folder: an empty folder to write to.
     """
     unet = load_strictly(UNet2DConditionModel, base / "unet", torch.float32)
     adapter = load_strictly(MotionAdapter, checkpoint, torch.float32)
@@ -123,9 +126,9 @@ def convert_animatediff(checkpoint: Path, base: Path, folder: Path) -> None:
 
 
 def lavie_arguments(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The arguments of the `LaVieUNet` that has tensors of such shapes.
+    """Derive the arguments of the `LaVieUNet` from the shapes of its tensors.
 
-    What most tensors of a kind agree on counts, so that a misshapen one is found by comparison.
+    Uses the most common size of each kind of tensor, so that `check_fit` finds a misshapen one.
     """
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
@@ -167,7 +170,7 @@ def lavie_arguments(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _find_tensors(folder: Path) -> Path:
-    """The file of a published part, safetensors if there are any."""
+    """Return the weights file of a published part, preferably safetensors."""
     for name in (DIFFUSERS, TRANSFORMERS, DIFFUSERS_PICKLE, TRANSFORMERS_PICKLE):
         if (folder / name).is_file():
             return folder / name
@@ -175,12 +178,12 @@ def _find_tensors(folder: Path) -> Path:
 
 
 def _write(tensors: Mapping[str, Tensor], folder: Path, name: str, source: Path) -> None:
-    """Write float16 safetensors; rotary frequencies, which are a few bytes, stay exact."""
+    """Write float16 safetensors. Rotary frequencies, which are small, keep their dtype."""
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for key, tensor in tensors.items():
         narrow = tensor.is_floating_point() and not key.endswith("rotary_emb.freqs")
-        # A copy, because safetensors refuses tensors that share their memory.
+        # Copied because safetensors rejects tensors with shared memory.
         copy = tensor.to(DTYPE if narrow else tensor.dtype, copy=True).contiguous()
         if not copy.isfinite().all():
             raise WeightsError(f"{source}: {key} is not finite as float16")
@@ -189,10 +192,10 @@ def _write(tensors: Mapping[str, Tensor], folder: Path, name: str, source: Path)
 
 
 def _take(source: Path, folder: Path, *patterns: str) -> None:
-    """Copy files below `source` to the same places below `folder`."""
+    """Copy files below `source` to the same relative paths below `folder`."""
     for pattern in patterns:
         found = [path for path in source.glob(pattern) if path.is_file()]
-        if not found and pattern != "tokenizer/*.txt":  # a tokenizer.json holds it all
+        if not found and pattern != "tokenizer/*.txt":  # optional: tokenizer.json is self-contained
             raise WeightsError(f"{source} has no {pattern}")
         for path in found:
             target = folder / path.relative_to(source)

@@ -1,4 +1,4 @@
-"""From a preset's name, a folder or a URI to a backbone, strictly and without pickles."""
+"""Load a backbone from a preset, a folder or a URI, strictly and without pickles."""
 
 import json
 import os
@@ -23,8 +23,8 @@ UNETS = Registry(
         "UNetMotionModel": "diffusers:UNetMotionModel",
     },
 )
-"""Classes by the `_class_name` of their config.json, loaded by `from_pretrained`. Those of
-diffusers are wrapped. A class of another package is a `strmatch.backbones.base.UNet` itself."""
+"""UNet classes by the `_class_name` of their config.json, loaded by `from_pretrained`. Classes of
+diffusers are wrapped. A class of another package implements `strmatch.backbones.base.UNet`."""
 
 
 def load_backbone(
@@ -40,18 +40,18 @@ def load_backbone(
     Args:
         source: a preset ("miniature", "lavie" …), or a folder or any fsspec URI (`s3://…`,
             `hf://…@revision`) in diffusers layout: unet/ (a `LaVieUNet`, `UNet3DConditionModel` or
-            `UNetMotionModel`, as its config.json says), vae/, text_encoder/, tokenizer/,
+            `UNetMotionModel`, as named in config.json), vae/, text_encoder/, tokenizer/,
             scheduler/. A remote folder is fetched once into `$STRMATCH_CACHE`
             (default ~/.cache/strmatch).
-        device: default: the GPU if there is one, else the CPU.
+        device: default: the GPU if available, else the CPU.
         dtype: default: float16 on a GPU, float32 on a CPU.
-        settings: what the backbone suggests to editors; default: the preset's, else LaVie's.
+        settings: default settings of editors; default: those of the preset, else of LaVie.
         compiled: see `VideoDiffusion`.
 
     Raises:
         WeightsError: the weights cannot be found, or do not fit the architecture exactly.
     """
-    # Imported here so that `import strmatch` needs torch alone.
+    # Imported here so that `import strmatch` requires only torch.
     from diffusers import AutoencoderKL, DDIMScheduler
     from transformers import CLIPTextModel, CLIPTokenizer
 
