@@ -11,7 +11,7 @@ def concept(word):
 
 
 def test_the_packaged_table_has_a_thousand_nouns_without_duplicates():
-    text = files("pipelines.prompts").joinpath("nouns.yaml").read_text(encoding="utf-8")
+    text = files("pipelines.english").joinpath("nouns.yaml").read_text(encoding="utf-8")
 
     def leaves(tree):
         for below in tree.values():
@@ -25,7 +25,7 @@ def test_the_packaged_table_has_a_thousand_nouns_without_duplicates():
 
 
 def test_the_packaged_table_uses_only_known_marks():
-    text = files("pipelines.prompts").joinpath("nouns.yaml").read_text(encoding="utf-8")
+    text = files("pipelines.english").joinpath("nouns.yaml").read_text(encoding="utf-8")
     body = "".join(line for line in text.splitlines(True) if not line.startswith("#"))
     marks = {mark for word in body.replace(",", " ").split() for mark in word.split("/")[1:]}
     assert marks == {"f", "m", "mass", "plural", "hidden"}
