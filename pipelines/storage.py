@@ -138,6 +138,12 @@ class Storage:
         if self.exists(name):
             self.fs.rm(self.path(name), recursive=True)
 
+    def remove_empty_root(self) -> None:
+        """Delete the root folder of a local storage if it is empty."""
+        if isinstance(self.fs, LocalFileSystem):
+            with suppress(OSError):
+                os.rmdir(self.root)
+
     def write_table(self, name: str, table: pa.Table, row_group_size: int | None = None) -> None:
         """Write a table atomically as one Parquet file."""
         sink = pa.BufferOutputStream()

@@ -24,7 +24,7 @@ from pipelines.storage import Storage
 
 log = logging.getLogger(__name__)
 
-FOLDER = ".lease"
+LEASE_FOLDER = ".lease"
 HEARTBEAT = 10.0
 """Seconds between two heartbeats."""
 SILENCE = 60.0
@@ -48,11 +48,11 @@ class Lease:
 
     def __enter__(self) -> "Lease":
         while not self.name:
-            held = self.output.files(FOLDER, ".json")
+            held = self.output.files(LEASE_FOLDER, ".json")
             if held:
                 _refuse_if_alive(self.output, held[-1])
             number = int(Path(held[-1]).stem) + 1 if held else 1
-            name = f"{FOLDER}/{number:06d}.json"
+            name = f"{LEASE_FOLDER}/{number:06d}.json"
             try:
                 self.output.create(name, self._sign())
             except FileExistsError:
@@ -92,7 +92,7 @@ class Lease:
     def _beat(self) -> None:
         while not self._done.wait(HEARTBEAT):
             try:
-                held = self.output.files(FOLDER, ".json")
+                held = self.output.files(LEASE_FOLDER, ".json")
                 if held and held[-1] != self.name:
                     self.lost = True
                     return

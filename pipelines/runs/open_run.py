@@ -13,7 +13,7 @@ from pipelines.config.fingerprints import fingerprints
 from pipelines.config.loading import load_config, resolve
 from pipelines.editors.base import editor_revision, editor_settings
 from pipelines.errors import RunError
-from pipelines.reliability.lease import Lease
+from pipelines.reliability.lease import LEASE_FOLDER, Lease
 from pipelines.schema import SOURCES
 from pipelines.sources import find_sources
 from pipelines.storage import Storage
@@ -101,19 +101,28 @@ def find_run(output: str, assignments: Collection[str]) -> tuple[RunRecord, Conf
 
 @contextmanager
 def _locked(output: Storage) -> Iterator[Lease]:
-    """Take the lease of an output.
+    """Take the lease of an output. A new output in which no run begins is removed.
 
-    This is the first write to the output, and precedes the checks that import model libraries: an
-    output that cannot be written is refused within seconds.
+    The lease is the first write to the output, and precedes the checks that import model libraries:
+    an output that cannot be written is refused within seconds.
     """
-    with ExitStack() as held:
+    with ExitStack() as released, ExitStack() as held:
         try:
+            is_new = not output.exists()
             lease = held.enter_context(Lease(output))
         except RunError:
             raise
         except Exception as error:  # object stores have exceptions of their own
             raise RunError(f"output {output} cannot be used: {error}") from error
+        if is_new:
+            released.callback(_remove_unused, output)
         yield lease
+
+
+def _remove_unused(output: Storage) -> None:
+    if read_record(output) is None:
+        output.remove(LEASE_FOLDER)
+        output.remove_empty_root()
 
 
 def _begin(
