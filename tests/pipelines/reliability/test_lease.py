@@ -40,7 +40,7 @@ def quick(monkeypatch):
 
 
 def entry(output):
-    (name,) = output.files(lease.FOLDER)
+    (name,) = output.files(lease.LEASE_FOLDER)
     return name, json.loads(output.read(name))
 
 
@@ -90,9 +90,9 @@ def test_a_held_lease_is_renewed(output, quick):
 
 def test_renewal_continues_after_the_lease_file_is_removed(output, quick):
     with Lease(output) as held:
-        output.remove(lease.FOLDER)
+        output.remove(lease.LEASE_FOLDER)
         for _ in range(200):
-            if output.files(lease.FOLDER):
+            if output.files(lease.LEASE_FOLDER):
                 break
             time.sleep(0.05)
         assert entry(output)[0] == held.name
@@ -129,11 +129,11 @@ def test_the_lease_of_a_silent_remote_owner_expires_after_a_minute(output, age, 
 def test_an_owner_that_lost_the_lease_raises_and_leaves_the_new_lease(output, quick):
     with Lease(output) as former:
         former.check()
-        with_gap = lease.FOLDER + "/000009.json"
+        with_gap = lease.LEASE_FOLDER + "/000009.json"
         output.create(with_gap, b"the next one's")
         time.sleep(0.5)
         with pytest.raises(RunError, match="taken over by another run"):
             former.check()
         output.remove(former.name)
-    assert output.files(lease.FOLDER) == [with_gap]
+    assert output.files(lease.LEASE_FOLDER) == [with_gap]
     assert output.read(with_gap) == b"the next one's"
