@@ -31,8 +31,6 @@ PAGES = sorted(
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SMALL = ["--set", "edit.num_inference_steps=1"]
 """Appended to the commands that edit; docs/commands.md states this."""
-SLOW = {"docs/editors.md", "docs/settings.md", "docs/targets.md", "strmatch/miniature/README.md"}
-"""Pages whose commands edit more than the one clip of `kept`."""
 
 
 def read(page):
@@ -206,13 +204,9 @@ def with_run(home, kept, monkeypatch):
     shutil.copytree(kept, home / "runs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, marks=pytest.mark.slow if page in SLOW else ())
-        for page, executed in EXECUTED.items()
-        if executed and page != "README.md"
-    ],
+    "page", [page for page, executed in EXECUTED.items() if executed and page != "README.md"]
 )
 def test_commands_run(page, with_run):
     execute(EXECUTED[page])

@@ -220,6 +220,7 @@ def test_failures_are_listed_and_make_a_manifest(by_phases, tmp_path):
 CLIPS = 20
 
 
+@pytest.mark.slow
 def test_a_terminated_run_stops_at_once_and_loses_nothing(ray_cluster, tmp_path):
     (tmp_path / "in").mkdir()
     for index in range(CLIPS):
@@ -248,6 +249,7 @@ def test_a_terminated_run_stops_at_once_and_loses_nothing(ray_cluster, tmp_path)
     assert len(pd.read_parquet(tmp_path / "out" / "dataset")) == 2 * CLIPS
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(ray_cluster, hostile, tmp_path):
     settings = ["edit.num_inference_steps=1", "annotate.targets_per_clip=1"]
     settings += ["annotate.captioner=template"]

@@ -310,6 +310,7 @@ def test_a_run_uses_the_options_and_the_dataset_records_them(published):
     assert run["measure"]["options"] == {"redness": {"gain": 2}}
 
 
+@pytest.mark.slow
 def test_changed_options_measure_again_but_never_mix_annotations(site, published):
     output = published / "out"
     edits = {file.name for file in (output / "edits").iterdir()}

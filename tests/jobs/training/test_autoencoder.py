@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from jobs.training.autoencoder import reconstruction_loss, standardise
@@ -15,6 +16,7 @@ def make():
     return make_vae()
 
 
+@pytest.mark.slow
 def test_sixty_steps_improve_the_round_trip(tmp_path):
     vae = make()
     phase = Phase(

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from jobs.training.contrastive import _near, _same, contrastive_loss
@@ -37,6 +38,7 @@ def test_a_caption_that_is_as_true_is_no_wrong_answer():
     assert same.nan_to_num(neginf=0).count_nonzero() == 0
 
 
+@pytest.mark.slow
 def test_forty_steps_improve_the_loss(tmp_path):
     torch.manual_seed(0)
     clip = make_clip(make_tokenizer())

@@ -89,6 +89,7 @@ def columns(folder, name):
 
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.slow
 def test_models_use_one_gpu_one_after_the_other(models, tmp_path):
     manifest, output = write_input(tmp_path / "in", [RED, BLUE]), tmp_path / "out"
     with begin(manifest, output, models) as run, cluster(run.config.execution):

@@ -130,6 +130,7 @@ def test_an_edit_that_kills_or_hangs_its_worker_fails_alone(videos):
     assert messages["hang"] == "took longer than 20 s, execution.deadline, and was ended"
 
 
+@pytest.mark.slow
 def test_an_edit_that_kills_or_hangs_a_metric_fails_only_its_clip(videos):
     good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
     bad = [{"uri": f"{name}.mp4", "targets": [f"{what}"]} for name, what in DEADLY.items()]
@@ -154,7 +155,14 @@ IN_A_POOL = {"green.mp4": ("caption", "WorkerDied")}
 
 @pytest.mark.parametrize(
     ("captioner", "expected"),
-    [("template", IN_TASKS), ("tests.pipelines.fakes.captioners:Poisoned", IN_TASKS | IN_A_POOL)],
+    [
+        ("template", IN_TASKS),
+        pytest.param(
+            "tests.pipelines.fakes.captioners:Poisoned",
+            IN_TASKS | IN_A_POOL,
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_a_clip_that_kills_or_hangs_its_annotation_fails_alone(videos, captioner, expected):
     names = [*(f"good{i}.mp4" for i in range(3)), *expected, "good3.mp4"]

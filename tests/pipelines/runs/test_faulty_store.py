@@ -80,6 +80,7 @@ def rows(tables):
     return table.to_dict("records")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
 def test_the_dataset_is_that_of_a_run_on_a_disk(tmp_path, store):
     (tmp_path / "in").mkdir()

@@ -226,6 +226,7 @@ def test_the_report_shows_edits_and_reasons(published):
             assert decode_video(edit).shape == (8, 32, 32, 3)
 
 
+@pytest.mark.slow
 def test_the_same_run_again_makes_the_same_rows(published, mixed, tmp_path):
     first = dataset(published[0]).sort_values("row_id")
     run(mixed / "manifest.jsonl", tmp_path / "again", editor="Picky")
@@ -260,7 +261,7 @@ def test_lost_files_are_made_again_and_only_they(copied, mixed):
 PROGRAM = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 
-@pytest.mark.parametrize("folders", [[], ["label"]])
+@pytest.mark.parametrize("folders", [[], pytest.param(["label"], marks=pytest.mark.slow)])
 def test_the_card_s_programs_read_the_same_rows(
     published, mixed, tmp_path, monkeypatch, request, folders
 ):
@@ -471,6 +472,7 @@ def test_a_plan_changed_by_hand_is_respected_until_it_is_made_anew(mixed, tmp_pa
     assert pd.read_parquet(file).equals(derived)
 
 
+@pytest.mark.slow
 def test_what_failed_can_be_listed_and_done_again(mixed, tmp_path):
     folder = shutil.copytree(mixed, tmp_path / "in", ignore=shutil.ignore_patterns("out"))
     source, output = folder / "manifest.jsonl", tmp_path / "out"
@@ -498,6 +500,7 @@ def test_what_failed_can_be_listed_and_done_again(mixed, tmp_path):
     assert set(new["source_uri"]) == {"missing.mp4"} and set(new["status"]) == {"ok"}
 
 
+@pytest.mark.slow
 def test_a_fork_takes_over_what_other_settings_leave_valid(published, mixed, tmp_path):
     old, new = Storage(str(published[0])), Storage(str(tmp_path / "new"))
     assignments = [*SMALL, f"editor={EDITORS}:Picky"]
@@ -554,6 +557,7 @@ def test_an_editor_that_cannot_be_built_stops_the_run_in_one_line(tmp_path):
     assert not (tmp_path / "out" / "_SUCCESS").exists()
 
 
+@pytest.mark.slow
 def test_the_embedded_model_edits_as_the_library_does(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.mp4").write_bytes(encode_video(moving_square(), 8.0))
@@ -578,6 +582,7 @@ def test_the_embedded_model_edits_as_the_library_does(tmp_path):
         assert np.array_equal(edited, again)
 
 
+@pytest.mark.slow
 def test_input_and_output_in_an_object_store(tmp_path, s3):
     write_video(tmp_path / "a b.mp4")
     options = (

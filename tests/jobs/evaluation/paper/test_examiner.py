@@ -55,6 +55,7 @@ def test_another_object_is_not_judged(examiner):
     assert found["fidelity"] == 1.0 and np.isfinite(found["centroid_px"])
 
 
+@pytest.mark.slow
 def test_every_method_edits_with_its_own_settings(examiner):
     attempts = [
         Attempt(f"{name} {strength}", name, strength)

@@ -31,6 +31,7 @@ def run(asked, output):
         return list(examine(asked, "miniature", output, EXECUTION))
 
 
+@pytest.mark.slow
 def test_cases_are_committed_singly_and_only_missing_ones_are_examined_again(output):
     asked = part()
     assert done(asked, output) == 0
@@ -63,6 +64,7 @@ def test_other_attempts_clips_or_weights_are_other_results(output):
     assert len(names) == 12
 
 
+@pytest.mark.slow
 def test_a_failed_case_records_its_error(output):
     asked = part((Attempt("wrong", "sdedit", 5.0),), clips=1)
     (row,) = run(asked, output)
