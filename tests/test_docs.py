@@ -213,6 +213,7 @@ def test_commands_run(page, with_run):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_demo_and_the_commands_of_the_front_page_run(tmp_path, monkeypatch, ray_cluster):
     printed = subprocess.check_output(["make", "-n", "demo"], cwd=ROOT, text=True)
     (recipe,) = [line for line in printed.splitlines() if "bin/strmatch" in line]
