@@ -55,7 +55,9 @@ def open_run(
     sources = find_sources(input, options, limit, exclude=storage)
     _check_settings(config)
     with _locked(storage) as lease:
-        record = _begin(storage, lease, config, Storage(input).uri, limit, used=True)
+        plugins.check_annotators(config, used=True)
+        plugins.check_metrics(config, used=True)
+        record = _begin(storage, lease, config, Storage(input).uri, limit)
         from pipelines.runs.run import Run
 
         yield Run(storage, config, record.model_revision, lease, record, sources, replan)
@@ -78,7 +80,7 @@ def reopen_run(
     telemetry.RUN.set(str(storage))
     _check_settings(config)
     with _locked(storage) as lease:
-        record = _begin(storage, lease, config, previous.input, previous.limit, used=False)
+        record = _begin(storage, lease, config, previous.input, previous.limit)
         from pipelines.runs.run import Run
 
         sources = SOURCES.empty_table()
@@ -126,20 +128,9 @@ def _remove_unused(output: Storage) -> None:
 
 
 def _begin(
-    output: Storage,
-    lease: Lease,
-    config: Config,
-    input: str | None,
-    limit: int | None,
-    used: bool,
+    output: Storage, lease: Lease, config: Config, input: str | None, limit: int | None
 ) -> RunRecord:
-    """Check the models of plug-ins, and write the record of the command that begins.
-
-    Args:
-        used: whether annotators and metrics are used by this command: see `plugins`.
-    """
-    plugins.check_annotators(config, used)
-    plugins.check_metrics(config, used)
+    """Write the record of the command that begins."""
     previous = read_record(output)
     record = RunRecord(
         input=input,
