@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from strmatch.backbones.loading import load_backbone
     from strmatch.editor import EditResult, Inversion, STRMatch
+    from strmatch.finite import NotFinite
     from strmatch.generation import generate
     from strmatch.score import str_score
     from strmatch.settings import EditSettings
@@ -20,6 +21,7 @@ __all__ = [
     "EditResult",
     "EditSettings",
     "Inversion",
+    "NotFinite",
     "STRMatch",
     "WeightsError",
     "generate",
@@ -30,6 +32,7 @@ _HOMES = {
     "EditResult": "strmatch.editor",
     "EditSettings": "strmatch.settings",
     "Inversion": "strmatch.editor",
+    "NotFinite": "strmatch.finite",
     "STRMatch": "strmatch.editor",
     "WeightsError": "strmatch.weights.errors",
     "generate": "strmatch.generation",

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from strmatch.finite import StepCheck
+
 Denoiser = Callable[[Tensor, int], Tensor]
 
 
@@ -101,8 +103,11 @@ def invert(
 
     Returns:
         (T + 1, …): the latents of every level.
+
+    Raises:
+        NotFinite: the latents of a step are NaN or infinite.
     """
-    trajectory = [latents]
+    trajectory, check = [latents], StepCheck("inversion")
     noised = sum(timestep <= noised_until for timestep in schedule.timesteps[1:])
     if noised:
         noise = noise_like(latents, seed=0)
@@ -114,14 +119,24 @@ def invert(
         timestep = schedule.timesteps[level + (label == "next")]
         noise = epsilon(latents, timestep)
         latents = ddim_step(latents, noise, schedule.alphas[level], schedule.alphas[level + 1])
+        check.record(level, timestep, latents=latents)
         trajectory.append(latents)
+    check.finish()
     return torch.stack(trajectory)
 
 
 @torch.no_grad()
 def denoise(epsilon: Denoiser, latents: Tensor, schedule: Schedule) -> Tensor:
-    """Denoise latents (…) of the noisiest level to level 0 by DDIM steps."""
-    for level in range(schedule.num_steps, 0, -1):
-        noise = epsilon(latents, schedule.timesteps[level])
+    """Denoise latents (…) of the noisiest level to level 0 by DDIM steps.
+
+    Raises:
+        NotFinite: the latents of a step are NaN or infinite.
+    """
+    check = StepCheck("denoising")
+    for step, level in enumerate(range(schedule.num_steps, 0, -1)):
+        timestep = schedule.timesteps[level]
+        noise = epsilon(latents, timestep)
         latents = ddim_step(latents, noise, schedule.alphas[level], schedule.alphas[level - 1])
+        check.record(step, timestep, latents=latents)
+    check.finish()
     return latents

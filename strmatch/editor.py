@@ -10,6 +10,7 @@ from torch import Tensor
 
 from strmatch.backbones.base import Backbone
 from strmatch.ddim import Schedule, ddim_step, invert
+from strmatch.finite import StepCheck
 from strmatch.fresh_start import freshen
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
@@ -85,6 +86,7 @@ class STRMatch:
         Raises:
             ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
                 not support.
+            NotFinite: the latents of a step are NaN or infinite.
         """
         settings = replace(self.settings, **overrides)
         return self._invert(self.backbone.encode(frames), source_prompt, settings)
@@ -113,6 +115,8 @@ class STRMatch:
 
         Raises:
             ValueError: the mask does not match the clip's frames and size.
+            NotFinite: the loss, gradient or latents of a step, or the decoded frames, are NaN or
+                infinite.
         """
         as_inverted: dict[str, Any] = {
             "num_inference_steps": inversion.schedule.num_steps,
@@ -139,7 +143,7 @@ class STRMatch:
         scored = [unconditional, target] if settings.scored_halves == "both" else [target]
         matcher = Matcher(self.backbone, settings, self.lean)
 
-        z = z_source[-1]
+        z, check = z_source[-1], StepCheck("denoising")
         if settings.fresh_share > 0:
             z = freshen(z, settings.fresh_share)
         for step, noise_level in enumerate(range(inversion.schedule.num_steps, 0, -1)):
@@ -148,10 +152,12 @@ class STRMatch:
             if lam > 0 or callback:
                 source_features = self._source_features(matcher, inversion, noise_level, source)
                 loss, gradient = matcher.loss_and_gradient(z, t, scored, source_features)
+                check.record(step, t, loss=loss, gradient=gradient)
                 z = z - lam * gradient
             scale = settings.guidance_scale if noise_level > settings.unguided_steps else 1.0
             epsilon = guided_epsilon(self.backbone, z, t, unconditional, target, scale)
             z = ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
+            check.record(step, t, latents=z)
             if editable is not None:
                 z = blend(z, z_source[noise_level - 1], editable)
             if callback:  # .item() synchronises with the GPU
@@ -164,6 +170,7 @@ class STRMatch:
                         "latents": z,
                     }
                 )
+        check.finish()
         return EditResult(self.backbone.decode(z), z, settings)
 
     def _invert(self, latents: Tensor, source_prompt: str, settings: EditSettings) -> Inversion:

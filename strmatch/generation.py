@@ -38,6 +38,7 @@ def generate(
 
     Raises:
         ValueError: `prompts` is empty.
+        NotFinite: the latents of a step or the decoded frames are NaN or infinite.
     """
     if not prompts:
         raise ValueError("generate needs at least one prompt")

@@ -86,7 +86,7 @@ class Editor(Protocol):
             mask: bool (f, H, W), True where the subject is; None: not known.
 
         Returns:
-            Frames uint8 (f, H, W, 3).
+            Frames uint8 (f, H, W, 3) of the clip's shape. Anything else fails the edit.
         """
         ...
 

@@ -4,6 +4,9 @@ import gc
 import logging
 import time
 from functools import partial
+from typing import Any
+
+import numpy as np
 
 from pipelines import telemetry
 from pipelines.config.config import Config
@@ -76,8 +79,8 @@ class ClipEditor:
     """Edits clips, in a process of its own.
 
     An exception during an edit fails that edit. An exception during the inversion fails all edits
-    of the clip. `error_type` is the exception's class. A clip that exceeds the GPU's memory is
-    repeated with a lean editor, which also edits all later clips.
+    of the clip. `error_type` is the exception's class, or a type of `check_frames`. A clip that
+    exceeds the GPU's memory is repeated with a lean editor, which also edits all later clips.
     """
 
     def __init__(
@@ -119,6 +122,7 @@ class ClipEditor:
             started = time.perf_counter()
             try:
                 edited = self.editor.edit(inversion, target, mask, seed)
+                check_frames(edited, frames.shape)
                 video = encode_video(edited, clip["fps"], self.config.clip.crf)
                 outcome: Row = {"status": "ok", "edited_video": video}
             except Exception as error:
@@ -153,6 +157,28 @@ class ClipEditor:
         del self.editor
         gc.collect()
         self.editor = build_editor(self.editor_class, self.config)
+
+
+def check_frames(edited: Any, shape: tuple[int, ...]) -> None:
+    """Check the frames that an editor returned.
+
+    Args:
+        edited: the result of `Editor.edit`.
+        shape: (f, H, W, 3) of the clip.
+
+    Raises:
+        RowError: `NotFinite` for NaN or infinite values, `BadFrames` for anything else that is not
+            a uint8 array of the clip's shape.
+    """
+    if not isinstance(edited, np.ndarray):
+        found = type(edited).__name__
+    elif edited.dtype.kind in "fc" and not np.isfinite(edited).all():
+        raise RowError("NotFinite", "the editor returned frames with NaN or infinite values")
+    elif edited.dtype == np.uint8 and edited.shape == shape:
+        return
+    else:
+        found = f"{edited.dtype} {edited.shape}"
+    raise RowError("BadFrames", f"the editor returned {found}, not uint8 {shape} like the clip")
 
 
 class _TooLarge(Exception):

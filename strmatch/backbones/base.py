@@ -79,11 +79,19 @@ class Backbone(Protocol):
     """Whether the functions of every step are compiled."""
 
     def encode(self, frames: np.ndarray) -> Tensor:
-        """Encode frames, uint8 (f, H, W, 3), as scaled latents (1, c, f, h, w)."""
+        """Encode frames, uint8 (f, H, W, 3), as scaled latents (1, c, f, h, w).
+
+        Raises:
+            NotFinite: a latent is NaN or infinite.
+        """
         ...
 
     def decode(self, latents: Tensor) -> np.ndarray:
-        """Decode scaled latents (1, c, f, h, w) to frames, uint8 (f, H, W, 3)."""
+        """Decode scaled latents (1, c, f, h, w) to frames, uint8 (f, H, W, 3).
+
+        Raises:
+            NotFinite: a latent or a decoded pixel is NaN or infinite.
+        """
         ...
 
     def pixel_size(self, height: int, width: int) -> tuple[int, int]:

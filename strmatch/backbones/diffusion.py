@@ -15,6 +15,7 @@ from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
 from strmatch.ddim import to_epsilon
 from strmatch.features import record_averages
+from strmatch.finite import check_finite
 from strmatch.pixels import to_unit_range
 from strmatch.settings import EditSettings
 from strmatch.tokenize import tokenize
@@ -85,6 +86,7 @@ class VideoDiffusion:
         Raises:
             ValueError: the frames are not uint8 (f, H, W, 3), or H or W is not a multiple of the
                 autoencoder's factor.
+            NotFinite: a latent is NaN or infinite.
         """
         frames = np.asarray(frames)
         if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
@@ -103,15 +105,22 @@ class VideoDiffusion:
             self.vae.encode(chunk).latent_dist.mean for chunk in images.split(self.frames_at_once)
         ]
         latents = torch.cat(means) * self.vae.config.scaling_factor
+        check_finite("latents of the clip", latents)
         return latents.transpose(0, 1)[None].contiguous().to(self._latents_dtype)
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> np.ndarray:
-        """See `Backbone.decode`."""
+        """See `Backbone.decode`.
+
+        Raises:
+            NotFinite: a latent or a decoded pixel is NaN or infinite.
+        """
+        check_finite("latents to decode", latents)
         frames = (latents[0] / self.vae.config.scaling_factor).transpose(0, 1).to(self.dtype)
         images = torch.cat(
             [self.vae.decode(chunk).sample for chunk in frames.split(self.frames_at_once)]
         )
+        check_finite("decoded frames", images)
         pixels = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).cpu().numpy()
 

@@ -24,6 +24,7 @@ def invert(
     Raises:
         ValueError: the frames have the wrong shape or dtype, or a size that the backbone does not
             support.
+        NotFinite: the latents of a step are NaN or infinite.
     """
     schedule = Schedule.from_scheduler(backbone.scheduler, settings.num_inference_steps)
     label, noised_until = settings.inversion_label, settings.noised_until

@@ -12,6 +12,7 @@ from strmatch.baselines.base import invert
 from strmatch.baselines.settings import DMTSettings, settings_for
 from strmatch.ddim import ddim_step
 from strmatch.editor import EditResult, Inversion
+from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
 
 LOSS_SCALE = 2.0**16
@@ -52,6 +53,7 @@ class DMT:
         Raises:
             ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
                 not support.
+            NotFinite: the latents of a step are NaN or infinite.
         """
         return invert(self.backbone, frames, source_prompt, self.settings)
 
@@ -74,6 +76,7 @@ class DMT:
 
         Raises:
             ValueError: a mask is given.
+            NotFinite: the loss or latents of a step, or the decoded frames, are NaN or infinite.
         """
         if mask is not None:
             raise ValueError("DMT edits without a mask")
@@ -95,20 +98,24 @@ class DMT:
         optimised = round(settings.optimised_share * schedule.num_steps)
         rates = np.linspace(settings.lr, settings.lr * settings.lr_decay, optimised)
         z = replace_high_frequencies(z_source[-1], noise(), settings.low_frequencies)
+        check = StepCheck("denoising")
         for step, noise_level in enumerate(range(schedule.num_steps, 0, -1)):
+            t = schedule.timesteps[noise_level]
             if step < optimised:
-                t = schedule.timesteps[noise_level]
                 wanted = backbone.averaged_features(z_source[noise_level], t, source)
-                z, _ = self.match(z, t, target, wanted, rates[step])
+                z, losses = self.match(z, t, target, wanted, rates[step])
+                check.record(step, t, loss=losses, latents=z)
             z = denoise(z, noise_level)
             if settings.restart and noise_level > 1:
                 kept = alphas[noise_level] / alphas[noise_level - 1]
                 z = denoise(kept**0.5 * z + (1 - kept) ** 0.5 * noise(), noise_level)
+            check.record(step, t, latents=z)
+        check.finish()
         return EditResult(backbone.decode(z), z, settings)
 
     def match(
         self, latents: Tensor, timestep: int, embedding: Tensor, wanted: Sequence[Tensor], lr: float
-    ) -> tuple[Tensor, list[float]]:
+    ) -> tuple[Tensor, Tensor]:
         """Optimise the latents of one step by Adam.
 
         Args:
@@ -119,15 +126,14 @@ class DMT:
             lr: learning rate of Adam.
 
         Returns:
-            The optimised latents, and the loss before each iteration.
+            The optimised latents, and the loss (iterations,) before each iteration.
         """
         z = latents.clone()
         adam = torch.optim.Adam([z], lr=lr)
-        losses = []
-        for _ in range(self.settings.iterations):
-            loss, z.grad = self.loss_and_gradient(z, timestep, embedding, wanted)
+        losses = latents.new_zeros(self.settings.iterations)
+        for iteration in range(self.settings.iterations):
+            losses[iteration], z.grad = self.loss_and_gradient(z, timestep, embedding, wanted)
             adam.step()
-            losses.append(loss.item())
         return z, losses
 
     def loss_and_gradient(

@@ -8,6 +8,7 @@ from strmatch.backbones.base import Backbone
 from strmatch.baselines.settings import SDEditSettings, settings_for
 from strmatch.ddim import Schedule, add_noise, ddim_step, noise_like
 from strmatch.editor import EditResult
+from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
 
@@ -41,6 +42,7 @@ class SDEdit:
         Raises:
             ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
                 not support.
+            NotFinite: a latent is NaN or infinite.
         """
         return self.backbone.encode(frames)
 
@@ -65,6 +67,7 @@ class SDEdit:
 
         Raises:
             ValueError: the mask does not match the clip's frames and size.
+            NotFinite: the latents of a step or the decoded frames are NaN or infinite.
         """
         settings, backbone = self.settings, self.backbone
         schedule = Schedule.from_scheduler(backbone.scheduler, settings.num_inference_steps)
@@ -82,17 +85,13 @@ class SDEdit:
         target = backbone.embed(target_prompt)
         unconditional = backbone.embed(settings.negative_prompt)
         first = round(settings.strength * schedule.num_steps)
-        z = source(first)
-        for noise_level in range(first, 0, -1):
-            epsilon = guided_epsilon(
-                backbone,
-                z,
-                schedule.timesteps[noise_level],
-                unconditional,
-                target,
-                settings.guidance_scale,
-            )
+        z, check = source(first), StepCheck("denoising")
+        for step, noise_level in enumerate(range(first, 0, -1)):
+            t, scale = schedule.timesteps[noise_level], settings.guidance_scale
+            epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale)
             z = ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
+            check.record(step, t, latents=z)
             if editable is not None:
                 z = blend(z, source(noise_level - 1), editable)
+        check.finish()
         return EditResult(backbone.decode(z), z, settings)

@@ -9,6 +9,7 @@ from strmatch.baselines.base import invert
 from strmatch.baselines.settings import UniEditSettings, settings_for
 from strmatch.ddim import ddim_step
 from strmatch.editor import EditResult, Inversion
+from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import latent_mask, mask_tensor
 
@@ -48,6 +49,7 @@ class UniEdit:
         Raises:
             ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
                 not support.
+            NotFinite: the latents of a step are NaN or infinite.
         """
         return invert(self.backbone, frames, "", self.settings)
 
@@ -64,6 +66,7 @@ class UniEdit:
 
         Raises:
             ValueError: the mask does not match the clip's frames and size.
+            NotFinite: the latents of a step or the decoded frames are NaN or infinite.
         """
         settings, backbone, schedule = self.settings, self.backbone, inversion.schedule
         z_source = inversion.latents
@@ -78,7 +81,7 @@ class UniEdit:
         frames, height, width = z_source.shape[-3:]
         inject = Injection(pixels, (frames, height, width))
 
-        z = z_source[-1]
+        z, check = z_source[-1], StepCheck("denoising")
         for step, noise_level in enumerate(range(schedule.num_steps, 0, -1)):
             t, scale = schedule.timesteps[noise_level], settings.guidance_scale
             if step < injected_steps:
@@ -95,6 +98,8 @@ class UniEdit:
             z = ddim_step(
                 z, epsilon, schedule.alphas[noise_level], schedule.alphas[noise_level - 1]
             )
+            check.record(step, t, latents=z)
+        check.finish()
         return EditResult(backbone.decode(z), z, settings)
 
 

@@ -28,6 +28,20 @@ def tiny_lavie():
     )
 
 
+def three_levels():
+    """A UNet like that of LaVie: the second decoder block has attention and an upsampler."""
+    return LaVieUNet(
+        sample_size=8,
+        block_out_channels=(32, 32, 32),
+        down_block_types=("CrossAttnDownBlock3D",) * 3,
+        up_block_types=("CrossAttnUpBlock3D",) * 3,
+        layers_per_block=1,
+        cross_attention_dim=32,
+        attention_head_dim=1,
+        norm_num_groups=8,
+    )
+
+
 def tiny_unet3d():
     return UNet3DConditionModel(
         **WIDTHS,

@@ -1,11 +1,13 @@
 """The baselines as editors of a run, on a tiny backbone, without Ray."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from diffusers import AutoencoderKL
 
 from pipelines import plugins
 from pipelines.config.loading import load_config
@@ -18,6 +20,7 @@ from pipelines.schema import CLIPS, rows_table
 from pipelines.stages.edit_clip import ClipEditor
 from pipelines.stages.plan_edits import PlanEdits
 from pipelines.storage import Storage
+from strmatch.backbones.diffusion import VideoDiffusion
 from tests.strmatch.tiny import FRAMES, SIZE, save_backbone, tiny_backbone
 
 NAMES = ("sdedit", "dmt", "uniedit")
@@ -52,12 +55,18 @@ def output(tmp_path):
     return output
 
 
-def committed(output, config, seed=0):
-    """The row and the frames of one edit made by a worker."""
+def edited(output, config, seed=0):
+    """The counts of one edit made by a worker."""
     editor = plugins.find_editor(config)
     work = {"clip_file": CLIP, "clip_row": "c", "source_prompt": "a red circle", "seeds": [seed]}
     work |= {"edit_ids": ["e"], "target_prompts": ["a blue square"]}
     done, _ = ClipEditor(config, output, editor, "r")(work)
+    return done
+
+
+def committed(output, config, seed=0):
+    """The row and the frames of one edit made by a worker."""
+    done = edited(output, config, seed)
     assert done["ok"] == 1, done
     (name,) = output.files("edits", ".parquet")
     (row,) = output.read_table(name).to_pylist()
@@ -83,6 +92,32 @@ def test_an_edit_records_the_settings_it_was_made_with(name, configured, output)
     assert ("mask_dilation" in said) == (name == "sdedit")
     assert "lam" not in said
     assert said == editor_settings(plugins.find_editor(config), config)
+
+
+@pytest.mark.parametrize("name", ["str_match", *NAMES])
+@pytest.mark.parametrize(
+    ("method", "place"),
+    [
+        (AutoencoderKL.encode, "latents of the clip"),
+        (VideoDiffusion.epsilon, r"latents at .* step \d"),
+        (AutoencoderKL.decode, "decoded frames"),
+    ],
+)
+def test_one_nan_in_latents_or_frames_is_a_failed_row(
+    name, method, place, configured, output, monkeypatch
+):
+    def planted(*args, **kwargs):
+        result = method(*args, **kwargs)
+        tensor = getattr(result, "sample", result)
+        tensor = result.latent_dist.mean if hasattr(result, "latent_dist") else tensor
+        tensor[(-1,) * tensor.ndim] = torch.nan
+        return result
+
+    home = VideoDiffusion if method is VideoDiffusion.epsilon else AutoencoderKL
+    monkeypatch.setattr(home, method.__name__, planted)
+    (failed,) = edited(output, configured(name, "edit.scored_levels=[1]"))["failures"]
+    assert failed["error_type"] == "NotFinite"
+    assert re.search(f"not finite: {place}.*backbone.dtype", failed["error_message"])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -84,6 +84,25 @@ class Hopeless(Invert):
         raise RuntimeError("no GPU any more")
 
 
+class Careless(Invert):
+    """Returns what the target names instead of frames of the clip's shape."""
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        frames = super().edit(inversion, target_prompt, mask, seed)
+        return {
+            "frames": frames,
+            "nan": np.where(frames > 0, np.nan, frames / 255),
+            "infinite": np.full(frames.shape, np.inf, np.float16),
+            "float": frames / 255,
+            "integers": frames.astype(np.int64),
+            "shorter": frames[1:],
+            "smaller": frames[:, ::2, ::2],
+            "transposed": frames.transpose(0, 3, 1, 2),
+            "list": list(frames),
+            "nothing": None,
+        }[target_prompt]
+
+
 class Broken(Invert):
     """Raises on construction."""
 

@@ -6,31 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from strmatch.backbones.lavie import LaVieUNet
 from strmatch.baselines.dmt import DMT, difference_loss, replace_high_frequencies
 from strmatch.baselines.settings import DMTSettings
 from strmatch.ddim import denoise
 from strmatch.guidance import guided_epsilon
-from tests.strmatch.tiny import tiny_backbone
+from tests.strmatch.tiny import three_levels, tiny_backbone
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving left"
 SETTINGS = DMTSettings(
     num_inference_steps=4, guidance_scale=3.0, negative_prompt="", optimised_share=0.5, iterations=3
 )
-
-
-def three_levels():
-    """A UNet like that of LaVie: the second decoder block has attention and an upsampler."""
-    return LaVieUNet(
-        sample_size=8,
-        block_out_channels=(32, 32, 32),
-        down_block_types=("CrossAttnDownBlock3D",) * 3,
-        up_block_types=("CrossAttnUpBlock3D",) * 3,
-        layers_per_block=1,
-        cross_attention_dim=32,
-        attention_head_dim=1,
-        norm_num_groups=8,
-    )
 
 
 @pytest.fixture(scope="module")
