@@ -28,16 +28,15 @@ def generate(
         raise RunError(f"output {output}: {error.strerror}") from error
     try:
         chosen = load_preset(preset)
-        backbone = load_backbone(weights or preset, settings=chosen.edit)
+        clips = generate_clips(
+            load_backbone(weights or preset, settings=chosen.edit),
+            [prompt],
+            num_frames=frames or chosen.num_frames,
+            num_inference_steps=steps,
+            guidance_scale=guidance_scale,
+            seed=seed,
+        )
     except (WeightsError, ValueError) as error:
         raise RunError(str(error)) from error
-    clips = generate_clips(
-        backbone,
-        [prompt],
-        num_frames=frames or chosen.num_frames,
-        num_inference_steps=steps,
-        guidance_scale=guidance_scale,
-        seed=seed,
-    )
     output.write_bytes(encode_video(clips[0], chosen.fps))
     print(f"  {output}: {clips.shape[1]} frames of {clips.shape[3]}×{clips.shape[2]}")

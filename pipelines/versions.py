@@ -2,7 +2,9 @@
 
 from importlib.metadata import version
 
-PACKAGE_VERSION = version("strmatch")
+from strmatch import __version__
+
+PACKAGE_VERSION = __version__
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,8 @@
 """STR-Match: training-free video editing on a pretrained text-to-video model.
 
->>> editor = STRMatch(load_backbone("miniature"))
+>>> backbone = load_backbone("miniature")
+>>> (frames,) = generate(backbone, ["a red circle moving right over bricks"])
+>>> editor = STRMatch(backbone)
 >>> inversion = editor.invert(frames, "a red circle moving right over bricks")
 >>> editor.edit(inversion, "a blue square moving right over bricks").frames
 """
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from strmatch.settings import EditSettings
     from strmatch.weights.errors import WeightsError
 
+    __version__: str
+
 __all__ = [
     "EditResult",
     "EditSettings",
@@ -24,6 +28,7 @@ __all__ = [
     "NotFinite",
     "STRMatch",
     "WeightsError",
+    "__version__",
     "generate",
     "load_backbone",
     "str_score",
@@ -41,8 +46,14 @@ _HOMES = {
 }
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     # On demand, because torch takes seconds to import and a command line's --help needs none of it.
+    if name == "__version__":
+        return import_module("importlib.metadata").version("strmatch")
     if name not in _HOMES:
         raise AttributeError(f"module 'strmatch' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -1,7 +1,7 @@
 """STR-Match, Algorithm 1 of arXiv 2506.22868: invert a clip, then edit it."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
 from strmatch.matching import Matcher
 from strmatch.settings import EditSettings
+from strmatch.validation import checks_arguments, with_overrides
 
 Callback = Callable[[dict[str, Any]], None]
 FEATURE_BYTES = 8 << 30
@@ -60,8 +61,13 @@ class STRMatch:
         settings: defaults of every edit. None takes the settings of the backbone's preset.
         memory: "lean" recomputes activations in the backward pass (gradient checkpointing) and
             caches no Ω^src. Results are equal, with less memory and more time.
+
+    Raises:
+        TypeError: an argument has the wrong type.
+        ValueError: `memory` is not one of the choices.
     """
 
+    @checks_arguments
     def __init__(
         self,
         backbone: Backbone,
@@ -74,6 +80,7 @@ class STRMatch:
         self.lean = memory == "lean"
         self._feature_bytes = 0 if self.lean else FEATURE_BYTES
 
+    @checks_arguments
     @torch.no_grad()
     def invert(self, frames: np.ndarray, source_prompt: str, **overrides: Any) -> Inversion:
         """Part 1 of Algorithm 1: DDIM inversion of the clip under its own prompt, unguided.
@@ -84,13 +91,15 @@ class STRMatch:
             **overrides: fields of `EditSettings`. Fields of the score select the cached features.
 
         Raises:
+            TypeError: an argument has the wrong type, or an override is no field.
             ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
-                not support.
+                not support, or an override has a wrong value.
             NotFinite: the latents of a step are NaN or infinite.
         """
-        settings = replace(self.settings, **overrides)
+        settings = with_overrides(self.settings, **overrides)
         return self._invert(self.backbone.encode(frames), source_prompt, settings)
 
+    @checks_arguments
     @torch.no_grad()
     def edit(
         self,
@@ -114,7 +123,9 @@ class STRMatch:
             **overrides: fields of `EditSettings`.
 
         Raises:
-            ValueError: the mask does not match the clip's frames and size.
+            TypeError: an argument has the wrong type, or an override is no field.
+            ValueError: the mask does not match the clip's frames and size, or an override has a
+                wrong value.
             NotFinite: the loss, gradient or latents of a step, or the decoded frames, are NaN or
                 infinite.
         """
@@ -123,7 +134,7 @@ class STRMatch:
             "inversion_label": inversion.label,
             "noised_until": inversion.noised_until,
         }
-        settings = replace(self.settings, **as_inverted | overrides)
+        settings = with_overrides(self.settings, **as_inverted | overrides)
         if any(getattr(settings, name) != value for name, value in as_inverted.items()):
             inversion = self._invert(inversion.latents[0], inversion.source_prompt, settings)
         alphas, timesteps = inversion.schedule.alphas, inversion.schedule.timesteps

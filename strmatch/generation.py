@@ -9,8 +9,10 @@ from torch import Tensor
 from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.ddim import Schedule, denoise
 from strmatch.guidance import guided_epsilon
+from strmatch.validation import check_minimum, checks_arguments
 
 
+@checks_arguments
 @torch.no_grad()
 def generate(
     backbone: VideoDiffusion,
@@ -27,24 +29,29 @@ def generate(
     Args:
         backbone: see `load_backbone`.
         prompts: descriptions of the clips, which are denoised as one batch.
-        num_frames: number of frames of each clip.
+        num_frames: number of frames of each clip, at least 1.
         negative_prompt: prompt of the unconditional half of the guidance.
-        num_inference_steps: number of DDIM steps. None takes the backbone's edit settings.
+        num_inference_steps: number of DDIM steps, at least 1. None takes the backbone's edit
+            settings.
         guidance_scale: None takes the backbone's edit settings.
-        seed: seed of the first clip's noise. Each further clip uses the next integer.
+        seed: seed of the first clip's noise, at least 0. Each further clip uses the next integer.
 
     Returns:
         uint8 (b, f, H, W, 3), RGB.
 
     Raises:
-        ValueError: `prompts` is empty.
+        TypeError: an argument has the wrong type. A string is no list of prompts.
+        ValueError: `prompts` is empty, or a number is too small or not finite.
         NotFinite: the latents of a step or the decoded frames are NaN or infinite.
     """
     if not prompts:
-        raise ValueError("generate needs at least one prompt")
+        raise ValueError("prompts must hold at least one prompt")
+    check_minimum(1, num_frames=num_frames)
+    check_minimum(0, seed=seed)
     settings = backbone.settings
     scale = settings.guidance_scale if guidance_scale is None else guidance_scale
-    steps = num_inference_steps or settings.num_inference_steps
+    steps = settings.num_inference_steps if num_inference_steps is None else num_inference_steps
+    check_minimum(1, num_inference_steps=steps)
     schedule = Schedule.from_scheduler(backbone.scheduler, steps)
     target = torch.cat([backbone.embed(prompt) for prompt in prompts])
     unconditional = backbone.embed(negative_prompt).expand_as(target)

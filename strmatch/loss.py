@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from strmatch import compilation
 from strmatch.attention import LayerMaps
+from strmatch.backbones import compilation
 from strmatch.score import str_score
 from strmatch.settings import EditSettings
 

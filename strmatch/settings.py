@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from strmatch.validation import check_fields, check_minimum, check_shares
+
 
 def _expert(default: Any) -> Any:
     """A field that presets fix and few users change."""
@@ -14,6 +16,10 @@ class EditSettings:
     """Settings of Algorithm 1. The defaults follow the paper as literally as possible.
 
     "Open" marks a choice that the paper does not state; a preset may fix it for its backbone.
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of range, not finite, or not one of the choices.
     """
 
     num_inference_steps: int = 50
@@ -98,18 +104,27 @@ class EditSettings:
         return self.num_inference_steps - round(share * self.num_inference_steps)
 
     def __post_init__(self) -> None:
-        if self.num_inference_steps < 1:
-            raise ValueError(f"num_inference_steps must be ≥ 1, got {self.num_inference_steps}")
-        if self.lam < 0:
-            raise ValueError(f"lam must be ≥ 0, got {self.lam}")
-        for name in ("guided_share", "matched_share", "fresh_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
-        if self.radius < 1:
-            raise ValueError(f"radius must be ≥ 1, got {self.radius}")
-        if self.noised_until < 0:
-            raise ValueError(f"noised_until must be ≥ 0, got {self.noised_until}")
-        if self.mask_dilation < 1 or self.mask_dilation % 2 == 0:
-            raise ValueError(f"mask_dilation must be odd and ≥ 1, got {self.mask_dilation}")
-        if self.scored_levels is not None and not self.scored_levels:
+        check_fields(self)
+        check_minimum(1, num_inference_steps=self.num_inference_steps, radius=self.radius)
+        check_minimum(0, lam=self.lam, noised_until=self.noised_until)
+        check_shares(
+            guided_share=self.guided_share,
+            matched_share=self.matched_share,
+            fresh_share=self.fresh_share,
+        )
+        check_dilation(self.mask_dilation)
+        levels = self.scored_levels
+        if levels is not None and not levels:
             raise ValueError("scored_levels must name at least one level")
+        if levels and (min(levels) < 0 or len(levels) > len({*levels})):
+            raise ValueError(f"scored_levels must be different and ≥ 0, got {levels}")
+
+
+def check_dilation(mask_dilation: int) -> None:
+    """Check the side of the square that dilates a mask.
+
+    Raises:
+        ValueError: the side is even or smaller than 1.
+    """
+    if mask_dilation < 1 or mask_dilation % 2 == 0:
+        raise ValueError(f"mask_dilation must be odd and ≥ 1, got {mask_dilation}")

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import textwrap
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from jobs.cli import app
 from jobs.runs import demo
 from pipelines.config.loading import load_config
+from strmatch.presets import miniature
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -226,9 +227,19 @@ def test_the_demo_and_the_commands_of_the_front_page_run(tmp_path, monkeypatch, 
 
 @pytest.mark.slow
 def test_the_programs_run(with_run):
-    frames = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    given = {"frames": frames, "mask": frames[..., 0] > 99}
     for page in PAGES:
         if page.startswith("docs/"):
             for program in blocks(page, "python"):
-                exec(compile(program, page, "exec"), dict(given))
+                exec(compile(program, page, "exec"), {})
+
+
+def test_the_example_of_the_library_runs_as_printed_in_few_steps(monkeypatch):
+    """The backbone has 2 steps instead of 20. `test_the_programs_run` runs the whole example."""
+    preset = miniature.PRESET
+    quick = replace(preset, edit=replace(preset.edit, num_inference_steps=2))
+    monkeypatch.setattr(miniature, "PRESET", quick)
+    (program,) = blocks("docs/library.md", "python")
+    names = {}
+    exec(compile(program, "docs/library.md", "exec"), names)
+    assert names["result"].frames.shape == names["frames"].shape == (16, 64, 64, 3)
+    assert names["result"].settings.num_inference_steps == 2

@@ -10,6 +10,7 @@ from jobs.cli import cluster_jobs as submission
 from jobs.cli import models as model
 from jobs.cli import runs
 from jobs.cli.literal_help import escape_help
+from strmatch import __version__
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,11 +23,23 @@ for commands in (runs, submission, model):
 escape_help(app)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"strmatch {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     log_format: Annotated[
         logs.LogFormat, typer.Option(help="For a person, or one JSON line an event.")
     ] = "text",
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Edit videos at dataset scale with STR-Match.
 

@@ -26,7 +26,7 @@ def generate(
     frames: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Default: the preset's.")] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="Default: the preset's.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another clip.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another clip.")] = 0,
 ) -> None:
     """Make a clip from a prompt alone, to see what the backbone knows.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -63,6 +63,7 @@ class UNet(Protocol):
         ...
 
 
+@runtime_checkable
 class Backbone(Protocol):
     """A frozen latent text-to-video diffusion model with factorised attention.
 

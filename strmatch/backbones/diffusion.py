@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from strmatch import compilation
 from strmatch.attention import LayerMaps, MapChoice, exchange_attention, record_attention
+from strmatch.backbones import compilation
 from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
+from strmatch.backbones.features import record_averages
 from strmatch.ddim import to_epsilon
-from strmatch.features import record_averages
 from strmatch.finite import check_finite
 from strmatch.pixels import to_unit_range
 from strmatch.settings import EditSettings
@@ -84,8 +84,8 @@ class VideoDiffusion:
         """See `Backbone.encode`. The latents are the mean of the posterior.
 
         Raises:
-            ValueError: the frames are not uint8 (f, H, W, 3), or H or W is not a multiple of the
-                autoencoder's factor.
+            ValueError: the frames are not uint8 (f, H, W, 3), are empty, or H or W is not a
+                multiple of the autoencoder's factor.
             NotFinite: a latent is NaN or infinite.
         """
         frames = np.asarray(frames)
@@ -93,6 +93,8 @@ class VideoDiffusion:
             raise ValueError(
                 f"frames must be uint8 (f, H, W, 3), got {frames.dtype} {frames.shape}"
             )
+        if not frames.size:
+            raise ValueError(f"frames must not be empty, got shape {frames.shape}")
         factor, _ = self.pixel_size(1, 1)
         if frames.shape[1] % factor or frames.shape[2] % factor:
             raise ValueError(

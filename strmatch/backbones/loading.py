@@ -10,6 +10,7 @@ from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.presets import PRESETS, load_preset
 from strmatch.registry import Registry
 from strmatch.settings import EditSettings
+from strmatch.validation import checks_arguments, did_you_mean
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import weights_folder
 from strmatch.weights.manifest import weights_revision
@@ -27,6 +28,7 @@ UNETS = Registry(
 diffusers are wrapped. A class of another package implements `strmatch.backbones.base.UNet`."""
 
 
+@checks_arguments
 def load_backbone(
     source: str | os.PathLike[str] = "miniature",
     *,
@@ -49,8 +51,13 @@ def load_backbone(
         compiled: see `VideoDiffusion`.
 
     Raises:
-        WeightsError: the weights cannot be found, or do not fit the architecture exactly.
+        TypeError: an argument has the wrong type.
+        ValueError: the device does not exist here, or the dtype is not a floating-point type.
+        WeightsError: there is no preset or folder of this name, the weights cannot be found, or
+            they do not fit the architecture exactly.
     """
+    _check_source(source)
+    _check_placement(device, dtype)
     # Imported here so that `import strmatch` requires only torch.
     from diffusers import AutoencoderKL, DDIMScheduler
     from transformers import CLIPTextModel, CLIPTokenizer
@@ -70,6 +77,25 @@ def load_backbone(
         revision=weights_revision(folder),
         compiled=compiled,
     )
+
+
+def _check_source(source: str | os.PathLike[str]) -> None:
+    """Raise a WeightsError for a plain name that is neither a preset nor a folder."""
+    name, names = os.fspath(source), PRESETS.names()
+    if Path(name).name == name and name not in names and not Path(name).exists():
+        known, hint = ", ".join(names), did_you_mean(name, names)
+        raise WeightsError(f"no preset or folder {name!r}; the presets are {known}{hint}")
+
+
+def _check_placement(device: str | torch.device | None, dtype: torch.dtype | None) -> None:
+    """Raise a ValueError for a device that does not exist here, or a dtype of integers."""
+    if dtype is not None and not dtype.is_floating_point:
+        raise ValueError(f"dtype must be a floating-point type, got {dtype}")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # the latter without CUDA in torch
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {str(device)!r} cannot be used: {reason}") from None
 
 
 def _load_unet(folder: Path, dtype: torch.dtype) -> torch.nn.Module:

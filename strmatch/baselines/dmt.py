@@ -14,6 +14,7 @@ from strmatch.ddim import ddim_step
 from strmatch.editor import EditResult, Inversion
 from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
+from strmatch.validation import check_minimum, checks_arguments
 
 LOSS_SCALE = 2.0**16
 """Loss scale of the publication, which prevents underflow of half-precision gradients. The gradient
@@ -37,12 +38,17 @@ class DMT:
     Args:
         backbone: see `strmatch.load_backbone`.
         settings: default: the published values, and the backbone's for `BACKBONE_FIELDS`.
+
+    Raises:
+        TypeError: an argument has the wrong type.
     """
 
+    @checks_arguments
     def __init__(self, backbone: Backbone, settings: DMTSettings | None = None) -> None:
         self.backbone = backbone
         self.settings = settings or settings_for(DMTSettings, backbone.settings)
 
+    @checks_arguments
     def invert(self, frames: np.ndarray, source_prompt: str) -> Inversion:
         """DDIM inversion of the clip under its own prompt.
 
@@ -51,12 +57,14 @@ class DMT:
             source_prompt: description of the clip.
 
         Raises:
+            TypeError: an argument has the wrong type.
             ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
                 not support.
             NotFinite: the latents of a step are NaN or infinite.
         """
         return invert(self.backbone, frames, source_prompt, self.settings)
 
+    @checks_arguments
     @torch.no_grad()
     def edit(
         self,
@@ -75,11 +83,13 @@ class DMT:
             seed: seed of all noise.
 
         Raises:
-            ValueError: a mask is given.
+            TypeError: an argument has the wrong type.
+            ValueError: a mask is given, or the seed is negative.
             NotFinite: the loss or latents of a step, or the decoded frames, are NaN or infinite.
         """
         if mask is not None:
             raise ValueError("DMT edits without a mask")
+        check_minimum(0, seed=seed)
         settings, backbone, schedule = self.settings, self.backbone, inversion.schedule
         alphas, z_source = schedule.alphas, inversion.latents
         source = backbone.embed(inversion.source_prompt)

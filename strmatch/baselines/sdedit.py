@@ -11,6 +11,7 @@ from strmatch.editor import EditResult
 from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
+from strmatch.validation import check_minimum, checks_arguments
 
 
 class SDEdit:
@@ -25,12 +26,17 @@ class SDEdit:
     Args:
         backbone: see `strmatch.load_backbone`.
         settings: default: the published values, and the backbone's for `BACKBONE_FIELDS`.
+
+    Raises:
+        TypeError: an argument has the wrong type.
     """
 
+    @checks_arguments
     def __init__(self, backbone: Backbone, settings: SDEditSettings | None = None) -> None:
         self.backbone = backbone
         self.settings = settings or settings_for(SDEditSettings, backbone.settings)
 
+    @checks_arguments
     @torch.no_grad()
     def invert(self, frames: np.ndarray, source_prompt: str) -> Tensor:
         """Encode the clip as latents (1, c, f, h, w), which any number of edits may reuse.
@@ -40,12 +46,14 @@ class SDEdit:
             source_prompt: ignored.
 
         Raises:
+            TypeError: an argument has the wrong type.
             ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
                 not support.
             NotFinite: a latent is NaN or infinite.
         """
         return self.backbone.encode(frames)
 
+    @checks_arguments
     @torch.no_grad()
     def edit(
         self,
@@ -66,9 +74,11 @@ class SDEdit:
             seed: seed of the noise.
 
         Raises:
-            ValueError: the mask does not match the clip's frames and size.
+            TypeError: an argument has the wrong type.
+            ValueError: the mask does not match the clip's frames and size, or the seed is negative.
             NotFinite: the latents of a step or the decoded frames are NaN or infinite.
         """
+        check_minimum(0, seed=seed)
         settings, backbone = self.settings, self.backbone
         schedule = Schedule.from_scheduler(backbone.scheduler, settings.num_inference_steps)
         alphas = schedule.alphas

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
-from strmatch.settings import EditSettings
+from strmatch.settings import EditSettings, check_dilation
+from strmatch.validation import check_fields, check_minimum, check_shares
 
 BACKBONE_FIELDS = (
     *("num_inference_steps", "guidance_scale", "inversion_label", "noised_until"),
@@ -18,7 +19,8 @@ class SamplingSettings:
     """Settings of DDIM sampling.
 
     Raises:
-        ValueError: a value is out of range.
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of range, not finite, or not one of the choices.
     """
 
     published_fields: ClassVar[tuple[str, ...]] = ()
@@ -34,8 +36,8 @@ class SamplingSettings:
     """Prompt of the unconditional half of the guidance."""
 
     def __post_init__(self) -> None:
-        if self.num_inference_steps < 1:
-            raise ValueError(f"num_inference_steps must be ≥ 1, got {self.num_inference_steps}")
+        check_fields(self)
+        check_minimum(1, num_inference_steps=self.num_inference_steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,8 @@ class InversionSettings(SamplingSettings):
     """Settings of a method that starts from a DDIM inversion.
 
     Raises:
-        ValueError: a value is out of range.
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of range, not finite, or not one of the choices.
     """
 
     inversion_label: Literal["current", "next"] = "next"
@@ -56,8 +59,7 @@ class InversionSettings(SamplingSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.noised_until < 0:
-            raise ValueError(f"noised_until must be ≥ 0, got {self.noised_until}")
+        check_minimum(0, noised_until=self.noised_until)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,8 @@ class SDEditSettings(SamplingSettings):
     """Settings of SDEdit.
 
     Raises:
-        ValueError: a value is out of range.
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of range, not finite, or not one of the choices.
     """
 
     strength: float = 0.6
@@ -77,10 +80,8 @@ class SDEditSettings(SamplingSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.strength <= 1:
-            raise ValueError(f"strength must be from 0 to 1, got {self.strength}")
-        if self.mask_dilation < 1 or self.mask_dilation % 2 == 0:
-            raise ValueError(f"mask_dilation must be odd and ≥ 1, got {self.mask_dilation}")
+        check_shares(strength=self.strength)
+        check_dilation(self.mask_dilation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,8 @@ class DMTSettings(InversionSettings):
     """Settings of DMT, with the defaults of the published configuration.
 
     Raises:
-        ValueError: a value is out of range.
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of range, not finite, or not one of the choices.
     """
 
     published_fields: ClassVar[tuple[str, ...]] = ("guidance_scale",)
@@ -124,13 +126,9 @@ class DMTSettings(InversionSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("lr", "lr_decay", "iterations"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be ≥ 0, got {getattr(self, name)}")
-        if not 0 <= self.optimised_share <= 1:
-            raise ValueError(f"optimised_share must be from 0 to 1, got {self.optimised_share}")
-        if self.low_frequencies < 1:
-            raise ValueError(f"low_frequencies must be ≥ 1, got {self.low_frequencies}")
+        check_minimum(0, lr=self.lr, lr_decay=self.lr_decay, iterations=self.iterations)
+        check_minimum(1, low_frequencies=self.low_frequencies)
+        check_shares(optimised_share=self.optimised_share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +136,8 @@ class UniEditSettings(InversionSettings):
     """Settings of UniEdit.
 
     Raises:
-        ValueError: a value is out of range.
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of range, not finite, or not one of the choices.
     """
 
     injected_share: float | None = None
@@ -147,8 +146,8 @@ class UniEditSettings(InversionSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.injected_share is not None and not 0 <= self.injected_share <= 1:
-            raise ValueError(f"injected_share must be from 0 to 1, got {self.injected_share}")
+        if self.injected_share is not None:
+            check_shares(injected_share=self.injected_share)
 
 
 AnySettings = TypeVar("AnySettings", bound=SamplingSettings)
@@ -172,6 +171,7 @@ def settings_for(kind: type[AnySettings], edit: EditSettings, **options: Any) ->
     of `kind`.
 
     Raises:
-        ValueError: a value is out of range.
+        TypeError: a value has the wrong type, or an option does not exist.
+        ValueError: a value is out of range, not finite, or not one of the choices.
     """
     return kind(**shared_settings(kind, edit) | options)

@@ -12,6 +12,7 @@ from strmatch.editor import EditResult, Inversion
 from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import latent_mask, mask_tensor
+from strmatch.validation import checks_arguments
 
 
 class UniEdit:
@@ -33,12 +34,17 @@ class UniEdit:
     Args:
         backbone: see `strmatch.load_backbone`.
         settings: default: the published values, and the backbone's for `BACKBONE_FIELDS`.
+
+    Raises:
+        TypeError: an argument has the wrong type.
     """
 
+    @checks_arguments
     def __init__(self, backbone: Backbone, settings: UniEditSettings | None = None) -> None:
         self.backbone = backbone
         self.settings = settings or settings_for(UniEditSettings, backbone.settings)
 
+    @checks_arguments
     def invert(self, frames: np.ndarray, source_prompt: str) -> Inversion:
         """DDIM inversion of the clip under the empty prompt.
 
@@ -47,12 +53,14 @@ class UniEdit:
             source_prompt: ignored, as published.
 
         Raises:
+            TypeError: an argument has the wrong type.
             ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
                 not support.
             NotFinite: the latents of a step are NaN or infinite.
         """
         return invert(self.backbone, frames, "", self.settings)
 
+    @checks_arguments
     @torch.no_grad()
     def edit(
         self, inversion: Inversion, target_prompt: str, *, mask: np.ndarray | None = None
@@ -65,6 +73,7 @@ class UniEdit:
             mask: bool (f, H, W), True where editing is allowed. None allows it everywhere.
 
         Raises:
+            TypeError: an argument has the wrong type.
             ValueError: the mask does not match the clip's frames and size.
             NotFinite: the latents of a step or the decoded frames are NaN or infinite.
         """

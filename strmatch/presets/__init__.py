@@ -19,6 +19,7 @@ from typing import Any
 
 from strmatch.registry import Registry
 from strmatch.settings import EditSettings
+from strmatch.validation import did_you_mean
 
 PRESETS = Registry(
     "preset",
@@ -58,5 +59,7 @@ def load_preset(name: str) -> Preset:
         ValueError: no preset has this name.
     """
     if name not in PRESETS:
-        raise ValueError(f"no preset {name!r}; there are {', '.join(PRESETS.names())}")
+        names = PRESETS.names()
+        hint = did_you_mean(name, names)
+        raise ValueError(f"no preset {name!r}; there are {', '.join(names)}{hint}")
     return PRESETS.load(name)

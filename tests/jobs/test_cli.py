@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -61,6 +62,11 @@ def test_the_installed_command_shows_its_help():
     assert shown.returncode == 0
     assert "Example: strmatch run --input videos/" in shown.stdout
     assert all(f" {command.split()[0]} " in shown.stdout for command in COMMANDS)
+
+
+def test_the_version_is_that_of_the_package():
+    shown = call("--version")
+    assert (shown.exit_code, shown.stdout) == (0, f"strmatch {version('strmatch')}\n")
 
 
 REFUSED = """

@@ -19,14 +19,16 @@ def test_a_clip_of_the_presets_size_is_written(tmp_path):
         ({"output": "clip.avi"}, "clip.avi: a video is written as .mp4"),
         ({"preset": "lavi"}, "no preset 'lavi'; there are miniature, miniature-fast"),
         ({"preset": "lavie"}, "ships no weights"),
-        ({"weights": "nowhere"}, "nowhere is no model folder"),
+        ({"weights": "lavei"}, "no preset or folder 'lavei'; .*; did you mean 'lavie'"),
+        ({"weights": "no/where"}, "no/where is no model folder"),
+        ({"guidance": float("nan")}, "guidance_scale must be a finite number or None, got nan"),
         ({"output": "file/clip.mp4"}, "file/clip.mp4: File exists"),
     ],
 )
 def test_what_cannot_be_made_is_said_in_a_line(tmp_path, changes, message):
     (tmp_path / "file").touch()
-    asked = {"output": "clip.mp4", "preset": "miniature", "weights": None} | changes
+    asked = {"output": "clip.mp4", "preset": "miniature", "weights": None, "guidance": None}
+    asked |= changes
+    path, model = tmp_path / asked["output"], (asked["preset"], asked["weights"])
     with pytest.raises(RunError, match=message):
-        generate(
-            PROMPT, tmp_path / asked["output"], asked["preset"], asked["weights"], 1, 1, None, 0
-        )
+        generate(PROMPT, path, *model, 1, 1, asked["guidance"], 0)

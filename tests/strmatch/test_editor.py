@@ -1,4 +1,5 @@
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -331,5 +332,44 @@ def test_errors_name_the_wrong_argument(editor, inversion, frames, mask):
         editor.edit(inversion, TARGET, fresh_share=-0.1)
     with pytest.raises(ValueError, match="no attention at level 5"):
         editor.edit(inversion, TARGET, scored_levels=(5,))
-    with pytest.raises(TypeError, match="lamda"):
-        editor.edit(inversion, TARGET, lamda=0.1)
+    message = "EditSettings has no field 'lamda'; did you mean 'lam'"
+    for call in (editor.edit, inversion, TARGET), (editor.invert, frames, SOURCE):
+        with pytest.raises(TypeError, match=message):
+            call[0](*call[1:], lamda=0.1)
+
+
+WRONG_SETTINGS = [
+    ({"objective": "concat"}, "objective must be 'str' or 'concatenated_maps', got 'concat'; did"),
+    ({"lam": float("nan")}, "lam must be a finite number, got nan"),
+    ({"num_inference_steps": 2.5}, "num_inference_steps must be an integer, got 2.5"),
+    ({"scored_levels": (0, 0)}, "scored_levels must be different and ≥ 0, got (0, 0)"),
+    ({"scored_levels": [-1]}, "scored_levels must be different and ≥ 0, got (-1,)"),
+    ({"scored_levels": 1}, "scored_levels must be a list of integers or None, got 1"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), WRONG_SETTINGS)
+def test_a_wrong_override_is_refused_by_its_name(editor, inversion, frames, wrong, message):
+    for call in (editor.edit, inversion, TARGET), (editor.invert, frames, SOURCE):
+        with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+            call[0](*call[1:], **wrong)
+
+
+def test_a_wrong_argument_is_refused_by_its_name(editor, inversion, frames, mask):
+    backbone = editor.backbone
+    for call, error, message in (
+        (lambda: STRMatch(backbone, memory="leen"), ValueError, "memory must be 'normal' or"),
+        (lambda: STRMatch("miniature"), TypeError, "backbone must be of type Backbone, got 'min"),
+        (lambda: STRMatch(backbone, {"lam": 1}), TypeError, "settings must be of type EditSet"),
+        (lambda: editor.invert(frames, None), TypeError, "source_prompt must be a string, got N"),
+        (lambda: editor.invert(frames[:0], SOURCE), ValueError, "frames must not be empty"),
+        (lambda: editor.invert(frames[:, :0], SOURCE), ValueError, "frames must not be empty"),
+        (lambda: editor.edit(inversion, [TARGET]), TypeError, "target_prompt must be a string"),
+        (lambda: editor.edit(frames, TARGET), TypeError, "inversion must be of type Inversion"),
+        (lambda: editor.edit(inversion, TARGET, callback=1), TypeError, "callback must be of type"),
+        (lambda: editor.edit(inversion, TARGET, mask=mask * 1), ValueError, "mask must be bool"),
+        (lambda: editor.edit(inversion, TARGET, mask="all"), ValueError, "mask must be bool"),
+    ):
+        with pytest.raises(error, match=message) as raised:
+            call()
+        assert "\n" not in str(raised.value)

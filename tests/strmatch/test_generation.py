@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +69,32 @@ def test_a_guidance_of_one_is_the_prediction_for_the_prompt(backbone):
         assert torch.equal(guided, backbone.epsilon(z, 500, target))
 
 
-def test_an_empty_list_of_prompts_is_refused(backbone):
-    with pytest.raises(ValueError, match="at least one prompt"):
-        generate(backbone, [])
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"prompts": []}, ValueError, "prompts must hold at least one prompt"),
+        ({"prompts": "a cat"}, TypeError, "prompts must be a list of strings, got 'a cat'"),
+        ({"prompts": [PROMPT, 3]}, TypeError, "prompts must be a list of strings, got ["),
+        ({"num_frames": 0}, ValueError, "num_frames must be ≥ 1, got 0"),
+        ({"num_frames": 3.0}, TypeError, "num_frames must be an integer, got 3.0"),
+        ({"num_frames": True}, TypeError, "num_frames must be an integer, got True"),
+        ({"num_inference_steps": 0}, ValueError, "num_inference_steps must be ≥ 1, got 0"),
+        ({"num_inference_steps": 2.5}, TypeError, "num_inference_steps must be an integer or None"),
+        ({"guidance_scale": np.nan}, ValueError, "guidance_scale must be a finite number or None"),
+        ({"negative_prompt": None}, TypeError, "negative_prompt must be a string, got None"),
+        ({"seed": -1}, ValueError, "seed must be ≥ 0, got -1"),
+        ({"seed": "0"}, TypeError, "seed must be an integer, got '0'"),
+        ({"backbone": "miniature"}, TypeError, "backbone must be of type VideoDiffusion"),
+    ],
+)
+def test_a_wrong_argument_is_refused_by_its_name(backbone, wrong, error, message):
+    arguments = {"backbone": backbone, "prompts": [PROMPT], "num_frames": 1} | wrong
+    with pytest.raises(error, match=re.escape(message)) as raised:
+        generate(**arguments)
+    assert "\n" not in str(raised.value)
+
+
+def test_numbers_of_numpy_are_accepted(backbone):
+    plain = generate(backbone, [PROMPT], num_frames=2, guidance_scale=2.5, seed=3)
+    numbers = {"num_frames": np.int64(2), "guidance_scale": np.float32(2.5), "seed": np.uint8(3)}
+    assert np.array_equal(generate(backbone, (PROMPT,), **numbers), plain)

@@ -10,7 +10,7 @@ from jobs.benchmark import command as job
 from jobs.benchmark.arithmetic import count_operations
 from jobs.benchmark.models import Model
 from pipelines.errors import RunError
-from strmatch import compilation
+from strmatch.backbones import compilation
 from tests.strmatch.tiny import FRAMES, SIZE, tiny_backbone
 
 

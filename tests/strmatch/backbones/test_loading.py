@@ -158,6 +158,26 @@ def test_missing_weights_are_reported_by_name(tmp_path):
         load_backbone(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize(
+    ("source", "options", "error", "message"),
+    [
+        ("lavei", {}, WeightsError, "no preset or folder 'lavei'; the presets are miniature, .*"
+         "; did you mean 'lavie'"),
+        (None, {}, TypeError, "source must be a string or of type PathLike, got None"),
+        ("miniature", {"dtype": "float16"}, TypeError, "dtype must be of type dtype or None"),
+        ("miniature", {"dtype": torch.int8}, ValueError, "dtype must be a floating-point type"),
+        ("miniature", {"device": "gpu"}, ValueError, "device 'gpu' cannot be used: "),
+        ("miniature", {"device": "cuda:99"}, ValueError, "device 'cuda:99' cannot be used: "),
+        ("miniature", {"compiled": "no"}, TypeError, "compiled must be True or False, got 'no'"),
+        ("miniature", {"settings": {}}, TypeError, "settings must be of type EditSettings or"),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_refused_by_its_name(source, options, error, message):
+    with pytest.raises(error, match=message) as raised:
+        load_backbone(source, **options)
+    assert "\n" not in str(raised.value)
+
+
 def test_importing_the_library_does_not_import_the_pipelines():
     code = (
         "import sys, strmatch; "

@@ -189,3 +189,16 @@ def test_invalid_settings_and_a_mask_are_refused_by_name(backbone, inversion, ma
             DMTSettings(**wrong)
     with pytest.raises(ValueError, match="DMT edits without a mask"):
         DMT(backbone, SETTINGS).edit(inversion, TARGET, mask=mask)
+
+
+def test_a_wrong_argument_is_refused_by_its_name(backbone, inversion, frames):
+    editor = DMT(backbone, SETTINGS)
+    for call, error, message in (
+        (lambda: DMT(backbone, {"lr": 1.0}), TypeError, "settings must be of type DMTSettings"),
+        (lambda: editor.invert(frames, 3), TypeError, "source_prompt must be a string"),
+        (lambda: editor.edit(inversion, [TARGET]), TypeError, "target_prompt must be a string"),
+        (lambda: editor.edit(inversion, TARGET, seed=-1), ValueError, "seed must be ≥ 0, got -1"),
+        (lambda: editor.edit(inversion, TARGET, seed=1.0), TypeError, "seed must be an integer"),
+    ):
+        with pytest.raises(error, match=message):
+            call()

@@ -91,3 +91,17 @@ def test_invalid_settings_and_masks_are_refused_by_name(backbone, latents, mask)
             SDEditSettings(**wrong)
     with pytest.raises(ValueError, match="mask must be bool"):
         with_settings(backbone).edit(latents, TARGET, mask=mask[:2])
+
+
+def test_a_wrong_argument_is_refused_by_its_name(backbone, frames):
+    editor = SDEdit(backbone)
+    latents = editor.invert(frames, "")
+    for call, error, message in (
+        (lambda: SDEdit("miniature"), TypeError, "backbone must be of type Backbone"),
+        (lambda: editor.invert(frames[:0], ""), ValueError, "frames must not be empty"),
+        (lambda: editor.edit(frames, ""), TypeError, "inversion must be of type Tensor"),
+        (lambda: editor.edit(latents, None), TypeError, "target_prompt must be a string"),
+        (lambda: editor.edit(latents, "", seed=-1), ValueError, "seed must be ≥ 0, got -1"),
+    ):
+        with pytest.raises(error, match=message):
+            call()

@@ -177,3 +177,15 @@ def test_invalid_settings_and_masks_are_refused_by_name(backbone, inversion, mas
         UniEditSettings(noised_until=-1)
     with pytest.raises(ValueError, match="mask must be bool"):
         with_settings(backbone).edit(inversion, TARGET, mask=mask.astype(float))
+
+
+def test_a_wrong_argument_is_refused_by_its_name(backbone, inversion, frames):
+    editor = UniEdit(backbone, SETTINGS)
+    for call, message in (
+        (lambda: UniEdit(backbone, "fast"), "settings must be of type UniEditSettings"),
+        (lambda: editor.invert(frames, None), "source_prompt must be a string"),
+        (lambda: editor.edit(inversion, None), "target_prompt must be a string"),
+        (lambda: editor.edit(inversion.latents, TARGET), "inversion must be of type Inversion"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()

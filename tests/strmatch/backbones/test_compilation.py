@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from strmatch import STRMatch, compilation
+from strmatch import STRMatch
+from strmatch.backbones import compilation
 from strmatch.backbones.diffusion import VideoDiffusion
 from tests.strmatch.tiny import FRAMES, SIZE, tiny_backbone
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from strmatch.features import over_space, record_averages
+from strmatch.backbones.features import over_space, record_averages
 from tests.strmatch.tiny import tiny_backbone, tiny_motion, tiny_unet3d
 
 
