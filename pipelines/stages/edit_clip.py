@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import sys
 import time
 from functools import partial
 from typing import Any
@@ -138,9 +139,9 @@ class ClipEditor:
         Raises:
             _TooLarge: the GPU's memory was exceeded, and a lean editor may succeed.
         """
-        from torch import OutOfMemoryError
-
-        if not isinstance(error, OutOfMemoryError):
+        # An editor without torch does not raise torch's errors. The import takes seconds.
+        torch = sys.modules.get("torch")
+        if torch is None or not isinstance(error, torch.OutOfMemoryError):
             return failure("edit", error)
         if self.config.execution.memory == "normal":
             raise _TooLarge from error
