@@ -1,8 +1,8 @@
-"""Memory that is let go of. To be imported before pyarrow.
+"""Makes this process return freed memory to the system. Imported before pyarrow.
 
-A run's tables are read in thousands of small pieces, by many threads. Arrow's own allocator keeps
-what each of them freed, and so does the C library, which has a heap for each: a driver that looks
-at a hundred thousand rows then takes twice what it needs.
+A run reads its tables in thousands of small pieces, by many threads. Arrow's own allocator keeps
+what each thread freed, and so does the C library, with a heap for each thread. The driver of a run
+of a hundred thousand rows then takes twice the memory that it needs.
 """
 
 import ctypes

@@ -15,7 +15,7 @@ from rich.logging import RichHandler
 from pipelines import telemetry
 
 LogFormat = Literal["text", "json"]
-NOISY = ("ray", "httpx", "filelock", "aiobotocore", "botocore", "s3fs", "fsspec")
+NOISY = ("ray", "filelock", "aiobotocore", "botocore", "s3fs", "fsspec")
 
 
 log = logging.getLogger(__name__)

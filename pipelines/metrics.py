@@ -19,7 +19,7 @@ the entry-point group `strmatch.metric`. A whole metric:
 
 The first paragraph of the class docstring, and one that begins with "Unit:", describe the metric in
 the dataset card. A class without `Options` is built of `config` alone. Options are those of
-`measure.options.<name>`. The hooks `validate` and `check` are optional: see
+`measure.options.<name>`. The hooks `validate`, `models` and `check` are optional: see
 `pipelines.config.options`. Metrics run in tasks on CPUs.
 
 The built-in classes below load a metric of `strmatch.metrics` with its weights. Their libraries are
@@ -35,8 +35,8 @@ from pipelines.config.config import Config
 from strmatch.metrics.base import Metric, Sample
 from strmatch.registry import load
 from strmatch.weights.errors import WeightsError
-from strmatch.weights.locate import NEEDED, check_available, local_folder, one_file
-from strmatch.weights.remote import is_remote
+from strmatch.weights.locate import local_folder, one_file
+from strmatch.weights.source import Source
 
 
 class LibraryMetric:
@@ -69,23 +69,25 @@ class _WithFolder(LibraryMetric):
         self.metric = _on_cpu(self.library_class(), self.weights(config))
 
     @classmethod
-    def check(cls, config: Config) -> None:
-        """Check that the weights are there, without fetching them.
+    def models(cls, config: Config) -> list[Source]:
+        """The weights.
 
         Raises:
-            WeightsError: no folder is named, or a file is missing.
+            WeightsError: no folder or URI is named.
         """
         folder = getattr(config.measure, cls.field)
         if folder is None:
             raise WeightsError(f"name a folder or URI with its weights: measure.{cls.field}")
-        if not is_remote(folder) and not Path(folder).is_dir():
+        source = Source(folder, needed=cls.files)
+        if not (source.is_uri or source.is_local):
             raise WeightsError(f"measure.{cls.field}: there is no folder {folder}")
-        check_available(folder, None, cls.files)
+        return [source]
 
     @classmethod
     def weights(cls, config: Config) -> Path:
         """The local folder of the weights, fetched first if it is remote."""
-        return local_folder(getattr(config.measure, cls.field))
+        (source,) = cls.models(config)
+        return local_folder(source, config.execution.access)
 
 
 class _WithFile(_WithFolder):
@@ -113,9 +115,8 @@ class FrameConsistency(_WithFile):
         self.metric = FrameConsistency(*interpolators)
 
     @classmethod
-    def check(cls, config: Config) -> None:
-        if config.measure.rife:
-            super().check(config)
+    def models(cls, config: Config) -> list[Source]:
+        return super().models(config) if config.measure.rife else []
 
 
 class ClipSimilarity(LibraryMetric):
@@ -133,25 +134,20 @@ class ClipSimilarity(LibraryMetric):
         config.measure.clip.refuse_unpinned("measure.clip")
 
     @classmethod
-    def check(cls, config: Config) -> None:
-        """Check that the weights are there, without fetching them.
-
-        Raises:
-            WeightsError: a file is missing.
-        """
+    def models(cls, config: Config) -> list[Source]:
+        """The weights, unless they are embedded."""
         model = config.measure.clip
-        if model.weights != "miniature":
-            check_available(model.weights, model.revision, NEEDED)
+        return [] if model.weights == "miniature" else [model.source()]
 
     @classmethod
     def weights(cls, config: Config) -> Path:
         """The local folder of the model, fetched first if it is remote."""
         model = config.measure.clip
         if model.weights == "miniature":
-            from strmatch.weights.locate import weights_folder
+            from strmatch.backbones.folder import weights_folder
 
             return weights_folder("miniature") / "clip"
-        return local_folder(model.weights, model.revision)
+        return local_folder(model.source(), config.execution.access)
 
 
 class BackgroundDifference(LibraryMetric):
@@ -183,9 +179,9 @@ class RaftMotionError(_WithFile):
 
     @classmethod
     def check(cls, config: Config) -> None:
+        """Raises WeightsError if torchvision is not installed."""
         if find_spec("torchvision") is None:
             raise WeightsError("needs torchvision: pip install 'strmatch[raft]'")
-        super().check(config)
 
 
 def _on_cpu(cls: Any, weights: Path) -> Any:

@@ -8,6 +8,7 @@ from pipelines.config.config import Config
 from pipelines.config.options import choose, chosen
 from pipelines.errors import ConfigError, RunError
 from pipelines.registry import BUILT_IN, Kind, names
+from strmatch.weights.locate import check_available
 
 if TYPE_CHECKING:
     from pipelines.captioners.base import Captioner
@@ -21,6 +22,7 @@ __all__ = [
     "Annotator",
     "InWorker",
     "check_annotators",
+    "check_editor",
     "check_metrics",
     "find",
     "find_editor",
@@ -83,6 +85,15 @@ def check_annotators(config: Config, used: bool) -> None:
         _check(kind, choice.name, config, used)
 
 
+def check_editor(config: Config) -> None:
+    """Find the editor that a configuration names, and check what the editor needs.
+
+    Raises:
+        RunError: in one line, why the editor cannot work.
+    """
+    _check("editor", config.editor, config, used=True)
+
+
 def check_metrics(config: Config, used: bool) -> None:
     """Find the metrics that a configuration names and, if used, check what they need.
 
@@ -101,6 +112,8 @@ def _check(kind: Kind, name: str, config: Config, used: bool) -> None:
         return
     try:
         choice.call("check")
+        for source in choice.call("models") or ():
+            check_available(source, config.execution.access)
     except Exception as error:
         raise RunError(f"{kind} {name}: {' '.join(str(error).split())}") from error
 

@@ -3,9 +3,11 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from tqdm import tqdm
 
 from pipelines.rows import Row
 
@@ -31,6 +33,13 @@ class EditorUtilisation:
     def fraction(self, editors: int) -> float:
         """Returns the fraction of wall time during which editors were busy, 0 to 1."""
         return self.seconds / (editors * (self.last - self.first)) if self.seconds else 0.0
+
+
+class DownloadBar(tqdm):
+    """A bar of bytes that is shown on a terminal although the command line disables others."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs | {"disable": None})
 
 
 def progress(

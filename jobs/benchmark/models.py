@@ -50,7 +50,7 @@ class Model:
 def make_miniature() -> Model:
     """Returns the embedded trained model."""
     preset = load_preset("miniature")
-    clip, fast = _clip(preset.height, preset.width), load_preset("miniature-fast").edit
+    clip, fast = make_clip(preset.height, preset.width), load_preset("miniature-fast").edit
     return Model(load_backbone(settings=preset.edit), clip, steps=10, fast=fast)
 
 
@@ -68,7 +68,7 @@ def make_zeroscope() -> Model:
     """Returns Zeroscope at full size, 24 frames of 320×576, random weights, for a GPU."""
     torch.manual_seed(0)
     unet = FactorisedUNet(_awake(UNet3DConditionModel(attention_head_dim=64)))
-    return random_model(unet, text=1024, image=128, clip=_clip(320, 576, frames=24), steps=50)
+    return random_model(unet, text=1024, image=128, clip=make_clip(320, 576, frames=24), steps=50)
 
 
 MODELS: dict[str, Callable[[], Model]] = {
@@ -86,7 +86,7 @@ def _random_lavie(
 ) -> Model:
     torch.manual_seed(0)
     unet = LaVieUNet(block_out_channels=widths, attention_head_dim=heads, cross_attention_dim=text)
-    return random_model(_awake(unet), text, image, _clip(320, 512), steps)
+    return random_model(_awake(unet), text, image, make_clip(320, 512), steps)
 
 
 @torch.no_grad()
@@ -134,7 +134,7 @@ def random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray, steps
     return Model(backbone, clip, steps)
 
 
-def _clip(height: int, width: int, frames: int = 16) -> np.ndarray:
+def make_clip(height: int, width: int, frames: int = 16) -> np.ndarray:
     """Returns a clip of colour waves that move, uint8 (f, H, W, 3)."""
     x = np.arange(width)[None, None, :] + 2 * np.arange(frames)[:, None, None]
     y = np.arange(height)[None, :, None]

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.options import Assign, ConfigFile, Input, Limit, Output, Preset, one_line_errors
+from jobs.cli.options import (
+    Assign,
+    ConfigFile,
+    Input,
+    Limit,
+    Offline,
+    Output,
+    Preset,
+    Store,
+    one_line_errors,
+    with_access,
+)
 from pipelines.config.loading import load_config
 
 app = typer.Typer()
@@ -34,6 +45,8 @@ def submit(
     config: ConfigFile = None,
     set: Assign = None,
     limit: Limit = None,
+    weights: Store = None,
+    offline: Offline = False,
     address: Address = None,
     id: Annotated[
         str | None,
@@ -60,7 +73,7 @@ def submit(
     """
     from jobs.submission import commands as job
 
-    settings = load_config(preset, config, set or [])
+    settings = load_config(preset, config, with_access(set, weights, offline))
     job.submit(input, output, settings, limit, address, id, working_dir, detach)
 
 

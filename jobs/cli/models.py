@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 import typer
 
 from jobs.cli.options import Preset, Weights, one_line_errors
+from pipelines.errors import RunError
 
 app = typer.Typer()
 weights_app = typer.Typer(
     help="Get published weights.\n\n"
-    "Example: strmatch weights fetch lavie --to s3://bucket/models/lavie",
+    "Example: strmatch weights fetch --preset lavie --to s3://bucket/models",
     no_args_is_help=True,
 )
 app.add_typer(weights_app, name="weights")
@@ -162,8 +163,14 @@ def train_miniature(
 @weights_app.command("fetch")
 @one_line_errors
 def fetch_weights(
-    model: Annotated[str, typer.Argument(help="lavie, zeroscope or animatediff.")],
     to: Annotated[str, typer.Option(help="Folder or fsspec URI to write, empty.")],
+    model: Annotated[
+        str | None, typer.Argument(help="A backbone alone: lavie, zeroscope or animatediff.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Every model of this preset: backbone, SAM2, detector, captioner, CLIP."),
+    ] = None,
     checkpoint: Annotated[
         str | None,
         typer.Option(
@@ -179,14 +186,25 @@ def fetch_weights(
         ),
     ] = None,
 ) -> None:
-    """Convert published weights once to a folder of safetensors that --weights takes.
+    """Fetch published models to a folder: those of a preset, or one backbone as safetensors.
 
-    No pickle is executed. A file with a missing or an unknown tensor is refused.
+    `strmatch run --preset` fetches what it needs by itself. This command is for clusters that do
+    not reach the hub, and for checkpoints of your own. No pickle is executed. A file with a missing
+    or an unknown tensor is refused.
 
-    All loaders reject an incomplete folder. Running the same command again restarts the conversion.
+    All loaders reject an incomplete folder. Running the same command again completes the folder.
 
-    Example: strmatch weights fetch lavie --to s3://bucket/models/lavie
+    Example: strmatch weights fetch --preset lavie --to s3://bucket/models
+
+    Example: strmatch weights fetch lavie --to models/mine --checkpoint mine/lavie_base.pt
     """
+    if (model is None) == (preset is None):
+        raise RunError("name either a model or --preset")
     from jobs import weights as job
 
-    job.fetch(model, to, checkpoint, base)
+    if preset is not None:
+        if checkpoint or base:
+            raise RunError("--checkpoint and --base belong to a model, not to --preset")
+        job.fetch_preset(preset, to)
+    else:
+        job.fetch_model(str(model), to, checkpoint, base)

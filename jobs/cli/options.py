@@ -1,5 +1,6 @@
 """Options that commands share, and the end of commands that fail."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any
@@ -35,6 +36,18 @@ Assign = Annotated[
     list[str] | None,
     typer.Option("--set", help="section.key=value, the value in YAML. May be repeated."),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        help="Folder or fsspec URI that `strmatch weights fetch --preset` wrote: models are taken "
+        "from there. Default: the hub.",
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", help="Use the models that each machine has cached; fetch none."),
+]
 RunFolder = Annotated[str, typer.Argument(help="Folder or fsspec URI of the run.")]
 Types = Annotated[
     list[str] | None,
@@ -49,6 +62,16 @@ Replan = Annotated[
 Limit = Annotated[
     int | None, typer.Option(min=1, help="Maximum number of sources, the first ones of the input.")
 ]
+
+
+def with_access(assignments: list[str] | None, weights: str | None, offline: bool) -> list[str]:
+    """The assignments of --set, --weights and --offline."""
+    found = list(assignments or [])
+    if weights is not None:
+        found.append(f"execution.weights={json.dumps(weights)}")
+    if offline:
+        found.append("execution.offline=true")
+    return found
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:

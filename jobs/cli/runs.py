@@ -10,12 +10,15 @@ from jobs.cli.options import (
     ConfigFile,
     Input,
     Limit,
+    Offline,
     Output,
     Preset,
     Replan,
     RunFolder,
+    Store,
     Types,
     one_line_errors,
+    with_access,
 )
 from pipelines.config.loading import load_config
 from pipelines.config.loading import show as show_config
@@ -37,6 +40,8 @@ def run(
     config: ConfigFile = None,
     set: Assign = None,
     limit: Limit = None,
+    weights: Store = None,
+    offline: Offline = False,
     replan: Replan = False,
     fork: Annotated[
         str | None,
@@ -61,12 +66,15 @@ def run(
 ) -> None:
     """Annotate, plan, edit, measure and publish: videos in, an edited dataset out.
 
-    The same command goes on where an earlier one stopped. With --dry-run a few sources are edited
-    and thrown away to measure the speed, unless OUTPUT holds a run that tells it.
+    Models that this machine lacks are fetched from the hub first. The same command continues where
+    an earlier one stopped. With --dry-run a few sources are edited and discarded to measure the
+    speed, unless OUTPUT holds a run from which the speed is known.
 
     Example: strmatch run --input videos/ --output runs/first --set edit.lam=0.02
+
+    Example: strmatch run --preset lavie --input s3://bucket/videos --output s3://bucket/edited
     """
-    assignments = list(set or [])
+    assignments = with_access(set, weights, offline)
     if max_failed_share is not None:
         assignments.append(f"execution.max_failed_share={max_failed_share}")
     settings = load_config(preset, config, assignments)
@@ -91,6 +99,8 @@ def annotate(
     config: ConfigFile = None,
     set: Assign = None,
     limit: Limit = None,
+    weights: Store = None,
+    offline: Offline = False,
 ) -> None:
     """Only find clips, masks, captions and targets: OUTPUT/clips.
 
@@ -98,7 +108,8 @@ def annotate(
     """
     from jobs.runs import commands
 
-    commands.annotate(input, output, load_config(preset, config, set or []), limit)
+    settings = load_config(preset, config, with_access(set, weights, offline))
+    commands.annotate(input, output, settings, limit)
 
 
 @app.command()
@@ -194,6 +205,27 @@ def demo(output: Annotated[Path, typer.Option(help="Folder of the demo.")] = Pat
     from jobs.runs import demo as job
 
     job.demo(output)
+
+
+@app.command()
+@one_line_errors
+def check(
+    preset: Preset = "miniature",
+    config: ConfigFile = None,
+    set: Assign = None,
+    weights: Store = None,
+    offline: Offline = False,
+) -> None:
+    """Check this machine for a run: decoders, models, memory, and an edit of two steps.
+
+    Nothing is fetched. The exit code is 0 if all checks pass.
+
+    Example: strmatch check --preset lavie
+    """
+    settings = load_config(preset, config, with_access(set, weights, offline))
+    from jobs.runs.check import check as job
+
+    job(settings)
 
 
 @config_app.command("show")

@@ -21,8 +21,8 @@ from pipelines.errors import RunError
 from pipelines.trackers.miniature import MiniatureTracker
 from pipelines.versions import PACKAGE_VERSION
 from strmatch import WeightsError
+from strmatch.backbones.folder import weights_folder
 from strmatch.miniature.splits import Split
-from strmatch.weights.locate import weights_folder
 from strmatch.weights.manifest import weights_revision
 
 SUITES = ("miniature", "annotators", "paper")

@@ -14,7 +14,7 @@ from jobs.training.train import START, train, train_segmenter
 from jobs.training.workers import run_workers
 from pipelines.errors import RunError
 from strmatch import WeightsError
-from strmatch.weights.locate import weights_folder
+from strmatch.backbones.folder import weights_folder
 
 report = partial(print, flush=True)
 

@@ -15,7 +15,7 @@ group `strmatch.captioner`. A whole captioner:
             return f"A {self.subject} in {len(frames)} frames."
 
 A class without `Options` is built of `config` alone. Options are those of
-`annotate.captioner_options`. The hooks `validate` and `check` are optional: see
+`annotate.captioner_options`. The hooks `validate`, `models` and `check` are optional: see
 `pipelines.config.options`.
 """
 

@@ -12,6 +12,8 @@ from pipelines.media.frames import sample
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from strmatch.weights.source import Source
+
 
 class TransformersVLM:
     """Captions by any model that `AutoModelForImageTextToText` loads, with greedy decoding.
@@ -41,7 +43,7 @@ class TransformersVLM:
         self.device = best_device()
         auto = torch.bfloat16 if self.device.type == "cuda" else torch.float32
         dtype = auto if choice.dtype == "auto" else getattr(torch, choice.dtype)
-        folder = local_folder(choice.weights, choice.revision)
+        folder = local_folder(choice.source(), config.execution.access)
         try:
             self.processor = load_processor(folder)
         except (OSError, ValueError, ImportError) as error:
@@ -54,15 +56,9 @@ class TransformersVLM:
         config.annotate.vlm.refuse_unpinned("annotate.vlm")
 
     @classmethod
-    def check(cls, config: Config) -> None:
-        """Check that the weights are there, without fetching them.
-
-        Raises:
-            WeightsError: a file is missing.
-        """
-        from strmatch.weights.locate import NEEDED, check_available
-
-        check_available(config.annotate.vlm.weights, config.annotate.vlm.revision, NEEDED)
+    def models(cls, config: Config) -> "list[Source]":
+        """The weights of the model."""
+        return [config.annotate.vlm.source()]
 
     def __call__(self, frames: np.ndarray) -> str:
         """See `Captioner`.

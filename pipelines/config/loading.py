@@ -12,7 +12,7 @@ import yaml
 from pipelines.config.config import Config
 from pipelines.config.explain import explain, to_yaml
 from pipelines.config.options import fields_read, option_texts, validate_choices
-from pipelines.config.sections import STRICT, Measure
+from pipelines.config.sections import STRICT
 from pipelines.errors import ConfigError
 from strmatch.presets import load_preset
 from strmatch.settings import EditSettings
@@ -56,9 +56,7 @@ def resolve(
         "edit": dataclasses.asdict(chosen.edit),
         "editor_options": dict(chosen.editor_options.get(str(wanted.get("editor")), {})),
     }
-    if chosen.weights:  # embedded presets come with weights and a CLIP of the small world
-        metrics = [*Measure().metrics, "clip_similarity"]
-        merged["measure"] = {"metrics": metrics, "clip": {"weights": "miniature"}}
+    _merge(merged, copy.deepcopy(dict(chosen.pipeline)))
     _merge(merged, wanted)
     try:
         config = Config.model_validate(merged)
@@ -109,6 +107,8 @@ def _parse(assignment: str) -> dict[str, Any]:
 
 
 def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
+    if "weights" in extra and "revision" in base:
+        base["revision"] = None  # the commit is that of the weights which are replaced
     for name, value in extra.items():
         if isinstance(value, Mapping) and isinstance(base.get(name), dict):
             _merge(base[name], value)

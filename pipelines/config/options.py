@@ -16,7 +16,10 @@ hook. Hooks are optional class methods:
 
 * `validate(config)`: raises `ConfigError` where the settings cannot work. Called whenever a
   configuration is loaded, so the method reads no file and opens no connection.
-* `check(config)`: raises where weights or servers are missing. Called once before a run.
+* `models(config)`: the weights that the plug-in loads, a list of `strmatch.weights.source.Source`.
+  They are checked and fetched before a run, and listed by `strmatch check`. The plug-in loads them
+  by `strmatch.weights.locate.local_folder(source, config.execution.access)`.
+* `check(config)`: raises where a server or package is missing. Called once before a run.
 * `defaults(config)`: values for options that are not given. This hook takes no options.
 
 `reads` is an optional tuple of fields and sections of the configuration that belong to the plug-in,

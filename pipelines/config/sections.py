@@ -18,6 +18,7 @@ from pipelines.schema import metric_column
 from pipelines.target_prompt import Kind as TargetKind
 from strmatch.presets import PRESETS
 from strmatch.weights.remote import is_remote
+from strmatch.weights.source import NEEDED, TRANSFORMERS, Access, Source
 
 STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -103,6 +104,12 @@ class Pretrained(Section):
         """Whether the weights cannot change: a folder, a URI, or a hub id with a commit."""
         local = is_remote(self.weights) or os.path.isabs(self.weights)
         return local or self.revision is not None
+
+    def source(
+        self, files: tuple[str, ...] = TRANSFORMERS, needed: tuple[str, ...] = NEEDED
+    ) -> Source:
+        """The weights, of which these files are taken from the hub and are needed."""
+        return Source(self.weights, self.revision, files, needed)
 
     def refuse_unpinned(self, section: str) -> None:
         """Refuse a hub id without a commit.
@@ -355,6 +362,12 @@ class Execution(Section):
     compiled: bool = False
     """Compile the passes of the UNet. On a GPU this reduces the time of an edit by about one third,
     after some minutes of compilation per editor. The last digits of results differ."""
+    weights: Weights | None = None
+    """Folder or fsspec URI that `strmatch weights fetch --preset` wrote. Models are taken from
+    there instead of from the hub. Null: from the hub."""
+    offline: bool = False
+    """Use the models that each machine has cached, or that `weights` holds, and open no connection
+    to fetch others."""
     ray_address: str | None = None
     """Address of a Ray cluster. Null: $RAY_ADDRESS, else a cluster of this machine alone."""
     wait_for_resources: float = expert(0.0, ge=0)
@@ -373,3 +386,8 @@ class Execution(Section):
     and rejected rows are always included."""
     endpoint: Server = of_plugins(Server())
     """Server of the captioner openai and the prompter llm."""
+
+    @property
+    def access(self) -> Access:
+        """How weights may be reached."""
+        return Access(self.offline, self.weights)

@@ -28,7 +28,7 @@
             return np.where(inside[..., None], tinted.clip(0, 255), inversion).astype(np.uint8)
 
 A class without `Options` is built of `config` alone and may read `editor_options` itself. Options
-are those of `editor_options`. The hooks `validate` and `defaults` are optional: see
+are those of `editor_options`. The hooks `validate`, `models` and `defaults` are optional: see
 `pipelines.config.options`. So is `settings(config)`, which returns everything that an edit depends
 on, as JSON values. Default: the section `edit` and the options.
 """
@@ -43,6 +43,10 @@ from pipelines.config.config import Config
 from pipelines.config.options import Choice
 from pipelines.rows import Row
 from pipelines.versions import PACKAGE_VERSION
+from strmatch.backbones.published import conversion_cache
+from strmatch.presets import PRESETS, load_preset
+from strmatch.presets.published import Published
+from strmatch.weights.source import Source
 
 
 class Editor(Protocol):
@@ -105,16 +109,31 @@ class BackboneEditor:
             torch.set_num_threads(config.execution.torch_threads)
         dtype = None if config.backbone.dtype == "auto" else getattr(torch, config.backbone.dtype)
         return load_backbone(
-            config.backbone.weights, dtype=dtype, compiled=config.execution.compiled
+            config.backbone.weights,
+            dtype=dtype,
+            compiled=config.execution.compiled,
+            access=config.execution.access,
         )
+
+    @classmethod
+    def models(cls, config: Config, *options: Any) -> list[Source]:
+        """The published weights that are still to be converted to the backbone."""
+        weights, access = config.backbone.weights, config.execution.access
+        published = load_preset(weights).weights if weights in PRESETS else None
+        if not isinstance(published, Published) or access.store:
+            return []
+        if conversion_cache(weights, published).is_dir():
+            return []
+        return [source for source in (published.checkpoint, published.base) if source]
 
     @classmethod
     def revision(cls, config: Config, *options: Any) -> str:
         """Identifies the weights of the backbone."""
-        from strmatch.weights.locate import weights_folder
+        from strmatch.backbones.folder import weights_folder
         from strmatch.weights.manifest import weights_revision
 
-        return weights_revision(weights_folder(config.backbone.weights))
+        folder = weights_folder(config.backbone.weights, config.execution.access)
+        return weights_revision(folder)
 
 
 def build_editor(editor: type[Editor], config: Config) -> Editor:

@@ -17,7 +17,7 @@ group `strmatch.prompter`. A whole prompter:
             return [TargetPrompt(f"{prompt.rstrip('.')} {self.style}")]
 
 A class without `Options` is built of `config` alone. Options are those of
-`annotate.prompter_options`. The hooks `validate` and `check` are optional: see
+`annotate.prompter_options`. The hooks `validate`, `models` and `check` are optional: see
 `pipelines.config.options`.
 """
 

@@ -14,6 +14,7 @@ from pipelines.config.loading import load_config, resolve
 from pipelines.editors.base import editor_revision, editor_settings
 from pipelines.errors import RunError
 from pipelines.reliability.lease import LEASE_FOLDER, Lease
+from pipelines.runs.preflight import fetch_models
 from pipelines.schema import SOURCES
 from pipelines.sources import find_sources
 from pipelines.storage import Storage
@@ -57,6 +58,8 @@ def open_run(
     with _locked(storage) as lease:
         plugins.check_annotators(config, used=True)
         plugins.check_metrics(config, used=True)
+        plugins.check_editor(config)
+        fetch_models(config)
         record = _begin(storage, lease, config, Storage(input).uri, limit)
         from pipelines.runs.run import Run
 

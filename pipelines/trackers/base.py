@@ -16,7 +16,7 @@
             return mask if mask.any() else None
 
 A class without `Options` is built of `config` alone. Options are those of
-`annotate.tracker_options`. The hooks `validate` and `check` are optional: see
+`annotate.tracker_options`. The hooks `validate`, `models` and `check` are optional: see
 `pipelines.config.options`.
 """
 

@@ -12,6 +12,7 @@ from pipelines.errors import Rejected
 from pipelines.media.frames import frame_positions
 from pipelines.trackers.segmenter import Box
 from strmatch.weights.locate import local_folder
+from strmatch.weights.source import ONLINE, Access
 from strmatch.weights.strict import load_model
 
 
@@ -29,11 +30,11 @@ class SubjectDetector:
         WeightsError: the weights cannot be found, or do not fit.
     """
 
-    def __init__(self, config: Detector) -> None:
+    def __init__(self, config: Detector, access: Access = ONLINE) -> None:
         from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
         self.config = config
-        folder = local_folder(config.weights, config.revision)
+        folder = local_folder(config.source(), access)
         self.model = load_model(AutoModelForZeroShotObjectDetection, folder)
         self.processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True)
 

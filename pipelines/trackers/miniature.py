@@ -6,7 +6,8 @@ from pipelines.trackers.base import Tracker
 from pipelines.trackers.contrast import subject_mask
 from pipelines.trackers.segmenter import Box, Segmenter
 from pipelines.trackers.segmenter_transformers import HFSegmenter
-from strmatch.weights.locate import weights_folder
+from strmatch.backbones.folder import weights_folder
+from strmatch.weights.source import Source
 
 
 class MiniatureTracker(Tracker):
@@ -29,7 +30,7 @@ class MiniatureTracker(Tracker):
         Raises:
             WeightsError: the folder segmenter/ is missing.
         """
-        return cls(HFSegmenter.load(str(weights_folder(weights) / "segmenter"), None))
+        return cls(HFSegmenter.load(Source(str(weights_folder(weights) / "segmenter"))))
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
         rough = subject_mask(frames, subject)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.config.config import Config
 from pipelines.errors import Rejected
-from strmatch.weights.locate import NEEDED, check_available
+from strmatch.weights.source import Source
 
 if TYPE_CHECKING:
     from pipelines.trackers.segmenter import Segmenter
@@ -25,14 +25,12 @@ class SubjectTracker:
 
     on_gpu: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ("annotate.sam2", "annotate.detector")
-    needed: ClassVar[tuple[str, ...]]
-    """Patterns of the files of the segmenter's weights."""
 
     def __init__(self, segmenter: "Segmenter", config: Config) -> None:
         from pipelines.trackers.detector import SubjectDetector
 
         self.segmenter = segmenter
-        self.detector = SubjectDetector(config.annotate.detector)
+        self.detector = SubjectDetector(config.annotate.detector, config.execution.access)
 
     @classmethod
     def validate(cls, config: Config) -> None:
@@ -41,17 +39,14 @@ class SubjectTracker:
         config.annotate.detector.refuse_unpinned("annotate.detector")
 
     @classmethod
-    def check(cls, config: Config) -> None:
-        """Check that the weights of both models are there, without fetching them.
+    def segmenter_source(cls, config: Config) -> Source:
+        """The weights of SAM2."""
+        return config.annotate.sam2.source()
 
-        Raises:
-            WeightsError: a file is missing.
-        """
-        for model, needed in (
-            (config.annotate.sam2, cls.needed),
-            (config.annotate.detector, NEEDED),
-        ):
-            check_available(model.weights, model.revision, needed)
+    @classmethod
+    def models(cls, config: Config) -> list[Source]:
+        """The weights of SAM2 and of the detector."""
+        return [cls.segmenter_source(config), config.annotate.detector.source()]
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray:
         """See `Tracker`.
@@ -72,35 +67,29 @@ class SubjectTracker:
 class Sam2HF(SubjectTracker):
     """`sam2_hf`: SAM2 of transformers, weights in safetensors."""
 
-    needed = NEEDED
-
     def __init__(self, config: Config) -> None:
         from pipelines.trackers.segmenter_transformers import HFSegmenter
 
-        choice = config.annotate.sam2
-        super().__init__(HFSegmenter.load(choice.weights, choice.revision), config)
+        source = self.segmenter_source(config)
+        super().__init__(HFSegmenter.load(source, config.execution.access), config)
 
 
 class Sam2(SubjectTracker):
     """`sam2`: SAM2 of its authors' package, for their checkpoints."""
 
-    needed = ("*.pt",)
-
     def __init__(self, config: Config) -> None:
         from pipelines.trackers.segmenter_package import PackageSegmenter
 
-        choice = config.annotate.sam2
-        super().__init__(PackageSegmenter.load(choice.weights, choice.revision), config)
+        source = self.segmenter_source(config)
+        super().__init__(PackageSegmenter.load(source, config.execution.access), config)
+
+    @classmethod
+    def segmenter_source(cls, config: Config) -> Source:
+        return config.annotate.sam2.source(files=("*.pt",), needed=("*.pt",))
 
     @classmethod
     def check(cls, config: Config) -> None:
-        """Check that the package is installed and that the weights of both models are there.
-
-        Raises:
-            ConfigError: the package is not installed.
-            WeightsError: a file is missing.
-        """
+        """Raises ConfigError if the package is not installed."""
         from pipelines.trackers.segmenter_package import find_package
 
         find_package()
-        super().check(config)

@@ -13,14 +13,13 @@ import torch
 from pipelines.errors import ConfigError
 from pipelines.trackers.segmenter import Box, empty_mask
 from strmatch.weights.errors import WeightsError
-from strmatch.weights.locate import local_folder
+from strmatch.weights.locate import local_folder, one_file
+from strmatch.weights.source import ONLINE, Access, Source
 from strmatch.weights.strict import best_device
 
 
 class PackageSegmenter:
     """A `Segmenter`. The predictor's state is created for every clip and reset after the clip."""
-
-    FILES = ("*.pt",)
 
     def __init__(self, predictor: Any) -> None:
         self.predictor = predictor
@@ -29,7 +28,7 @@ class PackageSegmenter:
 
     @classmethod
     def load(
-        cls, weights: str, revision: str | None, overrides: Sequence[str] = ()
+        cls, source: Source, access: Access = ONLINE, overrides: Sequence[str] = ()
     ) -> "PackageSegmenter":
         """Load from a hub id, a folder or a URI that holds one checkpoint, named as published.
 
@@ -42,22 +41,19 @@ class PackageSegmenter:
                 not fit its model exactly.
         """
         builder = find_package()
-        folder = local_folder(weights, revision, cls.FILES)
-        checkpoints = sorted(folder.glob("*.pt"))
-        if len(checkpoints) != 1:
-            raise WeightsError(f"{weights} holds {len(checkpoints)} files *.pt; one is expected")
+        checkpoint = one_file(local_folder(source, access), "*.pt")
         configs = {name: config for config, name in builder.HF_MODEL_ID_TO_FILENAMES.values()}
-        if checkpoints[0].name not in configs:
+        if checkpoint.name not in configs:
             raise WeightsError(
-                f"no model is known for {checkpoints[0].name}; there is {', '.join(configs)}"
+                f"no model is known for {checkpoint.name}; there is {', '.join(configs)}"
             )
         predictor = builder.build_sam2_video_predictor(
-            configs[checkpoints[0].name],
+            configs[checkpoint.name],
             ckpt_path=None,
             device=best_device(),
             hydra_overrides_extra=list(overrides),
         )
-        _load_checkpoint(predictor, checkpoints[0])
+        _load_checkpoint(predictor, checkpoint)
         return cls(predictor)
 
     @torch.inference_mode()

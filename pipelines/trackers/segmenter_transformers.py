@@ -9,6 +9,7 @@ from PIL import Image
 
 from pipelines.trackers.segmenter import Box, empty_mask
 from strmatch.weights.locate import local_folder
+from strmatch.weights.source import ONLINE, Access, Source
 from strmatch.weights.strict import load_model
 
 # The normalisation of SAM2's training.
@@ -23,7 +24,7 @@ class HFSegmenter:
         self.model = model
 
     @classmethod
-    def load(cls, weights: str, revision: str | None) -> "HFSegmenter":
+    def load(cls, source: Source, access: Access = ONLINE) -> "HFSegmenter":
         """Load from a hub id, a folder or a URI.
 
         Raises:
@@ -31,7 +32,7 @@ class HFSegmenter:
         """
         from transformers import Sam2VideoModel
 
-        return cls(load_model(Sam2VideoModel, local_folder(weights, revision)))
+        return cls(load_model(Sam2VideoModel, local_folder(source, access)))
 
     @torch.inference_mode()
     def track(self, frames: np.ndarray, box: Box, prompt_frame: int) -> np.ndarray:

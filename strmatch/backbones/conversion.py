@@ -23,29 +23,19 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from strmatch.backbones.lavie import LaVieUNet, RotaryEmbedding
+from strmatch.presets.lavie import CHECKPOINT
+from strmatch.presets.published import (
+    DIFFUSERS,
+    DIFFUSERS_PICKLE,
+    STABLE_DIFFUSION,
+    TOKENIZER,
+    TRANSFORMERS,
+    TRANSFORMERS_PICKLE,
+)
 from strmatch.weights.checkpoint import read_tensors
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.strict import check_fit, load_strictly
 
-CHECKPOINT = "lavie_base.pt"
-DIFFUSERS = "diffusion_pytorch_model.safetensors"
-TRANSFORMERS = "model.safetensors"
-DIFFUSERS_PICKLE = "diffusion_pytorch_model.bin"
-TRANSFORMERS_PICKLE = "pytorch_model.bin"
-TOKENIZER = ("tokenizer/*.json", "tokenizer/*.txt")
-STABLE_DIFFUSION = (
-    *("vae/config.json", f"vae/{DIFFUSERS}"),
-    *("text_encoder/config.json", f"text_encoder/{TRANSFORMERS}"),
-    *TOKENIZER,
-)
-"""Files of Stable Diffusion that are copied, all except the UNet."""
-ZEROSCOPE = (
-    *(f"{part}/config.json" for part in ("unet", "vae", "text_encoder")),
-    *(f"{part}/{name}" for part in ("unet", "vae") for name in (DIFFUSERS, DIFFUSERS_PICKLE)),
-    *(f"text_encoder/{name}" for name in (TRANSFORMERS, TRANSFORMERS_PICKLE)),
-    *TOKENIZER,
-    "scheduler/scheduler_config.json",
-)
 DTYPE = torch.float16
 HEADS = 8
 LAVIE_SIZE = (40, 64)
@@ -77,7 +67,7 @@ def convert_lavie(checkpoint: Path, base: Path, folder: Path) -> None:
             tensors[name] = exact
     _write(tensors, folder / "unet", DIFFUSERS, path)
     unet.save_config(folder / "unet")
-    _take(base, folder, *STABLE_DIFFUSION)
+    _take(base, folder, *STABLE_DIFFUSION, *TOKENIZER)
     # Unlike Stable Diffusion, whose betas are scaled linear from 0.00085 to 0.012.
     _write_scheduler(folder, beta_start=1e-4, beta_end=0.02, beta_schedule="linear")
 
@@ -121,7 +111,7 @@ def convert_animatediff(checkpoint: Path, base: Path, folder: Path) -> None:
         raise WeightsError(f"{checkpoint} does not fit {base}/unet: {error}") from error
     _write(joined.state_dict(), folder / "unet", DIFFUSERS, checkpoint)
     joined.save_config(folder / "unet")
-    _take(base, folder, *STABLE_DIFFUSION)
+    _take(base, folder, *STABLE_DIFFUSION, *TOKENIZER)
     _write_scheduler(folder, beta_start=0.00085, beta_end=0.012, beta_schedule="linear")
 
 

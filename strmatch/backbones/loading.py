@@ -1,31 +1,18 @@
-"""Load a backbone from a preset, a folder or a URI, strictly and without pickles."""
+"""Load a backbone from a preset, a folder or a URI."""
 
-import json
 import os
 from pathlib import Path
 
 import torch
 
 from strmatch.backbones.diffusion import VideoDiffusion
+from strmatch.backbones.folder import weights_folder
+from strmatch.backbones.load_folder import load_folder
 from strmatch.presets import PRESETS, load_preset
-from strmatch.registry import Registry
 from strmatch.settings import EditSettings
 from strmatch.validation import checks_arguments, did_you_mean
 from strmatch.weights.errors import WeightsError
-from strmatch.weights.locate import weights_folder
-from strmatch.weights.manifest import weights_revision
-from strmatch.weights.strict import best_device, load_strictly
-
-UNETS = Registry(
-    "backbone",
-    {
-        "LaVieUNet": "strmatch.backbones.lavie:LaVieUNet",
-        "UNet3DConditionModel": "diffusers:UNet3DConditionModel",
-        "UNetMotionModel": "diffusers:UNetMotionModel",
-    },
-)
-"""UNet classes by the `_class_name` of their config.json, loaded by `from_pretrained`. Classes of
-diffusers are wrapped. A class of another package implements `strmatch.backbones.base.UNet`."""
+from strmatch.weights.source import ONLINE, Access
 
 
 @checks_arguments
@@ -36,6 +23,7 @@ def load_backbone(
     dtype: torch.dtype | None = None,
     settings: EditSettings | None = None,
     compiled: bool = False,
+    access: Access = ONLINE,
 ) -> VideoDiffusion:
     """Load a text-to-video model for editing.
 
@@ -44,11 +32,12 @@ def load_backbone(
             `hf://…@revision`) in diffusers layout: unet/ (a `LaVieUNet`, `UNet3DConditionModel` or
             `UNetMotionModel`, as named in config.json), vae/, text_encoder/, tokenizer/,
             scheduler/. A remote folder is fetched once into `$STRMATCH_CACHE`
-            (default ~/.cache/strmatch).
+            (default ~/.cache/strmatch). The published model of a preset is converted there.
         device: default: the GPU if available, else the CPU.
         dtype: default: float16 on a GPU, float32 on a CPU.
         settings: default settings of editors; default: those of the preset, else of LaVie.
         compiled: see `VideoDiffusion`.
+        access: how weights may be reached.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -58,25 +47,10 @@ def load_backbone(
     """
     _check_source(source)
     _check_placement(device, dtype)
-    # Imported here so that `import strmatch` requires only torch.
-    from diffusers import AutoencoderKL, DDIMScheduler
-    from transformers import CLIPTextModel, CLIPTokenizer
-
     if settings is None:
         settings = load_preset(str(source)).edit if str(source) in PRESETS else EditSettings()
-    folder = weights_folder(source)
-    device = best_device(device)
-    dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
-    return VideoDiffusion(
-        unet=_load_unet(folder / "unet", dtype).to(device),
-        vae=load_strictly(AutoencoderKL, folder / "vae", dtype).to(device),
-        text_encoder=load_strictly(CLIPTextModel, folder / "text_encoder", dtype).to(device),
-        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
-        settings=settings,
-        revision=weights_revision(folder),
-        compiled=compiled,
-    )
+    folder = weights_folder(source, access)
+    return load_folder(folder, device=device, dtype=dtype, settings=settings, compiled=compiled)
 
 
 def _check_source(source: str | os.PathLike[str]) -> None:
@@ -96,27 +70,3 @@ def _check_placement(device: str | torch.device | None, dtype: torch.dtype | Non
     except (RuntimeError, AssertionError) as error:  # the latter without CUDA in torch
         reason = str(error).splitlines()[0]
         raise ValueError(f"device {str(device)!r} cannot be used: {reason}") from None
-
-
-def _load_unet(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
-    """Load the UNet of the class that its config.json names.
-
-    Raises:
-        WeightsError: the class is unknown, or the weights do not fit.
-    """
-    from strmatch.backbones.factorised import TEMPORAL, FactorisedUNet
-
-    try:
-        name = json.loads((folder / "config.json").read_text("utf-8")).get("_class_name")
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"cannot read {folder}/config.json: {error}") from error
-    if name not in UNETS:
-        known = ", ".join(UNETS.names())
-        raise WeightsError(
-            f"{folder}/config.json: _class_name must be one of {known}, got {name!r}"
-        )
-    unet = load_strictly(UNETS.load(name), folder, dtype)
-    try:
-        return FactorisedUNet(unet) if name in TEMPORAL else unet
-    except ValueError as error:
-        raise WeightsError(f"{folder}: {error}") from error

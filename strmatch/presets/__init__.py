@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from strmatch.presets.published import Published
 from strmatch.registry import Registry
 from strmatch.settings import EditSettings
 from strmatch.validation import did_you_mean
@@ -37,8 +38,9 @@ PRESETS = Registry(
 class Preset:
     """The weights of a backbone, the clips it was trained on, and edit settings that suit it."""
 
-    weights: str | None
-    """Folder or fsspec URI of the weights. None: the user must name it."""
+    weights: str | Published | None
+    """Folder or fsspec URI of the weights, or a published model that is fetched from the hub and
+    converted once. None: the user must name a folder or URI."""
     num_frames: int
     """Number of frames of a clip."""
     height: int
@@ -48,8 +50,13 @@ class Preset:
     fps: float
     """Frame rate of a clip, frames per second."""
     edit: EditSettings
+    gpu_gb: tuple[float, float] | None = None
+    """GPU memory of an edit in gigabytes, projected in float16 at the size above by
+    `jobs.benchmark.projection`: normal, and with `execution.memory` lean. None: not projected."""
     editor_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Options of other editors, by the name of the editor, where their defaults do not suit."""
+    pipeline: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Values for further sections of a configuration: annotators, metrics, and their models."""
 
 
 def load_preset(name: str) -> Preset:

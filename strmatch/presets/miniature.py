@@ -39,4 +39,12 @@ PRESET = Preset(
         # a figure that stands still, fails with both. lr 0.1 also fails on the first.
         "dmt": {"guidance_scale": 4.0, "negative_prompt": "", "lr": 0.05},
     },
+    pipeline={
+        "measure": {
+            "metrics": [
+                *("frame_consistency", "background_difference", "motion_error", "clip_similarity"),
+            ],
+            "clip": {"weights": "miniature"},
+        },
+    },
 )

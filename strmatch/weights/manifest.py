@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from strmatch.weights.errors import WeightsError
@@ -35,9 +36,17 @@ def check_hashes(folder: Path) -> None:
     Raises:
         WeightsError: a file is missing or differs.
     """
-    if not (folder / MANIFEST).is_file():
-        return
-    for name, expected in read_manifest(folder).items():
+    if (folder / MANIFEST).is_file():
+        compare_hashes(folder, read_manifest(folder))
+
+
+def compare_hashes(folder: Path, files: Mapping[str, str]) -> None:
+    """Compare files of a folder with their SHA-256 by name.
+
+    Raises:
+        WeightsError: a file is missing or differs.
+    """
+    for name, expected in files.items():
         if not (folder / name).is_file():
             raise WeightsError(f"{name} is missing")
         with (folder / name).open("rb") as file:

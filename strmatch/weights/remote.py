@@ -17,10 +17,14 @@ def is_remote(uri: str) -> bool:
     return "://" in uri
 
 
+def cache_folder() -> Path:
+    """The folder `$STRMATCH_CACHE`, default ~/.cache/strmatch."""
+    return Path(os.environ.get("STRMATCH_CACHE", "~/.cache/strmatch")).expanduser()
+
+
 def cached(uri: str) -> Path:
-    """The folder in `$STRMATCH_CACHE` (default ~/.cache/strmatch) that `fetch` copies a URI to."""
-    cache = Path(os.environ.get("STRMATCH_CACHE", "~/.cache/strmatch")).expanduser()
-    return cache / hashlib.sha256(uri.encode()).hexdigest()[:16]
+    """The folder in `cache_folder` that `fetch` copies a URI to."""
+    return cache_folder() / hashlib.sha256(uri.encode()).hexdigest()[:16]
 
 
 def fetch(uri: str, check: Callable[[Path], None] | None = None) -> Path:

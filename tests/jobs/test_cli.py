@@ -19,8 +19,17 @@ from tests.pipelines.support.videos import coded_frames, write_audio, write_vide
 
 COMMANDS = [
     *("run", "annotate", "plan", "edit", "measure", "publish", "demo", "config", "config show"),
-    *("failures", "retry", "submit", "job status", "job logs", "job stop"),
-    *("generate", "evaluate", "study", "bench", "train-miniature", "weights", "weights fetch"),
+    *("check", "failures", "retry", "submit", "job status", "job logs", "job stop"),
+    *(
+        "generate",
+        "evaluate",
+        "study",
+        "bench",
+        "train-miniature",
+        "weights",
+        "weights fetch",
+        "check",
+    ),
 ]
 
 STORE = (
@@ -94,7 +103,7 @@ except SystemExit as ended:
         (["--output", "{here}/in/a.mp4/out"], "cannot be used"),
         (["--output", "s3://bucket/out", "--set", STORE], "s3://bucket/out cannot be used"),
         (["--preset", "nope"], "no preset 'nope'"),
-        (["--preset", "lavie"], "the preset 'lavie' ships no weights"),
+        (["--preset", "lavie", "--set", "execution.offline=true"], "is not in the cache"),
         (["--set", "annotate.tracker=sam"], "no tracker 'sam'"),
         (["--set", "editor=nope"], "no editor 'nope'"),
         (["--set", "measure.metrics=[nope]"], "no metric 'nope'"),
@@ -116,7 +125,8 @@ def test_what_cannot_work_is_one_line_before_any_slow_import(tmp_path, arguments
         [sys.executable, "-c", REFUSED, *words],
         capture_output=True,
         text=True,
-        env=os.environ | {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"},
+        env=os.environ
+        | {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "HF_HOME": str(tmp_path)},
     )
     assert ended.returncode == 1
     assert ended.stdout == ""

@@ -11,6 +11,7 @@ from pipelines.editors.str_match import STRMatchEditor
 from pipelines.errors import ConfigError, RunError
 from pipelines.runs.open_run import open_run
 from pipelines.trackers.motion import MotionTracker
+from tests.hub import Hub
 from tests.pipelines.fakes.editors import Invert
 from tests.pipelines.support.servers import Served, completion
 
@@ -154,10 +155,10 @@ def test_metrics_need_their_weights_only_if_they_are_computed():
 
 
 def test_a_model_missing_from_the_hub_is_refused(monkeypatch, tmp_path):
-    with Served((404, b"{}", {})) as hub:
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url.removesuffix("/v1"))
+    with Hub() as hub:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-        with pytest.raises(RunError, match="captioner transformers_vlm: cannot find Qwen/.* on"):
+        with pytest.raises(RunError, match="captioner transformers_vlm: .* no model Qwen/Qwen3-VL"):
             plugins.check_annotators(load_config(assignments=[VLM]), used=True)
     plugins.check_annotators(load_config(assignments=[VLM]), used=False)
 

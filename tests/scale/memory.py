@@ -21,6 +21,7 @@ from pipelines.errors import Rejected
 from pipelines.trackers.sam2 import SubjectTracker
 from pipelines.trackers.segmenter_package import PackageSegmenter
 from pipelines.trackers.segmenter_transformers import HFSegmenter
+from strmatch.weights.source import Source
 from tests.pipelines.captioners.models import qwen
 from tests.pipelines.trackers.components import (
     PACKAGE_OVERRIDES,
@@ -42,8 +43,8 @@ def annotators(folder: Path) -> dict[str, Callable[[np.ndarray], object]]:
     weights = [f"annotate.{name}.weights={folder / name}" for name in ("vlm", "detector")]
     config = load_config(assignments=[*SETTINGS, *weights])
     segmenters = {
-        "sam2_hf": HFSegmenter.load(str(folder / "sam2_hf"), None),
-        "sam2": PackageSegmenter.load(str(folder / "sam2"), None, PACKAGE_OVERRIDES),
+        "sam2_hf": HFSegmenter.load(Source(str(folder / "sam2_hf"))),
+        "sam2": PackageSegmenter.load(Source(str(folder / "sam2")), overrides=PACKAGE_OVERRIDES),
     }
     trackers = {name: SubjectTracker(made, config) for name, made in segmenters.items()}
     follow = {name: partial(track, subject="a thing") for name, track in trackers.items()}

@@ -14,6 +14,7 @@ from jobs.evaluation.measures import background, centroid_error, psnr
 from jobs.evaluation.paper.cases import PaperCase, alone
 from jobs.evaluation.paper.methods import METHODS, Attempt, Method
 from strmatch import STRMatch, load_backbone
+from strmatch.backbones.folder import weights_folder
 from strmatch.baselines.dmt import DMT
 from strmatch.baselines.sdedit import SDEdit
 from strmatch.baselines.settings import DMTSettings, SDEditSettings, UniEditSettings, settings_for
@@ -27,7 +28,6 @@ from strmatch.miniature.judge import judge, score_edit
 from strmatch.miniature.scenes import caption
 from strmatch.miniature.world import render
 from strmatch.presets import load_preset
-from strmatch.weights.locate import weights_folder
 
 METRICS = (
     "frame_consistency",

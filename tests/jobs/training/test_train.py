@@ -15,6 +15,7 @@ from pipelines.trackers.segmenter_transformers import HFSegmenter
 from strmatch import load_backbone
 from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
+from strmatch.weights.source import Source
 
 STEP = {"steps": 2, "batch": 4, "learning_rate": 1e-4, "final_learning_rate": 1e-5, "warmup": 0}
 RECIPE = Recipe.model_validate(
@@ -82,7 +83,7 @@ def test_sam2_trains_separately_and_resumes_to_the_same_bytes(tmp_path):
     )
     assert whole.read_bytes() == parts.read_bytes()
     assert whole.stat().st_size < 8e6
-    mask = HFSegmenter.load(str(whole.parent), None).track(
+    mask = HFSegmenter.load(Source(str(whole.parent))).track(
         np.zeros((2, 64, 64, 3), np.uint8), Box(10, 10, 30, 30), 0
     )
     assert mask.shape == (2, 64, 64)

@@ -2,6 +2,7 @@ import pytest
 
 from pipelines.trackers.segmenter_package import PackageSegmenter
 from pipelines.trackers.segmenter_transformers import HFSegmenter
+from strmatch.weights.source import Source
 from tests.pipelines.trackers.components import (
     PACKAGE_OVERRIDES,
     save_grounding_dino,
@@ -43,12 +44,12 @@ def grounding_dino_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def hf_segmenter(sam2_hf_folder):
-    return HFSegmenter.load(str(sam2_hf_folder), None)
+    return HFSegmenter.load(Source(str(sam2_hf_folder)))
 
 
 @pytest.fixture(scope="session")
 def package_segmenter(sam2_folder):
-    return PackageSegmenter.load(str(sam2_folder), None, PACKAGE_OVERRIDES)
+    return PackageSegmenter.load(Source(str(sam2_folder)), overrides=PACKAGE_OVERRIDES)
 
 
 @pytest.fixture(params=["hf_segmenter", "package_segmenter"])

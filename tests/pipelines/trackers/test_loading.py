@@ -10,6 +10,7 @@ from pipelines.errors import ConfigError
 from pipelines.trackers.segmenter_package import PackageSegmenter
 from pipelines.trackers.segmenter_transformers import HFSegmenter
 from strmatch.weights.errors import WeightsError
+from strmatch.weights.source import Source
 from tests.pipelines.trackers.components import PACKAGE_OVERRIDES, small_sam2
 
 
@@ -19,19 +20,19 @@ def test_a_model_with_a_missing_tensor_is_refused(sam2_hf_folder, tmp_path):
     del tensors["no_memory_embedding"]
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(WeightsError, match="no_memory_embedding"):
-        HFSegmenter.load(str(tmp_path), None)
+        HFSegmenter.load(Source(str(tmp_path)))
 
 
 def test_transformers_models_in_pickles_are_refused(sam2_hf_folder, tmp_path):
     shutil.copy(sam2_hf_folder / "config.json", tmp_path)
     torch.save(small_sam2().state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(WeightsError, match="cannot load Sam2VideoModel"):
-        HFSegmenter.load(str(tmp_path), None)
+        HFSegmenter.load(Source(str(tmp_path)))
 
 
 def test_loaded_weights_equal_the_saved_ones(sam2_hf_folder):
     saved = small_sam2().state_dict()
-    loaded = HFSegmenter.load(str(sam2_hf_folder), None).model
+    loaded = HFSegmenter.load(Source(str(sam2_hf_folder))).model
     assert isinstance(loaded, Sam2VideoModel)
     assert not loaded.training
     for name, tensor in loaded.state_dict().items():
@@ -52,7 +53,7 @@ def test_loading_a_checkpoint_executes_no_code(sam2_folder, tmp_path):
     exploded = tmp_path / "exploded"
     torch.save({"model": Bomb(exploded)}, tmp_path / "sam2.1_hiera_tiny.pt")
     with pytest.raises(WeightsError, match="cannot load SAM2 from"):
-        PackageSegmenter.load(str(tmp_path), None, PACKAGE_OVERRIDES)
+        PackageSegmenter.load(Source(str(tmp_path)), overrides=PACKAGE_OVERRIDES)
     assert not exploded.exists()
 
 
@@ -65,18 +66,18 @@ def test_a_checkpoint_with_other_tensors_is_refused(sam2_folder, tmp_path, chang
         tensors["surplus" if change == "unexpected" else "no_mem_embed"] = torch.zeros(3)
     torch.save({"model": tensors}, tmp_path / "sam2.1_hiera_tiny.pt")
     with pytest.raises(WeightsError, match="no_mem_embed|surplus"):
-        PackageSegmenter.load(str(tmp_path), None, PACKAGE_OVERRIDES)
+        PackageSegmenter.load(Source(str(tmp_path)), overrides=PACKAGE_OVERRIDES)
 
 
 def test_a_folder_without_one_known_checkpoint_is_refused(sam2_folder, tmp_path):
-    with pytest.raises(WeightsError, match="holds 0 files"):
-        PackageSegmenter.load(str(tmp_path), None)
+    with pytest.raises(WeightsError, match="must hold one file .*, and holds 0"):
+        PackageSegmenter.load(Source(str(tmp_path)))
     (tmp_path / "mine.pt").touch()
     with pytest.raises(WeightsError, match="no model is known for mine.pt; there is sam2_"):
-        PackageSegmenter.load(str(tmp_path), None)
+        PackageSegmenter.load(Source(str(tmp_path)))
 
 
 def test_a_missing_package_is_reported_with_the_install_command(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "sam2", None)
     with pytest.raises(ConfigError, match="pip install --no-build-isolation 'strmatch\\[sam2\\]'"):
-        PackageSegmenter.load(str(tmp_path), None)
+        PackageSegmenter.load(Source(str(tmp_path)))

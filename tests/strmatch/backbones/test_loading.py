@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from strmatch import WeightsError, load_backbone
-from strmatch.weights.locate import weights_folder
+from strmatch.backbones.folder import weights_folder
 from strmatch.weights.manifest import weights_revision
+from strmatch.weights.source import Access
 from tests.strmatch.tiny import save_backbone, tiny_backbone
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -151,9 +152,12 @@ def test_editors_that_start_together_download_once(folder, tmp_path, monkeypatch
     assert len(fetched) == 1 and len(folders) == 1
 
 
-def test_missing_weights_are_reported_by_name(tmp_path):
-    with pytest.raises(WeightsError, match="'lavie' ships no weights: name a folder or URI"):
-        load_backbone("lavie")
+def test_missing_weights_are_reported_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("STRMATCH_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(WeightsError, match="Vchitect/LaVie at f3d0.* is not in the cache"):
+        load_backbone("lavie", access=Access(offline=True))
+    assert not list((tmp_path / "cache").glob("lavie*/"))
     with pytest.raises(WeightsError, match=r"nowhere is no model folder: it has no unet/"):
         load_backbone(tmp_path / "nowhere")
 

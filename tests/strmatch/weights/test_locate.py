@@ -6,6 +6,7 @@ import pytest
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import check_available, local_folder
 from strmatch.weights.remote import download
+from strmatch.weights.source import Access, Source
 
 
 @pytest.fixture
@@ -22,14 +23,17 @@ def test_a_local_folder_is_returned_unchanged_and_a_uri_is_downloaded_once(
     folder, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("STRMATCH_CACHE", str(tmp_path / "cache"))
-    assert local_folder(str(folder)) == folder
-    fetched = local_folder(f"file://{folder}")
+    assert local_folder(Source(str(folder))) == folder
+    fetched = local_folder(Source(f"file://{folder}"))
     assert (fetched / "config.json").read_text() == "{}"
     assert (fetched / "unet/config.json").read_text() == "[]"
     assert fetched != folder
     shutil.rmtree(folder)
-    assert local_folder(f"file://{folder}") == fetched
-    check_available(f"file://{folder}", None, ("config.json",))
+    offline = Access(offline=True)
+    assert local_folder(Source(f"file://{folder}"), offline) == fetched
+    check_available(Source(f"file://{folder}", needed=("config.json",)), offline)
+    with pytest.raises(WeightsError, match="file:///other is not cached, and offline permits no"):
+        local_folder(Source("file:///other?signature=secret"), offline)
 
 
 @pytest.mark.parametrize(
@@ -43,30 +47,23 @@ def test_a_local_folder_is_returned_unchanged_and_a_uri_is_downloaded_once(
 )
 def test_missing_and_unpinned_weights_are_refused(weights, message):
     with pytest.raises(WeightsError, match=message):
-        local_folder(weights)
+        local_folder(Source(weights))
     with pytest.raises(WeightsError, match=message):
-        check_available(weights, None, ("config.json",))
+        check_available(Source(weights))
 
 
-def test_the_commit_of_a_hub_model_is_the_revision_or_follows_the_at_sign(tmp_path, monkeypatch):
-    asked = []
-
-    def snapshot_download(name, revision, allow_patterns):
-        asked.append((name, revision, allow_patterns))
-        return tmp_path
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    assert local_folder("owner/name@abc", files=("*.pt",)) == tmp_path
-    assert local_folder("owner/name", "def", ("*.pt",)) == tmp_path
-    assert asked == [("owner/name", "abc", ["*.pt"]), ("owner/name", "def", ["*.pt"])]
+def test_the_commit_of_a_hub_model_is_the_revision_or_follows_the_at_sign():
+    assert Source("owner/name@abc").hub_id() == ("owner/name", "abc")
+    assert Source("owner/name", "def").hub_id() == ("owner/name", "def")
+    assert Source("owner/name", "def").origin == "owner/name@def"
 
 
 def test_missing_files_are_reported_without_a_download(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("STRMATCH_CACHE", str(tmp_path / "cache"))
     for weights in (str(folder), f"file://{folder}"):
-        check_available(weights, None, ("config.json", "*.bin"))
+        check_available(Source(weights, needed=("config.json", "*.bin")))
         with pytest.raises(WeightsError, match=r"model holds no \*.safetensors"):
-            check_available(weights, None, ("config.json", "*.safetensors"))
+            check_available(Source(weights, needed=("config.json", "*.safetensors")))
     assert not (tmp_path / "cache").exists()
 
 

@@ -8,7 +8,7 @@ from jobs.evaluation.paper.phase import Part, done, examine, results
 from pipelines.cluster import cluster
 from pipelines.config.sections import Execution
 from pipelines.storage import Storage
-from strmatch.weights.locate import weights_folder
+from strmatch.backbones.folder import weights_folder
 from strmatch.weights.manifest import weights_revision
 
 REVISION = weights_revision(weights_folder("miniature"))
