@@ -1,4 +1,4 @@
-"""Text-to-video generation with plain DDIM."""
+"""Text-to-video generation with plain DDIM. LaVie's authors sample by DDPM by default."""
 
 from collections.abc import Sequence
 

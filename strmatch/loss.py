@@ -22,6 +22,8 @@ class Objective(NamedTuple):
     """Loss terms (n,) of one block from the source's feature and the target's maps."""
     reduction: str
     """Reduction over the terms of all blocks, "sum" or "mean"."""
+    joint: Callable[[Tensor], Tensor] | None = None
+    """The loss from the terms (n,) summed over all blocks, where it is not their reduction."""
 
 
 def make_objective(settings: EditSettings, compiled: bool = False) -> Objective:
@@ -30,20 +32,23 @@ def make_objective(settings: EditSettings, compiled: bool = False) -> Objective:
     Args:
         compiled: compile the objective with `torch.compile`.
     """
+    joint = None
     if settings.objective == "concatenated_maps":
         feature: Callable[[LayerMaps], Tensor] = concatenate_maps
         distance: Callable[[Tensor, Tensor], Tensor] = squared_differences
     else:
         feature = partial(score_maps, radius=settings.radius)
         distance = partial(negative_cosines, cosine=settings.cosine)
+        if settings.cosine == "all":
+            distance, joint = inner_products, cosine_loss
 
     def terms(source: Tensor, maps: LayerMaps) -> Tensor:
         return distance(source, feature(maps))
 
     if compiled:
         parts = (compilation.compiled(feature), compilation.compiled(terms))
-        return Objective(*parts, settings.reduction)
-    return Objective(feature, terms, settings.reduction)
+        return Objective(*parts, settings.reduction, joint)
+    return Objective(feature, terms, settings.reduction, joint)
 
 
 def score_maps(maps: LayerMaps, radius: int) -> Tensor:
@@ -64,6 +69,21 @@ def negative_cosines(source: Tensor, target: Tensor, cosine: str = "row") -> Ten
     if cosine == "layer":
         source, target = source.flatten(), target.flatten()
     return -torch.cosine_similarity(source, target, dim=-1).flatten()
+
+
+def inner_products(source: Tensor, target: Tensor) -> Tensor:
+    """Inner products (3,) of two scores: source with target, source and target with themselves.
+
+    The sums over all blocks are the inner products of the concatenated scores.
+    """
+    pairs = ((source, target), (source, source), (target, target))
+    return torch.stack([(a * b).sum() for a, b in pairs])
+
+
+def cosine_loss(products: Tensor) -> Tensor:
+    """Negative cosine similarity (scalar) from the `inner_products` of the concatenated scores."""
+    between, of_source, of_target = products
+    return -between / (of_source.sqrt() * of_target.sqrt())
 
 
 def concatenate_maps(maps: LayerMaps) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from strmatch.attention import LayerMaps, MapChoice
 from strmatch.backbones.base import Backbone
+from strmatch.gradient import scaled_gradient
 from strmatch.loss import make_objective
 from strmatch.settings import EditSettings
 
@@ -81,8 +82,8 @@ class Matcher:
             value, at_maps = self._loss_at_maps(maps, source_features)
             flat = [tensor for block in maps for tensor in block]
             loss = loss + value
-            gradient = gradient + torch.autograd.grad(flat, latents, at_maps)[0]
-        return loss, gradient.detach()
+            gradient = gradient + scaled_gradient(flat, at_maps, latents)
+        return loss, gradient
 
     def _loss_at_maps(
         self, maps: Sequence[LayerMaps], source_features: Sequence[Tensor]
@@ -90,19 +91,30 @@ class Matcher:
         """The loss and its gradients at all maps.
 
         Processes the blocks sequentially: the scores are the largest tensors of an edit, and only
-        those of one block are in memory at a time.
+        those of one block are in memory at a time. A joint loss needs a round before, without
+        gradients, for the sums of its terms over all blocks.
         """
+        objective = self.objective
+        pairs = list(zip(source_features, maps, strict=True))
+        if objective.joint:
+            with torch.no_grad():
+                totals = torch.stack([objective.terms(*pair) for pair in pairs]).sum(dim=0)
         losses: list[Tensor] = []
         gradients: list[Tensor] = []
         count = 0
-        for block, source in zip(maps, source_features, strict=True):
+        for source, block in pairs:
             leaves = LayerMaps(*(tensor.detach().requires_grad_() for tensor in block))
             with torch.enable_grad():
-                terms = self.objective.terms(source, leaves)
-                gradients += torch.autograd.grad(terms.sum(), leaves)
-            losses.append(terms.detach().sum())
+                terms = objective.terms(source, leaves)
+                loss = terms.sum()
+                if objective.joint:  # the gradient with the other blocks held constant
+                    loss = objective.joint(totals + (terms - terms.detach()))
+                gradients += torch.autograd.grad(loss, leaves)
+            losses.append(loss.detach())
             count += len(terms)
+        if objective.joint:
+            return losses[-1], gradients
         loss = torch.stack(losses).sum()
-        if self.objective.reduction == "mean":
+        if objective.reduction == "mean":
             return loss / count, [gradient / count for gradient in gradients]
         return loss, gradients

@@ -2,8 +2,9 @@
 
 Weights are frozen, and attention is fused wherever its maps are not needed. Every pass runs the
 whole UNet, and scored passes run both halves of the guidance batch. Maps keep all heads until the
-score. The score sums a copy for every pair of neighbouring frames. Ω_src is kept from the
-inversion, which labels a step by the level that the step leaves.
+score. The score sums a copy for every pair of neighbouring frames. With label "current", which
+Algorithm 1 prints, Ω_src is kept from the inversion. With label "next", which is the default of
+`EditSettings`, Ω_src takes a pass per level.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class AsWritten:
     Args:
         backbone: with a `LaVieUNet`.
         settings: must average heads, take cosines by row and sum them, score the conditional half,
-            match and guide every step, and label the inversion "current". Other fields are free.
+            and match and guide every step. Other fields are free.
     """
 
     def __init__(self, backbone: VideoDiffusion, settings: EditSettings) -> None:
@@ -63,11 +64,15 @@ class AsWritten:
             recorded[t] = self._score(maps, -1)
             return noise
 
+        def predict(z: Tensor, t: int) -> Tensor:
+            return self.backbone.epsilon(z, t, source)
+
+        label = self.settings.inversion_label
         latents = invert(
-            epsilon,
+            epsilon if label == "current" else predict,
             self.backbone.encode(frames),
             schedule,
-            "current",
+            label,
             self.settings.noised_until,
         )
         for level, t in enumerate(schedule.timesteps):

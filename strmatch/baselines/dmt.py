@@ -13,12 +13,9 @@ from strmatch.baselines.settings import DMTSettings, settings_for
 from strmatch.ddim import ddim_step
 from strmatch.editor import EditResult, Inversion
 from strmatch.finite import StepCheck
+from strmatch.gradient import scaled_gradient
 from strmatch.guidance import guided_epsilon
 from strmatch.validation import check_minimum, checks_arguments
-
-LOSS_SCALE = 2.0**16
-"""Loss scale of the publication, which prevents underflow of half-precision gradients. The gradient
-is divided by it before Adam's step."""
 
 
 class DMT:
@@ -30,10 +27,18 @@ class DMT:
 
     * The inversion has as many steps as the denoising (published: 999 steps) and uses the
       backbone's timestep label.
+    * The denoising starts from the noisiest latents of the inversion. The authors' code takes the
+      noise ε that the latents of timestep 999 imply, and adds it to the clean latents.
+    * The latents of the clip are the mean of the autoencoder's posterior. The authors' code samples
+      the posterior, independently for the inversion and the edit.
+    * A restart adds noise by the exact forward kernel between two levels. The authors' code
+      multiplies the single steps with their betas shifted by one, which changes the standard
+      deviation of the noise by up to 0.27 % at 50 steps.
     * No quality phrase is prepended to the prompts.
     * The compared modules are the UNet's `space_time_modules`, which on Zeroscope are the published
       ones.
-    * The loss is scaled by a constant in every precision.
+    * The backward pass has the scale of `scaled_gradient` in every precision. The authors' code
+      scales the loss by 2^16 and skips a step that overflows.
 
     Args:
         backbone: see `strmatch.load_backbone`.
@@ -153,10 +158,11 @@ class DMT:
         latents = latents.detach().requires_grad_()
         with torch.enable_grad():
             features = self.backbone.averaged_features(latents, timestep, embedding)
-            pairs = zip(wanted, features, strict=True)
+            leaves = [feature.detach().requires_grad_() for feature in features]
+            pairs = zip(wanted, leaves, strict=True)
             loss = torch.stack([difference_loss(*pair) for pair in pairs]).sum()
-            (gradient,) = torch.autograd.grad(LOSS_SCALE * loss, latents)
-        return loss.detach(), gradient / LOSS_SCALE
+            at_features = torch.autograd.grad(loss, leaves)
+        return loss.detach(), scaled_gradient(features, at_features, latents)
 
 
 def difference_loss(source: Tensor, target: Tensor) -> Tensor:

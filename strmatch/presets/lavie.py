@@ -1,4 +1,6 @@
-"""LaVie base, the main model of the paper, with the settings of the paper.
+"""LaVie base, the main model of the paper, with the defaults of `EditSettings`.
+
+These are the values that the paper states, and choices where the paper is silent.
 
 The preset is untested with the published weights.
 """

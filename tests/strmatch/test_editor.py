@@ -212,6 +212,7 @@ def test_every_open_choice_changes_the_edit(editor, frames):
         choice = {"heads": heads, "cosine": cosine, "reduction": reduction}
         results.append(editor.edit(inversion, TARGET, lam=1.0, **choice).latents)
     for choice in (
+        {"cosine": "all"},
         {"scored_halves": "both"},
         {"radius": 2},
         {"scored_levels": None},

@@ -53,7 +53,14 @@ def test_score_gradient_and_noise_of_every_step_are_equal(backbone, frames):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"noised_until": 251}, {"radius": 2}, {"negative_prompt": "", "lam": 0.5}]
+    "changes",
+    [
+        {},
+        {"inversion_label": "next"},
+        {"noised_until": 251},
+        {"radius": 2},
+        {"negative_prompt": "", "lam": 0.5},
+    ],
 )
 def test_whole_edits_are_equal(backbone, frames, changes):
     settings = replace(CURRENT, **changes)
