@@ -11,8 +11,6 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pipelines.schema import STATUSES
-
 if TYPE_CHECKING:
     from ray.util.metrics import Counter, Gauge, Histogram
 
@@ -38,6 +36,8 @@ def record_rows(phase: str, row: Mapping[str, Any]) -> None:
         phase: the phase that committed the file.
         row: counts by status, and `failures`.
     """
+    from pipelines.schema import STATUSES  # imports pyarrow, which --help does not need
+
     rows = _counter("strmatch_rows", "Rows that are done.", ("phase", "status"))
     for status in STATUSES:
         if row[status]:

@@ -14,10 +14,10 @@ from jobs.cli.options import (
     Output,
     Preset,
     Store,
+    load_config,
     one_line_errors,
     with_access,
 )
-from pipelines.config.loading import load_config
 
 app = typer.Typer()
 job_app = typer.Typer(

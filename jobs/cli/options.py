@@ -1,15 +1,18 @@
 """Options that commands share, and the end of commands that fail."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jobs import logs
 from pipelines.errors import RunError
 from strmatch.presets import PRESETS
+
+if TYPE_CHECKING:
+    from pipelines.config.config import Config
 
 Input = Annotated[
     str,
@@ -72,6 +75,13 @@ def with_access(assignments: list[str] | None, weights: str | None, offline: boo
     if offline:
         found.append("execution.offline=true")
     return found
+
+
+def load_config(preset: str, config: str | None, assignments: Iterable[str]) -> "Config":
+    """`pipelines.config.loading.load_config`, imported where a command runs, not for its help."""
+    from pipelines.config.loading import load_config as load
+
+    return load(preset, config, assignments)
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:

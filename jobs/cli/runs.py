@@ -17,11 +17,10 @@ from jobs.cli.options import (
     RunFolder,
     Store,
     Types,
+    load_config,
     one_line_errors,
     with_access,
 )
-from pipelines.config.loading import load_config
-from pipelines.config.loading import show as show_config
 
 app = typer.Typer()
 config_app = typer.Typer(
@@ -244,4 +243,6 @@ def show(
 
     Example: strmatch config show --preset lavie --set edit.lam=0.005 > lavie.yaml
     """
+    from pipelines.config.loading import show as show_config
+
     typer.echo(show_config(load_config(preset, config, set or []), everything), nl=False)
