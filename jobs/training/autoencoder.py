@@ -8,8 +8,8 @@ from torch import Tensor
 from jobs.training.batches import draw_scenes
 from jobs.training.loop import Loss
 from jobs.training.precision import fast
+from strmatch.inputs import to_unit_range
 from strmatch.miniature.world import render
-from strmatch.pixels import to_unit_range
 
 KL_WEIGHT = 1e-5
 HARDER = 0.3

@@ -10,11 +10,10 @@ from transformers import CLIPModel, CLIPTokenizer
 from jobs.training.batches import draw_scenes
 from jobs.training.loop import Loss
 from jobs.training.precision import fast
+from strmatch.inputs import to_unit_range, tokenize
 from strmatch.miniature.scenes import Scene, caption, with_attributes
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 from strmatch.miniature.world import render
-from strmatch.pixels import to_unit_range
-from strmatch.tokenize import tokenize
 
 HARDER = 0.2
 

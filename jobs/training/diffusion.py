@@ -14,11 +14,10 @@ from jobs.training.precision import fast
 from jobs.training.recipe import DiffusionPhase
 from jobs.training.workers import Worker
 from strmatch.backbones.lavie import LaVieUNet, ResnetBlock, Transformer
+from strmatch.inputs import to_unit_range, tokenize
 from strmatch.miniature.scenes import Scene, caption
 from strmatch.miniature.splits import Attributes
 from strmatch.miniature.world import render
-from strmatch.pixels import to_unit_range
-from strmatch.tokenize import tokenize
 
 NO_CAPTION = 0.1
 UNSAID_ATTRIBUTE = 0.1

@@ -15,12 +15,11 @@ from transformers import CLIPModel, CLIPTokenizer
 from pipelines.errors import Rejected
 from pipelines.media.foreground import find_objects
 from strmatch.backbones.folder import weights_folder
+from strmatch.inputs import to_unit_range, tokenize
 from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
 from strmatch.miniature.subject import shape_overlaps
 from strmatch.miniature.tracks import name_motion
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
-from strmatch.pixels import to_unit_range
-from strmatch.tokenize import tokenize
 
 PATIENCE = "name another annotate.captioner (transformers_vlm, openai), or give captions"
 FAITHFUL = 20.0

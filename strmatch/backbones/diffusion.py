@@ -16,9 +16,8 @@ from strmatch.backbones.factorised import temporal_attention
 from strmatch.backbones.features import record_averages
 from strmatch.ddim import to_epsilon
 from strmatch.finite import check_finite
-from strmatch.pixels import to_unit_range
+from strmatch.inputs import to_unit_range, tokenize
 from strmatch.settings import EditSettings
-from strmatch.tokenize import tokenize
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 """Memory layout of convolution weights by number of dimensions, which saves compiled convolutions a

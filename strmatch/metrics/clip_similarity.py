@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
+from strmatch.inputs import tokenize
 from strmatch.metrics.base import Sample
-from strmatch.tokenize import tokenize
 from strmatch.weights.strict import best_device, load_strictly
 
 BATCH = 16

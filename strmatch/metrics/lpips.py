@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from strmatch.inputs import to_unit_range
 from strmatch.metrics.base import Sample
-from strmatch.pixels import to_unit_range
 from strmatch.weights.checkpoint import read_tensors
 from strmatch.weights.locate import one_file
 from strmatch.weights.strict import best_device, check_fit

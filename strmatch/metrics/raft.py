@@ -6,9 +6,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from strmatch.inputs import to_unit_range
 from strmatch.metrics.base import Sample
 from strmatch.metrics.motion_error import end_point_error
-from strmatch.pixels import to_unit_range
 from strmatch.weights.checkpoint import read_tensors
 from strmatch.weights.strict import best_device, check_fit
 

@@ -13,13 +13,12 @@ from jobs.evaluation.measures import background, centroid_error, iou, psnr
 from jobs.evaluation.miniature.cases import EditCase, captions_to_tell_apart
 from strmatch import STRMatch, generate, load_backbone
 from strmatch.backbones.folder import weights_folder
+from strmatch.inputs import to_unit_range, tokenize
 from strmatch.miniature.judge import judge, score_edit
 from strmatch.miniature.scenes import Scene, attributes, caption
 from strmatch.miniature.splits import Attributes
 from strmatch.miniature.world import render
-from strmatch.pixels import to_unit_range
 from strmatch.presets import load_preset
-from strmatch.tokenize import tokenize
 
 Changes = dict[str, Any]
 """Fields of the edit settings that differ from the preset's, and `masked`."""

@@ -6,9 +6,9 @@ from jobs.training.batches import draw_scenes
 from jobs.training.loop import fit
 from jobs.training.recipe import Phase
 from jobs.training.workers import Worker
+from strmatch.inputs import to_unit_range
 from strmatch.miniature.model import make_vae
 from strmatch.miniature.world import render
-from strmatch.pixels import to_unit_range
 
 
 def make():
