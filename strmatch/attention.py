@@ -41,7 +41,8 @@ def attend(
     few = key.is_cuda and key.shape[-2] <= key.shape[-1]
     if probe is None and not few:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
-    logits = query @ key.transpose(-1, -2) * scale
+    # Scaled before the product, which otherwise overflows in float16.
+    logits = (query * scale) @ key.transpose(-1, -2)
     probabilities = (logits if bias is None else logits + bias).softmax(dim=-1)
     if probe is not None:
         probe(probabilities)

@@ -14,7 +14,7 @@ from strmatch.finite import StepCheck
 from strmatch.fresh_start import freshen
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
-from strmatch.matching import Matcher
+from strmatch.matching import Matcher, map_choice
 from strmatch.settings import EditSettings
 from strmatch.validation import checks_arguments, with_overrides
 
@@ -64,7 +64,8 @@ class STRMatch:
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: `memory` is not one of the choices.
+        ValueError: `memory` is not one of the choices, or the backbone lacks the attention maps
+            that the settings score.
     """
 
     @checks_arguments
@@ -77,6 +78,7 @@ class STRMatch:
     ) -> None:
         self.backbone = backbone
         self.settings = settings or backbone.settings
+        backbone.check_choice(map_choice(self.settings))
         self.lean = memory == "lean"
         self._feature_bytes = 0 if self.lean else FEATURE_BYTES
 

@@ -12,6 +12,12 @@ from strmatch.loss import make_objective
 from strmatch.settings import EditSettings
 
 
+def map_choice(settings: EditSettings) -> MapChoice:
+    """The attention maps that the settings score."""
+    levels = None if settings.scored_levels is None else tuple(settings.scored_levels)
+    return MapChoice(levels, settings.temporal_attention, settings.heads == "mean")
+
+
 class Matcher:
     """Compares the attention of target and source at one noise level.
 
@@ -24,12 +30,7 @@ class Matcher:
     def __init__(self, backbone: Backbone, settings: EditSettings, lean: bool = False) -> None:
         self.backbone = backbone
         self.lean = lean
-        levels = settings.scored_levels
-        self.choice = MapChoice(
-            None if levels is None else tuple(levels),
-            settings.temporal_attention,
-            settings.heads == "mean",
-        )
+        self.choice = map_choice(settings)
         self.objective = make_objective(settings, backbone.compiled)
         self.kind: Hashable = (self.choice, settings.objective, settings.radius)
         """Matchers of equal kind compute equal features."""

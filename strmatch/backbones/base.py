@@ -110,6 +110,15 @@ class Backbone(Protocol):
         """
         ...
 
+    def check_choice(self, choice: MapChoice) -> None:
+        """Check that the model has the chosen attention maps.
+
+        Raises:
+            ValueError: the model has no attention at a chosen level, or lacks the chosen temporal
+                attention.
+        """
+        ...
+
     def attention_maps(
         self,
         latents: Tensor,

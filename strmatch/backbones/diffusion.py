@@ -148,6 +148,10 @@ class VideoDiffusion:
         output, _ = self._run(latents, timestep, embeddings)
         return self._to_epsilon(output, latents, timestep)
 
+    def check_choice(self, choice: MapChoice) -> None:
+        """See `Backbone.check_choice`."""
+        _probed(self._blocks(choice.levels), choice.temporal)
+
     def attention_maps(
         self,
         latents: Tensor,
@@ -156,12 +160,7 @@ class VideoDiffusion:
         choice: MapChoice,
         lean: bool = False,
     ) -> list[LayerMaps]:
-        """See `Backbone.attention_maps`.
-
-        Raises:
-            ValueError: the UNet has no attention at a chosen level, or lacks the chosen temporal
-                attention.
-        """
+        """See `Backbone.attention_maps`. Raises the errors of `check_choice`."""
         _, maps = self._run(latents, timestep, embedding, choice, leave=True, lean=lean)
         return maps
 
@@ -172,7 +171,7 @@ class VideoDiffusion:
         embedding: Tensor,
         choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
-        """See `Backbone.epsilon_and_maps`. Raises the errors of `attention_maps`."""
+        """See `Backbone.epsilon_and_maps`. Raises the errors of `check_choice`."""
         output, maps = self._run(latents, timestep, embedding, choice)
         return self._to_epsilon(output, latents, timestep), maps
 

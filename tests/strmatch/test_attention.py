@@ -38,6 +38,20 @@ def test_probed_attention_equals_the_fused_kernel():
     torch.testing.assert_close(seen[0], expected)
 
 
+def test_probed_attention_in_float16_has_the_range_of_the_scaled_logits():
+    """The products are up to 102,400, beyond float16. The scaled logits are up to 12,800."""
+    generator = torch.Generator().manual_seed(0)
+    query, key = 40 * torch.randint(0, 2, (2, 1, 1, 5, 64), generator=generator).double()
+    query[..., 0, :], key[..., 3, :] = 40, 40
+    value = torch.randn(1, 1, 5, 8, generator=generator).double()
+    maps = []
+    for dtype in (torch.float64, torch.float16):
+        given = (x.to(dtype) for x in (query, key, value))
+        attend(*given, scale=0.125, probe=maps.append)
+    assert (query @ key.transpose(-1, -2)).max() > torch.finfo(torch.float16).max
+    torch.testing.assert_close(maps[1].double(), maps[0], rtol=0, atol=1e-3)
+
+
 def test_exchanged_tensors_are_used_in_attention_and_in_its_map(chain):
     x, other = torch.randn(2, 1, 1, 4, 6, dtype=torch.float64)
     maps = []

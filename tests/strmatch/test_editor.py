@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import re
 
@@ -374,3 +375,12 @@ def test_a_wrong_argument_is_refused_by_its_name(editor, inversion, frames, mask
         with pytest.raises(error, match=message) as raised:
             call()
         assert "\n" not in str(raised.value)
+
+
+def test_maps_that_the_unet_lacks_are_refused_when_the_editor_is_built(editor):
+    for choice, message in (
+        ({"scored_levels": (1, 5)}, "scored_levels: the UNet has no attention at level 5"),
+        ({"temporal_attention": "second"}, "temporal_attention: the UNet has one a block"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            STRMatch(editor.backbone, dataclasses.replace(SETTINGS, **choice))
