@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from strmatch.backbones.base import Backbone
-from strmatch.ddim import Schedule, ddim_step, invert
 from strmatch.finite import StepCheck
-from strmatch.fresh_start import freshen
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
 from strmatch.matching import Matcher, map_choice
+from strmatch.sampling.ddim import Schedule, ddim_step, invert
+from strmatch.sampling.fresh_start import freshen
 from strmatch.settings import EditSettings
 from strmatch.validation import checks_arguments, with_overrides
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from strmatch.backbones.diffusion import VideoDiffusion
-from strmatch.ddim import Schedule, denoise
 from strmatch.guidance import guided_epsilon
+from strmatch.sampling.ddim import Schedule, denoise
 from strmatch.validation import check_minimum, checks_arguments
 
 

@@ -96,7 +96,7 @@ class EditSettings:
     fresh_share: float = _expert(0.0)
     """Share of the variance of the noisiest latents that is replaced by fresh noise, 0–1, equal for
     all clips. Above 0, all low frequencies are replaced, which carry the colours of the source (see
-    `strmatch.fresh_start`). Algorithm 1: 0, which starts from the inverted latents."""
+    `strmatch.sampling.fresh_start`). Algorithm 1: 0, which starts from the inverted latents."""
 
     mask_dilation: int = 3
     """Side of the square that dilates the mask of Eq. 6, latent pixels. Odd. 1 disables. Open."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from strmatch.attention import record_attention
 from strmatch.backbones.diffusion import VideoDiffusion
-from strmatch.ddim import Schedule, ddim_step, invert
+from strmatch.sampling.ddim import Schedule, ddim_step, invert
 from strmatch.settings import EditSettings
 
 Maps = list[tuple[Tensor, Tensor]]

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet3DConditionModel
+from diffusers import AutoencoderKL, UNet3DConditionModel, UNetMotionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -71,13 +71,21 @@ def make_zeroscope() -> Model:
     return random_model(unet, text=1024, image=128, clip=make_clip(320, 576, frames=24), steps=50)
 
 
+def make_animatediff() -> Model:
+    """Returns AnimateDiff at full size, 16 frames of 512×512, random weights, for a GPU."""
+    torch.manual_seed(0)
+    unet = FactorisedUNet(_awake(UNetMotionModel(cross_attention_dim=768)))
+    return random_model(unet, text=768, image=128, clip=make_clip(512, 512), steps=50)
+
+
 MODELS: dict[str, Callable[[], Model]] = {
     "miniature": make_miniature,
     "lavie-narrow": make_lavie_narrow,
     "lavie": make_lavie,
     "zeroscope": make_zeroscope,
+    "animatediff": make_animatediff,
 }
-FULL_SIZE = ("lavie", "zeroscope")
+FULL_SIZE = ("lavie", "zeroscope", "animatediff")
 """Models that take hours without a GPU."""
 
 

@@ -5,7 +5,8 @@ projection excludes scratch memory of kernels and fragmentation of the GPU's all
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from rich.console import Console
@@ -14,6 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from jobs.benchmark.memory import peak_bytes
 from jobs.benchmark.models import MODELS, SOURCE, TARGETS, Model
+from strmatch.backbones import diffusion
 from strmatch.guidance import guided_epsilon
 from strmatch.matching import Matcher
 
@@ -30,10 +32,21 @@ def project(make: Callable[[], Model], dtype: torch.dtype = torch.float16) -> di
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        with FakeTensorMode(allow_non_fake_inputs=True):
+        with FakeTensorMode(allow_non_fake_inputs=True), _unchecked():
             return _project(make())
     finally:
         torch.set_default_dtype(default)
+
+
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Skip the check for finite values inside the block: fake tensors have no values."""
+    check = diffusion.check_finite
+    diffusion.check_finite = lambda what, tensor: None
+    try:
+        yield
+    finally:
+        diffusion.check_finite = check
 
 
 def _project(model: Model) -> dict[str, int]:

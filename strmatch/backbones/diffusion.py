@@ -14,9 +14,9 @@ from strmatch.backbones import compilation
 from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
 from strmatch.backbones.features import record_averages
-from strmatch.ddim import to_epsilon
 from strmatch.finite import check_finite
 from strmatch.inputs import to_unit_range, tokenize
+from strmatch.sampling.ddim import to_epsilon
 from strmatch.settings import EditSettings
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}

@@ -5,9 +5,9 @@ from torch import Tensor
 
 from strmatch.backbones.base import Backbone
 from strmatch.baselines.settings import InversionSettings
-from strmatch.ddim import Schedule
-from strmatch.ddim import invert as ddim_invert
 from strmatch.editor import Inversion
+from strmatch.sampling.ddim import Schedule
+from strmatch.sampling.ddim import invert as ddim_invert
 
 
 def invert(

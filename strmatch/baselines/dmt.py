@@ -10,11 +10,11 @@ from torch import Tensor
 from strmatch.backbones.base import Backbone
 from strmatch.baselines.base import invert
 from strmatch.baselines.settings import DMTSettings, settings_for
-from strmatch.ddim import ddim_step
 from strmatch.editor import EditResult, Inversion
 from strmatch.finite import StepCheck
 from strmatch.gradient import scaled_gradient
 from strmatch.guidance import guided_epsilon
+from strmatch.sampling.ddim import ddim_step
 from strmatch.validation import check_minimum, checks_arguments
 
 

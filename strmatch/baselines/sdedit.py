@@ -6,11 +6,11 @@ from torch import Tensor
 
 from strmatch.backbones.base import Backbone
 from strmatch.baselines.settings import SDEditSettings, settings_for
-from strmatch.ddim import Schedule, add_noise, ddim_step, noise_like
 from strmatch.editor import EditResult
 from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
+from strmatch.sampling.ddim import Schedule, add_noise, ddim_step, noise_like
 from strmatch.validation import check_minimum, checks_arguments
 
 

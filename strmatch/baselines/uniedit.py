@@ -7,11 +7,11 @@ from torch import Tensor
 from strmatch.backbones.base import Backbone
 from strmatch.baselines.base import invert
 from strmatch.baselines.settings import UniEditSettings, settings_for
-from strmatch.ddim import ddim_step
 from strmatch.editor import EditResult, Inversion
 from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import latent_mask, mask_tensor
+from strmatch.sampling.ddim import ddim_step
 from strmatch.validation import checks_arguments
 
 

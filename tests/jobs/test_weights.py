@@ -12,7 +12,7 @@ from jobs import weights
 from jobs.cli import app
 from strmatch import STRMatch, WeightsError, load_backbone
 from strmatch.backbones.lavie import LaVieUNet
-from strmatch.ddim import Schedule
+from strmatch.sampling.ddim import Schedule
 from tests.strmatch.published import (
     lavie_tensors,
     save_lavie,

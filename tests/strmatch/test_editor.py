@@ -8,10 +8,10 @@ import torch
 
 from strmatch import STRMatch
 from strmatch.attention import MapChoice
-from strmatch.ddim import ddim_step, denoise
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import latent_mask
 from strmatch.matching import Matcher
+from strmatch.sampling.ddim import ddim_step, denoise
 from tests.strmatch.tiny import FRAMES, SETTINGS, tiny_backbone
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving right"

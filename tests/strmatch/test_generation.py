@@ -45,7 +45,7 @@ def test_seed_prompt_and_guidance_each_change_the_clip(backbone):
 
 
 def test_generation_denoises_along_the_schedule_with_guidance(backbone):
-    from strmatch.ddim import Schedule, ddim_step
+    from strmatch.sampling.ddim import Schedule, ddim_step
 
     target, null = backbone.embed(PROMPT), backbone.embed("")
     schedule = Schedule.from_scheduler(backbone.scheduler, 2)

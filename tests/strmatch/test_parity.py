@@ -12,7 +12,7 @@ from strmatch.baselines import dmt, uniedit
 from strmatch.baselines.dmt import DMT, replace_high_frequencies
 from strmatch.baselines.settings import DMTSettings, UniEditSettings
 from strmatch.baselines.uniedit import UniEdit
-from strmatch.ddim import ddim_step
+from strmatch.sampling.ddim import ddim_step
 from tests.strmatch.golden.formula import (
     FRAMES,
     formula_backbone,

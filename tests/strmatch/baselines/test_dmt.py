@@ -8,8 +8,8 @@ import torch
 
 from strmatch.baselines.dmt import DMT, difference_loss, replace_high_frequencies
 from strmatch.baselines.settings import DMTSettings
-from strmatch.ddim import denoise
 from strmatch.guidance import guided_epsilon
+from strmatch.sampling.ddim import denoise
 from tests.strmatch.tiny import three_levels, tiny_backbone
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving left"

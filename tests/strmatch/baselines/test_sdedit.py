@@ -6,8 +6,8 @@ import torch
 
 from strmatch.baselines.sdedit import SDEdit
 from strmatch.baselines.settings import SDEditSettings
-from strmatch.ddim import ddim_step
 from strmatch.masks import latent_mask
+from strmatch.sampling.ddim import ddim_step
 from tests.strmatch.tiny import FRAMES, SIZE
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving right"

@@ -5,8 +5,8 @@ import torch
 
 from strmatch.baselines.settings import UniEditSettings
 from strmatch.baselines.uniedit import Injection, UniEdit
-from strmatch.ddim import ddim_step, denoise
 from strmatch.guidance import guided_epsilon
+from strmatch.sampling.ddim import ddim_step, denoise
 from tests.strmatch.tiny import FRAMES, SIZE, tiny_backbone, tiny_motion, tiny_unet3d
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving right"

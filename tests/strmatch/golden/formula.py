@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from diffusers import UNet3DConditionModel
 
-from strmatch.ddim import Schedule
 from strmatch.editor import Inversion
+from strmatch.sampling.ddim import Schedule
 from tests.strmatch.tiny import WIDTHS, tiny_backbone
 
 FRAMES, SIDE = 3, 8

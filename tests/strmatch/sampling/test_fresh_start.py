@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from strmatch.fresh_start import freshen
+from strmatch.sampling.fresh_start import freshen
 
 SHAPE = (1, 4, 8, 16, 24)
 

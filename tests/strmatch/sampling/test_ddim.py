@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from strmatch.ddim import Schedule, ddim_step, denoise, invert, to_epsilon
+from strmatch.sampling.ddim import Schedule, ddim_step, denoise, invert, to_epsilon
 
 LAVIE = {
     "beta_start": 1e-4,

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from strmatch.ddim import add_noise, noise_like
+from strmatch.sampling.ddim import add_noise, noise_like
 
 SIGMA = 1.0
 """Standard deviation in latent pixels of the Gaussian low-pass filter."""

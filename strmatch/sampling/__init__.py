@@ -1,0 +1,1 @@
+"""DDIM, and fresh noise at its start."""
