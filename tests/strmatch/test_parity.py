@@ -12,6 +12,7 @@ from strmatch.baselines.dmt import DMT, replace_high_frequencies
 from strmatch.baselines.settings import DMTSettings, UniEditSettings
 from strmatch.baselines.uniedit import UniEdit
 from strmatch.sampling import ddim, generate
+from strmatch.sampling import ddim
 from strmatch.sampling.ddim import ddim_step
 from tests.strmatch.golden.formula import (
     FRAMES,
