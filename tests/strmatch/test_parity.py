@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from strmatch import generate
 from strmatch.baselines import dmt, uniedit
 from strmatch.baselines.dmt import DMT, replace_high_frequencies
 from strmatch.baselines.settings import DMTSettings, UniEditSettings
 from strmatch.baselines.uniedit import UniEdit
-from strmatch.sampling import ddim, generate
 from strmatch.sampling import ddim
 from strmatch.sampling.ddim import ddim_step
 from tests.strmatch.golden.formula import (
