@@ -6,9 +6,21 @@ import torch
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the files that have slow tests, so that both workers end at the same time."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Begin with the files that need a cluster, then those that have slow tests.
+
+    The many short files at the end let all workers finish at the same time.
+    """
+    clustered = _paths(item for item in items if _needs_cluster(item))
+    slow = _paths(item for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: (item.path not in clustered, item.path not in slow))
+
+
+def _paths(items):
+    return {item.path for item in items}
+
+
+def _needs_cluster(item):
+    return "ray_cluster" in item.fixturenames
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -16,15 +28,27 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(autouse=True, scope="module")
+def no_idle_cluster(request):
+    """Stop the cluster before the first file that does not need one: idle, a cluster takes CPU."""
+    if request.path not in _paths(item for item in request.session.items if _needs_cluster(item)):
+        ray = sys.modules.get("ray")
+        if ray is not None and ray.is_initialized():
+            ray.shutdown()
+
+
+@pytest.fixture(scope="module")
 def ray_cluster():
     """The cluster of a test process: two CPUs and one logical GPU, on which every phase finishes.
 
-    Workers find the packages by the environment of the cluster's processes. A runtime environment
-    would make each worker a new process, because Ray starts its spare workers without one.
+    The cluster is kept for the next files. Workers find the packages by the environment of the
+    cluster's processes. A runtime environment would make each worker a new process, because Ray
+    starts its spare workers without one.
     """
     import ray
 
+    if ray.is_initialized():
+        return
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     ray.init(address="local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
@@ -32,8 +56,6 @@ def ray_cluster():
         del os.environ["PYTHONPATH"]
     else:
         os.environ["PYTHONPATH"] = before
-    yield
-    ray.shutdown()
 
 
 @pytest.fixture(scope="module")

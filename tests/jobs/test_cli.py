@@ -184,6 +184,7 @@ def by_phases(ray_cluster, hostile, tmp_path_factory):
     return output, options, ended
 
 
+@pytest.mark.slow
 def test_a_folder_of_good_and_bad_videos_phase_by_phase(by_phases):
     output, _, ended = by_phases
     assert "2 edits ok, 0 rejected, 4 failed" in ended.stdout
@@ -214,6 +215,7 @@ def test_a_folder_of_good_and_bad_videos_phase_by_phase(by_phases):
     assert (output / "_SUCCESS").exists()
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_and_another_is_refused(by_phases, hostile):
     output, options, _ = by_phases
     again = call("run", "--input", hostile, "--output", output, *options)
@@ -225,6 +227,7 @@ def test_the_same_command_goes_on_and_another_is_refused(by_phases, hostile):
     assert "seed: 0 → 3" in line
 
 
+@pytest.mark.slow
 def test_failures_are_listed_and_make_a_manifest(by_phases, tmp_path):
     output, _, _ = by_phases
     listed = call("failures", output, "--manifest", tmp_path / "failed.csv")

@@ -3,11 +3,21 @@ import logging
 import subprocess
 import sys
 
+import pytest
+
 from jobs.logs import JsonLines
+from pipelines import telemetry
 
 
 def record(message, **more):
     return logging.makeLogRecord({"msg": message, "levelname": "INFO", "levelno": 20} | more)
+
+
+@pytest.fixture(autouse=True)
+def no_run():
+    """Other tests of this process may have left a run and a phase."""
+    telemetry.RUN.set("")
+    telemetry.PHASE.set("")
 
 
 def test_a_line_is_an_object_with_the_event_s_facts():

@@ -138,6 +138,7 @@ def lavie_sized(dtype):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("form", FORMS, ids=NAMES)
 def test_float16_gradients_at_the_token_counts_of_lavie_equal_those_of_float32(form):
     given = inputs(16, 40, 64, 64)

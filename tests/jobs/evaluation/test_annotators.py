@@ -10,6 +10,7 @@ from pipelines.errors import RunError
 from strmatch.miniature.scenes import caption, sample_scene, with_attributes
 
 
+@pytest.mark.slow
 def test_the_suite_prints_and_writes_its_figures(tmp_path, capsys):
     file = tmp_path / "figures.json"
     job.evaluate_annotators(4, 1, "dev", file, processes=1)
