@@ -34,10 +34,10 @@ $(READY): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/strmatch demo --output demo
 
-# What a change needs, in minutes. Three files of tests at a time, which wait for processes for a
-# third of the time: each has one torch thread, and a Ray cluster of two CPUs if any. pytest prints the time at the end.
+# What a change needs, in minutes. Two files of tests at a time: each has one torch thread, and a
+# Ray cluster of two CPUs if any. pytest prints the time at the end.
 # The report is looked at in a browser: apt-get install chromium chromium-driver
-PYTEST := STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -n 3 --dist loadfile \
+PYTEST := STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -n 2 --dist loadfile \
 	--no-loadscope-reorder
 test: install
 	$(PYTEST)

@@ -284,6 +284,7 @@ def published(site, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_uses_the_options_and_the_dataset_records_them(published):
     output = published / "out"
     rows = pd.read_parquet(output / "dataset")

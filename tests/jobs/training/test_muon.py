@@ -45,6 +45,7 @@ def test_a_step_is_as_large_as_adamws():
         assert 0.1 * 0.1 < moved < 0.1 * 0.4
 
 
+@pytest.mark.slow
 def test_workers_that_divide_the_products_reach_equal_weights(tmp_path):
     run_workers(2, step, tmp_path)
     alone = step(Worker())

@@ -3,6 +3,7 @@ import os
 import signal
 import time
 
+import pytest
 import torch
 
 from jobs.training.workers import Worker, run_workers
@@ -46,6 +47,7 @@ def alive(pid):
     return True
 
 
+@pytest.mark.slow
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     parent = multiprocessing.get_context("spawn").Process(
         target=run_workers, args=(2, note_and_sleep, tmp_path)

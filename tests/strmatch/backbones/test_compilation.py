@@ -30,6 +30,7 @@ def compiled_backbone(plain, settings):
     return VideoDiffusion(*parts, settings, compiled=True)
 
 
+@pytest.mark.slow
 def test_a_compiled_pass_gives_the_same_noise_and_is_compiled_once(counter):
     plain = tiny_backbone()
     backbone = compiled_backbone(plain, plain.settings)

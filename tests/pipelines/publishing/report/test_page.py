@@ -99,6 +99,7 @@ def to_the_clips(page, kind="edit"):
     wait(page, f"return document.querySelector('video.{kind}').currentTime > 0")
 
 
+@pytest.mark.slow
 def test_a_thousand_rows_open_quickly(page, index):
     page.get("about:blank")
     page.get(index)
