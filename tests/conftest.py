@@ -5,24 +5,6 @@ import pytest
 import torch
 
 
-def pytest_collection_modifyitems(items):
-    """Begin with the files that need a cluster, then those that have slow tests.
-
-    The many short files at the end let all workers finish at the same time.
-    """
-    clustered = _paths(item for item in items if _needs_cluster(item))
-    slow = _paths(item for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: (item.path not in clustered, item.path not in slow))
-
-
-def _paths(items):
-    return {item.path for item in items}
-
-
-def _needs_cluster(item):
-    return "ray_cluster" in item.fixturenames
-
-
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     torch.set_num_threads(1)
@@ -30,11 +12,13 @@ def one_thread():
 
 @pytest.fixture(autouse=True, scope="module")
 def no_idle_cluster(request):
-    """Stop the cluster before the first file that does not need one: idle, a cluster takes CPU."""
-    if request.path not in _paths(item for item in request.session.items if _needs_cluster(item)):
-        ray = sys.modules.get("ray")
-        if ray is not None and ray.is_initialized():
-            ray.shutdown()
+    """Stop the cluster after the last file that needs one. An idle cluster takes CPU."""
+    items = request.session.items
+    here = next(n for n, item in enumerate(items) if item.path == request.path)
+    ray = sys.modules.get("ray")
+    needed = any("ray_cluster" in item.fixturenames for item in items[here:])
+    if ray is not None and ray.is_initialized() and not needed:
+        ray.shutdown()
 
 
 @pytest.fixture(scope="module")

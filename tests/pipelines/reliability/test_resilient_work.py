@@ -157,13 +157,10 @@ IN_A_POOL = {"green.mp4": ("caption", "WorkerDied")}
     ("captioner", "expected"),
     [
         ("template", IN_TASKS),
-        pytest.param(
-            "tests.pipelines.fakes.captioners:Poisoned",
-            IN_TASKS | IN_A_POOL,
-            marks=pytest.mark.slow,
-        ),
+        ("tests.pipelines.fakes.captioners:Poisoned", IN_TASKS | IN_A_POOL),
     ],
 )
+@pytest.mark.slow
 def test_a_clip_that_kills_or_hangs_its_annotation_fails_alone(videos, captioner, expected):
     names = [*(f"good{i}.mp4" for i in range(3)), *expected, "good3.mp4"]
     write_manifest(videos, [{"uri": name, "targets": ["a fox"]} for name in names])
