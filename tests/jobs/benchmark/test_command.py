@@ -42,6 +42,7 @@ def test_every_form_is_measured_and_equals_the_plain_one(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_on_a_gpu_the_compiled_form_and_the_share_of_its_rate_are_measured(monkeypatch):
     monkeypatch.setattr(compilation, "compiled", lambda function: function)
     model, rate = make_tiny(), 1e12

@@ -29,6 +29,7 @@ def test_sixty_steps_improve_the_round_trip(tmp_path):
 
 
 @torch.no_grad()
+@pytest.mark.slow
 def test_standardised_latents_decode_to_what_they_did_before():
     vae = make()
     vae.quant_conv.bias[:4] += torch.tensor([1.0, -2.0, 0.5, 3.0])

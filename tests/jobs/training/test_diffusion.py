@@ -173,9 +173,10 @@ def test_an_untrained_network_predicts_nothing():
     assert output.count_nonzero() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("steps", "frames", "left"),
-    [(30, 1, 0.9), pytest.param(200, 4, 0.5, marks=pytest.mark.slow)],
+    [(30, 1, 0.9), (200, 4, 0.5)],
     ids=["frames", "clips"],
 )
 def test_training_lowers_the_loss(tmp_path, bank, steps, frames, left):

@@ -128,6 +128,7 @@ def test_the_loss_of_masks():
     assert math.isfinite(mask_loss(torch.full_like(truth, -1024.0), truth))
 
 
+@pytest.mark.slow
 def test_a_few_steps_lower_the_loss(tmp_path):
     torch.manual_seed(0)
     fresh = make_segmenter()

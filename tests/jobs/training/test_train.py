@@ -17,6 +17,7 @@ from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
 from strmatch.weights.source import Source
 
+pytestmark = pytest.mark.slow
 STEP = {"steps": 2, "batch": 4, "learning_rate": 1e-4, "final_learning_rate": 1e-5, "warmup": 0}
 RECIPE = Recipe.model_validate(
     {
@@ -89,7 +90,6 @@ def test_sam2_trains_separately_and_resumes_to_the_same_bytes(tmp_path):
     assert mask.shape == (2, 64, 64)
 
 
-@pytest.mark.slow
 def test_two_hundred_steps_improve_the_losses(tmp_path):
     hundred = {"steps": 100, "batch": 8, "learning_rate": 2e-3, "final_learning_rate": 1e-3}
     hundred |= {"warmup": 10, "optimizer": "muon"}

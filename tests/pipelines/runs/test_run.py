@@ -261,7 +261,8 @@ def test_lost_files_are_made_again_and_only_they(copied, mixed):
 PROGRAM = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 
-@pytest.mark.parametrize("folders", [[], pytest.param(["label"], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("folders", [[], ["label"]])
 def test_the_card_s_programs_read_the_same_rows(
     published, mixed, tmp_path, monkeypatch, request, folders
 ):

@@ -82,6 +82,7 @@ def test_a_rendered_clip_is_a_perfect_answer_to_its_caption(examiner, monkeypatc
     assert all(np.array_equal(clip.frames, clip.truth) for clip in clips)
 
 
+@pytest.mark.slow
 def test_every_method_edits_with_its_own_settings(examiner, monkeypatch):
     asked = []
     edit = examiner.editor.edit
