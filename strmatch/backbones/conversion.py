@@ -1,7 +1,9 @@
-"""Convert published checkpoints to folders that `load_backbone` reads, as float16 safetensors.
+"""Convert published checkpoints to folders of safetensors that `load_backbone` reads.
 
 Every conversion writes unet/, vae/, text_encoder/, tokenizer/ and scheduler/ into an empty folder.
-It raises `WeightsError` if a source lacks a file or does not fit the architecture.
+It raises `WeightsError` if a source lacks a file or does not fit the architecture. Converted parts
+are float16. The autoencoder and text encoder of Stable Diffusion are copied as published, in
+float32. `load_backbone` casts all parts to one dtype.
 """
 
 import re
