@@ -26,6 +26,8 @@ FORMS = [
     {"heads": "paired"},
     {"heads": "paired", "cosine": "layer", "reduction": "mean"},
 ]
+WORST = [FORMS[1], FORMS[3], FORMS[6]]
+"""Without a scale these were 239, 154 and 100 % off. A form takes a minute at the size of LaVie."""
 NAMES = [" ".join(form.values()) or "default" for form in FORMS]
 
 
@@ -139,7 +141,7 @@ def lavie_sized(dtype):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("form", FORMS, ids=NAMES)
+@pytest.mark.parametrize("form", WORST, ids=lambda form: " ".join(form.values()))
 def test_float16_gradients_at_the_token_counts_of_lavie_equal_those_of_float32(form):
     given = inputs(16, 40, 64, 64)
     with RoundedProducts():
