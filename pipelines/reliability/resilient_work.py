@@ -12,13 +12,13 @@ import gc
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
 
 from pipelines import telemetry
 from pipelines.config.sections import Execution
@@ -160,10 +160,15 @@ def shards(work: PhaseWork, items: pa.Table, largest: int) -> Iterator[tuple[pa.
 
 
 def _together(work: PhaseWork, items: pa.Table, rows: int, deadline: Deadline) -> Iterator[Row]:
-    """Process all items; blocks whose workers died are left out."""
+    """Process all items; blocks whose workers died are left out.
+
+    Ray Data ends a dataset whose worker is killed while the worker starts. The next pass processes
+    the items that are left.
+    """
     with _losing_blocks():
         dataset = work.build(items, rows, deadline)
-    yield from _committed(dataset)
+    with suppress(ActorUnavailableError):
+        yield from _committed(dataset)
 
 
 def _one_by_one(work: PhaseWork, items: pa.Table, deadline: Deadline) -> Generator[Row, None, bool]:
