@@ -20,7 +20,7 @@ from pipelines.editors.base import build_editor, editor_settings
 from pipelines.errors import RunError
 from pipelines.media.encode import encode_video
 from pipelines.media.video import decode_video, open_video
-from pipelines.runs.preflight import amount, fetch_models, gpu_memory, models, prepare_backbone
+from pipelines.runs.preflight import amount, fetch_models, gpu_memory, models
 from strmatch.backbones.folder import weights_folder
 from strmatch.backbones.load_folder import build_untrained
 
@@ -115,8 +115,7 @@ def _check_weights(config: Config) -> str:
     plugins.check_editor(config)
     fetch_models(config)
     named = [str(model) for model in models(config)]
-    folder = prepare_backbone(config) or _folder(config)
-    return "\n".join([*named, f"backbone: {folder}"])
+    return "\n".join([*named, f"backbone: {_folder(config)}"])
 
 
 def _folder(config: Config) -> Path:

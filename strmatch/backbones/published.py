@@ -6,6 +6,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from strmatch.presets.published import Published
 from strmatch.registry import load
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import local_folder
-from strmatch.weights.manifest import MANIFEST, PARTS, read_manifest
+from strmatch.weights.manifest import MANIFEST, PARTS, read_manifest, sha256
 from strmatch.weights.remote import cache_folder, download
 from strmatch.weights.source import ONLINE, Access, Source
 from strmatch.weights.store import Store
@@ -109,12 +110,12 @@ def convert(
         sources = {"checkpoint": (published.checkpoint, checkpoint), "base": (published.base, base)}
         for role, (source, other) in sources.items():
             if source is not None:
-                chosen = _replace(source, other) if other else source
+                chosen = replace(source, weights=other) if other else source
                 place = Path(scratch) / role
                 local[role], origins[role] = _obtain(chosen, place, access, report, progress)
         if published.sha256:
             path = _only_file(local["checkpoint"], published.checkpoint)
-            found = origins["checkpoint_sha256"] = _sha256(path) if path.is_file() else None
+            found = origins["checkpoint_sha256"] = sha256(path) if path.is_file() else None
             if checkpoint is None and found != published.sha256:
                 _refuse_unattested(name, published, found)
         report(f"converting {name} to safetensors, float16")
@@ -132,7 +133,7 @@ def convert(
 def hash_files(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file below a folder, by relative path."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in paths}
 
 
 def manifest(name: str, sources: dict[str, Any], files: dict[str, str]) -> bytes:
@@ -153,10 +154,6 @@ def check_folder(folder: Path, weights: str) -> Path:
     if (folder / MANIFEST).is_file():
         read_manifest(folder)
     return folder
-
-
-def _replace(source: Source, weights: str) -> Source:
-    return Source(weights, files=source.files, needed=source.needed)
 
 
 def _obtain(
@@ -202,8 +199,3 @@ def _refuse_unattested(name: str, published: Published, found: str | None) -> No
     if constants.ENDPOINT == HUB:
         raise WeightsError(f"{name} is refused: {told}")
     log.warning("%s, from %s", told, constants.ENDPOINT)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,6 @@ Every failure is a `WeightsError` of one line that holds no signed address.
 """
 
 import errno
-import hashlib
 import logging
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from strmatch.weights.errors import WeightsError
+from strmatch.weights.manifest import sha256
 from strmatch.weights.source import Source
 
 # These log the signed addresses of downloads, each request and each interruption.
@@ -143,8 +143,7 @@ def _check_content(source: Source, file: HubFile) -> None:
     blob = file.path.resolve()
     if not SHA256.fullmatch(blob.name):
         return
-    with blob.open("rb") as content:
-        found = hashlib.file_digest(content, "sha256").hexdigest()
+    found = sha256(blob)
     if found != blob.name:
         file.path.unlink(missing_ok=True)
         blob.unlink(missing_ok=True)

@@ -49,9 +49,14 @@ def compare_hashes(folder: Path, files: Mapping[str, str]) -> None:
     for name, expected in files.items():
         if not (folder / name).is_file():
             raise WeightsError(f"{name} is missing")
-        with (folder / name).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                raise WeightsError(f"{name} is not the file that {MANIFEST} names")
+        if sha256(folder / name) != expected:
+            raise WeightsError(f"{name} is not the file that {MANIFEST} names")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_revision(folder: Path) -> str:
