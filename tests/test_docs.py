@@ -219,6 +219,7 @@ def test_the_demo_and_the_commands_of_the_front_page_run(tmp_path, monkeypatch, 
     printed = subprocess.check_output(["make", "-n", "demo"], cwd=ROOT, text=True)
     (recipe,) = [line for line in printed.splitlines() if "bin/strmatch" in line]
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "load_config", lambda: load_config(assignments=SMALL[1::2]))
     execute([recipe.removeprefix(".venv/bin/"), *EXECUTED["README.md"]])
     picture = [str(ROOT / "docs/images/before_and_after.py"), "demo/output/dataset", "picture.png"]
     subprocess.run([sys.executable, *picture], check=True)

@@ -236,7 +236,7 @@ def test_failures_are_listed_and_make_a_manifest(by_phases, tmp_path):
     assert pd.read_csv(tmp_path / "failed.csv")["uri"].str.contains("zero.mp4").sum() == 1
 
 
-CLIPS = 20
+CLIPS = 10
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ def rows(pool, tasks):
 
 
 def test_clips_show_what_their_prompts_say(pool):
-    scenes = draw_scenes(12, "test", SEED)
+    scenes = draw_scenes(8, "test", SEED)
     made = rows(pool, [("generation", ([scene], i)) for i, scene in enumerate(scenes)])
     generation = figures({"generation": made, "reconstruction": []} | {m: [] for m in METHODS})
     shown = {name: figure.value for name, figure in generation["generation"].items()}
@@ -33,16 +33,16 @@ def test_clips_show_what_their_prompts_say(pool):
 
 
 def test_clips_come_back_from_latents_and_from_noise_and_clip_knows_them(pool):
-    scenes = draw_scenes(6, "test", SEED)
+    scenes = draw_scenes(4, "test", SEED)
     trips = rows(pool, [("round_trip", (scene, i)) for i, scene in enumerate(scenes)])
     for row in trips:
         assert row["vae_psnr"] > 31
         assert row["psnr"] > 25
-    assert sum(row["clip_top1"] for row in trips) >= 5
+    assert sum(row["clip_top1"] for row in trips) >= 3
 
 
 def test_edits_do_what_is_asked_and_keep_the_rest(pool):
-    cases = draw_edits(4, "test", SEED + 1)
+    cases = draw_edits(3, "test", SEED + 1)
     methods = {name: METHODS[name] for name in ("str_match", "str_match_masked")}
     made = rows(pool, [("edits", (case, i, methods)) for i, case in enumerate(cases)])
     free, masked = edit_figures(made[0::2]), edit_figures(made[1::2])

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import CLIPModel
 
+from jobs.training import loop
 from jobs.training.origin import read_origin
 from jobs.training.recipe import Recipe
 from jobs.training.train import SEGMENTER, START, train, train_segmenter
@@ -90,19 +91,20 @@ def test_sam2_trains_separately_and_resumes_to_the_same_bytes(tmp_path):
     assert mask.shape == (2, 64, 64)
 
 
-def test_two_hundred_steps_improve_the_losses(tmp_path):
-    hundred = {"steps": 100, "batch": 8, "learning_rate": 2e-3, "final_learning_rate": 1e-3}
-    hundred |= {"warmup": 10, "optimizer": "muon"}
+def test_eighty_steps_improve_the_losses(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "REPORT_EVERY", 20)
+    forty = {"steps": 40, "batch": 8, "learning_rate": 2e-3, "final_learning_rate": 1e-3}
+    forty |= {"warmup": 10, "optimizer": "muon"}
     recipe = {
-        "autoencoder": hundred,
-        "diffusion": [hundred | {"frames": 1, "clips": 256}],
+        "autoencoder": forty,
+        "diffusion": [forty | {"frames": 1, "clips": 64}],
         "image_tower": STEP,
     }
     train(Worker(), Recipe.model_validate(recipe), tmp_path, lambda line: None)
     for phase in ("autoencoder", "diffusion-0-1f"):
         lines = (tmp_path / phase / "loss.jsonl").read_text().splitlines()
         first, last = (json.loads(line)["loss"] for line in lines)
-        assert last < 0.7 * first, phase
+        assert last < 0.8 * first, (phase, last, first)
 
 
 def test_every_phase_notes_what_it_was_trained_with(folder):

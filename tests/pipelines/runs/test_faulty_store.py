@@ -86,14 +86,14 @@ def test_the_dataset_is_that_of_a_run_on_a_disk(tmp_path, store):
     (tmp_path / "in").mkdir()
     entries = [{"id": "bad", "uri": "bad.mp4"}]
     (tmp_path / "in" / "bad.mp4").write_bytes(b"bad" * 100)
-    for index in range(12):
+    for index in range(6):
         write_video(tmp_path / "in" / f"{index}.mp4", coded_frames(8), fps=8)
         entries.append({"id": str(index), "uri": f"{index}.mp4", "targets": [f"no. {index}"]})
     (tmp_path / "in" / "m.jsonl").write_text("\n".join(map(json.dumps, entries)))
     run(str(tmp_path / "in" / "m.jsonl"), str(tmp_path / "out"))
 
     bucket, app, options = store
-    app.share = 0.05
+    app.share = 0.08
     for path in (tmp_path / "in").iterdir():
         bucket.write(f"in/{path.name}", path.read_bytes())
     run("s3://faulty/in/m.jsonl", "s3://faulty/out", options)
