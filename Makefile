@@ -48,7 +48,7 @@ test-all: install
 
 # Real clusters, and the Dockerfile's steps.
 test-infra: install
-	$(BIN)/python -m pytest -m infra
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m infra
 
 # Airflow has an environment of its own; the Ray cluster is that of the project's.
 test-airflow: install $(AIRFLOW)/.ready

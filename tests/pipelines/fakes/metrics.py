@@ -31,11 +31,11 @@ class Poisoned(Difference):
     """Kills its process, hangs or raises as the target demands. Measures any other target."""
 
     def __call__(self, sample):
-        if sample.target_prompt == "kill":
+        if sample.target_prompt == "kill the metric":
             os.kill(os.getpid(), signal.SIGKILL)
-        if sample.target_prompt == "hang":
+        if sample.target_prompt == "hang the metric":
             ctypes.PyDLL(None).sleep(600)  # holds the interpreter lock
-        if sample.target_prompt == "raise":
+        if sample.target_prompt == "raise in the metric":
             raise ZeroDivisionError("no flow,\nno error")
         return super().__call__(sample)
 

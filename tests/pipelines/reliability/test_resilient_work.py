@@ -111,67 +111,53 @@ def test_many_long_items_are_processed_singly_in_bounded_portions(monkeypatch):
     assert found == [(16, 1), (2000, 1), (2000, 1), (984, 1)]
 
 
-def test_an_edit_that_kills_or_hangs_its_worker_fails_alone(videos):
+def test_an_edit_or_metric_that_kills_or_hangs_its_worker_fails_alone(videos):
     good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
     bad = [{"uri": "red.mp4", "targets": [what]} for what in ("kill", "hang", "raise")]
+    bad += [{"uri": "blue.mp4", "targets": ["kill the metric"]}]
+    bad += [{"uri": "green.mp4", "targets": ["hang the metric"]}]
     write_manifest(videos, [*good[:2], *bad, {"uri": "rotten.mp4"}, *good[2:]])
     rows = run(
-        videos, "editor=tests.pipelines.fakes.editors:Poisoned", "annotate.tracker=none", HASTY
+        videos,
+        "editor=tests.pipelines.fakes.editors:Poisoned",
+        "annotate.tracker=none",
+        "measure.metrics=[tests.pipelines.fakes.metrics:Poisoned]",
+        HASTY,
     )
-    assert rows["status"].value_counts().to_dict() == {"ok": GOOD, "failed": 4}
+    assert rows["status"].value_counts().to_dict() == {"ok": GOOD, "failed": 6}
     assert reasons(rows) == {
         "kill": ("edit", "WorkerDied"),
         "hang": ("edit", "Deadline"),
         "raise": ("edit", "RuntimeError"),
+        "kill the metric": ("measure", "WorkerDied"),
+        "hang the metric": ("measure", "Deadline"),
         "rotten.mp4": ("decode", "NotAVideo"),
     }
-    messages = rows.set_index("target_prompt")["error_message"]
+    found = rows.set_index("target_prompt")
+    messages = found["error_message"]
     assert messages["kill"] == "was alone in 2 processes that died (a crash, or out of memory)"
     assert messages["hang"] == "took longer than 10 s, execution.deadline, and was ended"
+    assert found.loc[["kill the metric", "hang the metric"], "edited_video"].notna().all()
 
 
 @pytest.mark.slow
-def test_an_edit_that_kills_or_hangs_a_metric_fails_only_its_clip(videos):
-    good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
-    bad = [{"uri": f"{name}.mp4", "targets": [f"{what}"]} for name, what in DEADLY.items()]
-    write_manifest(videos, [*good[:2], *bad, *good[2:]])
-    metric = "measure.metrics=[tests.pipelines.fakes.metrics:Poisoned]"
-    rows = run(
-        videos,
-        "editor=tests.pipelines.fakes.editors:Invert",
-        "annotate.tracker=none",
-        metric,
-        HASTY,
-    )
-    assert reasons(rows) == {"kill": ("measure", "WorkerDied"), "hang": ("measure", "Deadline")}
-    assert rows["status"].value_counts().to_dict() == {"ok": GOOD, "failed": 2}
-    assert rows["edited_video"].notna().all()
-
-
-DEADLY = {"red": "kill", "blue": "hang"}
-IN_TASKS = {"red.mp4": ("track", "WorkerDied"), "blue.mp4": ("track", "Deadline")}
-IN_A_POOL = {"green.mp4": ("caption", "WorkerDied")}
-
-
-@pytest.mark.parametrize(
-    ("captioner", "expected"),
-    [
-        ("template", IN_TASKS),
-        ("tests.pipelines.fakes.captioners:Poisoned", IN_TASKS | IN_A_POOL),
-    ],
-)
-@pytest.mark.slow
-def test_a_clip_that_kills_or_hangs_its_annotation_fails_alone(videos, captioner, expected):
-    names = [*(f"good{i}.mp4" for i in range(3)), *expected, "good3.mp4"]
+def test_a_clip_that_kills_or_hangs_its_annotation_fails_alone(videos):
+    """Red and blue clips are poison for the tracker, which runs in tasks; green for a pool."""
+    names = ["red.mp4", "blue.mp4", "green.mp4"]
+    names = [*(f"good{i}.mp4" for i in range(3)), *names, "good3.mp4"]
     write_manifest(videos, [{"uri": name, "targets": ["a fox"]} for name in names])
     rows = run(
         videos,
         "editor=tests.pipelines.fakes.editors:Invert",
-        f"annotate.captioner={captioner}",
+        "annotate.captioner=tests.pipelines.fakes.captioners:Poisoned",
         "annotate.tracker=tests.pipelines.fakes.trackers:Poisoned",
         HASTY,
     )
-    assert reasons(rows) == expected
+    assert reasons(rows) == {
+        "red.mp4": ("track", "WorkerDied"),
+        "blue.mp4": ("track", "Deadline"),
+        "green.mp4": ("caption", "WorkerDied"),
+    }
     assert (rows["status"] == "ok").sum() == 4
 
 

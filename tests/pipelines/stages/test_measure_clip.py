@@ -63,15 +63,18 @@ def test_a_metric_that_does_not_apply_is_null(tmp_path):
     assert rows["a"]["status"] == "ok"
 
 
+BAD = "raise in the metric"
+
+
 def test_a_metric_that_raises_fails_only_its_edit(tmp_path):
-    rows, done = measure(tmp_path, "Difference", "Poisoned", **{"raise": ok(), "a dog": ok()})
+    rows, done = measure(tmp_path, "Difference", "Poisoned", **{BAD: ok(), "a dog": ok()})
     assert (done["ok"], done["failed"]) == (1, 1)
-    failed = rows["raise"]
+    failed = rows[BAD]
     assert (failed["status"], failed["error_stage"]) == ("failed", "measure")
     assert failed["error_type"] == "ZeroDivisionError"
     assert failed["error_message"] == f"{METRICS}:Poisoned: no flow, no error"
     assert rows["a dog"]["status"] == "ok"
-    assert done["failures"][0]["row_id"] == "raise"
+    assert done["failures"][0]["row_id"] == BAD
 
 
 def test_only_successful_edits_are_measured(tmp_path):

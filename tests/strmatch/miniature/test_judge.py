@@ -44,7 +44,7 @@ def test_corrupted_clips_are_judged_correctly(frames, scenes):
 
 @pytest.mark.slow
 def test_many_rendered_and_corrupted_clips_are_judged_correctly():
-    scenes = sample_scenes(240)
+    scenes = sample_scenes(120)
     frames = render(scenes).frames
     assert share_right(frames, scenes) == 1.0
     assert share_right(corrupt(frames), scenes) >= 0.99
