@@ -17,11 +17,15 @@ def test_the_paper_suite_without_an_output_is_refused_in_one_line():
         evaluate("paper", 1, 0, "test", None, None, None)
 
 
+FRONTIERS = ("str_match", "concatenated_maps")
+"""Methods that are compared over several strengths."""
+
+
 @pytest.mark.slow
 def test_every_method_and_statement_has_its_figures(ray_cluster, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(paper, "DEV_CLIPS", 1)
     for name, method in METHODS.items():
-        tried = method.grid[1:3] if name == "str_match" else method.grid[1:2]
+        tried = method.grid[1:3] if name in FRONTIERS else method.grid[1:2]
         monkeypatch.setitem(METHODS, name, replace(method, grid=tried))
     weights, revision = check(None)
     output, file = tmp_path / "out", tmp_path / "paper.json"
