@@ -6,8 +6,8 @@ import torch
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the file that takes longest: at the end, one worker would be alone with it."""
-    items.sort(key=lambda item: item.path.name != "test_docs.py")
+    """Begin with the files that take longest: at the end, one worker would be alone with them."""
+    items.sort(key=lambda item: item.path.name not in ("test_docs.py", "test_gradient.py"))
 
 
 @pytest.fixture(autouse=True, scope="session")

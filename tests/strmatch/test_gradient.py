@@ -26,8 +26,8 @@ FORMS = [
     {"heads": "paired"},
     {"heads": "paired", "cosine": "layer", "reduction": "mean"},
 ]
-WORST = [FORMS[1], FORMS[6]]
-"""Without a scale these were 239 and 100 % off. A form takes a minute at the size of LaVie."""
+WORST = FORMS[1]
+"""Without a scale 239 % off. A form takes a minute at the size of LaVie."""
 NAMES = [" ".join(form.values()) or "default" for form in FORMS]
 
 
@@ -141,12 +141,11 @@ def lavie_sized(dtype):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("form", WORST, ids=lambda form: " ".join(form.values()))
-def test_float16_gradients_at_the_token_counts_of_lavie_equal_those_of_float32(form):
+def test_float16_gradients_at_the_token_counts_of_lavie_equal_those_of_float32():
     given = inputs(16, 40, 64, 64)
     with RoundedProducts():
-        exact = matching_gradient(lavie_sized(torch.float32), form, *given)
-        actual = matching_gradient(lavie_sized(torch.float16), form, *given)
+        exact = matching_gradient(lavie_sized(torch.float32), WORST, *given)
+        actual = matching_gradient(lavie_sized(torch.float16), WORST, *given)
     error = relative_error(actual, exact)
     print(f"relative error {error:.4f}")
     assert error < 0.02

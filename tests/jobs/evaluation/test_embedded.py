@@ -24,7 +24,7 @@ def rows(pool, tasks):
 
 
 def test_clips_show_what_their_prompts_say(pool):
-    scenes = draw_scenes(8, "test", SEED)
+    scenes = draw_scenes(6, "test", SEED)
     made = rows(pool, [("generation", ([scene], i)) for i, scene in enumerate(scenes)])
     generation = figures({"generation": made, "reconstruction": []} | {m: [] for m in METHODS})
     shown = {name: figure.value for name, figure in generation["generation"].items()}

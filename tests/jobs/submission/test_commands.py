@@ -15,6 +15,7 @@ from tests.faults.harness import rows_of, write_input
 
 CLIPS = 24
 SETTINGS = ["clip.num_frames=4", "editor=my_editors:Slow", "execution.editors=1"]
+SETTINGS += ["annotate.captioner=template", "annotate.tracker=none", "measure.metrics=[]"]
 pytestmark = [pytest.mark.infra, pytest.mark.timeout(900)]
 SET = [part for setting in SETTINGS for part in ("--set", setting)]
 BIN = Path(sys.executable).parent

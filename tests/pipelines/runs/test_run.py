@@ -369,7 +369,7 @@ def test_what_could_not_be_measured_has_failed_and_is_measured_again(tmp_path):
     (tmp_path / "in").mkdir()
     write_video(tmp_path / "in" / "a.mp4")
     manifest, output = tmp_path / "in" / "m.jsonl", tmp_path / "out"
-    manifest.write_text('{"uri": "a.mp4", "targets": ["raise", "a fox"]}')
+    manifest.write_text('{"uri": "a.mp4", "targets": ["raise in the metric", "a fox"]}')
     poisoned = f"measure.metrics=[{METRICS}:Poisoned]"
     with begin(manifest, output, poisoned) as opened:
         opened.annotate()
@@ -379,7 +379,7 @@ def test_what_could_not_be_measured_has_failed_and_is_measured_again(tmp_path):
             opened.publish()
     run(manifest, output, poisoned)
     rows = dataset(output)
-    failed = rows[rows["target_prompt"] == "raise"]
+    failed = rows[rows["target_prompt"] == "raise in the metric"]
     assert set(failed["error_type"]) == {"ZeroDivisionError"} and len(failed) == 2
     assert set(failed["status"]) == {"failed"} and failed["edited_video"].notna().all()
     assert set(rows[rows["target_prompt"] == "a fox"]["status"]) == {"ok"}

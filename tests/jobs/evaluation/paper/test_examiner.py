@@ -55,19 +55,24 @@ def test_another_object_is_not_judged(examiner):
     assert found["fidelity"] == 1.0 and np.isfinite(found["centroid_px"])
 
 
+VARIED = ("str_match", "sdedit", "dmt", "uniedit")
+"""One method of each editor, which is tried at both ends of its grid."""
+
+
 @pytest.mark.slow
 def test_every_method_edits_with_its_own_settings(examiner):
     attempts = [
         Attempt(f"{name} {strength}", name, strength)
         for name, method in METHODS.items()
-        for strength in (method.grid[0], method.grid[-1])
+        for strength in (method.grid[0], method.grid[-1] if name in VARIED else None)
+        if strength is not None
     ]
     rows = examiner(CASES[2], attempts)
     assert [row["attempt"] for row in rows] == [attempt.name for attempt in attempts]
     assert all(set(row) == {"attempt", *METRICS} and row["seconds"] > 0 for row in rows)
     found = {row["attempt"].split()[0]: row["counterfactual_psnr"] for row in rows}
     assert len(set(found.values())) == len(METHODS)
-    for weak, strong in zip(rows[::2], rows[1::2], strict=True):
+    for name in VARIED:
+        psnrs = [r["counterfactual_psnr"] for r in rows if r["attempt"].split()[0] == name]
         # Of two steps, all shares between a quarter and three quarters are one.
-        same = weak["attempt"].startswith("sdedit")
-        assert (weak["counterfactual_psnr"] == strong["counterfactual_psnr"]) == same
+        assert len(psnrs) == 2 and len(set(psnrs)) == (1 if name == "sdedit" else 2)
