@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.infra, pytest.mark.timeout(900)]
 RAY = Path(os.environ.get("RAY_BIN", ROOT / ".venv" / "bin" / "ray"))
 DAY = "2026-01-01"
 SETTINGS = ["clip.num_frames=4", "editor=tests.pipelines.fakes.editors:Slow"]
+SETTINGS += ["annotate.captioner=template", "annotate.tracker=none", "measure.metrics=[]"]
 
 
 @pytest.fixture(scope="module")

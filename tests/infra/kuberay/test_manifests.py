@@ -121,7 +121,8 @@ def test_the_entrypoint_runs_with_local_values_of_its_variables(job, tmp_path):
         "STRMATCH_INPUT": str(manifest),
         "STRMATCH_OUTPUT": str(tmp_path / "out put"),
         "STRMATCH_OPTIONS": "--set clip.num_frames=4 "
-        "--set editor=tests.pipelines.fakes.editors:Invert",
+        "--set editor=tests.pipelines.fakes.editors:Invert --set annotate.tracker=none "
+        "--set annotate.captioner=template --set measure.metrics=[]",
         **yaml.safe_load(job["spec"]["runtimeEnvYAML"])["env_vars"],
     }
     ended = subprocess.run(
