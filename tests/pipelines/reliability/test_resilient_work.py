@@ -111,6 +111,7 @@ def test_many_long_items_are_processed_singly_in_bounded_portions(monkeypatch):
     assert found == [(16, 1), (2000, 1), (2000, 1), (984, 1)]
 
 
+@pytest.mark.slow
 def test_an_edit_or_metric_that_kills_or_hangs_its_worker_fails_alone(videos):
     good = [{"uri": f"good{i}.mp4", "targets": [f"number {i}"]} for i in range(GOOD)]
     bad = [{"uri": "red.mp4", "targets": [what]} for what in ("kill", "hang", "raise")]
