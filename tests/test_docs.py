@@ -226,23 +226,19 @@ def test_the_demo_and_the_commands_of_the_front_page_run(tmp_path, monkeypatch, 
     assert Path("picture.png").stat().st_size < 300_000
 
 
-@pytest.fixture
-def in_two_steps(monkeypatch):
-    """Programs edit with the embedded backbone in 2 steps instead of 20."""
-    preset = miniature.PRESET
-    quick = replace(preset, edit=replace(preset.edit, num_inference_steps=2))
-    monkeypatch.setattr(miniature, "PRESET", quick)
-
-
 @pytest.mark.slow
-def test_the_programs_run(with_run, in_two_steps):
+def test_the_programs_run(with_run):
     for page in PAGES:
         if page.startswith("docs/"):
             for program in blocks(page, "python"):
                 exec(compile(program, page, "exec"), {})
 
 
-def test_the_example_of_the_library_runs_as_printed_in_few_steps(in_two_steps):
+def test_the_example_of_the_library_runs_as_printed_in_few_steps(monkeypatch):
+    """The backbone has 2 steps instead of 20. `test_the_programs_run` runs the whole example."""
+    preset = miniature.PRESET
+    quick = replace(preset, edit=replace(preset.edit, num_inference_steps=2))
+    monkeypatch.setattr(miniature, "PRESET", quick)
     (program,) = blocks("docs/library.md", "python")
     names = {}
     exec(compile(program, "docs/library.md", "exec"), names)

@@ -33,12 +33,12 @@ def test_clips_show_what_their_prompts_say(pool):
 
 
 def test_clips_come_back_from_latents_and_from_noise_and_clip_knows_them(pool):
-    scenes = draw_scenes(4, "test", SEED)
+    scenes = draw_scenes(6, "test", SEED)
     trips = rows(pool, [("round_trip", (scene, i)) for i, scene in enumerate(scenes)])
     for row in trips:
         assert row["vae_psnr"] > 31
         assert row["psnr"] > 25
-    assert sum(row["clip_top1"] for row in trips) >= 3
+    assert sum(row["clip_top1"] for row in trips) >= 5
 
 
 def test_edits_do_what_is_asked_and_keep_the_rest(pool):
