@@ -34,10 +34,10 @@ $(READY): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/strmatch demo --output demo
 
-# What a change needs, in minutes. Two files of tests at a time: each has one torch thread, and a
-# Ray cluster of two CPUs if any. pytest prints the time at the end.
+# What a change needs, in minutes. Two test processes, each with one torch thread: one of them runs
+# the tests on Ray, see tests/conftest.py. pytest prints the time at the end.
 # The report is looked at in a browser: apt-get install chromium chromium-driver
-PYTEST := STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -n 2 --dist loadfile \
+PYTEST := STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -n 2 --dist loadgroup \
 	--no-loadscope-reorder
 test: install
 	$(PYTEST)

@@ -5,9 +5,19 @@ import pytest
 import torch
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take longest: at the end, one worker would be alone with them."""
-    items.sort(key=lambda item: item.path.name not in ("test_docs.py", "test_gradient.py"))
+    """Name the groups of `--dist loadgroup`: each file, and all files that run on Ray.
+
+    A second cluster beside the first takes what it seems to save: Ray's processes poll while they
+    wait. Beside one cluster, the other test process computes. Ray's group is the longest and begins.
+    """
+    on_ray = {item.path for item in items if "ray_cluster" in item.fixturenames}
+    on_ray |= {item.path for item in items if item.get_closest_marker("ray")}
+    for item in items:
+        group = "ray" if item.path in on_ray else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.path not in on_ray)
 
 
 @pytest.fixture(autouse=True, scope="session")

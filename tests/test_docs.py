@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -164,19 +165,6 @@ def test_the_site_is_strict():
     assert re.search(r"^step docs$", read(".ci/run"), re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A folder with the files that the pages name, and `strmatch` and `python` on the path."""
-    home = tmp_path_factory.mktemp("home")
-    source = demo.write_input(home / "demo" / "input")
-    row = json.loads(source.read_text(encoding="utf-8").splitlines()[0])
-    (home / "videos").mkdir()
-    shutil.copy(source.parent / row["uri"], home / "videos")
-    row |= {"uri": f"videos/{row['uri']}", "targets": row["targets"][:1]}
-    (home / "manifest.jsonl").write_text(json.dumps(row), encoding="utf-8")
-    return home
-
-
 def execute(page_commands):
     for command in page_commands:
         words, called = shlex.split(command), invocation(command)
@@ -189,20 +177,45 @@ def execute(page_commands):
 
 
 @pytest.fixture(scope="module")
-def kept(home, ray_cluster):
-    """A copy of the run that the pages call runs/first."""
-    with chdir(home):
-        execute(["strmatch run --input manifest.jsonl --output runs/first"])
+def home(tmp_path_factory, ray_cluster):
+    """The folder of a reader who has followed the front page, and has the files of other pages.
+
+    The folder kept has a copy of the run that the pages call runs/first.
+    """
+    printed = subprocess.check_output(["make", "-n", "demo"], cwd=ROOT, text=True)
+    (recipe,) = [line for line in printed.splitlines() if "bin/strmatch" in line]
+    home = tmp_path_factory.mktemp("home")
+    with chdir(home), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "load_config", lambda: load_config(assignments=SMALL[1::2]))
+        execute([recipe.removeprefix(".venv/bin/"), *EXECUTED["README.md"]])
     shutil.copytree(home / "runs", home / "kept")
-    return home / "kept"
+    source = home / "demo" / "input" / "manifest.jsonl"
+    first, *_ = source.read_text(encoding="utf-8").splitlines()
+    (home / "manifest.jsonl").write_text(first, encoding="utf-8")
+    (home / "videos").mkdir()
+    for folder in (home, home / "videos"):
+        shutil.copy(source.parent / json.loads(first)["uri"], folder)
+    return home
 
 
 @pytest.fixture
-def with_run(home, kept, monkeypatch):
+def with_run(home, monkeypatch):
     """The working directory of a reader who has made runs/first."""
     monkeypatch.chdir(home)
     shutil.rmtree(home / "runs")
-    shutil.copytree(kept, home / "runs")
+    shutil.copytree(home / "kept", home / "runs")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_demo_and_the_commands_of_the_front_page_run(home, tmp_path):
+    assert pd.read_parquet(home / "demo" / "output" / "dataset").status.eq("ok").any()
+    assert pd.read_parquet(home / "kept" / "first" / "dataset").status.eq("ok").any()
+    program = str(ROOT / "docs" / "images" / "before_and_after.py")
+    picture = tmp_path / "picture.png"
+    dataset = str(home / "demo" / "output" / "dataset")
+    subprocess.run([sys.executable, program, dataset, str(picture)], check=True)
+    assert picture.stat().st_size < 300_000
 
 
 @pytest.mark.slow
@@ -211,19 +224,6 @@ def with_run(home, kept, monkeypatch):
 )
 def test_commands_run(page, with_run):
     execute(EXECUTED[page])
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_the_demo_and_the_commands_of_the_front_page_run(tmp_path, monkeypatch, ray_cluster):
-    printed = subprocess.check_output(["make", "-n", "demo"], cwd=ROOT, text=True)
-    (recipe,) = [line for line in printed.splitlines() if "bin/strmatch" in line]
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(demo, "load_config", lambda: load_config(assignments=SMALL[1::2]))
-    execute([recipe.removeprefix(".venv/bin/"), *EXECUTED["README.md"]])
-    picture = [str(ROOT / "docs/images/before_and_after.py"), "demo/output/dataset", "picture.png"]
-    subprocess.run([sys.executable, *picture], check=True)
-    assert Path("picture.png").stat().st_size < 300_000
 
 
 @pytest.mark.slow

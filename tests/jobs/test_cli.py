@@ -270,8 +270,8 @@ def test_a_terminated_run_stops_at_once_and_loses_nothing(ray_cluster, tmp_path)
 
 @pytest.mark.slow
 def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(ray_cluster, hostile, tmp_path):
-    settings = ["edit.num_inference_steps=1", "annotate.targets_per_clip=1"]
-    settings += ["annotate.captioner=template"]
+    settings = ["editor=tests.pipelines.fakes.editors:Invert", "annotate.targets_per_clip=1"]
+    settings += ["annotate.captioner=template", "measure.metrics=[motion_error]"]
     begin = ["run", "--input", hostile, "--output", tmp_path / "out"]
     begin += [part for setting in settings for part in ("--set", setting)]
     said = call(*begin, "--dry-run", "--gpu-hour", 2)

@@ -22,6 +22,7 @@ from pipelines.stages.plan_edits import PlanEdits
 from pipelines.stages.track import Track
 from pipelines.tables.clips import name_row
 
+pytestmark = pytest.mark.ray
 MODULE = '''
 import numpy as np
 

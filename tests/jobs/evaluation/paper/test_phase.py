@@ -1,18 +1,16 @@
-"""The suite's work on a real cluster, with the embedded model and few steps."""
+"""The suite's work without Ray, which `test_command` uses: the embedded model and few steps."""
 
 import pytest
-import ray
 
 from jobs.evaluation.paper.methods import Attempt
-from jobs.evaluation.paper.phase import Part, done, examine, results
-from pipelines.cluster import cluster
+from jobs.evaluation.paper.phase import ExamineCase, ExamineWork, Part, done, results
 from pipelines.config.sections import Execution
+from pipelines.reliability.deadline import Deadline
 from pipelines.storage import Storage
 from strmatch.backbones.folder import weights_folder
 from strmatch.weights.manifest import weights_revision
 
 REVISION = weights_revision(weights_folder("miniature"))
-EXECUTION = Execution(editors=1)
 ATTEMPTS = (Attempt("plain", "lambda_0", 4.0), Attempt("matched", "str_match", 0.4))
 
 
@@ -22,13 +20,17 @@ def part(attempts=ATTEMPTS, **changes):
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory, ray_cluster):
+def output(tmp_path_factory):
     return Storage(str(tmp_path_factory.mktemp("paper")))
 
 
 def run(asked, output):
-    with cluster(EXECUTION):
-        return list(examine(asked, "miniature", output, EXECUTION))
+    """Examine the cases without a result, as a worker of the phase does."""
+    pending = ExamineWork(asked, "miniature", output, Execution()).pending().to_pylist()
+    if not pending:
+        return []
+    examine = ExamineCase("miniature", 1, asked.steps, output, Deadline(300))
+    return [examine(item) for item in pending]
 
 
 @pytest.mark.slow
@@ -71,4 +73,3 @@ def test_a_failed_case_records_its_error(output):
     assert row["failed"] == 1
     (result,) = results(asked, output)
     assert result["error_type"] == "ValueError" and "strength" in result["error_message"]
-    assert ray.is_initialized()
