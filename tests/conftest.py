@@ -9,8 +9,8 @@ import torch
 def pytest_collection_modifyitems(items):
     """Name the groups of `--dist loadgroup`: each file, and all files that run on Ray.
 
-    A second cluster beside the first takes what it seems to save: Ray's processes poll while they
-    wait. Beside one cluster, the other test process computes. Ray's group is the longest and begins.
+    Two clusters at a time are slower than one after the other, because Ray's processes poll while
+    they wait. Beside one cluster, the other test process computes. Ray's group begins.
     """
     on_ray = {item.path for item in items if "ray_cluster" in item.fixturenames}
     on_ray |= {item.path for item in items if item.get_closest_marker("ray")}
