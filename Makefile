@@ -37,7 +37,7 @@ demo: install
 # What a change needs, in minutes. Two test processes, each with one torch thread: one of them runs
 # the tests on Ray, see tests/conftest.py. pytest prints the time at the end.
 # The report is looked at in a browser: apt-get install chromium chromium-driver
-PYTEST := STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -n 2 --dist loadgroup \
+PYTEST := STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -n 2 --dist loadfile \
 	--no-loadscope-reorder
 test: install
 	$(PYTEST)
@@ -48,7 +48,7 @@ test-all: install
 
 # Real clusters, and the Dockerfile's steps.
 test-infra: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m infra
+	$(BIN)/python -m pytest -m infra
 
 # Airflow has an environment of its own; the Ray cluster is that of the project's.
 test-airflow: install $(AIRFLOW)/.ready

@@ -1,23 +1,41 @@
 import os
 import sys
+from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
+from xdist.scheduler import LoadFileScheduling
+
+ROOT = Path(__file__).parents[1]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Name the groups of `--dist loadgroup`: each file, and all files that run on Ray.
+@cache
+def on_ray(file):
+    """Whether tests of a file need a Ray cluster."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return "ray_cluster" in text or "mark.ray" in text
+
+
+class RayTogether(LoadFileScheduling):
+    """Gives all files that need Ray to one test process, and each other file to any.
 
     Two clusters at a time are slower than one after the other, because Ray's processes poll while
-    they wait. Beside one cluster, the other test process computes. Ray's group begins.
+    they wait. Beside one cluster, the other test process computes.
     """
-    on_ray = {item.path for item in items if "ray_cluster" in item.fixturenames}
-    on_ray |= {item.path for item in items if item.get_closest_marker("ray")}
-    for item in items:
-        group = "ray" if item.path in on_ray else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.path not in on_ray)
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        return "ray" if on_ray(file) else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return RayTogether(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that need Ray, which take longest."""
+    items.sort(key=lambda item: not on_ray(item.path))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -192,6 +192,11 @@ def home(tmp_path_factory, ray_cluster):
     source = home / "demo" / "input" / "manifest.jsonl"
     first, *_ = source.read_text(encoding="utf-8").splitlines()
     (home / "manifest.jsonl").write_text(first, encoding="utf-8")
+    # The other pages go on with the same row, in a manifest of its own.
+    record = home / "kept" / "first" / "run.json"
+    begun = json.loads(record.read_text(encoding="utf-8"))
+    begun["input"] = str(home / "manifest.jsonl")
+    record.write_text(json.dumps(begun), encoding="utf-8")
     (home / "videos").mkdir()
     for folder in (home, home / "videos"):
         shutil.copy(source.parent / json.loads(first)["uri"], folder)

@@ -3,8 +3,7 @@
 import pytest
 
 from jobs.evaluation.paper.methods import Attempt
-from jobs.evaluation.paper.phase import ExamineCase, ExamineWork, Part, done, results
-from pipelines.config.sections import Execution
+from jobs.evaluation.paper.phase import ExamineCase, Part, done, results
 from pipelines.reliability.deadline import Deadline
 from pipelines.storage import Storage
 from strmatch.backbones.folder import weights_folder
@@ -26,10 +25,9 @@ def output(tmp_path_factory):
 
 def run(asked, output):
     """Examine the cases without a result, as a worker of the phase does."""
-    pending = ExamineWork(asked, "miniature", output, Execution()).pending().to_pylist()
-    if not pending:
-        return []
-    examine = ExamineCase("miniature", 1, asked.steps, output, Deadline(300))
+    items = asked.items().to_pylist()
+    pending = [item for item in items if not output.exists(f"results/{item['item']}.parquet")]
+    examine = ExamineCase("miniature", 1, asked.steps, output, Deadline(300)) if pending else None
     return [examine(item) for item in pending]
 
 
