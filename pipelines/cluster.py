@@ -44,6 +44,8 @@ def cluster(execution: Execution) -> Iterator[None]:
         address = execution.ray_address or os.environ.get("RAY_ADDRESS") or "local"
         # The terminal shows progress and errors of the run. Ray writes its logs to files.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        # Threads of torch that wait by polling slow down whatever else runs on the machine.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         # Workers import first from the folder in which Ray was started. The user's folder may have
         # packages of the same names as ours.
         with chdir(PACKAGES):

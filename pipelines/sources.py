@@ -1,5 +1,7 @@
 """List the source videos of an input: a folder, a glob, one video, or a manifest."""
 
+import csv
+import io
 import json
 import logging
 import math
@@ -176,7 +178,9 @@ def _read_csv(file: Any) -> pa.Table:
     options = pyarrow.csv.ConvertOptions(strings_can_be_null=True, null_values=[""])
     parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
     data = file.read()
-    header = pyarrow.csv.open_csv(pa.BufferReader(data), parse_options=parsing).schema.names
+    # Not by pyarrow's streaming reader, whose thread may abort a process that ends at once.
+    text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", errors="replace", newline="")
+    header = next(csv.reader(text), [])
     options.column_types = dict.fromkeys(header, pa.string())
     table = pyarrow.csv.read_csv(
         pa.BufferReader(data), parse_options=parsing, convert_options=options

@@ -8,6 +8,7 @@ import torch
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[1]
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in `pipelines.cluster`
 
 
 @cache
@@ -20,8 +21,8 @@ def on_ray(file):
 class RayTogether(LoadFileScheduling):
     """Gives all files that need Ray to one test process, and each other file to any.
 
-    Two clusters at a time are slower than one after the other, because Ray's processes poll while
-    they wait. Beside one cluster, the other test process computes.
+    Beside one cluster, the other test process computes. Two clusters would start the same libraries
+    at the same time, for twice the number of processes.
     """
 
     def _split_scope(self, nodeid):
