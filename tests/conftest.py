@@ -30,6 +30,7 @@ class RayTogether(LoadFileScheduling):
         return "ray" if on_ray(file) else file
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     return RayTogether(config, log) if config.getvalue("dist") == "loadfile" else None
 

@@ -1,7 +1,10 @@
 """The command `strmatch`."""
 
+import logging
 import os
-from typing import Annotated
+import sys
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -47,3 +50,21 @@ def main(
     """
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of loading small local files
     logs.start(log_format)
+
+
+def run_command() -> NoReturn:
+    """Run the command of this process, and exit with its code.
+
+    The process ends without the libraries' own clean-up at exit. Their threads can abort a process
+    that has done its work, and the exit code would be that of a crash.
+    """
+    code: str | int | None = 0
+    try:
+        app(prog_name="strmatch")
+    except SystemExit as ended:
+        code = ended.code
+    logging.shutdown()
+    with suppress(OSError):  # a closed pipe
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1 if code else 0)

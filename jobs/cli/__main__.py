@@ -1,5 +1,5 @@
 """`python -m jobs.cli`: the command `strmatch`, for where it is not on the path."""
 
-from jobs.cli import app
+from jobs.cli import run_command
 
-app(prog_name="strmatch")
+run_command()
