@@ -64,7 +64,7 @@ def run_command() -> NoReturn:
     except SystemExit as ended:
         code = ended.code
     logging.shutdown()
-    with suppress(OSError):  # a closed pipe
+    with suppress(BrokenPipeError):
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code if isinstance(code, int) else 1 if code else 0)
