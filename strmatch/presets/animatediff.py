@@ -5,6 +5,7 @@ The paper does not evaluate AnimateDiff. The preset is untested with the publish
 
 from strmatch.presets import Preset
 from strmatch.presets.published import DIFFUSERS, Published, stable_diffusion
+from strmatch.presets.real_footage import REAL_FOOTAGE
 from strmatch.settings import EditSettings
 from strmatch.weights.source import Source
 
@@ -31,4 +32,5 @@ PRESET = Preset(
     edit=EditSettings(),
     # Weights 3.0, score pass 16.4 (lean 7.6), cached Ω_src 8.6, which is their limit (lean none).
     gpu_gb=(28.0, 10.6),
+    pipeline=REAL_FOOTAGE,
 )

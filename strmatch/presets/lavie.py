@@ -7,6 +7,7 @@ The preset is untested with the published weights.
 
 from strmatch.presets import Preset
 from strmatch.presets.published import Published, stable_diffusion
+from strmatch.presets.real_footage import REAL_FOOTAGE
 from strmatch.settings import EditSettings
 from strmatch.weights.source import Source
 
@@ -32,4 +33,5 @@ PRESET = Preset(
     edit=EditSettings(),
     # Weights 2.2, score pass 6.4 (lean 3.0), cached Ω_src of 50 steps 7.0 (lean none).
     gpu_gb=(15.6, 5.2),
+    pipeline=REAL_FOOTAGE,
 )

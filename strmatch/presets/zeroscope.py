@@ -13,6 +13,7 @@ from strmatch.presets.published import (
     TRANSFORMERS_PICKLE,
     Published,
 )
+from strmatch.presets.real_footage import REAL_FOOTAGE
 from strmatch.settings import EditSettings
 from strmatch.weights.source import Source
 
@@ -46,4 +47,5 @@ PRESET = Preset(
     edit=EditSettings(),
     # Weights 3.3, score pass 20.6 (lean 7.2), cached Ω_src 8.6, which is their limit (lean none).
     gpu_gb=(32.5, 10.5),
+    pipeline=REAL_FOOTAGE,
 )

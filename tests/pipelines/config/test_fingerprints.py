@@ -21,6 +21,14 @@ CLIP = {
     "mask": [{"size": [2, 2], "counts": "04"}],
     "status": "ok",
 }
+SMALL_WORLD = [
+    "annotate.tracker=contrast",
+    "annotate.captioner=miniature",
+    *(f"annotate.{model}.revision=null" for model in ("sam2", "detector")),
+    "measure.metrics=[frame_consistency,background_difference,motion_error]",
+]
+"""The annotators of the published presets before they had some of their own."""
+
 LIMITED = [
     "annotate.tracker=motion",
     "annotate.captioner=template",
@@ -43,19 +51,19 @@ PINNED = [
     ),
     (
         "lavie",
-        [],
+        SMALL_WORLD,
         "dcc99f9e0d4928ca 7b7e9b3938e9ffcc cfbac6e77b9633f2 807cbde75d97d2b7 ab705c19c313546e",
         "f2b2cde38db787cb3be1a4db35b8aa7e",
     ),
     (
         "zeroscope",
-        [],
+        SMALL_WORLD,
         "07203d3df19739be 2309ab551bf859fe dc53ce1b8e97a782 df09f9a77b63dff0 1f48d626871a6d28",
         "f2b2cde38db787cb3be1a4db35b8aa7e",
     ),
     (
         "animatediff",
-        [],
+        SMALL_WORLD,
         "ebaece5538aa0660 56f02034b52f5ca1 eeb5f94910449d79 1f95d809c2f14a59 f6b5c285ec2fe7ac",
         "f2b2cde38db787cb3be1a4db35b8aa7e",
     ),
@@ -67,7 +75,7 @@ PINNED = [
     ),
     (
         "zeroscope",
-        ["editor=dmt"],
+        [*SMALL_WORLD, "editor=dmt"],
         "07203d3df19739be a70a5eb0b662cebf 052779b10abf0664 0cfab8e069e5830d 8d1a4f873fe1aa6d",
         "ac747a85f61cef32bb1e761f5a2a322c",
     ),
@@ -79,7 +87,7 @@ PINNED = [
     ),
     (
         "lavie",
-        ["edit.lam=0.02", "clip.crf=18"],
+        [*SMALL_WORLD, "edit.lam=0.02", "clip.crf=18"],
         "021f4f42007302e9 d9e39ad42a71ad2e cbaeddc663e5a740 df45db9dc72adb87 e361544f99055fb8",
         "328bb198716f6a659ccf1f7c4f0938eb",
     ),
