@@ -9,6 +9,7 @@ from typing import Any
 import pydantic
 import yaml
 
+from pipelines.config.booleans import refuse_booleans
 from pipelines.config.config import Config
 from pipelines.config.explain import explain, to_yaml
 from pipelines.config.options import fields_read, option_texts, validate_choices
@@ -58,6 +59,7 @@ def resolve(
     }
     _merge(merged, copy.deepcopy(dict(chosen.pipeline)))
     _merge(merged, wanted)
+    refuse_booleans(Config, merged)
     try:
         config = Config.model_validate(merged)
     except pydantic.ValidationError as error:

@@ -39,6 +39,7 @@ from typing import Any
 
 import pydantic
 
+from pipelines.config.booleans import refuse_booleans
 from pipelines.config.config import Config
 from pipelines.config.explain import explain
 from pipelines.config.sections import STRICT, Section
@@ -94,6 +95,7 @@ class Choice:
             raise ConfigError(f"{self.field}.{name}: no such option of {self.name}; {there}{hint}")
         if hasattr(self.plugin, "defaults"):
             given = {**self.plugin.defaults(self.config), **given}
+        refuse_booleans(model, given, f"{self.field}.")
         try:
             return _adapter(model).validate_python(given)
         except pydantic.ValidationError as error:

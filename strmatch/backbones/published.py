@@ -11,8 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from strmatch.presets import PRESETS
 from strmatch.presets.published import Published
 from strmatch.registry import load
+from strmatch.validation import did_you_mean
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import local_folder
 from strmatch.weights.manifest import MANIFEST, PARTS, read_manifest, sha256
@@ -150,7 +152,8 @@ def check_folder(folder: Path, weights: str) -> Path:
     """
     for part in PARTS:
         if not (folder / part).is_dir():
-            raise WeightsError(f"{weights} is no model folder: it has no {part}/")
+            hint = "" if folder.exists() else did_you_mean(folder.name, PRESETS)
+            raise WeightsError(f"{weights} is no model folder: it has no {part}/{hint}")
     if (folder / MANIFEST).is_file():
         read_manifest(folder)
     return folder

@@ -108,6 +108,7 @@ except SystemExit as ended:
         (["--set", "editor=nope"], "no editor 'nope'"),
         (["--set", "measure.metrics=[nope]"], "no metric 'nope'"),
         (["--set", "backbone.weights={here}"], "is no model folder: it has no unet/"),
+        (["--set", "backbone.weights=lavei"], "it has no unet/; did you mean 'lavie'?"),
     ],
 )
 def test_what_cannot_work_is_one_line_before_any_slow_import(tmp_path, arguments, message):

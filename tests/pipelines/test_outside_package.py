@@ -198,6 +198,7 @@ def test_plug_ins_of_each_kind_are_listed_and_get_validated_options(installed):
         ("annotate.captioner_options.noun=unicorn", "there is no unicorn"),
         ("annotate.prompter_options.style=[]", "a valid string, got [] (prompter suffix)"),
         ("editor_options.green=1", "editor_options.green: no such option of tint; there is red"),
+        ("editor_options.red=true", "editor_options.red: a number is expected, got true or false"),
         ("editor_options.red=x", "editor_options.red: Input should be a valid integer"),
         ("measure.options.redness.gian=1", "did you mean measure.options.redness.gain?"),
         ("measure.options.redness.gain=x", "got 'x' (metric redness)"),

@@ -43,6 +43,11 @@ def test_a_file_overrides_the_preset_and_assignments_override_the_file(tmp_path)
         ("edit.lam=-1", "edit: lam must be ≥ 0, got -1"),
         ("edit.lam=.nan", "^edit: lam must be a finite number, got nan$"),
         ("edit.scored_levels=[1, 1]", "^edit: scored_levels must be different and ≥ 0, got "),
+        (
+            "edit.num_inference_steps=true",
+            "^edit.num_inference_steps: a number is expected",
+        ),
+        ("clip.fps=false", "clip.fps: a number is expected, got true or false"),
         ("seed=-1", "seed: Input should be greater than or equal to 0, got -1"),
         ("edit.heads=both", "edit.heads: Input should be 'mean' or 'paired', got 'both'"),
         ("clip.height=63", "clip.height: Input should be a multiple of 2, got 63"),
