@@ -152,7 +152,7 @@ def check_folder(folder: Path, weights: str) -> Path:
     """
     for part in PARTS:
         if not (folder / part).is_dir():
-            hint = "" if folder.exists() else did_you_mean(folder.name, PRESETS)
+            hint = "" if folder.exists() else did_you_mean(folder.name, PRESETS.names())
             raise WeightsError(f"{weights} is no model folder: it has no {part}/{hint}")
     if (folder / MANIFEST).is_file():
         read_manifest(folder)
