@@ -40,7 +40,9 @@ def source_row_id(source: Mapping[str, Any]) -> str:
         "targets",
         "mask_uri",
     )
-    return content_id(**{name: source.get(name) for name in given})
+    # Rows of older outputs have no label.
+    label = {} if source.get("mask_label") is None else {"mask_label": source["mask_label"]}
+    return content_id(**{name: source.get(name) for name in given}, **label)
 
 
 def clip_row_id(row: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 STATUSES = ("ok", "rejected", "failed")
 OUTCOME = ("status", "error_stage", "error_type", "error_message")
@@ -53,12 +53,22 @@ _SOURCE = [
     _column("source_uri", TEXT, "the source, as given or relative to the input folder"),
     _column("start_seconds", REAL, "where the clip begins in the source, seconds"),
 ]
+_PROPERTIES = [
+    _column("source_width", WHOLE, "width of the source as stored, pixels"),
+    _column("source_height", WHOLE, "height of the source as stored, pixels"),
+    _column("source_pixel_aspect", REAL, "width of the source's pixels by their height"),
+    _column("source_rotation", WHOLE, "clockwise rotation of the source for display, degrees"),
+    _column("source_rate", REAL, "frames a second that the source states; null: none"),
+    _column("source_colour_transfer", TEXT, "transfer characteristics (H.273); null: not stated"),
+    _column("source_field_order", TEXT, "progressive, or the source's order of fields; null: none"),
+    _column("source_codec", TEXT, "codec of the source"),
+    _column("source_decoder", TEXT, "what decoded the source: decord or pyav"),
+]
 _CLIP = [
     _column("fps", REAL, "frames a second of the clip"),
     _column("num_frames", WHOLE, "frames of the clip"),
     _column("height", WHOLE, "height of the clip, pixels"),
     _column("width", WHOLE, "width of the clip, pixels"),
-    _column("decoder", TEXT, "what decoded the source"),
     _column("source_prompt", TEXT, "what the source shows"),
     _column("caption_source", TEXT, "who says so: manifest, or a captioner"),
     _column("subject", TEXT, "what is edited, in the source prompt's words or the manifest's"),
@@ -94,6 +104,7 @@ SOURCES = pa.schema(
         ("source_row", TEXT),  # names this row of the input
         *_SOURCE,
         ("mask_uri", TEXT),  # as given
+        ("mask_label", WHOLE),  # the value that is inside; null: all but 0
         ("caption", TEXT),
         ("subject", TEXT),
         ("targets", pa.list_(TEXT)),
@@ -116,6 +127,7 @@ CLIPS = pa.schema(
         ("found_row", TEXT),  # identifies the clip in all steps of ANNOTATE
         ("found_file", TEXT),  # the file that holds its source_video, if not this one
         *_CLIP,
+        *_PROPERTIES,
         ("targets", pa.list_(TARGET)),
         *_MEDIA,
         ("seconds", REAL),
@@ -162,6 +174,7 @@ DATASET = pa.schema(
         _CLIP_ID,
         *_OUTCOME,
         *_SOURCE,
+        *_PROPERTIES,
         *_CLIP,
         *_TARGET,
         _SEED,
@@ -175,7 +188,9 @@ DATASET = pa.schema(
 
 METRIC_PREFIX = "metric_"
 """The prefix of the columns of metrics."""
-TAKEN = frozenset(SOURCES.names) | frozenset(CLIPS.names) | frozenset(DATASET.names)
+OLD = frozenset({"decoder"})
+"""Columns of older outputs."""
+TAKEN = OLD.union(SOURCES.names, CLIPS.names, DATASET.names)
 
 
 def is_taken(name: str) -> bool:

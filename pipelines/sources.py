@@ -32,7 +32,7 @@ VIDEO = (
 AUDIO = (".aac", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav")
 MANIFEST = (".parquet", ".jsonl", ".ndjson", ".csv")
 AT_ONCE = 10_000  # rows converted to Python objects at a time, to bound memory
-KNOWN = ("uri", "id", "caption", "subject", "targets", "mask_uri", "start_seconds")
+KNOWN = ("uri", "id", "caption", "subject", "targets", "mask_uri", "mask_label", "start_seconds")
 
 
 def find_sources(
@@ -219,6 +219,7 @@ def _source(row: Mapping[str, Any], fs: Any, folder: str) -> dict[str, Any]:
         "start_seconds": _seconds(row.get("start_seconds"), problems),
         "targets": _targets(row.get("targets"), problems),
         "mask_uri": None if mask_uri is None else str(mask_uri),
+        "mask_label": _label(row.get("mask_label"), problems),
         "location": None,
         "mask_location": None,
     }
@@ -262,6 +263,19 @@ def _seconds(value: Any, problems: list[str]) -> float | None:
         problems.append(f"start_seconds must be a number ≥ 0, got {value!r}")
         return None
     return seconds
+
+
+def _label(value: Any, problems: list[str]) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (number.is_integer() and 0 <= number < 2**16):
+        problems.append(f"mask_label must be a whole number from 0 to 65535, got {value!r}")
+        return None
+    return int(number)
 
 
 def _targets(value: Any, problems: list[str]) -> list[str] | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video
 
 TARGETS = [
     "a blue square moving right over bricks",

@@ -14,8 +14,7 @@ from jobs.evaluation.tables import TextTable
 from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
 from pipelines.media import masks
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.plugins import InWorker, find
 from pipelines.rows import Row
 from pipelines.stages.caption import Caption, name_subject

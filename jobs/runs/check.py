@@ -18,8 +18,8 @@ from pipelines import plugins
 from pipelines.config.config import Config
 from pipelines.editors.base import build_editor, editor_settings
 from pipelines.errors import RunError
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video, open_video
+from pipelines.media.encode import decode_video, encode_video
+from pipelines.media.video.opening import open_video
 from pipelines.runs.preflight import amount, fetch_models, gpu_memory, models
 from strmatch.backbones.folder import weights_folder
 from strmatch.backbones.load_folder import build_untrained

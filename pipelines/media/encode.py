@@ -1,17 +1,17 @@
-"""Encode a clip as MP4 that browsers play, with the same bytes for the same frames."""
+"""Encode clips as MP4 that browsers play, with the same bytes for the same frames; decode them."""
 
 import tempfile
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-# With several threads, the default, the scaler gives different pixels from run to run. So does
-# the macroblock tree of x264 (measured with different contents of uninitialised memory).
-EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+from pipelines.media.video.library_errors import row_errors
+from pipelines.media.video.picture import EXACT
 
 FASTEST = 1000.0  # frames a second
 PIXELS = "yuv420p"  # the only format that all browsers play
@@ -42,6 +42,8 @@ def encode_video(frames: np.ndarray, fps: float, crf: int = 12) -> bytes:
         raise ValueError(f"frames: {PIXELS} needs even height and width, got {height} x {width}")
 
     rate = Fraction(fps).limit_denominator(1001)
+    # The macroblock tree of x264 gives other bytes from run to run (measured with different
+    # contents of uninitialised memory).
     options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
     # The muxer reads its own output to move the index to the front, which needs a real file.
     with tempfile.TemporaryDirectory() as folder:
@@ -64,6 +66,20 @@ def encode_video(frames: np.ndarray, fps: float, crf: int = 12) -> bytes:
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         return path.read_bytes()
+
+
+def decode_video(data: bytes) -> np.ndarray:
+    """Decode every frame of a clip written by `encode_video` to uint8 (f, H, W, 3) RGB.
+
+    Raises:
+        RowError: `DecodeFailed`.
+    """
+    with row_errors("the clip cannot be decoded"), av.open(BytesIO(data)) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        frames = np.stack(
+            [f.to_ndarray(format="rgb24", threads=1) for f in container.decode(video=0)]
+        )
+    return frames
 
 
 def _tag_bt709(codec: Any) -> None:

@@ -8,14 +8,14 @@ between two fades belongs to neither shot. Dissolves are not detected.
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 import cv2
 import numpy as np
 from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector
 
-from pipelines.media.video import Video
+from pipelines.media.video.reader import Video
 
 SIDE = 128
 """Longer side of the compared frames, in pixels."""
@@ -30,10 +30,14 @@ SPECKS = 0.01
 
 
 class Shots:
-    """The shots of a video, detected from its beginning as far as required by `end`."""
+    """The shots of a video, detected from its beginning as far as required by `end`.
+
+    A change of the picture's size begins a shot.
+    """
 
     def __init__(self, video: Video) -> None:
-        self._starts = enumerate(shot_starts(small_frames(video)))
+        self._resized: list[int] = []
+        self._starts = enumerate(shot_starts(self._small_frames(video)))
         self._found: list[int] = []
         self._known = 0
 
@@ -50,16 +54,19 @@ class Shots:
             self._known = number + 1
             if start:
                 self._found.append(number)
-        return min([until, *self._found[bisect_right(self._found, first) :][:1]])
+        ends = [cuts[bisect_right(cuts, first) :][:1] for cuts in (self._found, self._resized)]
+        return min([until, *chain(*ends)])
 
-
-def small_frames(video: Video) -> Iterator[np.ndarray]:
-    """Yield every frame of a video, uint8 (h, w, 3) RGB, with no side longer than SIDE."""
-    scale = min(1.0, SIDE / max(video.height, video.width))
-    size = max(1, round(scale * video.width)), max(1, round(scale * video.height))
-    for number in range(len(video.timestamps)):
-        (frame,) = video.frames([number])  # one at a time, to bound memory for long videos
-        yield cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    def _small_frames(self, video: Video) -> Iterator[np.ndarray]:
+        """Yield every frame, uint8 (h, w, 3) RGB, with no side longer than SIDE."""
+        scale = min(1.0, SIDE / max(video.height, video.width))
+        size = max(1, round(scale * video.width)), max(1, round(scale * video.height))
+        shape = (video.height, video.width, 3)
+        for number, picture in enumerate(video.pictures(range(len(video.timestamps)))):
+            if picture.shape != shape:
+                self._resized.append(number)
+                shape = picture.shape
+            yield cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def shot_starts(frames: Iterable[np.ndarray]) -> Iterator[bool]:

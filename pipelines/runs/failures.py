@@ -79,6 +79,7 @@ def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
                 "uri": source["location"] or source["source_uri"],
                 "start_seconds": start,
                 "mask_uri": source["mask_location"],
+                "mask_label": source["mask_label"],
                 "caption": row["source_prompt"] if edit else source["caption"],
                 "subject": source["subject"],
                 "targets": [] if edit else source["targets"],

@@ -2,7 +2,7 @@
 
 from pipelines.captioners.base import Captioner
 from pipelines.english.subject import find_subject
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video
 from pipelines.rows import Row
 
 

@@ -14,8 +14,7 @@ from pipelines.config.config import Config
 from pipelines.editors.base import Editor, build_editor, made_by
 from pipelines.errors import RowError
 from pipelines.media import masks
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.reliability.deadline import Deadline
 from pipelines.reliability.isolated_process import DeadlineExceeded, IsolatedProcess, ProcessDied
 from pipelines.rows import Row, failure

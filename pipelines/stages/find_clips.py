@@ -13,8 +13,10 @@ from pipelines.errors import Rejected, RowError
 from pipelines.media import masks
 from pipelines.media.encode import FASTEST, encode_video
 from pipelines.media.frames import ROUNDING, fit, frame_indices
+from pipelines.media.mask_files import frames_of, load_mask
 from pipelines.media.shots import Shots
-from pipelines.media.video import Video, open_video
+from pipelines.media.video.opening import open_video
+from pipelines.media.video.reader import Video, check_one_size
 from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure
 from pipelines.schema import CLIPS, SOURCES
@@ -22,6 +24,10 @@ from pipelines.stages.clip_filter import ClipFilter
 from pipelines.storage import filesystem
 from pipelines.target_prompt import TargetPrompt
 
+PAUSE = 1.0
+"""A picture that stands still for longer than these seconds, and longer than `PAUSE_STEPS` times
+the video's median distance of frames, is a pause."""
+PAUSE_STEPS = 4.0
 LOOKED_AT = 4
 """At most this many candidate spans are examined per requested clip."""
 
@@ -72,7 +78,6 @@ class FindClips:
         with open_video(source["location"], self.options) as video:
             spans = find_spans(video, given, self.clip)
             for span in islice(spans, most and LOOKED_AT * most):
-                frames = fit(video.frames(span.frames), *size, self.clip.fit)
                 row: Row = {
                     "level": "clip",
                     "clip_id": ids.clip_id(key, span.start, span.fps, decode),
@@ -81,15 +86,22 @@ class FindClips:
                     "num_frames": self.clip.num_frames,
                     "height": self.clip.height,
                     "width": self.clip.width,
-                    "decoder": video.decoder,
+                    **video.properties,
                 }
                 try:
+                    frames = fitted(video, span.frames, self.clip)
+                    row["source_decoder"] = video.decoder
                     if given is None:  # a span of the manifest is never rejected
                         skip(frames, span.start, span.fps)
                     mask = None
                     if source["mask_location"]:
-                        numbers = span.frames.tolist()
-                        pixels = masks.load(source["mask_location"], numbers, self.options)
+                        pixels = load_mask(
+                            source["mask_location"],
+                            span.frames.tolist(),
+                            frames_of(video),
+                            self.options,
+                            source["mask_label"],
+                        )
                         mask = masks.encode(fit(pixels, *size, self.clip.fit))
                     row |= {
                         "status": "ok",
@@ -115,6 +127,22 @@ def of_source(source: Row) -> Row:
 def failed_source(source: Row, outcome: Row) -> Row:
     """Returns the row of `schema.CLIPS` for a source without a clip."""
     return of_source(source) | outcome | {"level": "source", "row_id": ids.source_row_id(source)}
+
+
+def fitted(video: Video, numbers: np.ndarray, clip: Clip) -> np.ndarray:
+    """Returns the frames of a clip in the clip's size, uint8 (f, height, width, 3).
+
+    Frames are resized one at a time, because a clip of 8K frames has gigabytes.
+
+    Raises:
+        Rejected: SizeChanges, the frames differ in size.
+    """
+    shapes, frames = set(), []
+    for picture in video.pictures(numbers):
+        shapes.add(picture.shape)
+        frames.append(fit(picture[None], clip.height, clip.width, clip.fit)[0])
+    check_one_size(shapes)
+    return np.stack(frames)
 
 
 class Span(NamedTuple):
@@ -153,16 +181,19 @@ def find_spans(video: Video, start: float | None, clip: Clip) -> Iterator[Span]:
             f"{len(times) - first} frames from {start or 0:g} s on, a clip needs {n} "
             "(clip.num_frames)",
         )
-    usual = video.fps / clip.stride if clip.stride else min(clip.fps, video.fps)
+    ends = pauses(times)
     if start is not None:
-        fps = _rate(usual, n, float(times[-1]) - start)
+        fps = _rate(_usual(video, first, ends, clip), n, float(times[-1]) - start)
         yield Span(start, fps, frame_indices(times, start, fps, n))
         return
-    fps = _rate(usual, n, np.inf)
-    end_of = Shots(video).end if clip.split_shots else lambda first, until: until
+    shots = Shots(video).end if clip.split_shots else lambda first, until: until
+
+    def end_of(first: int, until: int) -> int:
+        return shots(first, min(until, _end(ends, first)))
+
     longest, found = 0, 0
     while first < len(times):
-        end, count = yield from _spans_of_shot(times, first, end_of, fps, n)
+        end, count = yield from _spans_of_shot(video, first, end_of, ends, clip)
         longest, found, first = max(longest, end - first), found + count, end
     if not found:
         raise RowError(
@@ -171,25 +202,54 @@ def find_spans(video: Video, start: float | None, clip: Clip) -> Iterator[Span]:
         )
 
 
+def pauses(times: np.ndarray) -> np.ndarray:
+    """Returns the frames before which a picture stands still, and the number of frames.
+
+    The frames before and after belong to different clips, as at a cut.
+    """
+    steps = np.diff(times)
+    usual = float(np.median(steps)) if steps.size else 0.0
+    return np.append(np.flatnonzero(steps > max(PAUSE, PAUSE_STEPS * usual)) + 1, len(times))
+
+
+def _end(ends: np.ndarray, first: int) -> int:
+    """Returns the first of `ends` after a frame."""
+    return int(ends[np.searchsorted(ends, first, side="right")])
+
+
 def _spans_of_shot(
-    times: np.ndarray, first: int, end_of: Callable[[int, int], int], fps: float, n: int
+    video: Video, first: int, end_of: Callable[[int, int], int], ends: np.ndarray, clip: Clip
 ) -> Generator[Span, None, tuple[int, int]]:
     """Yields the clips of the shot from frame `first` on; returns its end and the clips' number."""
-    begin, count = float(times[first]), 0
+    times, n = video.timestamps, clip.num_frames
+    begin, start, count, at = float(times[first]), float(times[first]), 0, first
     while True:
-        start = begin + count * n / fps
+        fps = _rate(_usual(video, at, ends, clip), n, np.inf)
         # The first frame that can be the last one of the clip.
         last = int(np.searchsorted(times, start + (n - 1) / fps - ROUNDING))
         end = end_of(first, min(last + 1, len(times)))
         if end <= last:
             break
         yield Span(start, fps, first + frame_indices(times[first:end], start, fps, n))
-        count += 1
+        count, start = count + 1, start + n / fps
+        at = int(np.searchsorted(times, start - ROUNDING))
     if not count and end - first >= n:
         fps = _rate(fps, n, float(times[end - 1]) - begin)
         yield Span(begin, fps, first + frame_indices(times[first:end], begin, fps, n))
         count = 1
     return end, count
+
+
+def _usual(video: Video, first: int, ends: np.ndarray, clip: Clip) -> float:
+    """Returns the frame rate of a clip that begins at a frame, if the clip's length allows."""
+    times, n = video.timestamps, clip.num_frames
+    first = min(first, len(times) - 2)
+    if clip.stride:
+        until = first + n * clip.stride
+    else:
+        until = int(np.searchsorted(times, times[first] + n / clip.fps))
+    rate = video.rate(first, max(first + 2, min(until, _end(ends, first))))
+    return rate / clip.stride if clip.stride else min(clip.fps, rate)
 
 
 def _rate(usual: float, num_frames: int, seconds: float) -> float:

@@ -8,7 +8,7 @@ from pipelines import plugins, telemetry
 from pipelines.config.config import Config
 from pipelines.errors import RunError
 from pipelines.media import masks
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video
 from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure, outcome
 from pipelines.storage import Storage

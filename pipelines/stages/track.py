@@ -2,14 +2,14 @@
 
 from pipelines.config.sections import MaskCheck
 from pipelines.media import masks
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video
 from pipelines.rows import Row
 from pipelines.trackers.base import Tracker
 from pipelines.trackers.mask_check import check_mask
 
 
 class Track:
-    """Sets mask and mask_source if the manifest gives no mask. Reads source_video and subject.
+    """Sets mask and mask_source, or checks the manifest's mask. Reads source_video and subject.
 
     Args:
         name: the tracker's name, for mask_source.
@@ -24,6 +24,7 @@ class Track:
 
     def __call__(self, row: Row) -> Row:
         if row["mask"] is not None:
+            check_mask(masks.decode(row["mask"]), self.limits)
             return {}
         mask = self.tracker(decode_video(row["source_video"]), row["subject"])
         if mask is None:

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli import app
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video
 from tests.pipelines.support.videos import coded_frames, write_audio, write_video
 
 COMMANDS = [

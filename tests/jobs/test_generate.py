@@ -2,7 +2,7 @@ import pytest
 
 from jobs.generate import generate
 from pipelines.errors import RunError
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video
 
 PROMPT = "a red circle moving right over bricks"
 

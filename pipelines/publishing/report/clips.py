@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 
 from pipelines.media import masks
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.rows import Row
 from pipelines.storage import Storage
 

@@ -17,8 +17,7 @@ from jobs.training.segmentation import (
     tracking_loss,
 )
 from jobs.training.workers import Worker
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.trackers.segmenter import Box
 from pipelines.trackers.segmenter_transformers import HFSegmenter
 from strmatch.miniature.model import make_segmenter

@@ -9,8 +9,8 @@ from pipelines.captioners.miniature import MiniatureCaptioner
 from pipelines.captioners.small_world import name_shape
 from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video, open_video
+from pipelines.media.encode import decode_video, encode_video
+from pipelines.media.video.opening import open_video
 from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
 

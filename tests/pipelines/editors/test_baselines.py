@@ -13,8 +13,7 @@ from pipelines import plugins
 from pipelines.config.loading import load_config
 from pipelines.editors.base import editor_settings
 from pipelines.errors import ConfigError, RunError
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.runs.open_run import open_run
 from pipelines.schema import CLIPS, rows_table
 from pipelines.stages.edit_clip import ClipEditor

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from pipelines.media.shots import Shots, shot_starts, small_frames
-from pipelines.media.video import Video, open_video
+from pipelines.media.video.opening import open_video
+from pipelines.media.video.reader import Video
 from strmatch.miniature.scenes import HARDER_KINDS, sample_scene
 from strmatch.miniature.world import render
 from tests.pipelines.support.videos import (

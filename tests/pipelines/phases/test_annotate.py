@@ -10,8 +10,7 @@ import pytest
 from pipelines.captioners.transformers_vlm import TransformersVLM
 from pipelines.cluster import cluster
 from pipelines.config.loading import load_config
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.phases.annotate import divide
 from pipelines.runs.open_run import open_run
 from tests.pipelines.captioners.models import SENTENCES, qwen, teach

@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from pipelines.cluster import cluster
 from pipelines.config.loading import load_config
-from pipelines.media.video import open_video
+from pipelines.media.video.opening import open_video
 from pipelines.runs.open_run import open_run
 from pipelines.storage import Storage
 from tests.pipelines.support.videos import coded_frames, write_video

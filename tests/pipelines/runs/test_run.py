@@ -17,8 +17,7 @@ from pipelines.cluster import cluster
 from pipelines.config.loading import load_config
 from pipelines.errors import RunError
 from pipelines.media import masks
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.runs.copy_run import copy_run
 from pipelines.runs.failures import failures, forget, manifest
 from pipelines.runs.open_run import open_run

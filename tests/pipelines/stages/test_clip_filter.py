@@ -3,9 +3,9 @@ import pytest
 
 from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
-from pipelines.media.encode import encode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.media.frames import fit
-from pipelines.media.video import decode_video, open_video
+from pipelines.media.video.opening import open_video
 from pipelines.stages.clip_filter import ClipFilter
 from strmatch.miniature.scenes import Scene, Sprite
 from strmatch.miniature.world import render

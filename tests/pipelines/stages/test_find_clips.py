@@ -9,8 +9,10 @@ import pytest
 from pipelines.config.loading import load_config
 from pipelines.errors import RowError
 from pipelines.media import masks
+from pipelines.media.encode import decode_video
 from pipelines.media.frames import fit, frame_indices
-from pipelines.media.video import Video, decode_video, open_video
+from pipelines.media.video.opening import open_video
+from pipelines.media.video.reader import Video
 from pipelines.publishing.index import build_index
 from pipelines.reliability.deadline import Deadline
 from pipelines.schema import CLIPS, SOURCES, rows_table

@@ -5,8 +5,7 @@ import pytest
 
 from pipelines.config.loading import load_config
 from pipelines.media import masks
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.reliability.deadline import Deadline
 from pipelines.schema import CLIPS, EDITS, MEASURES, rows_table
 from pipelines.stages.measure_clip import MeasureClip

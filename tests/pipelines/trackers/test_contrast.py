@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from pipelines.media.encode import encode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.media.foreground import find_objects
-from pipelines.media.video import decode_video
 from pipelines.trackers.contrast import subject_mask
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render

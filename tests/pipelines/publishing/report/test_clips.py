@@ -1,8 +1,7 @@
 import numpy as np
 
 from pipelines.media import masks
-from pipelines.media.encode import encode_video
-from pipelines.media.video import decode_video
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.publishing.report.clips import TINT, write_clips
 from pipelines.storage import Storage
 
