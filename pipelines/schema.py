@@ -108,6 +108,7 @@ SOURCES = pa.schema(
         ("caption", TEXT),
         ("subject", TEXT),
         ("targets", pa.list_(TEXT)),
+        ("source_version", TEXT),  # changes with the files of the row
         ("location", TEXT),  # where the video is read
         ("mask_location", TEXT),
         ("problem", TEXT),  # why this row of the manifest cannot be used
@@ -123,6 +124,7 @@ CLIPS = pa.schema(
         *_OUTCOME,
         *_SOURCE,
         ("source_row", TEXT),
+        ("source_version", TEXT),  # null in older outputs
         ("clips_in_source", WHOLE),
         ("found_row", TEXT),  # identifies the clip in all steps of ANNOTATE
         ("found_file", TEXT),  # the file that holds its source_video, if not this one
@@ -149,6 +151,7 @@ PLAN = pa.schema(
         ("source_prompt", TEXT),
         *_TARGET,
         _SEED,
+        ("row_checksum", TEXT),  # differs if the row was changed by hand
     ]
 )
 """The plan: one row per clip and target."""

@@ -168,21 +168,37 @@ class Storage:
             self.path(name), columns=columns, filters=filters, filesystem=self.arrow
         )
 
-    def read_folder(self, folder: str, columns: list[str]) -> pa.Table | None:
+    def read_folder(
+        self, folder: str, columns: list[str], schema: pa.Schema | None = None
+    ) -> pa.Table | None:
         """Read all Parquet files of a folder as one table; None if the folder has none.
 
-        The column `file` holds the name of the file of each row.
+        The column `file` holds the name of the file of each row. A column of `schema` that a file
+        lacks is null.
         """
         tables: list[pa.Table] = []
         every = self.files(folder, ".parquet")
         for start in range(0, len(every), FILES_AT_ONCE):
             names = every[start : start + FILES_AT_ONCE]
-            read = [self.read_table(name, columns) for name in names]
+            read = [self._read_columns(name, columns, schema) for name in names]
             files = np.repeat(np.array(names, object), [len(table) for table in read])
             # Many small chunks take far more memory than their content.
             some = pa.concat_tables(read).append_column("file", pa.array(files, pa.string()))
             tables.append(some.combine_chunks())
         return pa.concat_tables(tables) if tables else None
+
+    def _read_columns(self, name: str, columns: list[str], schema: pa.Schema | None) -> pa.Table:
+        try:
+            return self.read_table(name, columns)
+        except pa.ArrowInvalid:
+            if schema is None:
+                raise
+        there = self.read_schema(name).names
+        table = self.read_table(name, [column for column in columns if column in there])
+        for field in schema:
+            if field.name not in there:
+                table = table.append_column(field, pa.nulls(len(table), field.type))
+        return table.select(columns)
 
     def some_rows(
         self, name: str, columns: list[str], places: Iterable[int], at_once: int

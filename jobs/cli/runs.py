@@ -173,7 +173,7 @@ def failures(
     ] = None,
     set: Assign = None,
 ) -> None:
-    """Print what failed in a run, by stage and reason.
+    """Print what failed or was rejected in a run, by stage and reason.
 
     Example: strmatch failures runs/first --type Deadline --manifest slow.jsonl
     """
@@ -185,13 +185,15 @@ def failures(
 @app.command()
 @one_line_errors
 def retry(output: RunFolder, type: Types = None, set: Assign = None) -> None:
-    """Do again what failed in a run, and publish. Settings are those of the run.
+    """Do again what failed in a run, in all phases that the run has completed.
+
+    Settings are those of the run. Sources that were not annotated yet are left alone.
 
     Example: strmatch retry runs/first --type WorkerDied --set execution.attempts=5
     """
-    from jobs.runs import failures as job
+    from jobs.runs import commands
 
-    job.retry(output, type or [], set or [])
+    commands.retry(output, type or [], set or [])
 
 
 @app.command()

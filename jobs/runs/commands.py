@@ -22,28 +22,34 @@ if TYPE_CHECKING:
 NOT_COUNTS = ("seconds", "busy_percent")
 
 
-def run(
-    input: str,
-    output: str,
-    config: Config,
-    limit: int | None,
-    replan: bool = False,
-    again: Collection[str] | None = None,
-) -> None:
+def run(input: str, output: str, config: Config, limit: int | None, replan: bool = False) -> None:
     """All phases.
 
     Args:
         replan: discard the existing plan, with all changes made by hand.
-        again: repeat failed rows: those of these error_types, or all if empty. None: repeat none.
     """
     with open_run(output, config, input, limit, replan) as opened, cluster(config.execution):
-        if again is not None:
-            forget(opened.output, config, failures(opened.output, config, again))
         try:
             opened.all_phases()
         finally:
             if opened.record.finished:
                 summarise(opened)
+
+
+def retry(output: str, types: Collection[str], assignments: list[str]) -> None:
+    """The phases that the run has completed, for the rows that failed.
+
+    Args:
+        types: error_types to repeat; all if empty.
+        assignments: as for `phase`.
+    """
+    with reopen_run(output, assignments) as opened, cluster(opened.config.execution):
+        failed = failures(opened.output, opened.config, types, ("failed",))
+        opened.select(row["source_row"] for row in failed)
+        forget(opened.output, opened.config, failed)
+        for name in list(opened.record.phases):
+            opened.run_phase(name)
+    summarise(opened)
 
 
 def annotate(input: str, output: str, config: Config, limit: int | None) -> None:

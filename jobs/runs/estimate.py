@@ -9,7 +9,7 @@ from rich.table import Table
 
 from pipelines.config.config import Config
 from pipelines.runs.open_run import open_run
-from pipelines.sources import find_sources
+from pipelines.sources.listing import find_sources
 from pipelines.storage import Storage
 from pipelines.tables.record import read_record
 
@@ -48,7 +48,7 @@ def estimate(
         gpu_hour: price of a GPU hour in dollars.
     """
     options = config.execution.storage_options
-    sources = find_sources(input, options, limit, exclude=Storage(output, options))
+    sources = find_sources(input, options, exclude=Storage(output, options)).slice(0, limit)
     from pipelines.cluster import allocate, cluster  # imports Ray
 
     with cluster(config.execution):

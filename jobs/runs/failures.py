@@ -11,18 +11,17 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from jobs.runs import commands
 from pipelines.errors import RunError
 from pipelines.rows import Row
 from pipelines.runs.failures import failures, manifest
-from pipelines.runs.open_run import find_run
-from pipelines.sources import find_sources
+from pipelines.runs.open_run import find_run, run_sources
 from pipelines.storage import Storage
-from pipelines.tables.record import RunRecord
 
 
 def show(output: str, types: list[str], path: Path | None, assignments: list[str]) -> None:
-    """Print failed rows by stage and reason, and write a manifest of them to `path`.
+    """Print failed and rejected rows by stage and reason.
+
+    A manifest of the failed rows is written to `path`.
 
     Args:
         types: error_types to include; all if empty.
@@ -31,24 +30,14 @@ def show(output: str, types: list[str], path: Path | None, assignments: list[str
     """
     record, config = find_run(output, assignments)
     options = config.execution.storage_options
-    rows = failures(Storage(output, options), config, types)
+    storage = Storage(output, options)
+    rows = failures(storage, config, types)
     Console().print(_table(rows))
     if path:
-        entries = manifest(rows, find_sources(_input(record, output), options, record.limit))
+        failed = [row for row in rows if row["status"] == "failed"]
+        entries = manifest(failed, run_sources(storage, record, config))
         write_manifest(entries, path)
         print(f"  {path}: {len(entries)} entries")
-
-
-def retry(output: str, types: list[str], assignments: list[str]) -> None:
-    """Repeat failed rows, and publish. Arguments as for `show`."""
-    record, config = find_run(output, assignments)
-    commands.run(_input(record, output), output, config, record.limit, again=types)
-
-
-def _input(record: RunRecord, output: str) -> str:
-    if record.input is None:
-        raise RunError(f"output {output}: run.json names no input")
-    return record.input
 
 
 def write_manifest(entries: list[dict[str, Any]], path: Path) -> None:
@@ -78,15 +67,16 @@ def write_manifest(entries: list[dict[str, Any]], path: Path) -> None:
 
 def _table(rows: list[Row]) -> Table:
     table = Table(box=None, padding=(0, 2))
-    for column in ("rows", "stage", "reason", "for example"):
+    for column in ("rows", "status", "stage", "reason", "for example"):
         table.add_column(column)
-    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row["error_stage"], row["error_type"]].append(row)
-    for (stage, kind), group in sorted(groups.items(), key=lambda item: -len(item[1])):
+        groups[row["status"], row["error_stage"], row["error_type"]].append(row)
+    for (status, stage, kind), group in sorted(groups.items(), key=lambda item: -len(item[1])):
         first = group[0]
         table.add_row(
-            str(len(group)), stage, kind, f"{first['source_uri']}: {first['error_message']}"
+            *(str(len(group)), status, stage, kind),
+            f"{first['source_uri']}: {first['error_message']}",
         )
-    table.add_row(str(len(rows)), "", "altogether", "")
+    table.add_row(str(len(rows)), "", "", "altogether", "")
     return table

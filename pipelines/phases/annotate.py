@@ -27,7 +27,7 @@ from pipelines.plugins import InWorker
 from pipelines.reliability.deadline import Deadline
 from pipelines.reliability.resilient_work import PhaseWork
 from pipelines.rows import Row
-from pipelines.schema import CLIPS, STEP, extras_of, with_extras
+from pipelines.schema import CLIPS, SOURCES, STEP, with_extras
 from pipelines.stages.annotate_block import AnnotateBlock
 from pipelines.stages.base import Stage
 from pipelines.stages.caption import Caption, name_subject
@@ -64,17 +64,16 @@ def works(
     """Returns the jobs that annotate, to be run in this order.
 
     Args:
-        sources: table of `schema.SOURCES` and the manifest's own columns.
+        sources: table of `schema.SOURCES`.
         output: the run's folder. Files are committed to clips/, and before that to steps/.
         config: the run's configuration.
     """
-    extras = extras_of(sources.schema)
     found: list[FindClipsWork | AnnotateWork] = []
     before = ""
     for steps in divide(config):
         last = steps[-1] == list(STEPS)[-1]
         folder = CLIPS_FOLDER if last else f"steps/{steps[-1]}"
-        schema = with_extras(CLIPS if last else STEP, extras)
+        schema = with_extras(CLIPS if last else STEP, pa.schema([]))
         commit = CommitClips(output, folder, schema, [s for step in steps for s in STEPS[step]])
         if before:
             found.append(AnnotateWork(before, steps, commit, config))
@@ -149,7 +148,8 @@ class FindClipsWork(PhaseWork):
         return rows_per_block(items)
 
     def pending(self) -> pa.Table:
-        return pending_sources(self.sources, self.output, self.commit.folder)
+        sources = self.sources.select(SOURCES.names)
+        return pending_sources(sources, self.output, self.commit.folder)
 
     def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
         task = task_options(deadline.isolate)

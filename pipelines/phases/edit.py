@@ -28,6 +28,7 @@ class EditWork(PhaseWork):
         config: the run's configuration.
         editor: the editor's class.
         revision: revision of the editor's weights.
+        sources: the sources whose clips are edited.
     """
 
     name = "edit"
@@ -35,16 +36,22 @@ class EditWork(PhaseWork):
     max_items: ClassVar[int] = 4096  # reached only by very fast editors
 
     def __init__(
-        self, output: Storage, config: Config, editor: type[Editor], revision: str
+        self,
+        output: Storage,
+        config: Config,
+        editor: type[Editor],
+        revision: str,
+        sources: pa.Table,
     ) -> None:
         workers = allocate(config.execution, self.max_items).workers
         super().__init__(output, config.execution, workers)
         self.config = config
         self.editor = editor
         self.revision = revision
+        self.sources = sources
 
     def pending(self) -> pa.Table:
-        return pending_edits(self.output)
+        return pending_edits(self.output, self.sources)
 
     def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
         part = allocate(self.execution, 1 if deadline.isolate else len(items))

@@ -26,21 +26,23 @@ class MeasureWork(PhaseWork):
     Args:
         output: the run's folder.
         config: the run's configuration.
+        sources: the sources whose edits are measured.
     """
 
     name = "measure"
     key: ClassVar[str] = "measures"
     max_items: ClassVar[int] = 64
 
-    def __init__(self, output: Storage, config: Config) -> None:
+    def __init__(self, output: Storage, config: Config, sources: pa.Table) -> None:
         super().__init__(output, config.execution, cpus())
         self.config = config
+        self.sources = sources
 
     def first_block_size(self, items: int) -> int:
         return rows_per_block(items)
 
     def pending(self) -> pa.Table:
-        return pending_measures(self.output, self.config)
+        return pending_measures(self.output, self.config, self.sources)
 
     def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
         measure = MeasureClip(self.config, self.output, deadline)

@@ -14,13 +14,15 @@ import pyarrow.compute as pc
 
 from pipelines.config.config import Config
 from pipelines.errors import RunError
-from pipelines.schema import PLAN, extras_of, unique
+from pipelines.schema import PLAN, extras_of
 from pipelines.storage import Storage
+from pipelines.tables.clips import current_clips
 from pipelines.tables.edits import committed
 from pipelines.tables.measures import measures_of
-from pipelines.tables.plan import PLANNED_EDIT, by_clip, read_plan
+from pipelines.tables.plan import PLANNED_EDIT, by_clip, current_plan, read_plan
+from pipelines.tables.sources import read_sources
 
-KNOWN = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_file"]
+KNOWN = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_file", "source_row"]
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 FILES = ("edit_file", "measures_file")
@@ -29,6 +31,7 @@ DATASET_ITEMS = pa.schema(
     [
         ("clip_file", pa.string()),
         ("clip_row", pa.string()),
+        ("source_row", pa.string()),
         ("source_prompt", pa.string()),
         *((f"{name}s", pa.list_(PLAN.field(name).type)) for name in PLANNED_EDIT),
         *((f"{name}s", pa.list_(pa.string())) for name in FILES),
@@ -54,7 +57,7 @@ class DatasetIndex:
         """Returns rows of `clips`, joined with their planned edits, as `DATASET_ITEMS`."""
         clips = self.clips.take(pa.array(rows, pa.int64()))
         theirs = self.planned.take(clips["plan"])
-        columns = {name: clips[name] for name in ("clip_file", "clip_row", "bytes")}
+        columns = {name: clips[name] for name in ("clip_file", "clip_row", "source_row", "bytes")}
         columns |= {"source_prompt": theirs["source_prompt"]}
         columns |= {
             f"{name}s": _no_nulls(theirs[f"{name}s"].combine_chunks())
@@ -82,11 +85,14 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
     """
     folders = config.publish.partition_by
     clips, extras = _clips(output, folders)
-    plan = read_plan(output)
-    planned = by_clip(plan)
-    strangers = planned.filter(pc.invert(pc.is_in(planned["clip_row"], clips["row_id"])))
+    every, known = read_plan(output, ["clip_row"]), output.read_folder("clips", ["row_id"])
+    strangers = pc.unique(
+        every["clip_row"].filter(pc.invert(pc.is_in(every["clip_row"], known["row_id"])))
+    )
     if len(strangers):
         raise RunError(f"the plan names {len(strangers)} clips that clips/ does not hold")
+    plan = current_plan(output)
+    planned = by_clip(plan)
     edit_ids = planned["edit_ids"].combine_chunks()
     edits = _edits(output, plan, config)
     edits = edits.take(pc.index_in(edit_ids.values, edits["edit_id"]))
@@ -99,6 +105,7 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
     found = {
         "clip_row": clips["row_id"],
         "clip_file": clips["file"],
+        "source_row": clips["source_row"],
         "folder": pa.array(_folders(clips, folders), pa.string()),
         "bytes": weights,
         "plan": place,
@@ -108,15 +115,17 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
 
 def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema]:
     """Returns every row of clips/ once, with its file and its bytes, and the manifest's columns."""
-    schemas = [extras_of(output.read_schema(n)) for n in output.files("clips", ".parquet")]
-    unknown = [folder for folder in folders if any(folder not in s.names for s in schemas)]
+    found, sources = current_clips(output, KNOWN), read_sources(output)
+    if found is None or sources is None:
+        raise RunError(f"output {output} holds no clips: annotate first")
+    extras = extras_of(sources.schema)
+    unknown = [folder for folder in folders if folder not in extras.names]
     if unknown:
         raise RunError(f"publish.partition_by: the manifest has no column {unknown[0]!r}")
-    found = output.read_folder("clips", [*KNOWN, *folders])
-    if found is None:
-        raise RunError(f"output {output} holds no clips: annotate first")
     found = found.append_column("bytes", pa.array(_bytes(output, found)))
-    found = unique(found, "row_id")
+    for folder in folders:
+        place = pc.index_in(found["source_row"], sources["source_row"])
+        found = found.append_column(folder, sources[folder].take(place))
     keys = pa.table(
         {
             "source_uri": pc.fill_null(found["source_uri"], ""),
@@ -125,7 +134,7 @@ def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema
         }
     )
     order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
-    return found.take(order), pa.unify_schemas(schemas)
+    return found.take(order), extras
 
 
 def _bytes(output: Storage, clips: pa.Table) -> np.ndarray:

@@ -1,5 +1,7 @@
 """A new run that starts from the results of another run."""
 
+import logging
+
 from pipelines import plugins
 from pipelines.config.config import Config
 from pipelines.config.fingerprints import fingerprints
@@ -7,7 +9,10 @@ from pipelines.editors.base import editor_revision
 from pipelines.errors import RunError
 from pipelines.runs.run import PHASES
 from pipelines.storage import Storage
+from pipelines.tables.plan import is_changed_by_hand
 from pipelines.tables.record import RECORD, read_record, write_record
+
+log = logging.getLogger(__name__)
 
 
 def copy_run(old: Storage, new: Storage, config: Config) -> list[str]:
@@ -31,12 +36,17 @@ def copy_run(old: Storage, new: Storage, config: Config) -> list[str]:
         same = record.fingerprints.get(phase.name) == prints[phase.name]
         if phase.name != "annotate":
             same = same and record.model_revision == revision
-        if not phase.folders or phase.name not in record.phases or not same:
+        done = phase.folders and phase.name in record.phases
+        if done and (same or phase.name == "plan"):
+            # The prompts of a plan stay valid under any settings, and ids are brought up to date.
+            for folder in phase.folders:
+                for name in old.find(folder, ""):
+                    new.write(name, old.read(name))
+        if not done or not same:
             break
-        for folder in phase.folders:
-            for name in old.find(folder, ""):
-                new.write(name, old.read(name))
         kept.append(phase.name)
+    if "annotate" not in kept and is_changed_by_hand(old):
+        log.warning("the plan of %s was changed by hand; its clips are made anew without it", old)
     phases = {name: record.phases[name] for name in kept}
     write_record(new, record.model_copy(update={"phases": phases, "counts": None}))
     return kept

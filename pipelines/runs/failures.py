@@ -1,6 +1,6 @@
-"""The failed rows of a run, and their removal, so that the run repeats them."""
+"""The failed and rejected rows of a run, and the removal of failed ones, to repeat them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -9,50 +9,67 @@ import pyarrow.compute as pc
 from pipelines.config.config import Config
 from pipelines.reliability.attempts import ATTEMPTS
 from pipelines.rows import Row
-from pipelines.schema import OUTCOME, extras_of, unique
+from pipelines.schema import OUTCOME, extras_of
+from pipelines.stages.quality_limits import apply_limits
 from pipelines.storage import Storage
+from pipelines.tables.clips import current_clips
 from pipelines.tables.edits import committed, edits_file
 from pipelines.tables.measures import measures_of
-from pipelines.tables.plan import read_plan
+from pipelines.tables.plan import current_plan
 
 CLIP = [*OUTCOME, "row_id", "level", "source_uri", "source_row", "start_seconds"]
+NOT_OK = ("failed", "rejected")
 
 
-def failures(output: Storage, config: Config, types: Collection[str] = ()) -> list[Row]:
-    """Find the failed rows of clips/, edits/ and measures/, published or not.
+def failures(
+    output: Storage,
+    config: Config,
+    types: Collection[str] = (),
+    statuses: Collection[str] = NOT_OK,
+) -> list[Row]:
+    """Find the failed and rejected rows of clips/, edits/ and measures/, published or not.
 
     Args:
         output: the run's folder.
         config: the run's configuration. Measures under another one are ignored.
         types: error_types to include; all if empty.
+        statuses: some of `NOT_OK`.
 
     Returns:
         Rows with level, row_id, source_row, source_uri, start_seconds, the columns of
         `schema.OUTCOME` and, for edits, source_prompt and target_prompt.
     """
-    rows = output.read_folder("clips", CLIP)
-    clips = {row["row_id"]: row for row in unique(rows, "row_id").to_pylist()} if rows else {}
-    planned = {row["edit_id"]: row for row in read_plan(output).to_pylist()}
-    found = [row for row in clips.values() if _failed(row, types)]
-    for name in [*output.files("edits", ".parquet"), *_measures(output, config)]:
-        for row in output.read_table(name, [*OUTCOME, "edit_id"]).to_pylist():
-            plan = planned.get(row["edit_id"])
-            if plan and _failed(row, types) and plan["clip_row"] in clips:
-                asked = {key: plan[key] for key in ("source_prompt", "target_prompt")}
-                named = {"row_id": row["edit_id"], "level": "edit"}
-                found.append(clips[plan["clip_row"]] | row | asked | named)
+    rows = current_clips(output, CLIP)
+    clips = {row["row_id"]: row for row in rows.to_pylist()} if rows else {}
+    planned = {row["edit_id"]: row for row in current_plan(output).to_pylist()}
+
+    def wanted(row: Row) -> bool:
+        return row["status"] in statuses and (not types or row["error_type"] in types)
+
+    found = [row for row in clips.values() if wanted(row)]
+    for row in _results(output, config):
+        plan = planned.get(row["edit_id"])
+        if plan and wanted(row) and plan["clip_row"] in clips:
+            asked = {key: plan[key] for key in ("source_prompt", "target_prompt")}
+            named = {"row_id": row["edit_id"], "level": "edit"}
+            found.append(clips[plan["clip_row"]] | row | asked | named)
     return sorted(found, key=lambda row: (row["source_uri"] or "", row["start_seconds"] or 0.0))
+
+
+def _results(output: Storage, config: Config) -> Iterator[Row]:
+    """Yields edit_id and outcome of edits and of measures, by the limits of the run."""
+    for name in output.files("edits", ".parquet"):
+        yield from output.read_table(name, [*OUTCOME, "edit_id"]).to_pylist()
+    for name in _measures(output, config):
+        for row in output.read_table(name).to_pylist():
+            yield {"edit_id": row["edit_id"], **apply_limits(row, config.publish.limits)}
 
 
 def _measures(output: Storage, config: Config) -> list[str]:
     """Returns the files of measures that belong to the run's plan and metrics."""
-    plan = read_plan(output)
+    plan = current_plan(output)
     measured = measures_of(output, plan, committed(output, plan), config)
     return sorted(set(measured["file"].to_pylist()))
-
-
-def _failed(row: Row, types: Collection[str]) -> bool:
-    return row["status"] == "failed" and (not types or row["error_type"] in types)
 
 
 def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
@@ -62,7 +79,7 @@ def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
 
     Args:
         rows: result of `failures`.
-        sources: result of `sources.find_sources` for the run's input.
+        sources: the sources of the run.
     """
     given = {source["source_row"]: source for source in sources.to_pylist()}
     entries: dict[tuple[Any, ...], dict[str, Any]] = {}

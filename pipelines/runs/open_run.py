@@ -15,8 +15,7 @@ from pipelines.editors.base import editor_revision, editor_settings
 from pipelines.errors import RunError
 from pipelines.reliability.lease import LEASE_FOLDER, Lease
 from pipelines.runs.preflight import fetch_models
-from pipelines.schema import SOURCES
-from pipelines.sources import find_sources
+from pipelines.sources.listing import find_sources
 from pipelines.storage import Storage
 from pipelines.tables.record import (
     RunRecord,
@@ -26,9 +25,12 @@ from pipelines.tables.record import (
     timestamp,
     write_record,
 )
+from pipelines.tables.sources import read_sources, write_sources
 from pipelines.versions import versions
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipelines.runs.run import Run
 
 
@@ -44,7 +46,8 @@ def open_run(
         output: folder or fsspec URI of the run.
         config: the run's configuration.
         input: as for `sources.find_sources`.
-        limit: maximum number of sources.
+        limit: maximum number of sources to process, the first ones. Results of other sources stay
+            in the dataset.
         replan: discard an existing plan.
 
     Raises:
@@ -53,24 +56,26 @@ def open_run(
     options = config.execution.storage_options
     storage = Storage(output, options)
     telemetry.RUN.set(str(storage))
-    sources = find_sources(input, options, limit, exclude=storage)
+    sources = find_sources(input, options, exclude=storage)
     _check_settings(config)
     with _locked(storage) as lease:
         plugins.check_annotators(config, used=True)
         plugins.check_metrics(config, used=True)
         plugins.check_editor(config)
         fetch_models(config)
-        record = _begin(storage, lease, config, Storage(input).uri, limit)
+        record = _begin(storage, lease, config, Storage(input).uri)
+        write_sources(storage, sources)
         from pipelines.runs.run import Run
 
-        yield Run(storage, config, record.model_revision, lease, record, sources, replan)
+        revision = record.model_revision
+        yield Run(storage, config, revision, lease, record, sources.slice(0, limit), replan)
 
 
 @contextmanager
 def reopen_run(
     output: str, assignments: Collection[str] = (), replan: bool = False
 ) -> Iterator["Run"]:
-    """Open the run in `output` for its later phases: as `open_run`, without sources.
+    """Open the run in `output` for its later phases: as `open_run`, with the sources of the run.
 
     Args:
         assignments: settings `section.key=value`, laid over those of the run.
@@ -83,11 +88,27 @@ def reopen_run(
     telemetry.RUN.set(str(storage))
     _check_settings(config)
     with _locked(storage) as lease:
-        record = _begin(storage, lease, config, previous.input, previous.limit)
+        record = _begin(storage, lease, config, previous.input)
+        sources = run_sources(storage, previous, config)
+        write_sources(storage, sources)
         from pipelines.runs.run import Run
 
-        sources = SOURCES.empty_table()
         yield Run(storage, config, record.model_revision, lease, record, sources, replan)
+
+
+def run_sources(output: Storage, record: RunRecord, config: Config) -> "pa.Table":
+    """Returns the sources of a run, all that its input had.
+
+    Raises:
+        RunError: an output of an older version, whose input is not known.
+        InputError: such an input cannot be read any more.
+    """
+    sources = read_sources(output)
+    if sources is not None:
+        return sources
+    if record.input is None:
+        raise RunError(f"output {output}: run.json names no input")
+    return find_sources(record.input, config.execution.storage_options, exclude=output)
 
 
 def find_run(output: str, assignments: Collection[str]) -> tuple[RunRecord, Config]:
@@ -130,14 +151,11 @@ def _remove_unused(output: Storage) -> None:
         output.remove_empty_root()
 
 
-def _begin(
-    output: Storage, lease: Lease, config: Config, input: str | None, limit: int | None
-) -> RunRecord:
+def _begin(output: Storage, lease: Lease, config: Config, input: str | None) -> RunRecord:
     """Write the record of the command that begins."""
     previous = read_record(output)
     record = RunRecord(
         input=input,
-        limit=limit,
         config=recorded_config(config),
         fingerprints=fingerprints(config),
         model_revision=_model_revision(config),

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray
 
 from pipelines import plugins, telemetry
 from pipelines.cluster import allocate
 from pipelines.config.config import Config
+from pipelines.editors.base import Editor
 from pipelines.errors import RunError, last_line
 from pipelines.phases import annotate, plan, publish
 from pipelines.phases.edit import EditWork
@@ -42,7 +44,8 @@ class Run:
     lease: Lease
     record: RunRecord
     sources: pa.Table
-    """Rows of `schema.SOURCES` to annotate, with the manifest's own columns."""
+    """The sources that the phases process, rows of `schema.SOURCES`. Publishing takes all that
+    were processed before, too."""
     replan: bool = False
     """Discard the existing plan, with all changes made by hand."""
 
@@ -50,6 +53,11 @@ class Run:
         """Run every phase in order."""
         for phase in PHASES:
             phase.run(self)
+
+    def select(self, source_rows: Iterable[str]) -> None:
+        """Process only these sources."""
+        chosen = pa.array(sorted(set(source_rows)), pa.string())
+        self.sources = self.sources.filter(pc.is_in(self.sources["source_row"], chosen))
 
     def run_phase(self, name: str) -> None:
         """Run one phase of `PHASES`."""
@@ -69,13 +77,13 @@ class Run:
             if self.replan:
                 self.output.remove("plan")
             editor = plugins.find_editor(self.config)
-            counts.update(plan.plan(self.output, self.config, editor, self.revision))
+            counts.update(plan.plan(self.output, self.config, editor, self.revision, self.sources))
 
     def edit(self) -> None:
         with self._phase("edit") as counts:
             counts.update(clips=0, ok=0, failed=0)
-            editor = plugins.find_editor(self.config)
-            work = EditWork(self.output, self.config, editor, self.revision)
+            editor = self._refresh_plan()
+            work = EditWork(self.output, self.config, editor, self.revision, self.sources)
             pending, busy = work.pending(), EditorUtilisation()
             editors = allocate(self.config.execution, len(pending)).workers
             for row in self._completed(work, pending):
@@ -89,7 +97,8 @@ class Run:
     def measure(self) -> None:
         with self._phase("measure") as counts:
             counts.update(clips=0, ok=0, failed=0)
-            work = MeasureWork(self.output, self.config)
+            self._refresh_plan()
+            work = MeasureWork(self.output, self.config, self.sources)
             pending = work.pending()
             plugins.check_metrics(self.config, used=len(pending) > 0)
             for row in self._completed(work, pending):
@@ -105,6 +114,7 @@ class Run:
         """
         counts = {"rows": 0, "ok": 0, "rejected": 0, "failed": 0}
         with self._phase("publish") as facts:
+            self._refresh_plan()
             rows = publish.publish(self.output, self.config)
             for row in progress(self._held(rows), "publish", None):
                 for name in counts:
@@ -120,6 +130,12 @@ class Run:
                 f"not one row is ok: see error_type and error_message in {self.output}/dataset"
             )
         self.output.write(SUCCESS, b"")
+
+    def _refresh_plan(self) -> type[Editor]:
+        """Bring a plan that was changed by hand up to date; returns the editor's class."""
+        editor = plugins.find_editor(self.config)
+        plan.refresh(self.output, self.config, editor, self.revision)
+        return editor
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[Facts]:

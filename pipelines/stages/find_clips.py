@@ -1,11 +1,13 @@
 """Cuts a source into clips: selects frames, resizes them to the model's size, encodes them once."""
 
+import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+from fsspec.implementations.local import LocalFileSystem
 
 from pipelines import ids, telemetry
 from pipelines.config.sections import Clip
@@ -19,7 +21,8 @@ from pipelines.media.video.opening import open_video
 from pipelines.media.video.reader import Video, check_one_size
 from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure
-from pipelines.schema import CLIPS, SOURCES
+from pipelines.schema import CLIPS
+from pipelines.sources.versions import file_version
 from pipelines.stages.clip_filter import ClipFilter
 from pipelines.storage import filesystem
 from pipelines.target_prompt import TargetPrompt
@@ -118,10 +121,9 @@ class FindClips:
 
 
 def of_source(source: Row) -> Row:
-    """Returns the columns that all rows of a source share, with the manifest's own columns."""
-    extras = {name: value for name, value in source.items() if name not in SOURCES.names}
-    named = ("source_id", "source_uri", "start_seconds", "source_row")
-    return dict.fromkeys(CLIPS.names) | extras | {name: source[name] for name in named}
+    """Returns the columns that all rows of a source share."""
+    named = ("source_id", "source_uri", "start_seconds", "source_row", "source_version")
+    return dict.fromkeys(CLIPS.names) | {name: source[name] for name in named}
 
 
 def failed_source(source: Row, outcome: Row) -> Row:
@@ -263,10 +265,12 @@ def _rate(usual: float, num_frames: int, seconds: float) -> float:
 
 
 def _content(location: str, options: Mapping[str, Any]) -> str | None:
-    """Returns the ETag of a file, else its size; None if it cannot be read."""
+    """Returns the SHA-256 of a local file, the version of another; None if it cannot be read."""
     try:
         fs, path = filesystem(location, options)
-        info = fs.info(path)
+        if isinstance(fs, LocalFileSystem):
+            with open(path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_version(fs.info(path))
     except OSError:
         return None
-    return str(info.get("ETag") or info["size"]).strip('"')

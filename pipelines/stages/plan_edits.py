@@ -8,7 +8,7 @@ from pipelines.config.config import Config
 from pipelines.editors.base import Editor, editor_settings
 from pipelines.rows import Row
 from pipelines.storage import Storage
-from pipelines.tables.plan import Prompts
+from pipelines.tables.plan import Prompts, row_checksum
 
 INPUTS = [
     *("row_id", "clip_id", "source_uri", "start_seconds", "source_prompt", "targets", "mask"),
@@ -17,7 +17,9 @@ INPUTS = [
 
 
 class PlanEdits:
-    """Maps the name of a file of clips to rows of `schema.PLAN`. Clips that are not ok have no row.
+    """Plans clips of one file: reads `file` and `clip_rows`, and returns rows of `schema.PLAN`.
+
+    Clips that are not ok have no row.
 
     Args:
         output: the run's folder.
@@ -48,7 +50,8 @@ class PlanEdits:
         }
 
     def __call__(self, row: Row) -> list[Row]:
-        clips = self.output.read_table(row["file"], INPUTS).to_pylist()
+        chosen = [("row_id", "in", row["clip_rows"])]
+        clips = self.output.read_table(row["file"], INPUTS, chosen).to_pylist()
         return [
             self._edit(clip | {"source_prompt": source}, target, row["file"])
             for clip in clips
@@ -64,7 +67,7 @@ class PlanEdits:
 
     def _edit(self, clip: Row, target: Row, file: str) -> Row:
         seed = self.seed if self.stochastic else None
-        return {
+        planned = {
             "edit_id": ids.edit_id(clip, target["prompt"], self.editor, self.revision, seed),
             "clip_row": clip["row_id"],
             "clip_file": file,
@@ -79,3 +82,4 @@ class PlanEdits:
             "target_distance": target.get("distance"),
             "seed": self.seed,
         }
+        return planned | {"row_checksum": row_checksum(planned)}

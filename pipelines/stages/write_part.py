@@ -1,18 +1,20 @@
 """One file of the dataset."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.config.sections import Bounds
 from pipelines.rows import Row
-from pipelines.schema import STATUSES, rows_table
+from pipelines.schema import STATUSES, conform, extras_of, rows_table
 from pipelines.stages.quality_limits import apply_limits
 from pipelines.storage import Storage
 from pipelines.tables.clips import with_videos
 from pipelines.tables.commit import commit
 from pipelines.tables.plan import PLANNED_EDIT
+from pipelines.tables.sources import SOURCES_FILE
 from pipelines.versions import PACKAGE_VERSION
 
 MEGABYTE = 2**20
@@ -41,11 +43,16 @@ class WritePart:
 
     def __call__(self, part: Row) -> Row:
         items = part["items"]
-        clips = self._read("row_id", [(item["clip_file"], item["clip_row"]) for item in items])
-        clips = {row["row_id"]: row for row in with_videos(self.output, [*clips.values()])}
+        places = [(item["clip_file"], item["clip_row"]) for item in items]
+        sources = {item["clip_row"]: item["source_row"] for item in items}
+        read = [
+            row
+            for row in self._read("row_id", places)
+            if row["source_row"] == sources[row["row_id"]]
+        ]
+        clips = {row["row_id"]: row for row in with_videos(self.output, read)}
         edits, measures = (
-            self._read(
-                "edit_id",
+            self._by_edit(
                 [
                     place
                     for item in items
@@ -58,22 +65,37 @@ class WritePart:
             edits[edit_id] |= apply_limits(measured, self.limits)
         rows = [row for item in items for row in _rows(item, clips[item["clip_row"]], edits)]
         each = sum(item["bytes"] for item in items) / len(rows)
-        table = rows_table(rows, self.schema)
+        table = self._table(rows)
         row_group = max(1, int(ROW_GROUP / max(each, 1)))
         done = commit(self.output, part["name"], table, row_group_size=row_group)
         return {"rows": len(rows), **{name: done[name] for name in (*STATUSES, "problem")}}
 
-    def _read(self, key: str, places: list[tuple[str, str]]) -> dict[str, Row]:
-        """Returns rows by their `key`; reads every file once."""
+    def _table(self, rows: Sequence[Row]) -> pa.Table:
+        """Returns rows with the manifest's own columns, which are those of the sources now."""
+        own = extras_of(self.schema)
+        table = rows_table(rows, pa.schema([f for f in self.schema if f.name not in own.names]))
+        source_rows = pa.array([row["source_row"] for row in rows], pa.string())
+        chosen = [("source_row", "in", source_rows.unique().to_pylist())]
+        sources = self.output.read_table(SOURCES_FILE, ["source_row", *own.names], chosen)
+        place = pc.index_in(source_rows, sources["source_row"])
+        for name in own.names:
+            table = table.append_column(name, sources[name].take(place))
+        return conform(table, self.schema)
+
+    def _by_edit(self, places: list[tuple[str, str]]) -> dict[str, Row]:
+        return {row["edit_id"]: row for row in self._read("edit_id", places)}
+
+    def _read(self, key: str, places: list[tuple[str, str]]) -> list[Row]:
+        """Returns rows of files by their `key`; reads every file once."""
         wanted = defaultdict(list)
         for file, name in places:
             if file is not None:
                 wanted[file].append(name)
-        return {
-            row[key]: row
+        return [
+            row
             for file, names in wanted.items()
             for row in self.output.read_table(file, filters=[(key, "in", names)]).to_pylist()
-        }
+        ]
 
 
 def _rows(item: Row, clip: Row, edits: Mapping[str, Row]) -> Iterator[Row]:

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from pipelines import ids
 from pipelines.rows import FAILURES, Row
-from pipelines.schema import conform, rows_table, unique
+from pipelines.schema import CLIPS, conform, rows_table, unique
 from pipelines.storage import Storage
 from pipelines.tables.commit import commit
+from pipelines.tables.sources import VERSIONED, current, read_sources
 
 CLIPS_FOLDER = "clips"
 """The folder of the last job, which the later phases read."""
@@ -79,11 +80,16 @@ def name_row(row: Row) -> Row:
 
 def pending_sources(sources: pa.Table, output: Storage, folder: str) -> pa.Table:
     """Returns the sources of which the folder lacks a clip."""
-    rows = output.read_folder(folder, ["source_row", "row_id", "clips_in_source"])
+    columns = ["source_row", "source_version", "row_id", "clips_in_source"]
+    rows = _read_clips(output, folder, columns)
     if rows is None:
         return sources
-    found = rows.group_by("source_row").aggregate(
-        [("row_id", "count_distinct"), ("clips_in_source", "min")]  # 0: failed, without clips
+    found = (
+        current(rows, sources)
+        .group_by("source_row")
+        .aggregate(
+            [("row_id", "count_distinct"), ("clips_in_source", "min")]  # 0: failed, without clips
+        )
     )
     whole = pc.greater_equal(found["row_id_count_distinct"], found["clips_in_source_min"])
     done = found.filter(whole)["source_row"]
@@ -92,16 +98,44 @@ def pending_sources(sources: pa.Table, output: Storage, folder: str) -> pa.Table
 
 def pending_clips(output: Storage, before: str, folder: str) -> pa.Table:
     """Returns the clips of the folder `before` that `folder` lacks: found_row, and their file."""
-    found = output.read_folder(before, ["found_row"])
+    columns = ["found_row", "source_row", "source_version"]
+    found = _read_clips(output, before, columns)
     done = output.read_folder(folder, ["found_row"])
     if found is None:  # there is no source
         return pa.table({"found_row": pa.array([], pa.string()), "file": pa.array([], pa.string())})
-    left = unique(found, "found_row")
+    left = unique(current(found, read_sources(output, VERSIONED)), "found_row").select(
+        ["found_row", "file"]
+    )
     return (
         left
         if done is None
         else left.filter(pc.invert(pc.is_in(left["found_row"], done["found_row"])))
     )
+
+
+def current_clips(
+    output: Storage, columns: Sequence[str], sources: pa.Table | None = None
+) -> pa.Table | None:
+    """Returns every clip and source without a clip that belongs to the dataset, once.
+
+    Args:
+        columns: of `schema.CLIPS`. The column `file` is added.
+        sources: some of the run's sources, whose clips are returned. None: all.
+
+    Returns:
+        None if nothing was annotated.
+    """
+    needed = dict.fromkeys([*columns, "row_id", "source_row", "source_version"])
+    found = _read_clips(output, CLIPS_FOLDER, list(needed))
+    if found is None:
+        return None
+    chosen = read_sources(output, VERSIONED) if sources is None else sources
+    return unique(current(found, chosen), "row_id").select([*columns, "file"])
+
+
+def _read_clips(output: Storage, folder: str, columns: list[str]) -> pa.Table | None:
+    """Returns columns of all files of a folder; older files lack some, which are null."""
+    return output.read_folder(folder, columns, pa.schema([CLIPS.field(n) for n in columns]))
 
 
 def read_found(output: Storage, places: Iterable[tuple[str, str]]) -> list[Row]:

@@ -10,7 +10,7 @@ from pipelines.rows import Row
 from pipelines.schema import EDITS, rows_table, unique
 from pipelines.storage import Storage
 from pipelines.tables.commit import commit
-from pipelines.tables.plan import PLANNED_CLIP, by_clip, read_plan
+from pipelines.tables.plan import PLANNED_CLIP, by_clip, current_plan
 
 
 def commit_edits(output: Storage, edits: list[Row]) -> Row:
@@ -50,9 +50,9 @@ CLIPS_PER_LOOKUP = 10_000
 """Clips whose edit ids are Python objects at the same time."""
 
 
-def pending_edits(output: Storage) -> pa.Table:
-    """Returns the planned edits that edits/ lacks, one row per clip."""
-    plan = read_plan(output, [*PLANNED_CLIP, *EDITOR_INPUTS])
+def pending_edits(output: Storage, sources: pa.Table) -> pa.Table:
+    """Returns the planned edits of sources that edits/ lacks, one row per clip."""
+    plan = current_plan(output, [*PLANNED_CLIP, *EDITOR_INPUTS], sources)
     done = committed(output, plan)
     left = plan.filter(pc.invert(pc.is_in(plan["edit_id"], done["edit_id"])))
     return by_clip(left, EDITOR_INPUTS)

@@ -14,7 +14,7 @@ from pipelines.schema import MEASURES, rows_table
 from pipelines.storage import Storage
 from pipelines.tables.commit import commit
 from pipelines.tables.edits import committed
-from pipelines.tables.plan import PLAN_BATCH_ROWS, PLANNED_CLIP, read_plan
+from pipelines.tables.plan import PLAN_BATCH_ROWS, PLANNED_CLIP, current_plan
 
 
 def commit_measures(output: Storage, name: str, measures: list[Row]) -> Row:
@@ -59,11 +59,11 @@ MEASURE_ITEMS = pa.schema(
 """A file of edits, its edits that are planned, and the name of their measures."""
 
 
-def pending_measures(output: Storage, config: Config) -> pa.Table:
-    """Returns the rows of `items` that measures/ lacks."""
+def pending_measures(output: Storage, config: Config, sources: pa.Table) -> pa.Table:
+    """Returns the rows of `items` of sources that measures/ lacks."""
     if not config.measure.metrics:
         return MEASURE_ITEMS.empty_table()
-    plan = read_plan(output, [*PLANNED_CLIP, "edit_id", "target_prompt"])
+    plan = current_plan(output, [*PLANNED_CLIP, "edit_id", "target_prompt"], sources)
     every = items(plan, committed(output, plan), config)
     return every.filter(pc.invert(_is_committed(output, every["measures"])))
 

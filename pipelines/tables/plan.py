@@ -4,10 +4,14 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.errors import RunError
+from pipelines.ids import content_id
+from pipelines.rows import Row
 from pipelines.schema import PLAN, conform
 from pipelines.storage import Storage
+from pipelines.tables.clips import current_clips
 
 PLAN_FILE = "plan/plan.parquet"
 
@@ -69,6 +73,38 @@ def write_plan(output: Storage, rows: pa.Table, clips: Iterable[str]) -> None:
     for name in output.files("plan", ".parquet"):
         if name != PLAN_FILE:  # split or renamed by hand
             output.remove(name)
+
+
+def row_checksum(row: Row) -> str:
+    """Returns a hash of what identifies the edit of a row, and of the prompts."""
+    return content_id(**{name: row[name] for name in CHECKED})
+
+
+CHECKED = ("edit_id", "clip_row", "source_prompt", "target_prompt")
+"""The columns of a row of the plan that are read from a plan changed by hand."""
+
+
+def is_changed_by_hand(output: Storage) -> bool:
+    """Whether a row of the plan was written or changed by hand, or by an older version."""
+    plan = read_plan(output, [*CHECKED, "row_checksum"])
+    batches = plan.to_batches(PLAN_BATCH_ROWS)
+    rows = (row for batch in batches for row in batch.to_pylist())
+    return any(row["row_checksum"] != row_checksum(row) for row in rows)
+
+
+def current_plan(
+    output: Storage, columns: Sequence[str] = PLAN.names, sources: pa.Table | None = None
+) -> pa.Table:
+    """Returns the rows of the plan whose clips belong to the dataset, as `read_plan` does.
+
+    Args:
+        sources: as for `current_clips`.
+    """
+    clips = current_clips(output, ["row_id"], sources)
+    plan = read_plan(output, list(dict.fromkeys([*columns, "clip_row"])))
+    if clips is not None:
+        plan = plan.filter(pc.is_in(plan["clip_row"], clips["row_id"]))
+    return plan.select(columns).combine_chunks()
 
 
 def read_plan(output: Storage, columns: Sequence[str] = PLAN.names) -> pa.Table:

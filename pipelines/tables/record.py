@@ -24,8 +24,6 @@ class RunRecord(BaseModel):
     """Version of this schema."""
     input: str | None = None
     """URI of the input."""
-    limit: int | None = None
-    """Maximum number of sources."""
     config: dict[str, Any]
     """The resolved configuration, without secrets."""
     fingerprints: dict[str, str]

@@ -3,7 +3,7 @@ import json
 from jobs.runs.demo import EXAMPLES, write_input
 from pipelines.config.loading import load_config
 from pipelines.reliability.deadline import Deadline
-from pipelines.sources import find_sources
+from pipelines.sources.listing import find_sources
 from pipelines.stages.find_clips import FindClips
 from pipelines.stages.track import Track
 from pipelines.trackers.contrast import ContrastTracker

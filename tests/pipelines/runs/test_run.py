@@ -22,7 +22,7 @@ from pipelines.runs.copy_run import copy_run
 from pipelines.runs.failures import failures, forget, manifest
 from pipelines.runs.open_run import open_run
 from pipelines.schema import DATASET
-from pipelines.sources import find_sources
+from pipelines.sources.listing import find_sources
 from pipelines.storage import Storage
 from pipelines.tables.plan import read_plan
 from strmatch import STRMatch, load_backbone

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.errors import InputError
 from pipelines.schema import SOURCES, extras_of
-from pipelines.sources import find_sources
+from pipelines.sources.listing import find_sources
 from pipelines.storage import Storage
 
 
