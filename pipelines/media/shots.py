@@ -37,7 +37,8 @@ class Shots:
 
     def __init__(self, video: Video) -> None:
         self._resized: list[int] = []
-        self._starts = enumerate(shot_starts(self._small_frames(video)))
+        pictures = self._watched(video.pictures(range(len(video.timestamps))))
+        self._starts = enumerate(shot_starts(small_frames(pictures)))
         self._found: list[int] = []
         self._known = 0
 
@@ -57,16 +58,29 @@ class Shots:
         ends = [cuts[bisect_right(cuts, first) :][:1] for cuts in (self._found, self._resized)]
         return min([until, *chain(*ends)])
 
-    def _small_frames(self, video: Video) -> Iterator[np.ndarray]:
-        """Yield every frame, uint8 (h, w, 3) RGB, with no side longer than SIDE."""
-        scale = min(1.0, SIDE / max(video.height, video.width))
-        size = max(1, round(scale * video.width)), max(1, round(scale * video.height))
-        shape = (video.height, video.width, 3)
-        for number, picture in enumerate(video.pictures(range(len(video.timestamps)))):
-            if picture.shape != shape:
+    def _watched(self, pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield pictures, and note those that have another size than the one before."""
+        shape: tuple[int, ...] | None = None
+        for number, picture in enumerate(pictures):
+            if shape is not None and picture.shape != shape:
                 self._resized.append(number)
-                shape = picture.shape
-            yield cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            shape = picture.shape
+            yield picture
+
+
+def small_frames(pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield pictures in the size of the first one, with no side longer than SIDE.
+
+    Args:
+        pictures: uint8 (H, W, 3) RGB.
+    """
+    size: tuple[int, int] | None = None
+    for picture in pictures:
+        if size is None:
+            height, width = picture.shape[:2]
+            scale = min(1.0, SIDE / max(height, width))
+            size = max(1, round(scale * width)), max(1, round(scale * height))
+        yield cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def shot_starts(frames: Iterable[np.ndarray]) -> Iterator[bool]:

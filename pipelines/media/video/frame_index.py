@@ -75,15 +75,18 @@ def index_from_packets(container: Any, stream: Any) -> Index:
         count = sum(map(len, parts))
         raise truncated(0, 0, count - hollow, count)
     # AVI stores decode times only. MPEG-PS stores a time for every few frames only.
-    decode_times_only = container.format.name == "avi" and stream.codec_context.has_b_frames
-    stamps = [None if decode_times_only else _display_times(part) for part in parts]
+    name = container.format.name
+    unknown = name == "mpeg" or (name == "avi" and stream.codec_context.has_b_frames)
+    stamps = [None if unknown else _display_times(part) for part in parts]
     if len(parts) == 1 and stamps[0] is not None:
         keys = [s.shown for s in parts[0] if s.is_key and s.shown is not None]
         return Index(stamps[0], sorted(keys))
     known = [part for part in stamps if part is not None]
     if len(known) == len(parts):
         return Index(_joined(known), [0], by_count=True, stamps=np.concatenate(known))
-    ticks = [_decode_times(part, stream) for part in parts]
+    ticks = [
+        _evenly(part, stream) if name == "mpeg" else _decode_times(part, stream) for part in parts
+    ]
     return Index(_joined(ticks), [0], by_count=True)
 
 
@@ -117,8 +120,14 @@ def _decode_times(part: Sequence[_Stamps], stream: Any) -> np.ndarray:
     decoded = {stamp.decoded for stamp in shown if stamp.decoded is not None}
     if len(decoded) == len(shown):
         return np.array(sorted(decoded), dtype=np.int64)
+    return _evenly(part, stream)
+
+
+def _evenly(part: Sequence[_Stamps], stream: Any) -> np.ndarray:
+    """Return ticks at the stated frame rate."""
     tick = 1 / (float(stream.average_rate or 25) * float(stream.time_base))
-    return np.round(np.arange(len(shown)) * tick).astype(np.int64)
+    count = sum(not stamp.is_hidden for stamp in part)
+    return np.round(np.arange(count) * tick).astype(np.int64)
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -14,7 +14,9 @@ from pipelines.media.video.reader import Video
 from strmatch.weights.remote import is_remote
 
 # Other formats (pictures, playlists that name other files, ANSI text) are not accepted as videos.
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,ivf,gif"
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,ivf,gif,yuv4mpegpipe"
+)
 # Bytes per request. The default of s3fs is 50 MB for each seek.
 SMALLEST_BLOCK, LARGEST_BLOCK, BLOCKS_OF_FILE = 2**16, 2**20, 32
 
@@ -53,7 +55,7 @@ def open_video(uri: str, storage_options: dict[str, Any] | None = None) -> Video
         if streams:
             # A file may hold a proxy beside the main stream.
             default = av.stream.Disposition.default
-            stream = max(streams, key=lambda s: (bool(s.disposition & default), s.width * s.height))
+            stream = max(streams, key=lambda s: (bool(s.disposition & default), _area(s)))
         else:
             if declared > size:
                 raise truncated(size, declared)
@@ -65,6 +67,11 @@ def open_video(uri: str, storage_options: dict[str, Any] | None = None) -> Video
         video = Video(container, stream, path, closing)
         video._closing = closing.pop_all()
     return video
+
+
+def _area(stream: Any) -> int:
+    """Return the pixels of a frame; 0 of an unknown codec."""
+    return stream.width * stream.height if stream.codec_context else 0
 
 
 class _FailOnce:

@@ -141,15 +141,15 @@ class Video:
             for frame in following:
                 if frame.place >= target:
                     break
-            missing = frame is None or (frame.place != target and number < total - TAIL_TOLERANCE)
-            if frame is None or missing:
-                raise RowError("DecodeFailed", f"frame {number} of {total} is not in the data")
-            if frame.damage:
+            if frame and frame.damage:
                 raise RowError(
                     "DecodeFailed",
                     f"frame {number} of {total} cannot be decoded ({frame.damage}); copy or encode "
                     "the file again",
                 )
+            missing = frame is None or (frame.place != target and number < total - TAIL_TOLERANCE)
+            if frame is None or missing:
+                raise RowError("DecodeFailed", f"frame {number} of {total} is not in the data")
             picture = self._picture(frame.frame)
         self._position = frame, following
         if self._fast:

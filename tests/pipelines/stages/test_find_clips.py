@@ -49,6 +49,9 @@ class Times:
     def __init__(self, count, fps):
         self.timestamps, self.fps = np.arange(count) / fps, fps
 
+    def rate(self, first, until):
+        return self.fps
+
 
 @pytest.mark.parametrize(
     ("frames", "fps", "start", "settings", "expected"),
