@@ -87,6 +87,9 @@ _MEDIA = [
 ]
 _EDITED = [
     _column("edited_video", BYTES, "MP4 (H.264): the clip after the edit; null: there is none"),
+    _column(
+        "unread_prompt", TEXT, "end of a prompt that the text encoder did not read; null: none"
+    ),
     _column("editor", TEXT, "what edited"),
     _column("editor_settings", TEXT, "all its settings, JSON"),
     _column("model_revision", TEXT, "names the weights"),

@@ -94,9 +94,19 @@ class Editor(Protocol):
         """
         ...
 
+    def unread(self, prompt: str) -> str | None:
+        """Optional. Returns the end of a prompt that the model does not read, or None."""
+
 
 class BackboneEditor:
     """What editors on the configured backbone have in common."""
+
+    editor: Any
+    """An editor of `strmatch`."""
+
+    def unread(self, prompt: str) -> str | None:
+        """See `Editor.unread`."""
+        return self.editor.backbone.unread(prompt)
 
     @staticmethod
     def load_backbone(config: Config) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pipelines.english.grammar import Number, Pronoun, first_pronoun
 from pipelines.english.noun_phrase import Phrase, read_phrase
@@ -53,13 +54,14 @@ class Subject:
     def until_another(self, pronoun: Pronoun) -> int:
         """Length in characters of the text after the noun in which `pronoun` must refer to it.
 
-        The text ends at the next noun of the same sex.
+        The text ends at the next noun of the same sex that does not speak of the subject.
         """
         rest = self.caption[self.end :]
         if pronoun not in ("f", "m"):
             return len(rest)
+        own = [start - self.end for _, start, _ in later_mentions(self)]
         others = (token.start for token, sense in _senses(rest) if sense.gender == pronoun)
-        return next(others, len(rest))
+        return next((start for start in others if start not in own), len(rest))
 
 
 def find_subject(caption: str, named: str | None = None) -> Subject | None:
@@ -78,6 +80,50 @@ def find_subject(caption: str, named: str | None = None) -> Subject | None:
         if phrase is None and opening:
             phrase = _first_thing(tokens, 0)
     return None if phrase is None else _subject(caption, tokens, phrase)
+
+
+def later_mentions(subject: Subject) -> list[tuple[int, int, int]]:
+    """Return the definite phrases after the subject that speak of it: "A dog runs. The dog barks."
+
+    None are returned if the caption names another of the same kind: "a dog chases a white dog".
+
+    Returns:
+        Begin of the phrase with its determiner, start of its noun, and end, in characters.
+    """
+    tokens = tokenise(subject.caption)
+    definite = words("definite")
+    found = []
+    for phrase in _phrases(tokens):
+        first, last = tokens[phrase.head], tokens[phrase.end - 1]
+        start, end = first.start, last.start + len(last.word)
+        if end == subject.end:
+            definite |= words("possessive") & {*phrase.determiners}  # the man's dog, again
+        if start < subject.end:
+            continue
+        word = subject.caption[start:end].lower()
+        if phrase.sense is None:
+            same = word == subject.word.lower()
+        else:
+            same = phrase.sense.concept == subject.concept
+            same = same and subject.number in phrase.sense.numbers
+        if not same:
+            continue
+        if not definite & {*phrase.determiners}:
+            return []
+        found.append((tokens[phrase.begin - 1].start, start, end))
+    return sorted(found + _as_owner(subject, tokens))
+
+
+def _as_owner(subject: Subject, tokens: Sequence[Token]) -> list[tuple[int, int, int]]:
+    """Return the later mentions of the subject as a possessor: "the dog's tail"."""
+    return [
+        (before.start, token.start, token.start + len(token.word))
+        for before, token in pairwise(tokens)
+        if token.start >= subject.end
+        and token.possessive
+        and token.word == subject.word.lower()
+        and before.word in words("definite")
+    ]
 
 
 def nouns_of(caption: str) -> list[Concept]:
@@ -195,12 +241,26 @@ def _number(phrase: Phrase, rest: Sequence[Token], many: bool) -> Number:
         return "singular" if {"a", "an", "one"} & {*phrase.determiners} else "mass"
     if len(numbers) == 1 or phrase.plural or many:
         return numbers[-1]
-    one = phrase.singular or (rest and _is_singular_verb(rest[0]))
-    return "singular" if one or phrase.determiners == ("the",) else "plural"
+    number = "singular" if phrase.singular else _number_of_verb(rest)
+    return number or ("singular" if phrase.determiners == ("the",) else "plural")
 
 
-def _is_singular_verb(token: Token) -> bool:
-    return token.word in ("is", "was", "has") or (token.word.endswith("s") and is_verb(token.word))
+def _number_of_verb(rest: Sequence[Token]) -> Number | None:
+    """Return the number that the verb of a noun states, from the text after the noun.
+
+    None without a finite verb in the clause: "the sheep on a hill".
+    """
+    for at, token in enumerate(rest):
+        if token.word in ("is", "was", "has"):
+            return "singular"
+        if token.word in ("are", "were", "have"):
+            return "plural"
+        if at == 0 and is_verb(token.word) and not is_participle(token.word):
+            return "singular" if token.word.endswith("s") else "plural"
+        relative = token.word in ("that", "which", "who", "while", "when", "as", "because")
+        if not token.is_word or (relative and at > 0):
+            break
+    return None
 
 
 def _guess_number(phrase: Phrase, last: Token) -> Number:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from pipelines.english import grammar
 from pipelines.english.noun_phrase import Phrase, read_phrase
-from pipelines.english.subject import Subject, nouns_of
+from pipelines.english.subject import Subject, later_mentions, nouns_of
 from pipelines.english.taxonomy import taxonomy
 from pipelines.english.tokens import Token, ends_phrase, tokenise, words
 from pipelines.target_prompt import Kind, TargetPrompt
@@ -53,7 +53,8 @@ def recolour(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
     fresh = [c for c, like in COLOURS.items() if not names & {c, *like}]
     rng.shuffle(fresh)
     if span:
-        yield from (_replaced(subject, *span, colour, "recolour") for colour in fresh)
+        for colour in fresh:
+            yield _recoloured(subject, tokens, span, colour)
     elif subject.concept.root in COLOURABLE and not names & words("colours"):
         start = _place_of_colour(tokens, subject)
         noun = subject.caption[start : subject.end]
@@ -61,6 +62,19 @@ def recolour(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
             noun = noun[0].lower() + noun[1:]
         for colour in fresh:
             yield _replaced(subject, start, subject.end, f"{colour} {noun}", "recolour")
+
+
+def _recoloured(
+    subject: Subject, tokens: Sequence[Token], span: tuple[int, int], colour: str
+) -> TargetPrompt:
+    """The colour of a span replaced, also where a later mention repeats it: "… The red car …"."""
+    said, caption = subject.caption[slice(*span)], subject.caption
+    for begin, start, _ in reversed(later_mentions(subject)):
+        again = _colours(tokens, begin, start)
+        if again and caption[slice(*again)].lower() == said.lower():
+            caption = grammar.replace(caption, *again, colour)
+    prompt = grammar.replace(caption, *span, colour)
+    return TargetPrompt(prompt, "recolour", said, colour, 0)
 
 
 def restyle(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
@@ -85,6 +99,8 @@ def background(subject: Subject, rng: random.Random) -> Iterator[TargetPrompt]:
         phrase, _ = read_phrase(tokens, at + 1)
         if phrase is None or phrase.sense is None:
             continue
+        if nouns_of(subject.caption).count(phrase.sense.concept) > 1:
+            continue  # a second mention would contradict the new place
         if phrase.sense.concept.root == "pattern":
             yield from _other_patterns(subject, tokens, phrase, rng)
             return

@@ -10,8 +10,9 @@ from typing import ClassVar
 from pipelines.config.config import Config
 from pipelines.english import grammar
 from pipelines.english.grammar import Pronoun
+from pipelines.english.language import is_english
 from pipelines.english.noun_phrase import ANIMATE
-from pipelines.english.subject import Subject, find_subject, nouns_of
+from pipelines.english.subject import Subject, find_subject, later_mentions, nouns_of
 from pipelines.english.taxonomy import Concept, distance, taxonomy
 from pipelines.prompters.attribute_swaps import background, recolour, restyle
 from pipelines.target_prompt import Kind, TargetPrompt
@@ -34,9 +35,12 @@ class NounSwap:
     def __call__(
         self, prompt: str, subject: str | None, count: int, seed: int
     ) -> list[TargetPrompt]:
-        """See `Prompter`. An empty list if no kind can be made of the caption."""
+        """See `Prompter`. An empty list if no kind can be made of the caption.
+
+        That is so for captions in other languages, see `is_english`.
+        """
         found = find_subject(prompt, subject)
-        if found is None:
+        if found is None or not is_english(found):
             return []
         left = {kind: KINDS[kind](found, random.Random(f"{kind} {seed}")) for kind in self.kinds}
         targets: list[TargetPrompt] = []
@@ -98,7 +102,7 @@ def swap(subject: Subject, concept: Concept, kind: Kind) -> TargetPrompt | None:
         return None
     many = subject.number == "plural" and concept.number == "singular"
     word = grammar.plural(concept.name) if many else concept.name
-    rest = _agree(subject, concept)
+    rest = _rest(subject, concept, word)
     if rest is None:
         return None
     prompt = grammar.replace(
@@ -107,9 +111,27 @@ def swap(subject: Subject, concept: Concept, kind: Kind) -> TargetPrompt | None:
     return TargetPrompt(prompt, kind, subject.word, word, distance(subject.concept, concept))
 
 
-def _agree(subject: Subject, concept: Concept) -> str | None:
-    """The text after the subject, with pronouns that agree with `concept`; None if impossible."""
-    rest = subject.caption[subject.end :]
+def _rest(subject: Subject, concept: Concept, word: str) -> str | None:
+    """The text after the subject, in which later mentions are `word` and pronouns agree with it.
+
+    None if pronouns cannot agree.
+    """
+    rest, at = "", subject.end
+    for begin, start, end in later_mentions(subject):
+        part = _agree(subject, concept, at, begin)
+        if part is None:
+            return None
+        capital = subject.caption[start].isupper()
+        rest += part + subject.caption[begin:start]
+        rest += word[0].upper() + word[1:] if capital else word
+        at = end
+    part = _agree(subject, concept, at, len(subject.caption))
+    return None if part is None else rest + part
+
+
+def _agree(subject: Subject, concept: Concept, start: int, end: int) -> str | None:
+    """A part of the caption, with pronouns that agree with `concept`; None if impossible."""
+    rest = subject.caption[start:end]
     person = concept.root == "person"
     if (subject.concept.root == "person") != person:
         rest = re.sub(r"^ (who|which|that)\b", " who" if person else " that", rest)
@@ -121,4 +143,5 @@ def _agree(subject: Subject, concept: Concept) -> str | None:
         return rest  # nothing speaks of it, or "he" may be a chef too
     if before == "p" and person:
         return rest
-    return grammar.change_pronouns(rest, before, after, subject.until_another(before))
+    until = subject.end + subject.until_another(before)
+    return grammar.change_pronouns(rest, before, after, until - start)

@@ -1,4 +1,6 @@
-"""The captions of clips, and their subjects."""
+"""The captions of clips, and their subjects, as composed characters (Unicode's NFC)."""
+
+import unicodedata
 
 from pipelines.captioners.base import Captioner
 from pipelines.english.subject import find_subject
@@ -18,9 +20,9 @@ class Caption:
 
     def __call__(self, row: Row) -> Row:
         if row["caption"] is not None:
-            return {"source_prompt": row["caption"].strip(), "caption_source": "manifest"}
+            return {"source_prompt": composed(row["caption"]), "caption_source": "manifest"}
         caption = self.captioner(decode_video(row["source_video"]))
-        return {"source_prompt": caption, "caption_source": self.name}
+        return {"source_prompt": composed(caption), "caption_source": self.name}
 
 
 def name_subject(row: Row) -> Row:
@@ -29,6 +31,14 @@ def name_subject(row: Row) -> Row:
     The subject stays null if no noun phrase is found. The manifest may give targets nevertheless.
     """
     if row["subject"] is not None:
-        return {"subject": row["subject"].strip()}
+        return {"subject": composed(row["subject"])}
     found = find_subject(row["source_prompt"])
     return {"subject": found.phrase if found else None}
+
+
+def composed(text: str) -> str:
+    """Return a text without surrounding white space, with accents as part of their letters.
+
+    Otherwise an accent would stay behind when its letter is replaced.
+    """
+    return unicodedata.normalize("NFC", text.strip())

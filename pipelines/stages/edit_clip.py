@@ -4,6 +4,7 @@ import gc
 import logging
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -78,9 +79,10 @@ class EditClip:
 class ClipEditor:
     """Edits clips, in a process of its own.
 
-    An exception during an edit fails that edit. An exception during the inversion fails all edits
-    of the clip. `error_type` is the exception's class, or a type of `check_frames`. A clip that
-    exceeds the GPU's memory is repeated with a lean editor, which also edits all later clips.
+    A target that is the caption fails its edit, with `TargetIsCaption`. So does an exception during
+    an edit. An exception during the inversion fails all edits of the clip. `error_type` is the
+    exception's class, or a type of `check_frames`. A clip that exceeds the GPU's memory is repeated
+    with a lean editor, which also edits all later clips.
     """
 
     def __init__(
@@ -106,6 +108,16 @@ class ClipEditor:
 
     def _edit_all(self, work: Row) -> list[Row]:
         started = time.perf_counter()
+        wanted = list(zip(work["edit_ids"], work["target_prompts"], work["seeds"], strict=True))
+        edits = [
+            {"edit_id": edit_id, **self._failure(_equal(target))}
+            for edit_id, target, _ in wanted
+            if _plain(target) == _plain(work["source_prompt"])
+        ]
+        refused = {edit["edit_id"] for edit in edits}
+        wanted = [each for each in wanted if each[0] not in refused]
+        if not wanted:
+            return edits
         try:
             clip = read_clip(self.output, work["clip_file"], work["clip_row"])
             mask = None if clip["mask"] is None else masks.decode(clip["mask"])
@@ -113,12 +125,9 @@ class ClipEditor:
             inversion = self.editor.invert(frames, work["source_prompt"])
         except Exception as error:
             failed = self._failure(error)
-            return [{"edit_id": e, **failed} for e in work["edit_ids"]]
+            return edits + [{"edit_id": edit_id, **failed} for edit_id, *_ in wanted]
         shared = time.perf_counter() - started
-        edits = []
-        for edit_id, target, seed in zip(
-            work["edit_ids"], work["target_prompts"], work["seeds"], strict=True
-        ):
+        for edit_id, target, seed in wanted:
             started = time.perf_counter()
             try:
                 edited = self.editor.edit(inversion, target, mask, seed)
@@ -127,10 +136,15 @@ class ClipEditor:
                 outcome: Row = {"status": "ok", "edited_video": video}
             except Exception as error:
                 outcome = self._failure(error)
-            seconds = time.perf_counter() - started + shared / len(work["edit_ids"])
+            seconds = time.perf_counter() - started + shared / len(wanted)
             outcome |= {"edit_id": edit_id, "seconds": seconds, "inversion_seconds": shared}
+            outcome["unread_prompt"] = self._unread(target) or self._unread(work["source_prompt"])
             edits.append(outcome)
         return edits
+
+    def _unread(self, prompt: str) -> str | None:
+        unread: Callable[[str], str | None] | None = getattr(self.editor, "unread", None)
+        return unread(prompt) if unread else None
 
     def _failure(self, error: Exception) -> Row:
         """Returns the outcome columns of a failed edit.
@@ -157,6 +171,16 @@ class ClipEditor:
         del self.editor
         gc.collect()
         self.editor = build_editor(self.editor_class, self.config)
+
+
+def _plain(prompt: str) -> str:
+    """Returns the words of a prompt as a comparison sees them."""
+    return " ".join(prompt.casefold().split()).rstrip(" .!")
+
+
+def _equal(target: str) -> RowError:
+    message = f"the target is the caption, {target!r}: nothing is to be edited"
+    return RowError("TargetIsCaption", message)
 
 
 def check_frames(edited: Any, shape: tuple[int, ...]) -> None:

@@ -4,10 +4,11 @@ from pipelines.errors import RowError
 from pipelines.ids import content_id
 from pipelines.prompters.base import Prompter
 from pipelines.rows import Row
+from pipelines.stages.caption import composed
 
 
 class Target:
-    """Sets targets, a list of `schema.TARGET`, if the manifest gives none.
+    """Sets targets, a list of `schema.TARGET`: those of the manifest, else of the prompter.
 
     Reads source_prompt, subject and clip_id. Fails with `NoTarget` if the prompter returns none.
 
@@ -24,7 +25,8 @@ class Target:
 
     def __call__(self, row: Row) -> Row:
         if row["targets"]:
-            return {}
+            given = [target | {"prompt": composed(target["prompt"])} for target in row["targets"]]
+            return {"targets": given}
         seed = int(content_id(clip=row["clip_id"], seed=self.seed)[:16], 16)
         targets = self.prompter(row["source_prompt"], row["subject"], self.count, seed)
         if not targets:

@@ -143,6 +143,16 @@ class VideoDiffusion:
         """See `Backbone.embed`. The condition is the text encoder's last hidden state."""
         return self.text_encoder(tokenize(self.tokenizer, [prompt], self.device))[0]
 
+    def unread(self, prompt: str) -> str | None:
+        """Return the end of a prompt that is beyond the text encoder's length, or None.
+
+        CLIP's text encoder reads 75 tokens between its marks of begin and end. `embed` drops the
+        others.
+        """
+        tokens = self.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
+        beyond = tokens[self.tokenizer.model_max_length - 2 :]
+        return self.tokenizer.decode(beyond).strip() if beyond else None
+
     def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
         """See `Backbone.epsilon`."""
         output, _ = self._run(latents, timestep, embeddings)

@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.english.subject import find_subject, nouns_of
+from pipelines.english.subject import find_subject, later_mentions, nouns_of
 from tests.pipelines.english.captions import captions
 
 
@@ -55,6 +55,11 @@ def test_a_caption_that_cannot_be_parsed_has_no_subject(caption):
         ("A sheep grazes", "singular"),
         ("The sheep is grazing", "singular"),
         ("Sheep graze", "plural"),
+        ("The sheep are grazing", "plural"),
+        ("The sheep graze on a hill", "plural"),
+        ("The sheep on a hill are white", "plural"),
+        ("The sheep that are grazing", "plural"),
+        ("The sheep near a dog that was barking", "singular"),
         ("Three sheep graze", "plural"),
         ("A flock of sheep grazes", "plural"),
         ("Water flows", "mass"),
@@ -65,6 +70,25 @@ def test_a_caption_that_cannot_be_parsed_has_no_subject(caption):
 )
 def test_the_number_of_the_subject(caption, number):
     assert find_subject(caption).number == number
+
+
+@pytest.mark.parametrize(
+    ("caption", "mentions"),
+    [
+        ("A dog runs. The dog barks at a cat.", ["The dog"]),
+        ("A red car stops and the red car turns", ["the red car"]),
+        ("A dog plays; this dog's tail wags", ["this dog"]),
+        ("Two dogs run. The dogs bark at the dog.", ["The dogs"]),
+        ("A man's dog sleeps. The man's dog snores.", ["man's dog"]),
+        ("A zorb rolls. The zorb bounces.", ["The zorb"]),
+        ("A dog chases a white dog. The dog barks.", []),
+        ("A dog runs. The cat sleeps.", []),
+    ],
+)
+def test_later_mentions_of_the_subject(caption, mentions):
+    found = later_mentions(find_subject(caption))
+    assert [caption[begin:end] for begin, _, end in found] == mentions
+    assert all(begin <= start < end for begin, start, end in found)
 
 
 @pytest.mark.parametrize(

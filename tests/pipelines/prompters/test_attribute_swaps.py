@@ -27,6 +27,8 @@ def prompts(kind, caption):
         ("Cars at night", "Blue cars at night"),
         ("A woman in a red dress", "A woman in a blue dress"),
         ("An apple on a table", "A blue apple on a table"),
+        ("A red car stops. The red car turns.", "An orange car stops. The orange car turns."),
+        ("A car stops. The car turns.", "A blue car stops. The car turns."),
     ],
 )
 def test_a_colour_is_replaced_or_added(caption, expected):
@@ -84,6 +86,10 @@ def test_the_place_is_replaced(caption, expected):
 @pytest.mark.parametrize("caption", ["A dog sleeps", "A cup on a table", "A man in a suit"])
 def test_a_caption_without_a_place_has_no_background_target(caption):
     assert targets("background", caption) == []
+
+
+def test_a_place_that_is_mentioned_again_is_kept():
+    assert not prompts("background", "A dog runs on a beach. The beach is empty.")
 
 
 def test_the_new_place_differs_and_fits_the_preposition():

@@ -99,6 +99,7 @@ def test_kinds_alternate_and_an_exhausted_one_is_skipped():
     assert left == ["noun_near"] * 3
     assert noun_swap(("background",))("A red car", None, 3, 0) == []
     assert noun_swap(KINDS)("the sublime", None, 3, 0) == []
+    assert noun_swap(KINDS)("Un chien court sur la plage", None, 3, 0) == []
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,15 @@ def test_kinds_alternate_and_an_exhausted_one_is_skipped():
         ("A pair of scissors", "mouse", "A pair of mice"),
         ("Water flows", "lava", "Lava flows"),
         ("A golden retriever barks", "elephant", "An elephant barks"),
+        ("The sheep are grazing", "horse", "The horses are grazing"),
+        ("A dog runs. The dog barks.", "owl", "An owl runs. The owl barks."),
+        ("A dog runs. Dog owners cheer the dog.", "owl", "An owl runs. Dog owners cheer the owl."),
+        (
+            "A woman dances. The woman smiles and waves her hand to a girl, who takes her bag.",
+            "man",
+            "A man dances. The man smiles and waves his hand to a girl, who takes her bag.",
+        ),
+        ("His dog runs. His dog barks.", "cat", "His cat runs. His cat barks."),
     ],
 )
 def test_grammar_follows_the_noun(said, concept, expected):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.config.loading import load_config
+from pipelines.editors.base import BackboneEditor
 from pipelines.media.encode import encode_video
 from pipelines.schema import CLIPS, rows_table
 from pipelines.stages.edit_clip import ClipEditor
@@ -59,3 +60,31 @@ def test_anything_but_frames_of_the_clips_shape_is_a_failed_edit(output):
     for failed in committed["failures"]:
         kind, message = faults[failed["row_id"]]
         assert failed["error_type"] == kind and message in failed["error_message"]
+
+
+def test_a_target_that_is_the_caption_is_refused_before_any_work(output):
+    class Never(Careless):
+        def invert(self, frames, source_prompt):
+            raise AssertionError("no edit is left")
+
+    committed, seconds = ClipEditor(load_config(), output, Never, "1")(work("A  cat."))
+    assert committed["failed"] == 1 and seconds == []
+    (failed,) = committed["failures"]
+    assert failed["error_type"] == "TargetIsCaption" and "'A cat.'" in failed["error_message"]
+    committed, _ = ClipEditor(load_config(), output, Careless, "1")(work("a cat", "frames"))
+    assert (committed["ok"], committed["failed"]) == (1, 1)
+
+
+def test_what_the_text_encoder_does_not_read_is_recorded(output):
+    settings = load_config(assignments=["edit.num_inference_steps=1"])
+    backbone = BackboneEditor.load_backbone(settings)
+    words = ["red", "circle"] * 20  # the embedded model reads 30 tokens, one a word
+
+    class Reader(Large):
+        def unread(self, prompt):
+            return backbone.unread(prompt)
+
+    ClipEditor(settings, output, Reader, "1")(work("a dog", " ".join(words)))
+    rows = output.read_folder("edits", ["edit_id", "unread_prompt"]).to_pylist()
+    unread = {row["edit_id"]: row["unread_prompt"] for row in rows}
+    assert unread == {"a dog": None, " ".join(words): " ".join(words[30:])}

@@ -42,6 +42,17 @@ def test_targets_depend_on_clip_and_seed():
     assert Target(PROMPTER, 2, 0)(row) == Target(PROMPTER, 2, 0)(row)
 
 
+def test_texts_are_of_composed_characters():
+    decomposed = "A cafe\u0301 in a street "
+    row = {"caption": decomposed, "subject": "cafe\u0301", "clip_id": "x", "targets": None}
+    row |= Caption("template", None)(row)
+    row |= name_subject(row)
+    assert (row["source_prompt"], row["subject"]) == ("A café in a street", "café")
+    assert "\u0301" not in str(Target(PROMPTER, 4, 0)(row)["targets"])
+    given = row | {"targets": [TargetPrompt("a re\u0301d dog").as_row()]}
+    assert Target(PROMPTER, 4, 0)(given)["targets"][0]["prompt"] == "a réd dog"
+
+
 def test_targets_of_the_manifest_are_kept():
     given = [TargetPrompt("a dog").as_row()]
     row = {"targets": given, "clip_id": "x", "subject": None, "source_prompt": "a cat"}
