@@ -17,8 +17,9 @@ import ray.data
 from ray.autoscaler.sdk import request_resources
 from ray.data import ActorPoolStrategy
 
+from pipelines.causes import cause
 from pipelines.config.sections import Execution
-from pipelines.errors import RunError, last_line
+from pipelines.errors import RunError
 from pipelines.versions import PACKAGE_VERSION
 
 MAX_BLOCK_ROWS = 64
@@ -117,7 +118,7 @@ def _check_workers() -> None:
         there = ray.get(ray.remote(num_cpus=0)(_version).remote())
     except ray.exceptions.RayError as error:
         raise RunError(
-            f"workers cannot import strmatch ({last_line(error)}): it has to be installed where "
+            f"workers cannot import strmatch ({cause(error)}): it has to be installed where "
             "they run, and no jobs/ or pipelines/ of your own may lie in the working directory"
         ) from error
     if there != PACKAGE_VERSION:

@@ -22,13 +22,6 @@ class Rejected(RowError):
     """A row that is unsuitable for an edit. The row gets the status `rejected`."""
 
 
-def last_line(error: BaseException) -> str:
-    """Return the last line of an error from a worker, which names the cause."""
-    cause = getattr(error, "cause", None) or error
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return lines[-1] if lines else type(cause).__name__
-
-
 class RunError(Exception):
     """A failure that ends the run. The message is one line for the user."""
 

@@ -17,10 +17,11 @@ from typing import Any
 import aiohttp
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
+from pipelines.causes import cause
 from pipelines.config.config import Config
 from pipelines.config.fingerprints import dump, fingerprints
 from pipelines.config.loading import load_config
-from pipelines.errors import ConfigError, RunError, last_line
+from pipelines.errors import ConfigError, RunError
 from pipelines.ids import content_id
 from pipelines.storage import Storage
 from pipelines.tables.record import SUCCESS
@@ -98,7 +99,7 @@ def connect(address: str | None) -> JobSubmissionClient:
         return JobSubmissionClient()
     except Exception as error:  # Ray has no kind of its own for it
         where = address or "given by --address, RAY_API_SERVER_ADDRESS or RAY_ADDRESS"
-        raise RunError(f"no Ray cluster {where} takes jobs: {last_line(error)}") from error
+        raise RunError(f"no Ray cluster {where} takes jobs: {cause(error)}") from error
 
 
 def find(client: JobSubmissionClient, job: str) -> JobDetails | None:
@@ -157,7 +158,7 @@ def ensure(
         there = find(client, job)
         if there and not there.status.is_terminal():
             return "attached"  # someone else was faster
-        raise RunError(f"job {job} could not be submitted: {last_line(error)}") from error
+        raise RunError(f"job {job} could not be submitted: {cause(error)}") from error
     return "submitted"
 
 
@@ -177,7 +178,7 @@ def follow(client: JobSubmissionClient, job: str) -> JobDetails:
         except (aiohttp.ClientError, ConnectionError, RuntimeError) as error:
             if time.monotonic() - heard > SILENCE:
                 raise RunError(
-                    f"the cluster has not answered for {SILENCE:.0f} s ({last_line(error)}); the "
+                    f"the cluster has not answered for {SILENCE:.0f} s ({cause(error)}); the "
                     f"job may go on: the same command attaches to it"
                 ) from error
         # Known to have ended before its log was read, which therefore is whole.

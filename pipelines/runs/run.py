@@ -1,5 +1,6 @@
 """A run: the phases in order on one output, with a record of what was done."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -7,13 +8,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import ray
 
 from pipelines import plugins, telemetry
+from pipelines.causes import cause
 from pipelines.cluster import allocate
 from pipelines.config.config import Config
 from pipelines.editors.base import Editor
-from pipelines.errors import RunError, last_line
+from pipelines.errors import RunError
 from pipelines.phases import annotate, plan, publish
 from pipelines.phases.edit import EditWork
 from pipelines.phases.measure import MeasureWork
@@ -26,6 +27,8 @@ from pipelines.reliability.resilient_work import PhaseWork, run_to_completion
 from pipelines.rows import Row
 from pipelines.storage import Storage
 from pipelines.tables.record import SUCCESS, RunRecord, timestamp, write_record
+
+log = logging.getLogger(__name__)
 
 Facts = dict[str, int | float]
 
@@ -147,10 +150,11 @@ class Run:
         self.output.remove(SUCCESS)
         try:
             yield facts
-        except ray.exceptions.RayError as error:
-            raise RunError(f"{name} stopped: {last_line(error)}") from error
-        except OSError as error:
-            raise RunError(f"{name} stopped: {error}") from error
+        except RunError:
+            raise
+        except Exception as error:
+            log.debug("%s stopped", name, exc_info=error)
+            raise RunError(f"{name} stopped: {cause(error)}") from error
         pa.default_memory_pool().release_unused()
         seconds = round(time.perf_counter() - started, 3)
         self.record.phases[name] = {"seconds": seconds, **facts}

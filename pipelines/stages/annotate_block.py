@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from pipelines.causes import at
 from pipelines.plugins import InWorker
 from pipelines.stages.base import Stage
 from pipelines.tables.clips import COMMITTED, CommitClips, read_found
@@ -37,7 +38,8 @@ class AnnotateBlock:
 
     def __call__(self, clips: pa.Table) -> pa.Table:
         places = zip(clips["file"].to_pylist(), clips["found_row"].to_pylist(), strict=True)
-        rows = read_found(self.commit.output, places)
-        for stage in self.stages:
-            rows = [stage(row) for row in rows]
-        return pa.Table.from_pylist([self.commit.commit(rows)], COMMITTED)
+        with at("annotation", f"{clips['file'][0]} and later files"):
+            rows = read_found(self.commit.output, places)
+            for stage in self.stages:
+                rows = [stage(row) for row in rows]
+            return pa.Table.from_pylist([self.commit.commit(rows)], COMMITTED)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from pipelines import telemetry
+from pipelines.causes import cause
 from pipelines.config.config import Config
 from pipelines.editors.base import Editor, build_editor, made_by
-from pipelines.errors import RowError
+from pipelines.errors import RowError, RunError
 from pipelines.media import masks
 from pipelines.media.encode import decode_video, encode_video
 from pipelines.reliability.deadline import Deadline
@@ -69,6 +70,8 @@ class EditClip:
             except DeadlineExceeded:
                 record(stage="edit", late=True)
                 break
+            except Exception as error:
+                raise RunError(f"edit of clip {work['clip_row']}: {cause(error)}") from error
             else:
                 for each in seconds:
                     telemetry.record_seconds("edit", each)

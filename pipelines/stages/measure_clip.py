@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 
 from pipelines import plugins, telemetry
+from pipelines.causes import at
 from pipelines.config.config import Config
 from pipelines.errors import RunError
 from pipelines.media import masks
@@ -43,7 +44,7 @@ class MeasureClip:
             metrics = plugins.metrics(self.config)
         except RunError as error:  # independent of the edits
             return outcome([]) | {"problem": str(error)}
-        with self.deadline("measure", work["measures"]):
+        with at("measurement", work["clip_row"]), self.deadline("measure", work["measures"]):
             return commit_measures(self.output, work["measures"], self._measure_all(work, metrics))
 
     def _measure_all(self, work: Row, metrics: Mapping[str, Metric]) -> list[Row]:

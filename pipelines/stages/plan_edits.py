@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines import ids
+from pipelines.causes import at
 from pipelines.config.config import Config
 from pipelines.editors.base import Editor, editor_settings
 from pipelines.rows import Row
@@ -51,13 +52,14 @@ class PlanEdits:
 
     def __call__(self, row: Row) -> list[Row]:
         chosen = [("row_id", "in", row["clip_rows"])]
-        clips = self.output.read_table(row["file"], INPUTS, chosen).to_pylist()
-        return [
-            self._edit(clip | {"source_prompt": source}, target, row["file"])
-            for clip in clips
-            if clip["status"] == "ok"
-            for source, target in self._targets(clip)
-        ]
+        with at("planning", row["file"]):
+            clips = self.output.read_table(row["file"], INPUTS, chosen).to_pylist()
+            return [
+                self._edit(clip | {"source_prompt": source}, target, row["file"])
+                for clip in clips
+                if clip["status"] == "ok"
+                for source, target in self._targets(clip)
+            ]
 
     def _targets(self, clip: Row) -> list[tuple[str, Row]]:
         """Returns source prompts and targets. Prompts written by hand have no further columns."""

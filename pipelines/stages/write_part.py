@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.causes import at
 from pipelines.config.sections import Bounds
 from pipelines.rows import Row
 from pipelines.schema import STATUSES, conform, extras_of, rows_table
@@ -42,6 +43,10 @@ class WritePart:
         self.limits = dict(limits)
 
     def __call__(self, part: Row) -> Row:
+        with at("publishing", part["name"]):
+            return self._write(part)
+
+    def _write(self, part: Row) -> Row:
         items = part["items"]
         places = [(item["clip_file"], item["clip_row"]) for item in items]
         sources = {item["clip_row"]: item["source_row"] for item in items}
