@@ -3,7 +3,7 @@
 Ray is imported after the checks of `open_run`: a wrong argument is refused without the wait.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.config.sections import Execution
     from pipelines.runs.run import Run
 
-NOT_COUNTS = ("seconds", "busy_percent")
+NOT_COUNTS = ("seconds", "busy_percent", "new", "new_failed")
 
 
 def run(input: str, output: str, config: Config, limit: int | None, replan: bool = False) -> None:
@@ -90,16 +90,13 @@ def summarise(run: "Run") -> None:
     phases, counts = run.record.phases, run.record.counts
     table = Table(show_header=False, box=None, padding=(0, 2))
     for name, facts in phases.items():
-        done = {what: count for what, count in facts.items() if what not in NOT_COUNTS}
-        listed = ", ".join(f"{count} {what}" for what, count in done.items())
-        text = listed if any(done.values()) else "nothing left to do"
-        table.add_row(name, f"{facts['seconds']:.1f} s", text)
+        table.add_row(name, f"{facts['seconds']:.1f} s", _told(facts))
     Console().print(table)
     edit = phases.get("edit", {})
     if counts:
         each = ""
-        if edit.get("clips"):
-            each = f"; {edit['seconds'] / edit['clips']:.1f} s a clip"
+        if edit.get("new"):
+            each = f"; {edit['seconds'] / edit['new']:.1f} s a new edit"
             each += f", editors busy {edit['busy_percent']} % of the time"
         print(
             f"  {counts['ok']} edits ok, {counts['rejected']} rejected, "
@@ -109,3 +106,12 @@ def summarise(run: "Run") -> None:
         print(f"  report:  {run.output}/report/index.html")
     else:
         print(f"  output:  {run.output}")
+
+
+def _told(facts: Mapping[str, float]) -> str:
+    """What the output holds, and what of this is new: "6 sources, 12 clips (2 new, 1 failed)"."""
+    listed = [f"{facts[what]} {what}" for what in facts if what not in NOT_COUNTS]
+    new = [f"{facts['new']} new"] if facts.get("new") else ["nothing new"]
+    if facts.get("new_failed"):
+        new.append(f"{facts['new_failed']} of them failed")
+    return ", ".join(listed) + (f" ({', '.join(new)})" if "new" in facts else "")

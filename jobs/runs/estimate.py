@@ -79,8 +79,7 @@ def _stored(output: Storage) -> Speed | None:
     """Returns the speed of the run in `output` if its last command ran these phases, else None."""
     record = read_record(output)
     phases = record.phases if record else {}
-    done = {"annotate": "sources", "edit": "clips", "measure": "clips"}
-    if not all(phases.get(phase, {}).get(what) for phase, what in done.items()):
+    if not all(phases.get(phase, {}).get("new") for phase in ("annotate", "edit", "measure")):
         return None
     return _speed(output, phases, "the run in this output")
 
@@ -106,9 +105,9 @@ def _speed(output: Storage, phases: dict[str, dict[str, int | float]], origin: s
         origin,
         clips,
         edits,
-        phases["annotate"]["seconds"] / sources,
+        phases["annotate"]["seconds"] / phases["annotate"]["new"],
         clips * sum(seconds) / max(len(seconds), 1),  # one file per clip
-        phases["measure"]["seconds"] / sources,
+        edits * phases["measure"]["seconds"] / phases["measure"]["new"],
         output.fs.du(output.path("dataset")) / sources,
     )
 

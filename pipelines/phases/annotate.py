@@ -132,8 +132,6 @@ class FindClipsWork(PhaseWork):
     max_items: ClassVar[int] = MAX_BLOCK_ROWS
     unit: ClassVar[str] = "sources"
     """The column of `COMMITTED` that counts items."""
-    counts: ClassVar[tuple[str, ...]] = ("sources", "clips", "rejected", "failed")
-    """The columns of `COMMITTED` whose sums the job determines."""
 
     def __init__(
         self, sources: pa.Table, steps: Sequence[str], commit: CommitClips, config: Config
@@ -187,8 +185,6 @@ class AnnotateWork(PhaseWork):
     max_items: ClassVar[int] = MAX_BLOCK_ROWS
     unit: ClassVar[str] = "rows"
     """The column of `COMMITTED` that counts items."""
-    counts: ClassVar[tuple[str, ...]] = ("rejected", "failed")
-    """The columns of `COMMITTED` whose sums the job determines."""
 
     def __init__(
         self, before: str, steps: Sequence[str], commit: CommitClips, config: Config

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from pipelines.reliability.lease import Lease
 from pipelines.reliability.resilient_work import PhaseWork, run_to_completion
 from pipelines.rows import Row
 from pipelines.storage import Storage
+from pipelines.tables import totals
 from pipelines.tables.record import SUCCESS, RunRecord, timestamp, write_record
 
 log = logging.getLogger(__name__)
@@ -68,46 +70,44 @@ class Run:
         phase.run(self)
 
     def annotate(self) -> None:
-        with self._phase("annotate") as counts:
+        with self._phase("annotate") as facts:
+            new = 0
             for work in annotate.works(self.sources, self.output, self.config):
-                counts.update(dict.fromkeys(work.counts, 0))
                 for row in self._completed(work, work.pending(), work.unit):
-                    for name in work.counts:
-                        counts[name] += row[name]
+                    new += row["sources"] if work.unit == "sources" else 0
+            facts.update(totals.annotated(self.output), new=new)
 
     def plan(self) -> None:
-        with self._phase("plan") as counts:
+        with self._phase("plan") as facts:
             if self.replan:
                 self.output.remove("plan")
             editor = plugins.find_editor(self.config)
-            counts.update(plan.plan(self.output, self.config, editor, self.revision, self.sources))
+            facts.update(plan.plan(self.output, self.config, editor, self.revision, self.sources))
 
     def edit(self) -> None:
-        with self._phase("edit") as counts:
-            counts.update(clips=0, ok=0, failed=0)
+        with self._phase("edit") as facts:
+            new, busy = Counter(NOTHING_NEW), EditorUtilisation()
             editor = self._refresh_plan()
             work = EditWork(self.output, self.config, editor, self.revision, self.sources)
-            pending, busy = work.pending(), EditorUtilisation()
+            pending = work.pending()
             editors = allocate(self.config.execution, len(pending)).workers
             for row in self._completed(work, pending):
-                counts["clips"] += 1
-                counts["ok"] += row["ok"]
-                counts["failed"] += row["failed"]
+                new.update(_new_edits(row))
                 busy.add(row)
                 telemetry.busy(busy.fraction(editors))
-            counts["busy_percent"] = round(100 * busy.fraction(editors))
+            facts.update(totals.edited(self.output), **new)
+            facts["busy_percent"] = round(100 * busy.fraction(editors))
 
     def measure(self) -> None:
-        with self._phase("measure") as counts:
-            counts.update(clips=0, ok=0, failed=0)
+        with self._phase("measure") as facts:
             self._refresh_plan()
             work = MeasureWork(self.output, self.config, self.sources)
             pending = work.pending()
             plugins.check_metrics(self.config, used=len(pending) > 0)
+            new = Counter(NOTHING_NEW)
             for row in self._completed(work, pending):
-                counts["clips"] += 1
-                counts["ok"] += row["ok"]
-                counts["failed"] += row["failed"]
+                new.update(_new_edits(row))
+            facts.update(totals.measured(self.output, self.config), **new)
 
     def publish(self) -> None:
         """Write the dataset, its report and card, and `_SUCCESS` if at least one row is ok.
@@ -188,6 +188,14 @@ class Run:
     def _save(self) -> None:
         self.lease.check()
         write_record(self.output, self.record)
+
+
+NOTHING_NEW = {"new": 0, "new_failed": 0}
+
+
+def _new_edits(row: Row) -> Counter[str]:
+    """Counts the edits of a committed file."""
+    return Counter(new=row["ok"] + row["failed"], new_failed=row["failed"])
 
 
 @dataclass(frozen=True)

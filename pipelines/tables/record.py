@@ -35,7 +35,8 @@ class RunRecord(BaseModel):
     started: str = ""
     """When the last command began, ISO 8601, UTC."""
     phases: dict[str, dict[str, int | float]] = {}
-    """Seconds and counts of every phase that was completed."""
+    """Of every phase that was completed: counts of all that the output holds, `new`, how many items
+    (sources, clips) the last command processed, and its seconds."""
     counts: dict[str, int] | None = None
     """Rows of the dataset by status. None: not published by the last command."""
     finished: str | None = None
