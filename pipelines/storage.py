@@ -1,11 +1,13 @@
 """Access to files on a local disk or in an object store."""
 
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import fsspec
 import numpy as np
@@ -14,29 +16,59 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from pipelines.errors import InputError
 from strmatch.weights.remote import is_remote
 
 FILES_AT_ONCE = 64
+_ONE_SLASH = re.compile(r"([A-Za-z][\w+.-]+):/(?!/)")
+
+
+def address(text: str, what: str) -> str:
+    """Return an address as a person writes one, as an absolute path or a URI.
+
+    "~" is the home folder. A URI of the scheme file is a path, in which "%20" is a space.
+
+    Args:
+        what: is addressed, for messages.
+
+    Raises:
+        InputError: the address is empty, or lacks a slash of "s3://".
+    """
+    if not text.strip():
+        raise InputError(f"{what}: the address is empty")
+    if text.startswith("file:"):
+        path = urlsplit(text).path
+        return path if os.path.exists(path) else unquote(path)
+    scheme = _ONE_SLASH.match(text)
+    if scheme and scheme[1] in fsspec.available_protocols():
+        raise InputError(f"{what} {text}: write {scheme[1]}://")
+    return text if is_remote(text) else os.path.abspath(os.path.expanduser(text))
 
 
 def filesystem(uri: str, options: Mapping[str, Any]) -> tuple[fsspec.AbstractFileSystem, str]:
     """Return the fsspec filesystem of a path or URI, and the path within the filesystem.
 
-    `options` are passed to remote filesystems only.
+    "::" in a name is no chain of filesystems. `options` are passed to remote filesystems only.
     """
-    return fsspec.url_to_fs(uri, **(options if is_remote(uri) else {}))
+    protocol = uri.partition("://")[0] if is_remote(uri) else "file"
+    if "::" in protocol:  # simplecache::s3://…
+        return fsspec.url_to_fs(uri, **options)
+    kind = fsspec.get_filesystem_class(protocol)
+    given = {} if protocol in ("file", "local") else kind._get_kwargs_from_urls(uri) | {**options}
+    fs = fsspec.filesystem(protocol, **given)
+    return fs, fs._strip_protocol(uri)
 
 
 class Storage:
     """A folder on a disk or under any fsspec URI. Pickles as its URI and options.
 
     Args:
-        uri: a path or `scheme://…`.
+        uri: see `address`.
         options: passed to fsspec (credentials, endpoint …).
     """
 
     def __init__(self, uri: str, options: Mapping[str, Any] | None = None) -> None:
-        self.uri = uri if is_remote(uri) else os.path.abspath(uri)
+        self.uri = address(uri, "output")
         self.options = dict(options or {})
 
     def __getstate__(self) -> dict[str, Any]:

@@ -35,7 +35,8 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
     """
     expected = build_index(output, config)
     output.remove("dataset")
-    folders = config.publish.partition_by
+    # Columns are in the names of folders, if there are folders.
+    folders = config.publish.partition_by if any(expected.clips["folder"].to_pylist()) else ()
     own = pa.schema([field for field in expected.extras if field.name not in folders])
     schema = with_extras(with_metrics(DATASET, config.measure.metrics), own)
     schema = with_options(schema, recorded_options(config))

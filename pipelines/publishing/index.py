@@ -23,7 +23,6 @@ from pipelines.tables.plan import PLANNED_EDIT, by_clip, current_plan, read_plan
 from pipelines.tables.sources import read_sources
 
 KNOWN = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_file", "source_row"]
-NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 FILES = ("edit_file", "measures_file")
 """The files of an edit. measures_file is null if the edit is not measured."""
@@ -210,13 +209,25 @@ def _no_nulls(lists: pa.ListArray) -> pa.ListArray:
 
 
 def _folders(clips: pa.Table, names: Sequence[str]) -> list[str]:
-    """Returns the Hive partition of each clip, as a folder below the dataset."""
-    columns = [clips[name].to_pylist() for name in names]
-    return [
-        "".join(f"{quote(n)}={_value(v)}/" for n, v in zip(names, values, strict=True))
-        for values in (zip(*columns, strict=True) if columns else [()] * len(clips))
-    ]
+    """Returns the Hive partition of each clip, as a folder below the dataset.
+
+    A clip without a value lies in no folder. pandas, Ray and pyarrow read the column as null there;
+    of Hive's own folder for null, pandas reads nothing at all.
+
+    Raises:
+        RunError: one of several columns lacks a value.
+    """
+    columns = [clips[name] for name in names]
+    empty = [name for name, column in zip(names, columns, strict=True) if column.null_count]
+    if empty and len(names) > 1:
+        raise RunError(
+            f"publish.partition_by: {empty[0]} has rows without a value, which readers take only "
+            "where a dataset is partitioned by one column"
+        )
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    return [_folder(names, values) for values in rows] if names else [""] * len(clips)
 
 
-def _value(value: object) -> str:
-    return NO_VALUE if value is None else quote(str(value), safe="")
+def _folder(names: Sequence[str], values: Sequence[object]) -> str:
+    named = zip(names, values, strict=True)
+    return "".join(f"{quote(n)}={quote(str(v), safe='')}/" for n, v in named if v is not None)

@@ -16,7 +16,7 @@ from pipelines.schema import SOURCES, rows_table, with_extras
 from pipelines.sources.manifest_file import KNOWN, SUFFIXES, is_carried_as, read_manifest
 from pipelines.sources.manifest_rows import source_rows, with_ids
 from pipelines.sources.versions import versions
-from pipelines.storage import Storage, filesystem
+from pipelines.storage import Storage, address, filesystem
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,8 @@ def find_sources(
     Raises:
         InputError: the input has no videos, or cannot be read.
     """
-    if not uri.strip():
-        raise InputError("input: the address is empty")
     try:
-        table = _find(uri, options, exclude)
+        table = _find(address(uri, "input"), options, exclude)
     except InputError:
         raise
     except Exception as error:  # object stores have exceptions of their own

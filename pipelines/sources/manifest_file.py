@@ -1,5 +1,7 @@
 """Read a manifest in Parquet, JSON lines or CSV as a table, with what is wrong in its rows."""
 
+import csv
+import io
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -184,7 +186,9 @@ def _read_csv(data: bytes) -> pa.Table:
         except UnicodeDecodeError as error:
             raise ValueError(f", line {number}: not UTF-8 ({error})") from None
     parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    header = pyarrow.csv.open_csv(pa.BufferReader(data), parse_options=parsing).schema.names
+    # Not by pyarrow's streaming reader, whose thread may abort a process that ends at once.
+    text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", errors="replace", newline="")
+    header = next(csv.reader(text), [])
     options = pyarrow.csv.ConvertOptions(
         strings_can_be_null=True,
         null_values=[""],

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.sources.manifest_file import KNOWN, Manifest
+from pipelines.storage import address
 from strmatch.weights.remote import is_remote
 
 ROWS_AT_ONCE = 10_000
@@ -70,8 +71,12 @@ def _source(row: Mapping[str, Any], fs: Any, folder: str, problems: list[str]) -
 
 
 def _resolve(uri: str, fs: Any, folder: str, name: str, problems: list[str]) -> str | None:
-    if is_remote(uri) or uri.startswith("/"):
-        return uri
+    try:
+        if is_remote(uri) or uri.startswith("/") or ":/" in uri:
+            return address(uri, name)
+    except InputError as error:
+        problems.append(str(error))
+        return None
     path = posixpath.normpath(posixpath.join(folder or "/", uri))
     if not path.startswith(f"{folder.rstrip('/')}/"):
         problems.append(f"{name} {uri} leaves the manifest's folder")

@@ -6,11 +6,13 @@ from contextlib import ExitStack
 from typing import Any
 
 import av
+from fsspec.implementations.local import LocalFileSystem
 
 from pipelines.errors import RowError
 from pipelines.media.video.container import check_whole, declared_size, truncated
 from pipelines.media.video.library_errors import one_line, row_errors
 from pipelines.media.video.reader import Video
+from pipelines.storage import filesystem
 from strmatch.weights.remote import is_remote
 
 # Other formats (pictures, playlists that name other files, ANSI text) are not accepted as videos.
@@ -99,14 +101,11 @@ def _open_file(uri: str, storage_options: dict[str, Any]) -> tuple[Any, str | No
     """Open a file. Returns the file, and its path if the file is local, else None."""
     try:
         if is_remote(uri):
-            from fsspec.core import url_to_fs
-            from fsspec.implementations.local import LocalFileSystem
-
-            filesystem, path = url_to_fs(uri, **storage_options)
-            if not isinstance(filesystem, LocalFileSystem):
-                share = (filesystem.size(path) or 0) // BLOCKS_OF_FILE
+            fs, path = filesystem(uri, storage_options)
+            if not isinstance(fs, LocalFileSystem):
+                share = (fs.size(path) or 0) // BLOCKS_OF_FILE
                 block = min(max(share, SMALLEST_BLOCK), LARGEST_BLOCK)
-                return filesystem.open(path, "rb", block_size=block), None
+                return fs.open(path, "rb", block_size=block), None
             uri = path
         if not stat.S_ISREG(os.stat(uri).st_mode):  # opening a pipe would block
             raise RowError("Unreadable", "is a folder or a device; list the files themselves")

@@ -36,6 +36,7 @@ LIMITED = [
     "measure.metrics=[motion_error]",
     "publish.limits.motion_error.max=3",
 ]
+FILE = {"file": "clips/x.parquet", "clip_rows": ["r"]}
 PINNED = [
     (
         "miniature",
@@ -110,7 +111,7 @@ def test_fingerprints_and_edit_ids_are_pinned(preset, assignments, hashes, edit_
         output.commit_table("clips/x.parquet", conform(pa.Table.from_pylist([CLIP]), CLIPS)) is None
     )
     plan = PlanEdits(output, config, find_editor(config), "revision", {})
-    assert [row["edit_id"] for row in plan({"file": "clips/x.parquet"})] == [edit_id]
+    assert [row["edit_id"] for row in plan(FILE)] == [edit_id]
 
 
 def test_the_embedded_weights_keep_their_revision():

@@ -8,7 +8,7 @@ import pytest
 from pipelines.errors import InputError
 from pipelines.schema import SOURCES, extras_of
 from pipelines.sources.listing import find_sources
-from pipelines.storage import Storage
+from pipelines.storage import Storage, address
 
 
 def find(path, **kwargs):
@@ -53,10 +53,6 @@ def test_an_output_inside_the_input_is_skipped(folder):
         find(folder, exclude=Storage(str(folder)))
 
 
-def test_the_limit_bounds_the_number_of_sources(folder):
-    assert len(find(folder, limit=2)) == 2
-
-
 ROWS = [
     {
         "uri": "clips/a.mp4",
@@ -69,7 +65,7 @@ ROWS = [
         "label": "pet",
         "weight": 3,
     },
-    {"uri": "s3://bucket/b.mp4", "id": "x", "label": "other", "weight": 4},
+    {"uri": "memory://bucket/b.mp4", "id": "x", "label": "other", "weight": 4},
 ]
 
 
@@ -81,7 +77,7 @@ def write(folder, kind):
         path.write_text(
             "uri,id,caption,subject,targets,mask_uri,start_seconds,label,weight\n"
             'clips/a.mp4,7,a cat on a mat,mat,"[""a dog"", ""a fox""]",masks/a,1.5,pet,3\n'
-            "s3://bucket/b.mp4,x,,,,,,other,4\n"
+            "memory://bucket/b.mp4,x,,,,,,other,4\n"
         )
     else:
         rows = [{**row, "id": str(row["id"])} for row in ROWS]
@@ -104,11 +100,13 @@ def test_a_manifest_is_read_alike_in_every_format(tmp_path, kind):
         "targets": ["a dog", "a fox"],
         "mask_uri": "masks/a",
         "mask_location": f"file://{tmp_path}/masks/a",
+        "mask_label": None,
+        "source_version": None,  # there is no file
         "problem": None,
         "label": "pet",
         "weight": 3,
     }
-    assert second["location"] == "s3://bucket/b.mp4"
+    assert second["location"] == "memory://bucket/b.mp4"
     assert (second["caption"], second["targets"], second["problem"]) == (None, None, None)
     assert extras_of(table.schema) == pa.schema([("label", pa.string()), ("weight", pa.int64())])
 
@@ -196,6 +194,40 @@ def test_an_invalid_manifest_is_reported_in_one_line(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as raised:
         find(path)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["a::b.mp4", "a b.mp4", "a%20b.mp4", "~.mp4", "ü#?.mp4"])
+def test_a_name_is_taken_literally(tmp_path, name):
+    (tmp_path / name).write_bytes(b"video")
+    (tmp_path / "list.jsonl").write_text(json.dumps({"uri": name}))
+    for source in (tmp_path, tmp_path / name, tmp_path / "list.jsonl"):
+        (row,) = find(source).to_pylist()
+        assert (row["source_uri"], row["problem"]) == (name, None)
+        assert row["source_version"].startswith("5 bytes")
+
+
+def test_addresses_are_read_as_people_write_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a b.mp4").write_bytes(b"video")
+    here = f"{tmp_path}/a b.mp4"
+    for text in (
+        "~/a b.mp4",
+        f"file://{tmp_path}/a%20b.mp4",
+        f"file://localhost{tmp_path}/a%20b.mp4",
+    ):
+        assert address(text, "input") == here
+        assert len(find(text)) == 1
+    assert address("s3://bucket/a", "input") == "s3://bucket/a"
+    for text, message in (
+        ("", "input: the address is empty"),
+        ("s3:/b/a", "input s3:/b/a: write s3://"),
+    ):
+        with pytest.raises(InputError, match=f"^{message}$"):
+            find(text)
+    (tmp_path / "list.jsonl").write_text('{"uri": "s3:/b/a.mp4"}\n{"uri": "' + here + '"}\n')
+    first, second = find(tmp_path / "list.jsonl").to_pylist()
+    assert first["problem"] == "line 1: uri s3:/b/a.mp4: write s3://"
+    assert second["location"] == here and second["problem"] is None
 
 
 def test_a_missing_or_unreadable_input_is_reported_by_name(tmp_path):

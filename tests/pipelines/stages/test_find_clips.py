@@ -221,7 +221,7 @@ def test_a_remote_video_gives_the_same_clips(tmp_path):
     path = write_video(tmp_path / "a.mp4", coded_shots(40, 15, 30), fps=25)
     fsspec.filesystem("memory").pipe("/shots/a.mp4", path.read_bytes())
     local, remote = clips_of(path), clips_of(path, location="memory://shots/a.mp4")
-    assert remote[0]["decoder"] == "pyav"
+    assert remote[0]["source_decoder"] == "pyav"
     assert codes(remote) == codes(local) and spans(remote) == spans(local)
 
 
@@ -234,13 +234,13 @@ def test_if_all_shots_are_too_short_the_error_reports_the_longest(tmp_path):
 
 def test_a_long_video_is_not_decoded_to_its_end(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mp4", coded_shots(250), fps=25)
-    frames, numbers = Video.frames, set()
+    pictures, numbers = Video.pictures, set()
 
     def noting(video, indices):
         numbers.update(np.asarray(indices).tolist())
-        return frames(video, indices)
+        return pictures(video, indices)
 
-    monkeypatch.setattr(Video, "frames", noting)
+    monkeypatch.setattr(Video, "pictures", noting)
     assert len(clips_of(path, "clip.max_clips_per_video=2")) == 2
     assert 46 < max(numbers) < 60
     numbers.clear()
@@ -259,10 +259,10 @@ def black_still_and_again():
 
 def test_clips_not_worth_an_edit_are_rejected_with_their_reason(tmp_path):
     path = write_video(tmp_path / "a.mp4", black_still_and_again(), fps=8)
-    rows = clips_of(path, "clip.skip_static=12", "clip.max_clips_per_video=null", label=7)
+    rows = clips_of(path, "clip.skip_static=12", "clip.max_clips_per_video=null")
     assert [row["error_type"] for row in rows] == [None, "Black", "Static", "Duplicate", None]
     assert spans(rows) == [(i, 8) for i in range(5)]
-    assert {row["clips_in_source"] for row in rows} == {5} and {row["label"] for row in rows} == {7}
+    assert {row["clips_in_source"] for row in rows} == {5}
     messages = [row["error_message"] for row in rows if row["status"] == "rejected"]
     assert messages == [
         "1 s to 2 s is black (clip.skip_black, 24)",
@@ -273,7 +273,7 @@ def test_clips_not_worth_an_edit_are_rejected_with_their_reason(tmp_path):
         rejected = row["error_type"] is not None
         assert (row["level"], row["error_stage"]) == ("clip", "decode" if rejected else None)
         assert (row["source_video"] is None) == rejected
-        assert row["clip_id"] and row["num_frames"] == 8 and row["decoder"]
+        assert row["clip_id"] and row["num_frames"] == 8 and row["source_decoder"]
 
 
 def test_each_reason_can_be_disabled(tmp_path):
@@ -365,7 +365,7 @@ def run_lengths(mask):
         ({"problem": "uri is missing"}, "BadManifestRow", "uri is missing"),
         ({"start_seconds": 99.0}, "TooShort", "0 frames from 99 s on"),
         ({"mask_location": "{folder}/none.mp4"}, "BadMask", "none.mp4"),
-        ({"mask_location": "{folder}/few.json"}, "BadMask", "has 1 frames, frame 7"),
+        ({"mask_location": "{folder}/few.json"}, "BadMask", "has 1 frames, the video 16"),
         ({"mask_location": "{folder}/bad.json"}, "BadMask", "bad.json"),
     ],
 )
@@ -376,10 +376,9 @@ def test_a_source_without_clips_is_one_failed_row(tmp_path, columns, kind, messa
     columns = {
         k: v.format(folder=tmp_path) if isinstance(v, str) else v for k, v in columns.items()
     }
-    (row,) = FindClips(clip_config(), {}, Deadline(60))(source(path, label=7, **columns))
+    (row,) = FindClips(clip_config(), {}, Deadline(60))(source(path, **columns))
     assert (row["level"], row["status"], row["error_stage"]) == ("source", "failed", "decode")
     assert row["error_type"] == kind
     assert message in row["error_message"]
-    assert row["label"] == 7
     assert row["clips_in_source"] == 1
     assert row["row_id"]

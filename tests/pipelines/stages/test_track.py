@@ -16,7 +16,7 @@ def whole(frames):
 
 def test_a_mask_of_the_manifest_takes_precedence_over_the_tracker():
     frames = np.zeros((4, 32, 32, 3), np.uint8)
-    row = {"mask": [{"size": [1, 1], "counts": "1"}], "subject": None}
+    row = {"mask": masks.encode(whole(frames)), "subject": None}
     row["source_video"] = encode_video(frames, 8.0)
     stage = Track("stub", lambda frames, subject: whole(frames), LIMITS)
     assert stage(row) == {}
