@@ -13,18 +13,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pyarrow.parquet as pq
 
 from pipelines.cluster import cluster
 from pipelines.config.loading import load_config
+from pipelines.media.encode import decode_video
 from pipelines.runs.open_run import open_run
-from tests.pipelines.support.videos import coded_frames, write_video
+from tests.pipelines.support.videos import HEIGHT, WIDTH, coded_frames, write_video
 
 SETTINGS = (
-    *("clip.num_frames=4", "clip.height=32", "clip.width=32", "execution.deadline=30"),
-    *("annotate.tracker=none", "editor=tests.pipelines.fakes.editors:Invert"),
-    "measure.metrics=[tests.pipelines.fakes.metrics:Difference]",
+    *("clip.num_frames=4", f"clip.height={HEIGHT}", f"clip.width={WIDTH}", "clip.crf=0"),
+    *("clip.split_shots=false", "execution.deadline=30", "annotate.tracker=none"),
+    *("editor=tests.pipelines.fakes.editors:Invert", "measure.metrics=[]"),
 )
+COUNT, FPS = 60, 25
+MOST = 8.0
+"""Mean difference in levels, 0–255, above which a picture is wrong."""
+BASES: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+    ("plain.mp4", "libx264", "", {}),
+    ("first.mp4", "libx264", "", {"movflags": "faststart"}),
+    ("refresh.mp4", "libx264", "keyint=30:intra-refresh=1:bframes=0", {}),
+    ("open.mp4", "libx264", "keyint=12:min-keyint=12:open-gop=1:bframes=2:scenecut=0", {}),
+    ("stream.ts", "libx264", "keyint=15:bframes=2", {}),
+    ("index.avi", "libx264", "keyint=15:bframes=0", {}),
+    ("high.mp4", "libx265", "keyint=15:log-level=none", {}),
+    ("old.avi", "mpeg4", "", {}),
+)
+"""File, codec, the encoder's own options, and those of the container."""
 
 
 def flip(data: bytearray, rng: random.Random) -> None:
@@ -49,22 +66,34 @@ def patch(data: bytearray, rng: random.Random) -> None:
 MUTATIONS: tuple[Callable[[bytearray, random.Random], None], ...] = (flip, cut, patch)
 
 
-def write_input(folder: Path, count: int, seed: int) -> Path:
-    """Write `count` corrupted copies of three real files. Return the path of their manifest."""
-    folder.mkdir(parents=True)
-    frames = coded_frames(40)
-    originals = [
-        write_video(folder / "plain.mp4", frames),
-        write_video(folder / "first.mp4", frames, container_options={"movflags": "faststart"}),
-        write_video(folder / "old.avi", frames, codec="mpeg4"),
+def write_bases(folder: Path) -> list[Path]:
+    """Write the undamaged videos, which show the same frames."""
+    frames = coded_frames(COUNT)
+    parameters = {"libx264": "x264-params", "libx265": "x265-params"}
+    return [
+        write_video(
+            folder / name,
+            frames,
+            FPS,
+            codec,
+            options={parameters[codec]: own} if own else {},
+            container_options=options,
+        )
+        for name, codec, own, options in BASES
     ]
+
+
+def write_input(folder: Path, count: int, seed: int) -> Path:
+    """Write `count` corrupted copies of the bases. Return the path of their manifest."""
+    folder.mkdir(parents=True)
+    originals = write_bases(folder)
     rng = random.Random(seed)
     names = []
     for index in range(count):
         original = originals[index % len(originals)]
         data = bytearray(original.read_bytes())
         rng.choice(MUTATIONS)(data, rng)
-        names.append(f"{index:04d}{original.suffix}")
+        names.append(f"{index:04d}-{original.name}")
         (folder / names[-1]).write_bytes(data)
     rows = [{"uri": name, "caption": "a cat", "targets": ["a dog"]} for name in names]
     manifest = folder / "manifest.jsonl"
@@ -78,20 +107,62 @@ def survive(count: int, seed: int, folder: Path) -> dict[str, Any]:
     config, began = load_config(assignments=SETTINGS), time.monotonic()
     with open_run(str(output), config, str(manifest)) as run, cluster(config.execution):
         run.all_phases()
-    columns = ["source_uri", "status", "error_stage", "error_type"]
-    rows = pq.read_table(output / "dataset", columns=columns).to_pylist()
+    columns = ["source_uri", "status", "error_stage", "error_type", "start_seconds", "fps"]
+    rows = pq.read_table(output / "dataset", columns=[*columns, "source_video"]).to_pylist()
     failed = Counter(
         f"{row['error_stage']}: {row['error_type']}" for row in rows if row["error_type"]
     )
+    undamaged = {name: decoded(folder / "in" / name) for name, *_ in BASES}
+    ok = (row for row in rows if row["status"] == "ok")
+    wrong = [
+        row["source_uri"]
+        for row in ok
+        if is_wrong(row, undamaged[row["source_uri"].partition("-")[2]])
+    ]
+    told = sorted({name for name in wrong if complains(folder / "in" / name)})
     return {
         "mutants": count,
         "missing": count - len({row["source_uri"] for row in rows}),
         "rows": dict(Counter(row["status"] for row in rows)),
         "failed": dict(failed.most_common()),
+        "wrong": dict(Counter(name.partition("-")[2] for name in wrong)),
+        "wrong_although_ffmpeg_complains": told,
         "hangs": sum("Deadline" in reason for reason in failed.elements()),
         "deaths": sum("WorkerDied" in reason for reason in failed.elements()),
         "seconds": round(time.monotonic() - began),
     }
+
+
+def decoded(path: Path) -> np.ndarray:
+    """Return all frames of an undamaged video."""
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == COUNT
+    return np.stack(frames)
+
+
+def is_wrong(row: dict[str, Any], undamaged: np.ndarray) -> bool:
+    """Whether a picture of a clip differs from that of the undamaged video at the same time."""
+    seconds = row["start_seconds"] + np.arange(4) / row["fps"]
+    numbers = np.floor(seconds * FPS + 0.01).astype(int)
+    if numbers[-1] >= COUNT:  # the damaged file tells other times
+        return False
+    shown = decode_video(row["source_video"]).astype(int)
+    differences = np.abs(shown - undamaged[numbers]).mean(axis=(1, 2, 3))
+    return bool((differences > MOST).any())
+
+
+def complains(path: Path) -> bool:
+    """Whether FFmpeg reports an error anywhere in the decoding of a file."""
+    av.logging.set_level(av.logging.ERROR)
+    with av.logging.Capture(local=False) as lines:
+        try:
+            with av.open(str(path)) as container:
+                for _ in container.decode(video=0):
+                    pass
+        except av.error.FFmpegError:
+            return True
+    return bool(lines)
 
 
 def main() -> None:
@@ -102,7 +173,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = survive(options.count, options.seed, Path(folder))
     print(json.dumps(report, indent=1))
-    if report["missing"] or report["hangs"] or report["deaths"]:
+    bad = ("missing", "hangs", "deaths", "wrong_although_ffmpeg_complains")
+    if any(report[name] for name in bad):
         raise SystemExit(1)
 
 
