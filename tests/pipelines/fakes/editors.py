@@ -1,12 +1,18 @@
 """Editors for tests of their surroundings: exact, instant, and faulty."""
 
 import ctypes
+import hashlib
+import json
 import os
 import signal
 import time
+import uuid
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+
+from pipelines.config.options import Options
 
 
 class Invert:
@@ -125,3 +131,41 @@ class Large(Invert):
         if self.memory == "normal" or target_prompt == "huge":
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 7.00 GiB.")
         return super().edit(inversion, target_prompt, mask, seed)
+
+
+class Signed(Invert):
+    """Fills the right half of a clip with the colour of its prompts, and notes every edit.
+
+    A target with "never" fails.
+    """
+
+    class Options(Options):
+        notes: str = ""
+        """Folder in which every edit leaves a file."""
+
+    def __init__(self, config, options):
+        self.notes = Path(options.notes)
+
+    @classmethod
+    def revision(cls, config, options):
+        return "1"
+
+    def invert(self, frames, source_prompt):
+        return frames, source_prompt
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        frames, source_prompt = inversion
+        made = {"source_prompt": source_prompt, "target_prompt": target_prompt}
+        made["frames"] = hashlib.sha256(frames.tobytes()).hexdigest()
+        (self.notes / uuid.uuid4().hex).write_text(json.dumps(made))
+        if "never" in target_prompt:
+            raise ValueError("never")
+        edited = frames.copy()
+        edited[:, :, frames.shape[2] // 2 :] = colour(source_prompt, target_prompt)
+        return edited
+
+
+def colour(source_prompt, target_prompt):
+    """The colour of two prompts, uint8 (3,)."""
+    digest = hashlib.sha256(f"{source_prompt}|{target_prompt}".encode()).digest()
+    return np.frombuffer(digest[:3], np.uint8) // 2 + 64
