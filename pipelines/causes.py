@@ -57,6 +57,7 @@ def _raised(traceback: str) -> str | None:
 
 def _line(name: str, message: str) -> str:
     words = " ".join(message.split())
-    if name in ("", *(kind.__name__ for kind in (RunError, *RunError.__subclasses__()))):
+    ours: list[type[RunError]] = [RunError, *RunError.__subclasses__()]
+    if name in ("", *(kind.__name__ for kind in ours)):
         return words
     return f"{name}: {words}" if words else name

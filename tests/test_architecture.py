@@ -18,7 +18,17 @@ FLOORS = (
     {"trackers", "editors", "metrics", "openai_client"},
     {"cluster", "reliability", "tables", "progress"},
     {"media", "config", "telemetry", "rows", "sources"},
-    {"english", "storage", "schema", "ids", "versions", "target_prompt", "errors", "registry"},
+    {
+        "english",
+        "storage",
+        "schema",
+        "ids",
+        "versions",
+        "target_prompt",
+        "errors",
+        "causes",
+        "registry",
+    },
 )
 """Rooms of `pipelines`, from the top. A room imports only what stands on its floor or below."""
 MOST_MODULES = 16

@@ -90,7 +90,7 @@ def summarise(run: "Run") -> None:
     phases, counts = run.record.phases, run.record.counts
     table = Table(show_header=False, box=None, padding=(0, 2))
     for name, facts in phases.items():
-        table.add_row(name, f"{facts['seconds']:.1f} s", _told(facts))
+        table.add_row(name, f"{facts['seconds']:.1f} s", _told(name, facts))
     Console().print(table)
     edit = phases.get("edit", {})
     if counts:
@@ -108,10 +108,12 @@ def summarise(run: "Run") -> None:
         print(f"  output:  {run.output}")
 
 
-def _told(facts: Mapping[str, float]) -> str:
-    """What the output holds, and what of this is new: "6 sources, 12 clips (2 new, 1 failed)"."""
+def _told(phase: str, facts: Mapping[str, float]) -> str:
+    """What the output holds, and what of this is new: "6 sources, 12 clips (2 new sources)"."""
     listed = [f"{facts[what]} {what}" for what in facts if what not in NOT_COUNTS]
-    new = [f"{facts['new']} new"] if facts.get("new") else ["nothing new"]
+    unit = "source" if phase == "annotate" else "edit"
+    count = facts.get("new", 0)
+    new = [f"{count} new {unit}{'s' if count > 1 else ''}"] if count else ["nothing new"]
     if facts.get("new_failed"):
         new.append(f"{facts['new_failed']} of them failed")
     return ", ".join(listed) + (f" ({', '.join(new)})" if "new" in facts else "")

@@ -33,7 +33,7 @@ HIDDEN = (".", "Thumbs.db", "desktop.ini")
 class Frames(NamedTuple):
     """The frames of a source that its mask belongs to."""
 
-    count: int
+    total: int
     height: int
     width: int
     stored: tuple[int, int]
@@ -121,7 +121,7 @@ def _from_pictures(
 def _read_picture(fs: Any, path: str, label: int | None) -> np.ndarray:
     name = posixpath.basename(path)
     try:
-        image = Image.open(BytesIO(fs.cat_file(path)))
+        image: Image.Image = Image.open(BytesIO(fs.cat_file(path)))
         image.load()
     except (OSError, SyntaxError) as error:
         raise _bad(f"{name} is no picture ({error})") from error
@@ -208,9 +208,9 @@ def _from_rle(
 
 
 def _check_count(count: int, frames: Frames) -> None:
-    if count != frames.count:
+    if count != frames.total:
         raise _bad(
-            f"has {count} frames, the video {frames.count}; a mask goes with the frames of the "
+            f"has {count} frames, the video {frames.total}; a mask goes with the frames of the "
             "whole video"
         )
 

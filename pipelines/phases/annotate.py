@@ -76,7 +76,7 @@ def works(
         schema = with_extras(CLIPS if last else STEP, pa.schema([]))
         commit = CommitClips(output, folder, schema, [s for step in steps for s in STEPS[step]])
         if before:
-            found.append(AnnotateWork(before, steps, commit, config))
+            found.append(AnnotateWork(sources, before, steps, commit, config))
         else:
             found.append(FindClipsWork(sources, steps, commit, config))
         before = folder
@@ -175,6 +175,7 @@ class AnnotateWork(PhaseWork):
     """A later job: takes its steps for the clips of the previous job. An item is a clip.
 
     Args:
+        sources: as for `works`.
         before: the folder of the previous job.
         steps: the steps of the job.
         commit: commits a block of clips.
@@ -187,9 +188,15 @@ class AnnotateWork(PhaseWork):
     """The column of `COMMITTED` that counts items."""
 
     def __init__(
-        self, before: str, steps: Sequence[str], commit: CommitClips, config: Config
+        self,
+        sources: pa.Table,
+        before: str,
+        steps: Sequence[str],
+        commit: CommitClips,
+        config: Config,
     ) -> None:
         self.name = f"annotate {steps[0]}"
+        self.sources = sources
         self.worker = pool(steps[0], config)
         workers = (
             allocate(config.execution, self.max_items, self.worker).workers
@@ -206,7 +213,7 @@ class AnnotateWork(PhaseWork):
         return max(1, min(FIRST_BLOCK_CLIPS, items // (8 * self.workers)))
 
     def pending(self) -> pa.Table:
-        return pending_clips(self.output, self.before, self.commit.folder)
+        return pending_clips(self.output, self.before, self.commit.folder, self.sources)
 
     def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
         isolate = deadline.isolate

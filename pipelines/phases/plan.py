@@ -50,8 +50,8 @@ def plan(
         RunError: a row edited by hand is not valid; names the row.
     """
     kept = planned_prompts(output)
-    clips = current_clips(output, ["row_id"])
-    if clips is None:
+    clips = current_clips(output, ["row_id"], repeated=True)
+    if not len(clips):
         raise RunError(f"output {output} holds no clips: annotate first")
     gone = read_plan(output)
     gone = gone.filter(pc.invert(pc.is_in(gone["clip_row"], clips["row_id"])))

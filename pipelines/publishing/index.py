@@ -16,7 +16,7 @@ from pipelines.config.config import Config
 from pipelines.errors import RunError
 from pipelines.schema import PLAN, extras_of
 from pipelines.storage import Storage
-from pipelines.tables.clips import current_clips
+from pipelines.tables.clips import all_clips, current_clips
 from pipelines.tables.edits import committed
 from pipelines.tables.measures import measures_of
 from pipelines.tables.plan import PLANNED_EDIT, by_clip, current_plan, read_plan
@@ -84,10 +84,8 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
     """
     folders = config.publish.partition_by
     clips, extras = _clips(output, folders)
-    every, known = read_plan(output, ["clip_row"]), output.read_folder("clips", ["row_id"])
-    strangers = pc.unique(
-        every["clip_row"].filter(pc.invert(pc.is_in(every["clip_row"], known["row_id"])))
-    )
+    every, known = read_plan(output, ["clip_row"])["clip_row"], all_clips(output)
+    strangers = pc.unique(every.filter(pc.invert(pc.is_in(every, known))))
     if len(strangers):
         raise RunError(f"the plan names {len(strangers)} clips that clips/ does not hold")
     plan = current_plan(output)
@@ -115,7 +113,7 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
 def _clips(output: Storage, folders: Sequence[str]) -> tuple[pa.Table, pa.Schema]:
     """Returns every row of clips/ once, with its file and its bytes, and the manifest's columns."""
     found, sources = current_clips(output, KNOWN), read_sources(output)
-    if found is None or sources is None:
+    if not len(found) or sources is None:
         raise RunError(f"output {output} holds no clips: annotate first")
     extras = extras_of(sources.schema)
     unknown = [folder for folder in folders if folder not in extras.names]

@@ -39,8 +39,7 @@ def failures(
         Rows with level, row_id, source_row, source_uri, start_seconds, the columns of
         `schema.OUTCOME` and, for edits, source_prompt and target_prompt.
     """
-    rows = current_clips(output, CLIP)
-    clips = {row["row_id"]: row for row in rows.to_pylist()} if rows else {}
+    clips = {row["row_id"]: row for row in current_clips(output, CLIP).to_pylist()}
     planned = {row["edit_id"]: row for row in current_plan(output).to_pylist()}
 
     def wanted(row: Row) -> bool:

@@ -131,7 +131,7 @@ def _own_array(name: str, values: list[Any], places: Sequence[str], problems: Pr
     try:
         column = pa.array(values)
     except CONVERSION_ERRORS:
-        kinds = {}
+        kinds: dict[str, str] = {}
         for value, place in zip(values, places, strict=True):
             if value is not None:
                 kinds.setdefault(_kind(value), place)

@@ -96,16 +96,21 @@ def pending_sources(sources: pa.Table, output: Storage, folder: str) -> pa.Table
     return sources.filter(pc.invert(pc.is_in(sources["source_row"], done)))
 
 
-def pending_clips(output: Storage, before: str, folder: str) -> pa.Table:
-    """Returns the clips of the folder `before` that `folder` lacks: found_row, and their file."""
+def pending_clips(
+    output: Storage, before: str, folder: str, sources: pa.Table | None = None
+) -> pa.Table:
+    """Returns the clips of the folder `before` that `folder` lacks: found_row, and their file.
+
+    Args:
+        sources: some of the run's sources, whose clips are returned. None: all.
+    """
     columns = ["found_row", "source_row", "source_version"]
     found = _read_clips(output, before, columns)
     done = output.read_folder(folder, ["found_row"])
     if found is None:  # there is no source
         return pa.table({"found_row": pa.array([], pa.string()), "file": pa.array([], pa.string())})
-    left = unique(current(found, read_sources(output, VERSIONED)), "found_row").select(
-        ["found_row", "file"]
-    )
+    chosen = read_sources(output, VERSIONED) if sources is None else sources
+    left = unique(current(found, chosen), "found_row").select(["found_row", "file"])
     return (
         left
         if done is None
@@ -114,23 +119,31 @@ def pending_clips(output: Storage, before: str, folder: str) -> pa.Table:
 
 
 def current_clips(
-    output: Storage, columns: Sequence[str], sources: pa.Table | None = None
-) -> pa.Table | None:
+    output: Storage,
+    columns: Sequence[str],
+    sources: pa.Table | None = None,
+    repeated: bool = False,
+) -> pa.Table:
     """Returns every clip and source without a clip that belongs to the dataset, once.
 
     Args:
         columns: of `schema.CLIPS`. The column `file` is added.
         sources: some of the run's sources, whose clips are returned. None: all.
-
-    Returns:
-        None if nothing was annotated.
+        repeated: return a clip that several sources have in common once for each of them.
     """
     needed = dict.fromkeys([*columns, "row_id", "source_row", "source_version"])
     found = _read_clips(output, CLIPS_FOLDER, list(needed))
     if found is None:
-        return None
+        return pa.schema([*(CLIPS.field(n) for n in columns), ("file", pa.string())]).empty_table()
     chosen = read_sources(output, VERSIONED) if sources is None else sources
-    return unique(current(found, chosen), "row_id").select([*columns, "file"])
+    found = current(found, chosen)
+    return (found if repeated else unique(found, "row_id")).select([*columns, "file"])
+
+
+def all_clips(output: Storage) -> pa.ChunkedArray:
+    """Returns the row_id of every clip and source, also of those that left the dataset."""
+    found = output.read_folder(CLIPS_FOLDER, ["row_id"])
+    return pa.chunked_array([], pa.string()) if found is None else found["row_id"]
 
 
 def _read_clips(output: Storage, folder: str, columns: list[str]) -> pa.Table | None:

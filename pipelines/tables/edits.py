@@ -50,7 +50,7 @@ CLIPS_PER_LOOKUP = 10_000
 """Clips whose edit ids are Python objects at the same time."""
 
 
-def pending_edits(output: Storage, sources: pa.Table) -> pa.Table:
+def pending_edits(output: Storage, sources: pa.Table | None = None) -> pa.Table:
     """Returns the planned edits of sources that edits/ lacks, one row per clip."""
     plan = current_plan(output, [*PLANNED_CLIP, *EDITOR_INPUTS], sources)
     done = committed(output, plan)

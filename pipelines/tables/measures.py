@@ -59,7 +59,7 @@ MEASURE_ITEMS = pa.schema(
 """A file of edits, its edits that are planned, and the name of their measures."""
 
 
-def pending_measures(output: Storage, config: Config, sources: pa.Table) -> pa.Table:
+def pending_measures(output: Storage, config: Config, sources: pa.Table | None = None) -> pa.Table:
     """Returns the rows of `items` of sources that measures/ lacks."""
     if not config.measure.metrics:
         return MEASURE_ITEMS.empty_table()

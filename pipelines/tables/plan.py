@@ -102,8 +102,7 @@ def current_plan(
     """
     clips = current_clips(output, ["row_id"], sources)
     plan = read_plan(output, list(dict.fromkeys([*columns, "clip_row"])))
-    if clips is not None:
-        plan = plan.filter(pc.is_in(plan["clip_row"], clips["row_id"]))
+    plan = plan.filter(pc.is_in(plan["clip_row"], clips["row_id"]))
     return plan.select(columns).combine_chunks()
 
 

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.config.config import Config
+from pipelines.schema import unique
 from pipelines.storage import Storage
 from pipelines.tables.clips import current_clips
 from pipelines.tables.edits import committed
@@ -13,11 +14,10 @@ from pipelines.tables.plan import PLANNED_CLIP, current_plan
 
 def annotated(output: Storage) -> dict[str, int]:
     """Returns the numbers of sources and clips, and of rows that were rejected or failed."""
-    found = current_clips(output, ["source_row", "level", "status"])
-    if found is None:
-        return {"sources": 0, "clips": 0, "rejected": 0, "failed": 0}
+    every = current_clips(output, ["source_row", "row_id", "level", "status"], repeated=True)
+    found = unique(every, "row_id")
     return {
-        "sources": pc.count_distinct(found["source_row"]).as_py(),
+        "sources": pc.count_distinct(every["source_row"]).as_py(),
         "clips": _count(found["level"], "clip"),
         "rejected": _count(found["status"], "rejected"),
         "failed": _count(found["status"], "failed"),
@@ -26,14 +26,15 @@ def annotated(output: Storage) -> dict[str, int]:
 
 def edited(output: Storage) -> dict[str, int]:
     """Returns the number of planned edits that are committed, and of their clips."""
-    plan = current_plan(output, ["clip_row", "edit_id"])
+    plan = current_plan(output, [*PLANNED_CLIP, "edit_id"])
     return _committed(plan, committed(output, plan))
 
 
 def measured(output: Storage, config: Config) -> dict[str, int]:
-    """Returns the number of planned edits that are measured, and of their clips."""
+    """Returns the number of clips whose edits are measured."""
     plan = current_plan(output, [*PLANNED_CLIP, "edit_id", "target_prompt"])
-    return _committed(plan, measures_of(output, plan, committed(output, plan), config))
+    there = measures_of(output, plan, committed(output, plan), config)
+    return {"clips": _committed(plan, there)["clips"]}
 
 
 def _committed(plan: pa.Table, there: pa.Table) -> dict[str, int]:

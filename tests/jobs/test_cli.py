@@ -206,8 +206,8 @@ def test_a_folder_of_good_and_bad_videos_phase_by_phase(by_phases):
         "text.mp4": "NotAVideo",
         "audio only.mp4": "NoVideoStream",
     }
-    assert rows.loc["good clip 'é'.mp4", "decoder"] == "decord"
-    assert rows.loc["av1.mp4", "decoder"] == "pyav"
+    assert rows.loc["good clip 'é'.mp4", "source_decoder"] == "decord"
+    assert rows.loc["av1.mp4", "source_decoder"] == "pyav"
     for row in rows[rows["status"] == "ok"].to_dict("records"):
         size = (row["num_frames"], row["height"], row["width"], 3)
         assert decode_video(row["edited_video"]).shape == size

@@ -23,7 +23,8 @@ def declared_size(file: Any, size: int) -> tuple[str, int]:
     file.seek(0)
     head = file.read(64)
     if head[4:8] in BOXES:
-        at, seen = 0, set()
+        at = 0
+        seen: set[bytes] = set()
         while at < size:
             file.seek(at)
             box = file.read(16)

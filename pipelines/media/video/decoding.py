@@ -69,7 +69,8 @@ def _frames(codec: Any, packet: Any, errors: list[str]) -> list[Any]:
 @contextmanager
 def _reported() -> Iterator[list[str]]:
     """Yield a list which receives the errors that FFmpeg logs inside the block."""
-    level, errors = av.logging.get_level(), []
+    level = av.logging.get_level()
+    errors: list[str] = []
     av.logging.set_level(av.logging.ERROR)
     av.logging.set_skip_repeated(False)
     try:

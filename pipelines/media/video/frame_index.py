@@ -17,6 +17,7 @@ class Index(NamedTuple):
 
     ticks: display times int64 (n,), ascending, in the time base of the stream.
     keys: ticks of the keyframes, ascending. Decoding can start at most of them, see `entry_points`.
+        [0] if `by_count`. Empty if the container marks no keyframe.
     by_count: whether frames are found by decoding from the beginning, because the timestamps of the
         container do not identify them.
     stamps: timestamps (n,) of the decoded frames, if `by_count` and known.
@@ -82,12 +83,14 @@ def index_from_packets(container: Any, stream: Any) -> Index:
         keys = [s.shown for s in parts[0] if s.is_key and s.shown is not None]
         return Index(stamps[0], sorted(keys))
     known = [part for part in stamps if part is not None]
+    parts = [part[next((n for n, s in enumerate(part) if s.is_key), 0) :] for part in parts]
+    keys = [0] if parts[0][0].is_key else []
     if len(known) == len(parts):
-        return Index(_joined(known), [0], by_count=True, stamps=np.concatenate(known))
+        return Index(_joined(known), keys, by_count=True, stamps=np.concatenate(known))
     ticks = [
         _evenly(part, stream) if name == "mpeg" else _decode_times(part, stream) for part in parts
     ]
-    return Index(_joined(ticks), [0], by_count=True)
+    return Index(_joined(ticks), keys, by_count=True)
 
 
 class _Stamps(NamedTuple):

@@ -187,7 +187,9 @@ class Video:
 
     def _decode_from_beginning(self) -> "Iterator[_Decoded]":
         """Yield all frames, numbered in display order."""
-        packets = dropwhile(lambda p: p.size and not p.is_keyframe, self._demux(0))
+        packets = self._demux(0)
+        if self._index.keys:
+            packets = dropwhile(lambda p: p.size and not p.is_keyframe, packets)
         number, stamps = 0, self._index.stamps
         for frame, damage in decode(self._codec, packets):
             # Frames before the first keyframe of a joined recording cannot be decoded.

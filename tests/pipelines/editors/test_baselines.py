@@ -74,7 +74,9 @@ def committed(output, config, seed=0):
 
 
 def planned(output, config):
-    rows = PlanEdits(output, config, plugins.find_editor(config), "r", {})({"file": CLIP})
+    rows = PlanEdits(output, config, plugins.find_editor(config), "r", {})(
+        {"file": CLIP, "clip_rows": ["c"]}
+    )
     (row,) = rows
     return row["edit_id"]
 

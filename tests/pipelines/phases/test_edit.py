@@ -3,7 +3,7 @@
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.schema import EDITS, PLAN, rows_table
+from pipelines.schema import CLIPS, EDITS, PLAN, rows_table
 from pipelines.storage import Storage
 from pipelines.tables.edits import commit_edits, committed, edits_file, pending_edits
 from pipelines.tables.plan import by_clip, write_plan
@@ -29,6 +29,8 @@ def output(tmp_path):
 
 def plan_of(output, *rows):
     table = rows_table(list(rows), PLAN)
+    clips = [{"row_id": clip} for clip in {row["clip_row"] for row in rows}]
+    output.write_table("clips/a.parquet", rows_table(clips, CLIPS))
     write_plan(output, table, {row["clip_row"] for row in rows})
     return table
 

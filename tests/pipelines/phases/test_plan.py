@@ -18,7 +18,9 @@ def planned(folder, kept):
     clip = {"row_id": "1", "clip_id": "c", "status": "ok", "source_prompt": "a cat"}
     clip["targets"] = [DERIVED.as_row(), GIVEN.as_row()]
     output.write_table(FILE, rows_table([clip, {"row_id": "2", "status": "failed"}], CLIPS))
-    rows = PlanEdits(output, load_config(), Invert, "r", kept)({"file": FILE})
+    rows = PlanEdits(output, load_config(), Invert, "r", kept)(
+        {"file": FILE, "clip_rows": ["1", "2"]}
+    )
     return rows_table(rows, PLAN)
 
 

@@ -110,9 +110,10 @@ def test_every_planned_edit_clip_and_source_has_its_row(published):
     output, record = published
     rows = dataset(output)
     plan = read_plan(Storage(str(output))).to_pylist()
-    # Clips: 2 of the cat, twice in the manifest; 4 of the car; 2 without a noun. 5 bad sources.
+    # Clips: 2 of the cat, which is twice in the manifest; 4 of the car; 2 without a noun. 5 bad
+    # sources.
     assert record["phases"]["annotate"] | {"seconds": 0} == {
-        "seconds": 0, "sources": 9, "clips": 10, "rejected": 0, "failed": 7,
+        "seconds": 0, "sources": 9, "clips": 8, "rejected": 0, "failed": 7, "new": 9,
     }  # fmt: skip
     assert record["phases"]["plan"] | {"seconds": 0} == {
         "seconds": 0, "planned": 12, "duplicates": 4,
@@ -239,7 +240,8 @@ def test_a_finished_run_does_nothing_twice(copied, mixed):
     before = {path: path.stat().st_mtime_ns for path in output.glob("[cem]*/*.parquet")}
     record = run(mixed / "manifest.jsonl", output, editor="Picky")
     assert {path: path.stat().st_mtime_ns for path in output.glob("[cem]*/*.parquet")} == before
-    assert record["phases"]["edit"]["clips"] == record["phases"]["measure"]["clips"] == 0
+    assert [record["phases"][name]["new"] for name in ("annotate", "edit", "measure")] == [0, 0, 0]
+    assert record["phases"]["annotate"]["sources"] == 9 and record["phases"]["edit"]["edits"] == 12
     assert record["counts"]["ok"] == 10
 
 
@@ -252,7 +254,7 @@ def test_lost_files_are_made_again_and_only_they(copied, mixed):
         lost.unlink()
     kept = {path: path.stat().st_mtime_ns for path in (*edits[1:], *measures[1:])}
     record = run(mixed / "manifest.jsonl", output, editor="Picky")
-    assert record["phases"]["measure"]["clips"] in (1, 2)  # that of the lost edit, too
+    assert record["phases"]["measure"]["new"] in (1, 2, 3, 4)  # also those of the lost edit's clip
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert dataset(output)["row_id"].tolist() == rows["row_id"].tolist()
 
@@ -309,7 +311,7 @@ def test_every_ok_row_has_what_was_measured_of_its_stored_videos(published):
     output, record = published
     rows = dataset(output)
     assert record["phases"]["measure"] | {"seconds": 0} == {
-        "seconds": 0, "clips": 6, "ok": 10, "failed": 0,
+        "seconds": 0, "clips": 6, "new": 10, "new_failed": 0,
     }  # fmt: skip
     names = [
         f"metric_tests_pipelines_fakes_metrics_{name}" for name in ("Difference", "Background")
@@ -338,7 +340,7 @@ def test_other_limits_and_metrics_edit_nothing_again(copied, mixed):
     edits, measures = mtimes(output, "edits"), mtimes(output, "measures")
     bounds = f"publish.limits={{'{DIFFERENCE}': {{max: {limit}}}}}"
     record = run(mixed / "manifest.jsonl", output, bounds, editor="Picky")
-    assert record["phases"]["measure"]["clips"] == 0
+    assert record["phases"]["measure"]["new"] == 0
     assert mtimes(output, "measures") == measures
     rows = dataset(output)
     rejected = rows[rows["status"] == "rejected"]
@@ -351,11 +353,11 @@ def test_other_limits_and_metrics_edit_nothing_again(copied, mixed):
 
     other = f"measure.metrics=[{BACKGROUND}]"
     record = run(mixed / "manifest.jsonl", output, other, editor="Picky")
-    assert record["phases"]["measure"]["ok"] == 10
+    assert record["phases"]["measure"]["new"] == 10
     assert column not in dataset(output)
     assert mtimes(output, "measures").items() > measures.items()
     record = run(mixed / "manifest.jsonl", output, editor="Picky")
-    assert record["phases"]["measure"]["clips"] == 0
+    assert record["phases"]["measure"]["new"] == 0
     assert pq.read_table(output / "dataset").equals(table)
     assert mtimes(output, "edits") == edits
 
@@ -516,7 +518,7 @@ def test_a_fork_takes_over_what_other_settings_leave_valid(published, mixed, tmp
     with pytest.raises(RunError, match="there is a run already"):
         copy_run(old, new, config)
     record = run(mixed / "manifest.jsonl", tmp_path / "new", "edit.lam=0.5", editor="Picky")
-    assert record["phases"]["annotate"]["sources"] == 0
+    assert record["phases"]["annotate"]["new"] == 0
     assert record["counts"]["ok"] == 10
     edits = [set(dataset(o)["edit_id"].dropna()) for o in (tmp_path / "new", published[0])]
     assert not edits[0] & edits[1]
@@ -598,5 +600,5 @@ def test_input_and_output_in_an_object_store(tmp_path, s3):
     (part,) = output.files("dataset")
     rows = output.read_table(part).to_pylist()
     assert [row["status"] for row in rows] == ["ok"] * 4
-    assert rows[0]["decoder"] == "pyav"
+    assert rows[0]["source_decoder"] == "pyav"
     assert b"hush" not in output.read("run.json")

@@ -19,6 +19,7 @@ from pipelines.schema import CLIPS, SOURCES, rows_table
 from pipelines.stages.find_clips import LOOKED_AT, FindClips, find_spans
 from pipelines.storage import Storage
 from pipelines.tables.clips import CommitClips, name_row, pending_sources
+from pipelines.tables.sources import write_sources
 from tests.pipelines.support.videos import (
     BIKES,
     BLOCK,
@@ -80,7 +81,7 @@ def test_a_video_shorter_than_a_clip_is_refused_with_its_length():
 
 def test_an_implausible_frame_rate_is_refused():
     with pytest.raises(RowError, match="1.29056e.06 frames a second are shown"):
-        next(find_spans(Times(40, 1_290_557), None, clip_config("clip.stride=1")))
+        next(find_spans(Times(40, 1_290_557), None, clip_config(WHOLE, "clip.stride=1")))
 
 
 def test_the_frame_displayed_at_each_time_is_taken():
@@ -237,8 +238,9 @@ def test_a_long_video_is_not_decoded_to_its_end(tmp_path, monkeypatch):
     pictures, numbers = Video.pictures, set()
 
     def noting(video, indices):
-        numbers.update(np.asarray(indices).tolist())
-        return pictures(video, indices)
+        for number, picture in zip(indices, pictures(video, indices), strict=True):
+            numbers.add(int(number))
+            yield picture
 
     monkeypatch.setattr(Video, "pictures", noting)
     assert len(clips_of(path, "clip.max_clips_per_video=2")) == 2
@@ -308,6 +310,7 @@ def test_rejected_clips_go_through_annotation_and_into_the_dataset(tmp_path):
     path = write_video(tmp_path / "a.mp4", black_still_and_again(), fps=8)
     rows = [name_row(row) for row in clips_of(path, "clip.max_clips_per_video=null")]
     output = Storage(str(tmp_path / "out"))
+    write_sources(output, rows_table([source(path)], SOURCES))
     (counts,) = CommitClips(output, "clips", CLIPS, ["decode"])(rows_table(rows, CLIPS)).to_pylist()
     assert [counts[name] for name in ("clips", "ok", "rejected", "failed")] == [5, 3, 2, 0]
     assert counts["failures"] == []

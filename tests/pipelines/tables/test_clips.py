@@ -21,6 +21,7 @@ from pipelines.tables.clips import (
     read_found,
     with_videos,
 )
+from pipelines.tables.sources import write_sources
 
 FIRST, THEN = "steps/clips", "steps/captions"
 EDITOR = "editor=tests.pipelines.fakes.editors:Invert"
@@ -36,6 +37,7 @@ def clip(source, name, **columns):
 def output(tmp_path):
     """Two sources of two clips each, found by a first job. One clip is black."""
     storage = Storage(str(tmp_path / "out"))
+    write_sources(storage, rows_table([{"source_row": name} for name in "ab"], SOURCES))
     commit = CommitClips(storage, FIRST, STEP, ["decode"])
     skipped = {"status": "rejected", "error_stage": "decode", "error_type": "Black"}
     commit.commit([clip("a", 1, caption="A cat."), clip("a", 2)])
