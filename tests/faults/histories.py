@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from jobs.runs import commands
 from jobs.runs import failures as failures_job
+from pipelines.cluster import cluster
 from pipelines.config.config import Config
 from pipelines.config.loading import load_config
 from pipelines.errors import RunError
@@ -247,7 +248,9 @@ def main() -> None:
     parser.add_argument("--kind", choices=[*KINDS], action="append")
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.count)
-    if sum(play(kind, seeds, options.steps) for kind in options.kind or KINDS):
+    with cluster(load_config().execution):
+        failed = sum(play(kind, seeds, options.steps) for kind in options.kind or KINDS)
+    if failed:
         raise SystemExit(1)
 
 
