@@ -153,7 +153,9 @@ def _edits(output: Storage, plan: pa.Table, config: Config) -> pa.Table:
     edits = committed(output, plan)
     missing = pc.sum(pc.invert(pc.is_in(plan["edit_id"], edits["edit_id"]))).as_py()
     if missing:
-        raise RunError(f"{missing} planned edits have no result; the same command makes them")
+        raise RunError(
+            f"{missing} planned edits have no result; `strmatch edit` or `strmatch run` makes them"
+        )
     named = edits.rename_columns({"file": "edit_file"})
     files = _measures_files(output, plan, edits, config)
     return named.append_column("measures_file", files)

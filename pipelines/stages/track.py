@@ -5,7 +5,7 @@ from pipelines.media import masks
 from pipelines.media.encode import decode_video
 from pipelines.rows import Row
 from pipelines.trackers.base import Tracker
-from pipelines.trackers.mask_check import check_mask
+from pipelines.trackers.mask_check import check_given_mask, check_mask
 
 
 class Track:
@@ -14,7 +14,7 @@ class Track:
     Args:
         name: the tracker's name, for mask_source.
         tracker: returns the subject's mask, or None.
-        limits: a mask outside them rejects the clip, see `check_mask`.
+        limits: a mask outside them rejects the clip, see `trackers.mask_check`.
     """
 
     def __init__(self, name: str, tracker: Tracker, limits: MaskCheck) -> None:
@@ -24,7 +24,7 @@ class Track:
 
     def __call__(self, row: Row) -> Row:
         if row["mask"] is not None:
-            check_mask(masks.decode(row["mask"]), self.limits)
+            check_given_mask(masks.decode(row["mask"]), self.limits)
             return {}
         mask = self.tracker(decode_video(row["source_video"]), row["subject"])
         if mask is None:

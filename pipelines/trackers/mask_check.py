@@ -60,6 +60,23 @@ def check_mask(mask: np.ndarray, limits: MaskCheck) -> None:
             )
 
 
+def check_given_mask(mask: np.ndarray, limits: MaskCheck) -> None:
+    """Reject a mask of a manifest that belongs neither to a subject nor to its background.
+
+    The mask of a background is too large for a subject, and leaves out one within the limits.
+    Arguments and errors as for `check_mask`.
+    """
+    try:
+        check_mask(mask, limits)
+    except Rejected as reason:
+        if reason.type != "MaskTooLarge":
+            raise
+        try:
+            check_mask(~mask, limits)
+        except Rejected:
+            raise reason from None
+
+
 def _centre(frame: np.ndarray) -> np.ndarray:
     """Centroid (y, x) of a mask, bool (H, W), pixels; NaN if the mask is empty."""
     inside = np.argwhere(frame)

@@ -17,16 +17,15 @@ def videos(tmp_path):
     return str(tmp_path / "in")
 
 
-def test_a_later_phase_keeps_the_input_the_limit_and_the_settings_of_its_run(videos, tmp_path):
+def test_a_later_phase_keeps_the_sources_and_the_settings_of_its_run(videos, tmp_path):
     output = str(tmp_path / "out")
     with open_run(output, load_config(assignments=["seed=7"]), videos, limit=1) as run:
         assert run.sources["source_uri"].to_pylist() == ["a.mp4"]
-        assert run.record.limit == 1
     with reopen_run(output, ["execution.editors=2"]) as run:
         assert (run.config.seed, run.config.execution.editors) == (7, 2)
-        assert len(run.sources) == 0
+        assert run.sources["source_uri"].to_pylist() == ["a.mp4", "b.mp4"]
     record = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert (record["version"], record["input"], record["limit"]) == (1, videos, 1)
+    assert (record["version"], record["input"]) == (1, videos)
     assert record["config"]["seed"] == 7 and record["phases"] == {}
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from pipelines.config.sections import MaskCheck
 from pipelines.errors import Rejected
-from pipelines.trackers.mask_check import check_mask
+from pipelines.trackers.mask_check import check_given_mask, check_mask
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
 
@@ -77,3 +77,22 @@ def test_the_defaults_accept_exact_masks_of_moving_sprites():
     masks = render([sample_scene(seed) for seed in range(40)]).masks
     for mask in masks:
         check_mask(mask[0].numpy(), MaskCheck())
+
+
+@pytest.mark.parametrize(
+    ("mask", "refused"),
+    [
+        (squares(*STEADY), None),
+        (~squares(*STEADY), None),  # the background of a subject of 4 %
+        (~squares(*[(0, 0, 9)] * 8), "MaskTooLarge"),
+        (squares(*[(0, 0, 60)] * 8), "MaskTooLarge"),  # 36 %, and neither is 64 % a subject
+        (squares(*[(0, 0, 100)] * 8), "MaskTooLarge"),
+        (squares(*[None] * 8), "MaskEmpty"),
+    ],
+)
+def test_a_mask_of_a_manifest_may_be_that_of_a_background(mask, refused):
+    if refused is None:
+        check_given_mask(mask, LIMITS)
+    else:
+        with pytest.raises(Rejected, match=f"^{refused}: the mask "):
+            check_given_mask(mask, LIMITS)
