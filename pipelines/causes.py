@@ -1,11 +1,15 @@
 """Tell the cause of an error, also of one that Ray carried here as text from a worker."""
 
+import os
 import re
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.errors import RunError
 
+FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PACKAGES = tuple(os.path.join(FOLDER, name, "") for name in ("strmatch", "pipelines", "jobs"))
 _TERMINAL = re.compile(r"\x1b\[[\d;]*m")
 _CHAIN = re.compile(
     r"^(?:The above exception was the direct cause of the following exception|"
@@ -32,6 +36,14 @@ def cause(error: BaseException) -> str:
     return told if found[0].partition(": ")[2] in told else f"{told} ({found[0]})"
 
 
+def place(error: BaseException) -> str:
+    """Return the line of these packages that an error last passed: "pipelines/causes.py:12"."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if frame.filename.startswith(PACKAGES)]
+    frame = (ours or frames)[-1]
+    return f"{os.path.relpath(frame.filename, FOLDER)}:{frame.lineno}"
+
+
 @contextmanager
 def at(stage: str, row: str) -> Iterator[None]:
     """Name the stage and the row in an unexpected exception of the block, as `RunError`."""
@@ -41,9 +53,9 @@ def at(stage: str, row: str) -> Iterator[None]:
         raise RunError(f"{stage} of {row}: {cause(error)}") from error
 
 
-def _raised(traceback: str) -> str | None:
+def _raised(text: str) -> str | None:
     """The exception at the end of a traceback's text; None for one of Ray."""
-    lines = traceback.strip().splitlines()
+    lines = text.strip().splitlines()
     frame = max((n for n, line in enumerate(lines) if line.startswith('  File "')), default=-1)
     for n in range(frame + 1, len(lines)):
         if match := _RAISED.match(lines[n]):

@@ -63,15 +63,12 @@ def cluster(execution: Execution) -> Iterator[None]:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = -1  # one clip may take longer than Ray's half hour
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    for chatty in ("progress", "execution.operators.map_operator"):
-        logging.getLogger(f"ray.data._internal.{chatty}").setLevel(logging.ERROR)
+    # Ray Data logs the tracebacks of what it raises. A phase that stops tells the cause, and deaths
+    # of workers are reported by `resilient_work`. A retained log record would keep an actor pool
+    # alive through its traceback, and block resources that the next pass needs.
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     # Ray will rename the arguments that bound restarts, and has no replacement yet.
     warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
-    # Deaths of workers are reported by `resilient_work`. A retained log record would keep the actor
-    # pool alive through its traceback, and block resources that the next pass needs.
-    state = logging.getLogger("ray.data._internal.execution.streaming_executor_state")
-    state.setLevel(logging.CRITICAL)
     try:
         _check_resources(execution)
         _check_workers()

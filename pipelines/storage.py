@@ -195,10 +195,15 @@ class Storage:
     def read_table(
         self, name: str, columns: list[str] | None = None, filters: Any = None
     ) -> pa.Table:
-        """Read one Parquet file."""
-        return pq.read_table(
-            self.path(name), columns=columns, filters=filters, filesystem=self.arrow
-        )
+        """Read one Parquet file.
+
+        Raises:
+            pa.ArrowException, OSError: the file cannot be read; the message names the file.
+        """
+        with self._naming(name):
+            return pq.read_table(
+                self.path(name), columns=columns, filters=filters, filesystem=self.arrow
+            )
 
     def read_folder(
         self, folder: str, columns: list[str], schema: pa.Schema | None = None
@@ -255,7 +260,20 @@ class Storage:
 
     def read_schema(self, name: str) -> pa.Schema:
         """Return the schema of one Parquet file."""
-        return pq.read_schema(self.path(name), filesystem=self.arrow)
+        with self._naming(name):
+            return pq.read_schema(self.path(name), filesystem=self.arrow)
+
+    @contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        """Name a file in the errors of the block, as far as they do not."""
+        path = self.path(name)
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            # Subclasses of OSError have a path of their own.
+            if path in str(error) or (isinstance(error, OSError) and type(error) is not OSError):
+                raise
+            raise type(error)(f"{path} cannot be read: {error}") from error
 
 
 def _within(places: np.ndarray, first: int, rows: int) -> np.ndarray:

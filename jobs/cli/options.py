@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobs import logs
+from pipelines.causes import cause, place
 from pipelines.errors import RunError
 from strmatch.presets import PRESETS
 
@@ -85,7 +86,7 @@ def load_config(preset: str, config: str | None, assignments: Iterable[str]) -> 
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """End a command that raises RunError with one line and exit code 1."""
+    """End a command that raises an exception with one line and exit code 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -97,5 +98,10 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             logs.last_line("interrupted; the same command goes on from here")
             raise typer.Exit(130) from None
+        except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+            raise
+        except Exception as error:
+            logs.last_line(f"{cause(error)} ({place(error)})")
+            raise typer.Exit(1) from error
 
     return wrapped

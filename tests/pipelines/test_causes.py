@@ -1,12 +1,14 @@
 """The cause of errors that Ray Data raises, on a real local cluster."""
 
+import json
 import os
+import re
 
 import pytest
 import ray
 import ray.data
 
-from pipelines.causes import at, cause
+from pipelines.causes import at, cause, place
 from pipelines.errors import RowError, RunError
 
 
@@ -47,6 +49,15 @@ def test_the_cause_is_that_of_the_worker(ray_cluster):
     assert told == "edit of r7: ValueError: two lines of a message (KeyError: 'r7')"
     died = ended(Work, item="die", **pool, **built)
     assert "\n" not in died and "actor" in died.lower()
+
+
+def test_an_error_has_a_place_in_this_package():
+    with pytest.raises(RunError) as raised, at("planning", "a.parquet"):
+        json.loads("{")
+    assert re.fullmatch(r"pipelines/causes\.py:\d+", place(raised.value))
+    with pytest.raises(ValueError) as raised:
+        json.loads("{")
+    assert re.fullmatch(r".*/json/decoder\.py:\d+", place(raised.value))
 
 
 def test_other_errors_are_told_in_one_line():

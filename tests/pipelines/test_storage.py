@@ -37,6 +37,19 @@ def test_tables_are_read_whole_or_in_part(storage):
     assert storage.read_table("t/x.parquet", ["n"], [("n", "=", 42)]).to_pydict() == {"n": [42]}
 
 
+def test_a_table_that_cannot_be_read_is_named(storage):
+    storage.write("x/a.parquet", b"no table")
+    for read in (storage.read_table, storage.read_schema):
+        with pytest.raises(pa.ArrowInvalid, match=r"x/a\.parquet"):
+            read("x/a.parquet")
+    storage.write_table("x/b.parquet", pa.table({"a": range(1000)}))
+    data = bytearray(storage.read("x/b.parquet"))
+    data[4:40] = bytes(36)
+    storage.write("x/b.parquet", bytes(data))
+    with pytest.raises((pa.ArrowException, OSError), match=r"x/b\.parquet cannot be read: "):
+        storage.read_table("x/b.parquet")
+
+
 def test_a_pickled_storage_reads_the_same_folder(storage):
     storage.write("x", b"here")
     assert pickle.loads(pickle.dumps(storage)).read("x") == b"here"
