@@ -79,7 +79,7 @@ def mixed(tmp_path_factory):
     (folder / "text.mp4").write_text("not a video")
     rows = [
         {"uri": "a good one.mp4", "caption": "a cat", "targets": ["a dog", "a fox"], "label": 1},
-        {"uri": "naïve 'quote'.mp4", "caption": "a red car", "label": 2},
+        {"uri": "naïve 'quote'.mp4", "caption": "a red car", "label": 2, "split": "train"},
         {"uri": "short.mp4", "label": 3},
         {"uri": "no noun.mp4", "caption": "the sublime", "label": 4},
         {"uri": "empty.mp4", "label": 5},
@@ -198,6 +198,7 @@ def test_other_readers_take_the_dataset(published, tmp_path):
                 ("metric_tests_pipelines_fakes_metrics_Difference", pa.float64()),
                 ("metric_tests_pipelines_fakes_metrics_Background", pa.float64()),
                 ("label", pa.int64()),
+                ("split", pa.string()),
             ]
         ).remove_metadata()
     )
@@ -263,7 +264,7 @@ PROGRAM = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folders", [[], ["label"]])
+@pytest.mark.parametrize("folders", [[], ["label"], ["split"]])
 def test_the_card_s_programs_read_the_same_rows(
     published, mixed, tmp_path, monkeypatch, request, folders
 ):
@@ -279,7 +280,7 @@ def test_the_card_s_programs_read_the_same_rows(
     for program, names in zip(programs, done, strict=True):
         exec(program, names)
     columns = [*DATASET.names, "metric_tests_pipelines_fakes_metrics_Difference"]
-    columns += [] if folders else ["label"]
+    columns += [name for name in ("label", "split") if name not in folders]
     expected = rows_of(pq.read_table(output / "dataset").to_pylist(), columns)
     assert len(expected) == 19
     assert rows_of(by_datasets["rows"], columns) == expected
@@ -287,6 +288,8 @@ def test_the_card_s_programs_read_the_same_rows(
     assert rows_of(by_ray["rows"].take_all(), columns) == expected
     for rows in (by_pandas["rows"].to_dict("records"), by_ray["rows"].take_all()):
         assert {int(row["label"]) for row in rows} == {1, 2, 3, 4, 5, 6, 7, 8}
+        splits = [row["split"] for row in rows if isinstance(row["split"], str)]
+        assert splits == ["train"] * 8
     (shown,) = {row["edited_video"] for row in expected.values()} & {video["video"]}
     assert np.array_equal(video["frames"], decode_video(shown))
     for row in by_datasets["rows"]:
@@ -316,7 +319,7 @@ def test_every_ok_row_has_what_was_measured_of_its_stored_videos(published):
     names = [
         f"metric_tests_pipelines_fakes_metrics_{name}" for name in ("Difference", "Background")
     ]
-    assert list(rows.columns[-3:]) == [*names, "label"]
+    assert list(rows.columns[-4:]) == [*names, "label", "split"]
     for row in rows.to_dict("records"):
         if row["status"] != "ok":
             assert all(np.isnan(row[name]) for name in [*names, "measure_seconds"])
