@@ -114,18 +114,14 @@ def survive(count: int, seed: int, folder: Path) -> dict[str, Any]:
     )
     undamaged = {name: decoded(folder / "in" / name) for name, *_ in BASES}
     ok = (row for row in rows if row["status"] == "ok")
-    wrong = [
-        row["source_uri"]
-        for row in ok
-        if is_wrong(row, undamaged[row["source_uri"].partition("-")[2]])
-    ]
-    told = sorted({name for name in wrong if complains(folder / "in" / name)})
+    wrong = [row for row in ok if is_wrong(row, undamaged[base_of(row)])]
+    told = sorted({row["source_uri"] for row in wrong if complains(folder / "in", row)})
     return {
         "mutants": count,
         "missing": count - len({row["source_uri"] for row in rows}),
         "rows": dict(Counter(row["status"] for row in rows)),
         "failed": dict(failed.most_common()),
-        "wrong": dict(Counter(name.partition("-")[2] for name in wrong)),
+        "wrong": dict(Counter(map(base_of, wrong))),
         "wrong_although_ffmpeg_complains": told,
         "hangs": sum("Deadline" in reason for reason in failed.elements()),
         "deaths": sum("WorkerDied" in reason for reason in failed.elements()),
@@ -141,28 +137,50 @@ def decoded(path: Path) -> np.ndarray:
     return np.stack(frames)
 
 
-def is_wrong(row: dict[str, Any], undamaged: np.ndarray) -> bool:
-    """Whether a picture of a clip differs from that of the undamaged video at the same time."""
+def base_of(row: dict[str, Any]) -> str:
+    name: str = row["source_uri"].partition("-")[2]
+    return name
+
+
+def frame_numbers(row: dict[str, Any]) -> np.ndarray:
+    """Return the numbers of a clip's frames in the undamaged video."""
     seconds = row["start_seconds"] + np.arange(4) / row["fps"]
-    numbers = np.floor(seconds * FPS + 0.01).astype(int)
+    return np.floor(seconds * FPS + 0.01).astype(int)
+
+
+def is_wrong(row: dict[str, Any], undamaged: np.ndarray) -> bool:
+    """Whether a picture of a clip differs from that of the undamaged video.
+
+    A stream without a header, of which the beginning is lost, begins later: its pictures are
+    compared with those of later times.
+    """
+    numbers, late = frame_numbers(row), row["source_uri"].endswith(".ts")
     if numbers[-1] >= COUNT:  # the damaged file tells other times
         return False
     shown = decode_video(row["source_video"]).astype(int)
-    differences = np.abs(shown - undamaged[numbers]).mean(axis=(1, 2, 3))
-    return bool((differences > MOST).any())
+    shifts = range(COUNT - numbers[-1]) if late else range(1)
+    differences = (np.abs(shown - undamaged[numbers + shift]) for shift in shifts)
+    return all((each.mean(axis=(1, 2, 3)) > MOST).any() for each in differences)
 
 
-def complains(path: Path) -> bool:
-    """Whether FFmpeg reports an error anywhere in the decoding of a file."""
+def complains(folder: Path, row: dict[str, Any]) -> bool:
+    """Whether FFmpeg reports an error about a frame up to the last one of a clip."""
+    last = frame_numbers(row)[-1] / FPS
     av.logging.set_level(av.logging.ERROR)
-    with av.logging.Capture(local=False) as lines:
-        try:
-            with av.open(str(path)) as container:
-                for _ in container.decode(video=0):
-                    pass
-        except av.error.FFmpegError:
-            return True
-    return bool(lines)
+    with av.open(str(folder / row["source_uri"])) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        for packet in container.demux(stream):
+            with av.logging.Capture(local=True) as lines:
+                try:
+                    stream.codec_context.decode(packet if packet.size else None)
+                except av.error.FFmpegError:
+                    lines.append((av.logging.ERROR, "", "refused"))
+            if lines and packet.pts is not None:
+                seconds = float((packet.pts - (stream.start_time or 0)) * stream.time_base)
+                if seconds <= last:
+                    return True
+    return False
 
 
 def main() -> None:

@@ -61,6 +61,9 @@ def index_from_packets(container: Any, stream: Any) -> Index:
     container.seek(0)
     parts: list[list[_Stamps]] = [[]]
     hollow, clock, coded = 0, None, stream.codec_context.name != "rawvideo"
+    # A damaged packet is not recognised as a keyframe. The header of MP4 lists all.
+    entries = stream.index_entries if container.format.name.startswith("mov") else ()
+    listed = {entry.timestamp for entry in entries if entry.is_keyframe}
     for packet in container.demux(stream):
         if not packet.size:
             continue
@@ -68,7 +71,8 @@ def index_from_packets(container: Any, stream: Any) -> Index:
             if clock is not None and packet.dts < clock:  # the next of several joined recordings
                 parts.append([])
             clock = packet.dts
-        parts[-1].append(_Stamps(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard))
+        is_key = packet.is_keyframe or packet.dts in listed
+        parts[-1].append(_Stamps(packet.pts, packet.dts, is_key, packet.is_discard))
         hollow += coded and not packet.is_discard and not any(bytes(memoryview(packet)[:64]))
     if all(stamp.is_hidden for part in parts for stamp in part):
         raise RowError("DecodeFailed", "has a video stream that holds no frame")

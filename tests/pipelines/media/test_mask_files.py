@@ -149,8 +149,8 @@ def test_another_count_or_shape_is_refused(tmp_path):
     white = [Image.fromarray(frame * np.uint8(255)) for frame in boxes()]
     folder = write_pictures(tmp_path / "masks", white)
     for change, words in (
-        ({"count": COUNT - 1}, "has 12 frames, the video 11"),
-        ({"count": COUNT + 1}, "has 12 frames, the video 13"),
+        ({"total": COUNT - 1}, "has 12 frames, the video 11"),
+        ({"total": COUNT + 1}, "has 12 frames, the video 13"),
         ({"width": 65, "stored": (HEIGHT, 65)}, "is 64×32 pixels, the video 65×32"),
     ):
         assert words in refusal(folder, frames=FRAMES._replace(**change))
