@@ -58,7 +58,7 @@ class Pictures:
         }
         if frame.colorspace == UNSPECIFIED and frame.height >= HD_LINES:
             asked["src_colorspace"] = Colorspace.ITU709
-        if not self.is_plain(frame):
+        if frame.format.name not in PLAIN or self.pixel_aspect != 1 or _is_wide(frame):
             asked["interpolation"] = EXACT
         if _is_wide(frame):
             asked["dst_color_trc"] = ColorTrc.BT709
