@@ -17,6 +17,7 @@ from pipelines.stages.plan_edits import PlanEdits
 from pipelines.storage import Storage
 from pipelines.tables.clips import current_clips
 from pipelines.tables.plan import is_changed_by_hand, planned_prompts, read_plan, write_plan
+from pipelines.tables.sources import VERSIONED, current
 
 ORDER = [
     (name, "ascending")
@@ -50,15 +51,14 @@ def plan(
         RunError: a row edited by hand is not valid; names the row.
     """
     kept = planned_prompts(output)
-    clips = current_clips(output, ["row_id"], repeated=True)
+    clips = current_clips(output, ["row_id", *VERSIONED], repeated=True)
     if not len(clips):
         raise RunError(f"output {output} holds no clips: annotate first")
     gone = read_plan(output)
     gone = gone.filter(pc.invert(pc.is_in(gone["clip_row"], clips["row_id"])))
     chosen = pa.array(kept, pa.string())
     if sources is not None:
-        new = current_clips(output, ["row_id"], sources)
-        chosen = pa.concat_arrays([chosen, *new["row_id"].chunks])
+        chosen = pa.concat_arrays([chosen, *current(clips, sources)["row_id"].chunks])
     clips = clips.filter(pc.is_in(clips["row_id"], chosen))
     files = clips.group_by("file").aggregate([("row_id", "list")])
     files = files.rename_columns({"row_id_list": "clip_rows"})

@@ -19,7 +19,7 @@ from pipelines.storage import Storage
 from pipelines.tables.clips import all_clips, current_clips
 from pipelines.tables.edits import committed
 from pipelines.tables.measures import measures_of
-from pipelines.tables.plan import PLANNED_EDIT, by_clip, current_plan, read_plan
+from pipelines.tables.plan import PLANNED_EDIT, by_clip, read_plan
 from pipelines.tables.sources import read_sources
 
 KNOWN = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_file", "source_row"]
@@ -84,11 +84,12 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
     """
     folders = config.publish.partition_by
     clips, extras = _clips(output, folders)
-    every, known = read_plan(output, ["clip_row"])["clip_row"], all_clips(output)
-    strangers = pc.unique(every.filter(pc.invert(pc.is_in(every, known))))
+    plan = read_plan(output)
+    known = pc.is_in(plan["clip_row"], all_clips(output))
+    strangers = pc.unique(plan["clip_row"].filter(pc.invert(known)))
     if len(strangers):
         raise RunError(f"the plan names {len(strangers)} clips that clips/ does not hold")
-    plan = current_plan(output)
+    plan = plan.filter(pc.is_in(plan["clip_row"], clips["row_id"])).combine_chunks()
     planned = by_clip(plan)
     edit_ids = planned["edit_ids"].combine_chunks()
     edits = _edits(output, plan, config)

@@ -46,7 +46,9 @@ def copy_run(old: Storage, new: Storage, config: Config) -> list[str]:
             break
         kept.append(phase.name)
     if "annotate" not in kept and is_changed_by_hand(old):
-        log.warning("the plan of %s was changed by hand; its clips are made anew without it", old)
+        log.warning(
+            "changes made by hand in the plan of %s are lost: clips are annotated again", old
+        )
     phases = {name: record.phases[name] for name in kept}
     write_record(new, record.model_copy(update={"phases": phases, "counts": None}))
     return kept

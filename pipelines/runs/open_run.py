@@ -25,7 +25,7 @@ from pipelines.tables.record import (
     timestamp,
     write_record,
 )
-from pipelines.tables.sources import read_sources, write_sources
+from pipelines.tables.sources import SOURCES_FILE, read_sources, write_sources
 from pipelines.versions import versions
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def open_run(
     Args:
         output: folder or fsspec URI of the run.
         config: the run's configuration.
-        input: as for `sources.find_sources`.
+        input: as for `sources.listing.find_sources`.
         limit: maximum number of sources to process, the first ones. Results of other sources stay
             in the dataset.
         replan: discard an existing plan.
@@ -90,7 +90,8 @@ def reopen_run(
     with _locked(storage) as lease:
         record = _begin(storage, lease, config, previous.input)
         sources = run_sources(storage, previous, config)
-        write_sources(storage, sources)
+        if not storage.exists(SOURCES_FILE):  # an output of an older version
+            write_sources(storage, sources)
         from pipelines.runs.run import Run
 
         yield Run(storage, config, record.model_revision, lease, record, sources, replan)

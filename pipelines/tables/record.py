@@ -35,8 +35,8 @@ class RunRecord(BaseModel):
     started: str = ""
     """When the last command began, ISO 8601, UTC."""
     phases: dict[str, dict[str, int | float]] = {}
-    """Of every phase that was completed: counts of all that the output holds, `new`, how many items
-    (sources, clips) the last command processed, and its seconds."""
+    """Facts of every completed phase: counts of the output's contents, the number of items that the
+    last command processed (`new`), and the seconds of that command."""
     counts: dict[str, int] | None = None
     """Rows of the dataset by status. None: not published by the last command."""
     finished: str | None = None
