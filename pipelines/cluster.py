@@ -78,7 +78,7 @@ def cluster(execution: Execution) -> Iterator[None]:
             ray.shutdown()
 
 
-Worker = Literal["editor", "captioner", "tracker"]
+Worker = Literal["editor", "captioner", "tracker", "metric"]
 """A kind of worker that may have GPUs, by `execution.gpus_per_…`."""
 
 

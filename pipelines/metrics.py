@@ -20,7 +20,8 @@ the entry-point group `strmatch.metric`. A whole metric:
 The first paragraph of the class docstring, and one that begins with "Unit:", describe the metric in
 the dataset card. A class without `Options` is built of `config` alone. Options are those of
 `measure.options.<name>`. The hooks `validate`, `models` and `check` are optional: see
-`pipelines.config.options`. Metrics run in tasks on CPUs.
+`pipelines.config.options`. Metrics run in tasks on CPUs. If a metric has `on_gpu`, all metrics run
+in a pool of workers with a GPU each.
 
 The built-in classes below load a metric of `strmatch.metrics` with its weights. Their libraries are
 imported, and weights are fetched, in the process that builds them.

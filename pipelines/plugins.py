@@ -27,6 +27,7 @@ __all__ = [
     "find",
     "find_editor",
     "metrics",
+    "metrics_on_gpu",
     "names",
     "on_gpu",
 ]
@@ -66,7 +67,12 @@ def find_editor(config: Config) -> "type[Editor]":
 
 def on_gpu(kind: Annotator, config: Config) -> bool:
     """Whether the annotator that a configuration names runs on a GPU where there is one."""
-    return getattr(choose(kind, config).plugin, "on_gpu", False)
+    return choose(kind, config).on_gpu
+
+
+def metrics_on_gpu(config: Config) -> bool:
+    """Whether a metric that a configuration names runs on a GPU where there is one."""
+    return any(choose("metric", config, name).on_gpu for name in config.measure.metrics)
 
 
 def check_annotators(config: Config, used: bool) -> None:
@@ -103,6 +109,9 @@ def check_metrics(config: Config, used: bool) -> None:
     for kind, name in chosen(config):
         if kind == "metric":
             _check(kind, name, config, used and name in config.measure.metrics)
+    gpus = config.execution.gpus_per_metric
+    if gpus and not metrics_on_gpu(config):
+        raise ConfigError(f"execution.gpus_per_metric {gpus:g}: no metric runs on a GPU")
 
 
 def _check(kind: Kind, name: str, config: Config, used: bool) -> None:

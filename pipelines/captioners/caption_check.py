@@ -7,6 +7,7 @@ from pipelines.config.sections import Captions
 from pipelines.english.subject import find_subject
 from pipelines.english.tokens import tokenise
 from pipelines.errors import Rejected
+from pipelines.vision_language.checked_answer import WrongAnswer, checked_answer
 
 INSTRUCTION = (
     "These are frames of one video in order. Say in one plain English sentence what it shows: "
@@ -40,20 +41,6 @@ _MARKUP = re.compile(r"[*#`<>{}\[\]|_~\\]|https?:|^(?:[-•]|\d+[.)])\s")
 _END = re.compile(r"[.!?…]+[\"'”’)]*(?=\s|$)")
 
 
-class NotACaption(Exception):
-    """Raised for an answer that is not a caption.
-
-    Args:
-        answer: the text of the answer.
-        reason: what is wrong, as a sentence with the subject "it".
-    """
-
-    def __init__(self, answer: str, reason: str) -> None:
-        super().__init__(answer, reason)
-        self.answer = answer
-        self.reason = reason
-
-
 def ask_for_caption(ask: Callable[[str], str], captions: Captions) -> str:
     """Ask a model for a caption. A wrong answer is requested a second time, with the reason.
 
@@ -64,15 +51,10 @@ def ask_for_caption(ask: Callable[[str], str], captions: Captions) -> str:
         Rejected: `BadCaption`, the second answer is wrong, too.
     """
     try:
-        return check(ask(INSTRUCTION), captions)
-    except NotACaption as wrong:
-        again = f"{INSTRUCTION} Your last answer was wrong: {wrong.reason}"
-    try:
-        return check(ask(again), captions)
-    except NotACaption as wrong:
-        answer = wrong.answer if len(wrong.answer) <= 120 else f"{wrong.answer[:119]}…"
+        return checked_answer(ask, INSTRUCTION, lambda answer: check(answer, captions))
+    except WrongAnswer as wrong:
         raise Rejected(
-            "BadCaption", f"the model answered {answer!r}, twice no caption: {wrong.reason}"
+            "BadCaption", f"the model answered {wrong.shown}, twice no caption: {wrong.reason}"
         ) from None
 
 
@@ -80,13 +62,13 @@ def check(answer: str, captions: Captions) -> str:
     """Extract the caption from an answer: remove quotes, and a preamble like "The video shows".
 
     Raises:
-        NotACaption: the answer is not exactly one whole sentence with a subject, of a length within
+        WrongAnswer: the answer is not exactly one whole sentence with a subject, of a length within
             `captions`.
     """
     text = _without_preamble(" ".join(answer.split()).strip(_QUOTES + " "))
     reason = _wrong(text, captions)
     if reason is not None:
-        raise NotACaption(" ".join(answer.split()), reason)
+        raise WrongAnswer(answer, reason)
     return text
 
 

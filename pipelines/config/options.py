@@ -21,6 +21,9 @@ hook. Hooks are optional class methods:
   by `strmatch.weights.locate.local_folder(source, config.execution.access)`.
 * `check(config)`: raises where a server or package is missing. Called once before a run.
 * `defaults(config)`: values for options that are not given. This hook takes no options.
+* `on_gpu`: True for a tracker, a captioner or a metric that runs on a GPU where there is one, in a
+  pool of workers. Either a class attribute, or a class method `on_gpu(config)` where settings
+  decide that.
 
 `reads` is an optional tuple of fields and sections of the configuration that belong to the plug-in,
 as `"annotate.vlm"`. `strmatch config show` prints them where the plug-in is chosen.
@@ -120,6 +123,12 @@ class Choice:
 
     def _arguments(self) -> tuple[Any, ...]:
         return (self.config, self.options()) if self.has_options else (self.config,)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the plug-in runs on a GPU where there is one."""
+        declared = getattr(self.plugin, "on_gpu", False)
+        return declared(*self._arguments()) if callable(declared) else declared
 
     def validate(self) -> None:
         """Check the options and call the hook `validate`.

@@ -354,6 +354,8 @@ class Execution(Section):
     """GPUs per captioner, for captioners that run on GPUs. Null: as for editors."""
     gpus_per_tracker: float | None = expert(None, ge=0)
     """GPUs per tracker with its detector, for trackers that run on GPUs. Null: as for editors."""
+    gpus_per_metric: float | None = expert(None, ge=0)
+    """GPUs per worker of MEASURE, if a metric runs on GPUs. Null: as for editors."""
     torch_threads: int | None = expert(None, ge=1)
     """CPU threads per editor. Null: the cores of the machine, divided among its editors."""
     memory: Literal["normal", "lean"] = "normal"

@@ -2,6 +2,9 @@
 
 The name of a file identifies the edits and the metrics. Other metrics are committed beside the
 existing ones, and the measures of edits that were replaced are never read.
+
+If no metric requires a GPU, tasks compute the metrics. Otherwise a pool of workers computes all
+metrics and keeps the models loaded.
 """
 
 from typing import ClassVar
@@ -9,7 +12,8 @@ from typing import ClassVar
 import pyarrow as pa
 import ray.data
 
-from pipelines.cluster import cpus, rows_per_block, task_options
+from pipelines import plugins
+from pipelines.cluster import allocate, cpus, pool_options, rows_per_block, task_options
 from pipelines.config.config import Config
 from pipelines.reliability.deadline import Deadline
 from pipelines.reliability.resilient_work import PhaseWork
@@ -34,22 +38,31 @@ class MeasureWork(PhaseWork):
     max_items: ClassVar[int] = 64
 
     def __init__(self, output: Storage, config: Config, sources: pa.Table) -> None:
-        super().__init__(output, config.execution, cpus())
+        self.on_gpu = plugins.metrics_on_gpu(config)
+        workers = (
+            allocate(config.execution, self.max_items, "metric").workers if self.on_gpu else cpus()
+        )
+        super().__init__(output, config.execution, workers)
         self.config = config
         self.sources = sources
 
     def first_block_size(self, items: int) -> int:
-        return rows_per_block(items)
+        return 1 if self.on_gpu else rows_per_block(items)
 
     def pending(self) -> pa.Table:
         return pending_measures(self.output, self.config, self.sources)
 
     def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
-        measure = MeasureClip(self.config, self.output, deadline)
-        return (
-            ray.data.from_arrow(items)
-            .repartition(target_num_rows_per_block=rows)
-            .map(measure, **task_options(deadline.isolate))
+        isolate = deadline.isolate
+        blocks = ray.data.from_arrow(items).repartition(target_num_rows_per_block=rows)
+        made = (self.config, self.output, deadline)
+        if not self.on_gpu:
+            return blocks.map(MeasureClip(*made), **task_options(isolate))
+        part = allocate(self.execution, 1 if isolate else len(items), "metric")
+        return blocks.map(
+            MeasureClip,
+            fn_constructor_args=(*made, part.threads),
+            **pool_options(part, len(items), isolate, in_flight=1 if isolate else 2),
         )
 
     def commit_failure(self, item: Row, outcome: Row) -> Row:

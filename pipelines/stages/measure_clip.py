@@ -1,6 +1,7 @@
 """The metrics of a clip's edits, computed from the stored bytes."""
 
 import math
+import os
 import time
 from collections.abc import Mapping
 
@@ -31,9 +32,14 @@ class MeasureClip:
         config: the run's configuration.
         output: where clips and edits are read and measures are written.
         deadline: bounds the duration of a clip with all its edits.
+        threads: CPU threads of the metrics, in a worker of a pool.
     """
 
-    def __init__(self, config: Config, output: Storage, deadline: Deadline) -> None:
+    def __init__(
+        self, config: Config, output: Storage, deadline: Deadline, threads: int | None = None
+    ) -> None:
+        if threads:
+            os.environ["OMP_NUM_THREADS"] = str(threads)  # before torch is imported
         self.config = config
         self.output = output
         self.deadline = deadline

@@ -1,8 +1,9 @@
 import pytest
 
-from pipelines.captioners.caption_check import INSTRUCTION, NotACaption, ask_for_caption, check
+from pipelines.captioners.caption_check import INSTRUCTION, ask_for_caption, check
 from pipelines.config.sections import Captions
 from pipelines.errors import Rejected
+from pipelines.vision_language.checked_answer import WrongAnswer
 
 GOOD = "A brown dog runs along a sandy beach."
 REFUSED = (
@@ -38,7 +39,7 @@ REFUSED = (
 
 @pytest.mark.parametrize(("answer", "reason"), REFUSED)
 def test_an_invalid_caption_is_refused_with_the_reason(answer, reason):
-    with pytest.raises(NotACaption) as raised:
+    with pytest.raises(WrongAnswer) as raised:
         check(answer, Captions())
     assert raised.value.reason.startswith(reason)
 
@@ -69,7 +70,7 @@ def test_a_caption_is_cleaned(answer, caption):
 
 def test_the_length_limits_come_from_the_configuration():
     assert check("A dog runs.", Captions(min_words=3)) == "A dog runs."
-    with pytest.raises(NotACaption, match="it has 8 words, not 4 to 6"):
+    with pytest.raises(WrongAnswer, match="it has 8 words, not 4 to 6"):
         check(GOOD, Captions(max_words=6))
 
 

@@ -6,6 +6,7 @@ import signal
 from typing import ClassVar
 
 import numpy as np
+import ray
 
 
 class Difference:
@@ -65,3 +66,18 @@ class Counting(Difference):
 
     def __call__(self, sample):
         return Counting.made
+
+
+class OnGPU(Counting):
+    """Measures the number of instances created in this process, which must have one GPU."""
+
+    made: ClassVar[int] = 0
+    on_gpu: ClassVar[bool] = True
+
+    def __init__(self, config):
+        OnGPU.made += 1
+        assert len(ray.get_runtime_context().get_accelerator_ids()["GPU"]) == 1
+        assert int(os.environ["OMP_NUM_THREADS"]) == config.execution.torch_threads
+
+    def __call__(self, sample):
+        return OnGPU.made

@@ -1,13 +1,25 @@
-"""Detection of measured edits by file names."""
+"""Detection of measured edits by file names, and the workers that measure."""
 
+import pyarrow as pa
 import pytest
 
+from pipelines import plugins
 from pipelines.config.loading import load_config
+from pipelines.errors import ConfigError
+from pipelines.phases.measure import MeasureWork
+from pipelines.reliability.deadline import Deadline
+from pipelines.schema import CLIPS, EDITS, rows_table
 from pipelines.storage import Storage
 from pipelines.tables.edits import commit_edits, committed, edits_file
-from pipelines.tables.measures import commit_measures, measures_of, pending_measures
+from pipelines.tables.measures import (
+    MEASURE_ITEMS,
+    commit_measures,
+    measures_of,
+    pending_measures,
+)
 from pipelines.tables.plan import read_plan
 from tests.pipelines.phases.test_edit import done, plan_of, planned
+from tests.pipelines.stages.test_measure_clip import GREY, LIGHT
 
 
 def configured(*metrics):
@@ -85,3 +97,31 @@ def test_an_edit_that_returns_to_the_plan_is_measured(output):
     assert [item["edit_ids"] for item in pending] == [["1-x", "1-y"]]
     measure_all(output)
     assert measured(output).keys() == {"1-x", "1-y"}
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_metric_that_requires_a_gpu_is_computed_in_a_pool_of_workers(output):
+    metric = "tests.pipelines.fakes.metrics:OnGPU"
+    names = f"measure.metrics=['{metric}', motion_error]"
+    config = load_config(assignments=[names, "execution.torch_threads=3"])
+    items = []
+    for name in ("a", "b", "c"):
+        clip = {"row_id": name, "source_video": GREY, "mask": None}
+        output.write_table(f"clips/{name}.parquet", rows_table([clip], CLIPS))
+        edit = {"edit_id": name, "status": "ok", "edited_video": LIGHT}
+        output.write_table(f"edits/{name}.parquet", rows_table([edit], EDITS))
+        item = {"clip_file": f"clips/{name}.parquet", "clip_row": name, "source_prompt": "a cat"}
+        item |= {"edit_file": f"edits/{name}.parquet", "edit_ids": [name], "target_prompts": ["b"]}
+        items.append(item | {"measures": name})
+    work = MeasureWork(output, config, pa.table({}))
+    assert (work.workers, work.first_block_size(100)) == (1, 1)  # the cluster has one GPU
+    built = work.build(pa.Table.from_pylist(items, MEASURE_ITEMS), 1, Deadline(60.0))
+    assert [row["ok"] for row in built.take_all()] == [1, 1, 1]
+    rows = [output.read_table(f"measures/{name}.parquet").to_pylist()[0] for name in "abc"]
+    assert [dict(row["metrics"])[metric] for row in rows] == [1.0, 1.0, 1.0]
+
+
+def test_gpus_for_metrics_that_use_none_are_refused():
+    config = load_config(assignments=["execution.gpus_per_metric=0.5"])
+    with pytest.raises(ConfigError, match="gpus_per_metric 0.5: no metric runs on a GPU"):
+        plugins.check_metrics(config, used=False)
