@@ -42,7 +42,8 @@ def source_row_id(source: Mapping[str, Any]) -> str:
     )
     # Rows of older outputs have no label.
     label = {} if source.get("mask_label") is None else {"mask_label": source["mask_label"]}
-    return content_id(**{name: source.get(name) for name in given}, **label)
+    where = {} if source.get("targets_where") is None else {"where": source["targets_where"]}
+    return content_id(**{name: source.get(name) for name in given}, **label, **where)
 
 
 def clip_row_id(row: Mapping[str, Any]) -> str:
@@ -51,8 +52,19 @@ def clip_row_id(row: Mapping[str, Any]) -> str:
         clip=row["clip_id"],
         prompt=row["source_prompt"],
         mask=mask_id(row["mask"]),
-        targets=[dict(target) for target in row["targets"] or ()],
+        targets=[_without_default(target) for target in row["targets"] or ()],
     )
+
+
+def _without_default(target: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a target as its id has it: most targets apply to the subject."""
+    where = target.get("where")
+    return {n: v for n, v in target.items() if n != "where"} | of_where(where)
+
+
+def of_where(where: str | None) -> dict[str, str]:
+    """Returns what an id has of the place where a target applies: nothing for the subject."""
+    return {} if where in (None, "subject") else {"where": str(where)}
 
 
 def edit_id(
@@ -61,6 +73,7 @@ def edit_id(
     editor: Mapping[str, Any],
     model_revision: str,
     seed: int | None,
+    where: str | None = None,
 ) -> str:
     """Returns the id of an edit: a hash of the annotated clip, the target, and the editor.
 
@@ -70,6 +83,7 @@ def edit_id(
         editor: all settings of the editor that change its results.
         model_revision: revision of the editor's weights.
         seed: None for deterministic editors.
+        where: where the target applies. None: to the subject.
     """
     return content_id(
         clip=row["clip_id"],
@@ -79,4 +93,5 @@ def edit_id(
         editor=editor,
         revision=model_revision,
         seed=seed,
+        **of_where(where),
     )

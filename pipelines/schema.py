@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 STATUSES = ("ok", "rejected", "failed")
 OUTCOME = ("status", "error_stage", "error_type", "error_message")
@@ -24,9 +24,11 @@ TARGET = pa.struct(
         ("source_word", TEXT),
         ("target_word", TEXT),
         ("distance", WHOLE),
+        ("where", TEXT),
     ]
 )
-"""A target prompt and how it was derived. Targets of the manifest have only a prompt."""
+"""A target prompt, where it applies, and how it was derived. Targets of the manifest have only a
+prompt and where."""
 
 MEANING = b"meaning"
 """The key of a field's metadata in Parquet files that explains the column."""
@@ -79,6 +81,7 @@ _TARGET = [
     _column("source_word", TEXT, "what target_word stands in the place of, in the source prompt"),
     _column("target_word", TEXT, "the word that is new in the target prompt"),
     _column("target_distance", WHOLE, "steps between the nouns in the taxonomy; 0: the same noun"),
+    _column("target_where", TEXT, "where the target applies: subject, background or all"),
 ]
 _MEDIA = [
     _column("source_video", BYTES, "MP4 (H.264): the clip before the edit"),
@@ -87,6 +90,7 @@ _MEDIA = [
 ]
 _EDITED = [
     _column("edited_video", BYTES, "MP4 (H.264): the clip after the edit; null: there is none"),
+    _column("edit_where", TEXT, "where the edit was made: as target_where; without a mask, all"),
     _column(
         "unread_prompt", TEXT, "end of a prompt that the text encoder did not read; null: none"
     ),
@@ -100,6 +104,7 @@ _EDIT_ID = _column("edit_id", TEXT, "names the edit by its clip, its prompts and
 _CLIP_ID = _column("clip_id", TEXT, "names the span of the source and how it was decoded")
 _SEED = _column("seed", pa.int64(), "the run's seed")
 _MEASURE_SECONDS = _column("measure_seconds", REAL, "seconds that the metrics took")
+_MEASURE_MESSAGE = _column("measure_message", TEXT, "why metrics have no value; null: none")
 _PACKAGE_VERSION = _column("package_version", TEXT, "of strmatch")
 
 SOURCES = pa.schema(
@@ -111,6 +116,7 @@ SOURCES = pa.schema(
         ("caption", TEXT),
         ("subject", TEXT),
         ("targets", pa.list_(TEXT)),
+        ("targets_where", pa.list_(TEXT)),  # of each target; null: of the subject
         ("source_version", TEXT),  # changes with the files of the row
         ("location", TEXT),  # where the video is read
         ("mask_location", TEXT),
@@ -166,8 +172,9 @@ MEASURES = pa.schema(
     [
         _EDIT_ID,
         *_OUTCOME,
-        ("metrics", pa.map_(TEXT, REAL)),  # by name; null: does not apply
+        ("metrics", pa.map_(TEXT, REAL)),  # by name; null: no value
         _MEASURE_SECONDS,
+        _MEASURE_MESSAGE,
     ]
 )
 """The result of MEASURE: one row per edit that is ok."""
@@ -187,6 +194,7 @@ DATASET = pa.schema(
         *_MEDIA,
         *_EDITED,
         _MEASURE_SECONDS,
+        _MEASURE_MESSAGE,
         _PACKAGE_VERSION,
     ]
 )

@@ -5,7 +5,7 @@ import logging
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from jobs.runs import commands
 from pipelines.config.loading import load_config
 from pipelines.media import masks
 from pipelines.media.encode import encode_video
+from strmatch.metrics.base import Where
 from strmatch.miniature.scenes import Scene, Sprite, caption, with_attributes
 from strmatch.miniature.world import render
 
@@ -28,8 +29,10 @@ class Example(NamedTuple):
     scene: Scene
     edits: list[dict[str, Any]]
     """The attributes that each edit asks for."""
-    mask: Literal["tracked", "subject", "background"] = "tracked"
-    """Where an edit may write: what the tracker finds, exactly the subject, or all but it."""
+    exact_mask: bool = False
+    """Whether the manifest has the mask of the subject. False: the tracker finds the mask."""
+    where: Where = "subject"
+    """Where the edits apply."""
 
 
 EXAMPLES = [
@@ -44,12 +47,13 @@ EXAMPLES = [
     Example(
         Scene((Sprite("square", "purple", "left", 20.0, (47.0, 30.0), 30.0),), "checks"),
         [{"colour": "orange"}, {"shape": "cross", "colour": "red"}],
-        mask="subject",
+        exact_mask=True,
     ),
     Example(
         Scene((Sprite("triangle", "green", "down", 24.0, (34.0, 18.0), 28.0),), "dots"),
         [{"background": "bricks"}],
-        mask="background",
+        exact_mask=True,
+        where="background",
     ),
 ]
 
@@ -82,11 +86,11 @@ def _render(folder: Path, example: Example) -> dict[str, Any]:
     (folder / f"{name}.mp4").write_bytes(encode_video(frames, FPS, crf=0))
     targets = [caption(with_attributes(scene, **edit)) for edit in example.edits]
     row = {"uri": f"{name}.mp4", "caption": caption(scene), "targets": targets}
-    if example.mask == "tracked":
+    row |= {"where": example.where}
+    if not example.exact_mask:
         return row
-    subject = rendered.masks[0, 0].numpy()
-    mask = subject if example.mask == "subject" else ~subject
-    (folder / f"{name}.json").write_text(json.dumps(masks.encode(mask)))
+    mask = masks.encode(rendered.masks[0, 0].numpy())
+    (folder / f"{name}.json").write_text(json.dumps(mask))
     return row | {"mask_uri": f"{name}.json"}
 
 

@@ -53,7 +53,7 @@ class Config(Section):
 
     @pydantic.model_validator(mode="after")
     def _measures_what_it_limits(self) -> "Config":
-        for name in self.publish.limits:
+        for name in self.publish.bounds:
             if name not in self.measure.metrics:
                 measured = ", ".join(self.measure.metrics) or "nothing"
                 raise ConfigError(

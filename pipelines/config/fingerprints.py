@@ -34,7 +34,7 @@ def fingerprints(config: Config) -> dict[str, str]:
 
 
 def _without_empty_options(values: dict[str, Any]) -> dict[str, Any]:
-    """Drop the fields for options of plug-ins that have none.
+    """Drop the fields for options of plug-ins that have none, and newer fields with defaults.
 
     Outputs that were made before these fields existed keep their fingerprints.
     """
@@ -43,6 +43,10 @@ def _without_empty_options(values: dict[str, Any]) -> dict[str, Any]:
         for name, value in values["annotate"].items()
         if value or not name.endswith("_options")
     }
+    if annotate["mask_check"]["required"]:
+        annotate["mask_check"] = {
+            name: value for name, value in annotate["mask_check"].items() if name != "required"
+        }
     measure = dict(values["measure"])
     if not measure["options"]:
         del measure["options"]

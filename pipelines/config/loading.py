@@ -15,7 +15,7 @@ from pipelines.config.explain import explain, to_yaml
 from pipelines.config.options import fields_read, option_texts, validate_choices
 from pipelines.config.sections import STRICT
 from pipelines.errors import ConfigError
-from strmatch.presets import load_preset
+from strmatch.presets import Preset, load_preset
 from strmatch.settings import EditSettings
 
 # `strmatch` does not depend on pydantic. Here its settings are read as strictly as the sections.
@@ -59,6 +59,7 @@ def resolve(
     }
     _merge(merged, copy.deepcopy(dict(chosen.pipeline)))
     _merge(merged, wanted)
+    _settle_limits(merged, chosen, wanted)
     refuse_booleans(Config, merged)
     try:
         config = Config.model_validate(merged)
@@ -106,6 +107,26 @@ def _parse(assignment: str) -> dict[str, Any]:
     for part in reversed(key.split(".")):
         value = {part: value}
     return value
+
+
+def _settle_limits(merged: dict[str, Any], chosen: Preset, given: Mapping[str, Any]) -> None:
+    """Settle which of the preset's limits hold: those of metrics that are measured.
+
+    Args:
+        merged: all sections. Changed in place.
+        chosen: the preset.
+        given: the sections of the user, whose limits are kept.
+    """
+    own = chosen.pipeline.get("publish", {}).get("limits", {})
+    publish, metrics = merged.get("publish"), (merged.get("measure") or {}).get("metrics")
+    if not isinstance(publish, dict) or not isinstance(metrics, list | tuple):
+        return
+    if publish.get("limits", {}) is None:
+        publish["limits"] = dict.fromkeys(own)
+    theirs = (given.get("publish") or {}).get("limits") or {}
+    for name in own:
+        if name not in metrics and name not in theirs and isinstance(publish["limits"], dict):
+            publish["limits"].pop(name, None)
 
 
 def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:

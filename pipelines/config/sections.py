@@ -143,6 +143,8 @@ class Detector(Pretrained):
 
 
 class MaskCheck(Section):
+    required: bool = expert(True)
+    """Reject clips in which the tracker finds no subject. False: edit them without a mask."""
     min_area: float = expert(0.002, ge=0, le=1)
     """Minimum area of a mask as a share of the frame, 0–1; median over the frames."""
     max_area: float = expert(0.6, ge=0, le=1)
@@ -309,14 +311,20 @@ class Bounds(Section):
 
 
 class Publish(Section):
-    limits: dict[str, Bounds] = {}
-    """Limits by metric: {motion_error: {max: 3}}. An edit outside is rejected. A metric that does
-    not apply to an edit rejects nothing."""
+    limits: dict[str, Bounds | None] = {}
+    """Limits by metric: {motion_error: {max: 3}}. An edit outside is rejected. A metric without a
+    value rejects nothing. Null removes a limit of the preset; null instead of all limits removes
+    them all."""
     file_mb: float = Field(default=128.0, gt=0)
     """Approximate size of a Parquet file of the dataset, megabytes. The edits of a clip stay in one
     file."""
     partition_by: tuple[str, ...] = ()
     """Columns of the manifest that become folders of the dataset: dataset/split=train/…"""
+
+    @property
+    def bounds(self) -> dict[str, Bounds]:
+        """The limits in force, by metric."""
+        return {name: bounds for name, bounds in self.limits.items() if bounds is not None}
 
 
 class Server(Section):

@@ -87,7 +87,7 @@ class Editor(Protocol):
 
         Args:
             inversion: the result of `invert`.
-            mask: bool (f, H, W), True where the subject is; None: not known.
+            mask: bool (f, H, W), True where the clip is to change; None: everywhere.
 
         Returns:
             Frames uint8 (f, H, W, 3) of the clip's shape. Anything else fails the edit.

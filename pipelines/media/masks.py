@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco
 
+from strmatch.metrics.base import Where
+
 Rle = dict[str, Any]
 
 
@@ -22,6 +24,21 @@ def encode(mask: np.ndarray) -> list[Rle]:
 def decode(rles: Sequence[Mapping[str, Any]]) -> np.ndarray:
     """Decode COCO RLE per frame, compressed or not, to bool (f, H, W)."""
     return np.stack([_decode_frame(rle) for rle in rles])
+
+
+def region(mask: np.ndarray | None, where: Where) -> np.ndarray | None:
+    """Returns where an edit is made.
+
+    Args:
+        mask: bool (f, H, W), True where the subject is; None: not known.
+        where: where the edit applies.
+
+    Returns:
+        bool (f, H, W); None: everywhere.
+    """
+    if mask is None or where == "all":
+        return None
+    return ~mask if where == "background" else mask
 
 
 def largest_region(frame: np.ndarray) -> np.ndarray:

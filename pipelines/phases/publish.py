@@ -40,7 +40,7 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
     own = pa.schema([field for field in expected.extras if field.name not in folders])
     schema = with_extras(with_metrics(DATASET, config.measure.metrics), own)
     schema = with_options(schema, recorded_options(config))
-    write = WritePart(output, schema, config.publish.limits)
+    write = WritePart(output, schema, config.publish.bounds)
     parts = divide(expected.clips, config.publish.file_mb * MEGABYTE)
     for some in portions(parts, CLIPS_PER_WRITE):
         written = (

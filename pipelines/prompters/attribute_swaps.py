@@ -9,6 +9,7 @@ from pipelines.english.subject import Subject, later_mentions, nouns_of
 from pipelines.english.taxonomy import taxonomy
 from pipelines.english.tokens import Token, ends_phrase, tokenise, words
 from pipelines.target_prompt import Kind, TargetPrompt
+from strmatch.metrics.base import Where
 
 COLOURS: dict[str, tuple[str, ...]] = {
     "red": ("crimson", "scarlet", "maroon"),
@@ -139,7 +140,8 @@ def _other_places(
 
 def _replaced(subject: Subject, start: int, end: int, new: str, kind: Kind) -> TargetPrompt:
     prompt = grammar.replace(subject.caption, start, end, new)
-    return TargetPrompt(prompt, kind, subject.caption[start:end], new, 0)
+    where: Where = "background" if kind == "background" else "subject"
+    return TargetPrompt(prompt, kind, subject.caption[start:end], new, 0, where)
 
 
 def _colours(tokens: Sequence[Token], start: int, end: int) -> tuple[int, int] | None:

@@ -53,7 +53,7 @@ def write_card(output: Storage, config: Config, record: RunRecord) -> None:
         folders=config.publish.partition_by,
         config=config,
         record=record,
-        limits={name: _limits(config.publish.limits.get(name)) for name in metrics},
+        limits={name: _limits(config.publish.bounds.get(name)) for name in metrics},
         options=recorded_options(config),
         settings=json.loads(json.dumps(editor_settings(plugins.find_editor(config), config))),
     )

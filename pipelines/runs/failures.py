@@ -61,7 +61,7 @@ def _results(output: Storage, config: Config) -> Iterator[Row]:
         yield from output.read_table(name, [*OUTCOME, "edit_id"]).to_pylist()
     for name in _measures(output, config):
         for row in output.read_table(name).to_pylist():
-            yield {"edit_id": row["edit_id"], **apply_limits(row, config.publish.limits)}
+            yield {"edit_id": row["edit_id"], **apply_limits(row, config.publish.bounds)}
 
 
 def _measures(output: Storage, config: Config) -> list[str]:
@@ -98,13 +98,25 @@ def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
                 "mask_label": source["mask_label"],
                 "caption": row["source_prompt"] if edit else source["caption"],
                 "subject": source["subject"],
-                "targets": [] if edit else source["targets"],
+                "targets": [] if edit else _targets(source),
                 **_own_columns(source, sources.schema),
             },
         )
         if edit:
-            entry["targets"].append(row["target_prompt"])
+            entry["targets"].append(_target(row["target_prompt"], row["target_where"]))
     return list(entries.values())
+
+
+def _targets(source: Row) -> list[Any] | None:
+    if source["targets"] is None or source["targets_where"] is None:
+        return source["targets"]
+    pairs = zip(source["targets"], source["targets_where"], strict=True)
+    return [_target(prompt, where) for prompt, where in pairs]
+
+
+def _target(prompt: str, where: str | None) -> Any:
+    """Returns a target as a manifest gives it."""
+    return prompt if where in (None, "subject") else {"prompt": prompt, "where": where}
 
 
 def _own_columns(source: Row, schema: pa.Schema) -> Row:

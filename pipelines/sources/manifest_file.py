@@ -17,7 +17,8 @@ from pipelines.schema import is_taken
 
 SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".csv")
 KNOWN = (
-    *("uri", "id", "caption", "subject", "targets", "mask_uri", "mask_label", "start_seconds"),
+    *("uri", "id", "caption", "subject", "targets", "where", "mask_uri", "mask_label"),
+    "start_seconds",
 )
 """The columns that the pipeline reads. All others are carried to the dataset."""
 CONVERSION_ERRORS = (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError)
@@ -114,11 +115,18 @@ def _known_array(
     name: str, values: list[Any], places: Sequence[str], problems: Problems
 ) -> pa.Array:
     """Returns a column that the pipeline reads. Mixed types are checked row by row later."""
+    if any(_is_mixed(value) for value in values):
+        values = [_as_text(value) for value in values]
     values = _without_bad_cells(name, values, problems)
     try:
         return pa.array(values)
     except CONVERSION_ERRORS:
         return pa.array([_as_text(value) for value in values], pa.string())
+
+
+def _is_mixed(value: Any) -> bool:
+    """Whether a value is a list of texts and objects, which no column can hold."""
+    return isinstance(value, list) and {str, dict} <= {type(item) for item in value}
 
 
 def _own_array(name: str, values: list[Any], places: Sequence[str], problems: Problems) -> pa.Array:

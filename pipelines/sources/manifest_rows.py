@@ -4,13 +4,15 @@ import json
 import math
 import posixpath
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pipelines.errors import InputError
 from pipelines.sources.manifest_file import KNOWN, Manifest
 from pipelines.storage import address
+from strmatch.metrics.base import Where
 from strmatch.weights.remote import is_remote
 
+PLACES = get_args(Where)
 ROWS_AT_ONCE = 10_000
 """Rows that are Python objects at the same time."""
 
@@ -55,7 +57,7 @@ def _source(row: Mapping[str, Any], fs: Any, folder: str, problems: list[str]) -
         "caption": _words("caption", row, problems),
         "subject": _words("subject", row, problems),
         "start_seconds": _seconds(row.get("start_seconds"), problems),
-        "targets": _targets(row.get("targets"), problems),
+        **_targets(row.get("targets"), row.get("where"), problems),
         "mask_uri": None if mask_uri is None else str(mask_uri),
         "mask_label": _label(row.get("mask_label"), problems),
         "location": None,
@@ -120,16 +122,43 @@ def _label(value: Any, problems: list[str]) -> int | None:
     return int(number)
 
 
-def _targets(value: Any, problems: list[str]) -> list[str] | None:
+def _targets(value: Any, where: Any, problems: list[str]) -> dict[str, Any]:
+    """Returns targets and targets_where of a source.
+
+    Args:
+        value: a list of texts and of objects with "prompt" and "where", or that list as JSON.
+        where: where the targets apply that do not say so.
+    """
+    nothing: dict[str, Any] = dict.fromkeys(("targets", "targets_where"))
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
             problems.append(f"targets must be a JSON list of texts, got {value!r}")
-            return None
+            return nothing
+    if where is not None and where == where and where not in PLACES:
+        problems.append(f"where must be one of {', '.join(PLACES)}, got {where!r}")
+        return nothing
     if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(t, str) and t.strip() for t in value):
+        return nothing
+    said = [t if isinstance(t, Mapping) else {"prompt": t} for t in _as_list(value)]
+    prompts = [target.get("prompt") for target in said]
+    if not isinstance(value, list) or not all(isinstance(t, str) and t.strip() for t in prompts):
         problems.append(f"targets must be a list of texts, got {value!r}")
-        return None
-    return value or None
+        return nothing
+    default = where if where in PLACES else "subject"
+    wheres = [target.get("where") or default for target in said]
+    unknown = [place for place in wheres if place not in PLACES]
+    unknown += [name for target in said for name in target.keys() - {"prompt", "where"}]
+    if unknown:
+        problems.append(
+            f"targets: {unknown[0]!r} is not understood; a target is a text, or an object of "
+            f'"prompt" and "where" ({", ".join(PLACES)})'
+        )
+        return nothing
+    everywhere = [*wheres] if {*wheres} - {"subject"} else None
+    return {"targets": prompts or None, "targets_where": everywhere}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 class EditClip:
     """Edits a clip to all its targets in a process of its own, and commits the results as one file.
 
-    Reads an item: clip_file, clip_row, source_prompt, edit_ids, target_prompts, seeds. Writes rows
+    Reads an item: clip_file, clip_row, source_prompt, and the lists edit_ids, target_prompts,
+    target_wheres and seeds. Writes rows
     of `schema.EDITS` to edits/, see `ClipEditor`. An item whose process dies has no result, and is
     repeated in the pass with `deadline.isolate`, at most `execution.attempts` times.
 
@@ -111,10 +112,11 @@ class ClipEditor:
 
     def _edit_all(self, work: Row) -> list[Row]:
         started = time.perf_counter()
-        wanted = list(zip(work["edit_ids"], work["target_prompts"], work["seeds"], strict=True))
+        lists = ("edit_ids", "target_prompts", "target_wheres", "seeds")
+        wanted = list(zip(*(work[name] for name in lists), strict=True))
         edits = [
             {"edit_id": edit_id, **self._failure(_equal(target))}
-            for edit_id, target, _ in wanted
+            for edit_id, target, *_ in wanted
             if _plain(target) == _plain(work["source_prompt"])
         ]
         refused = {edit["edit_id"] for edit in edits}
@@ -130,10 +132,10 @@ class ClipEditor:
             failed = self._failure(error)
             return edits + [{"edit_id": edit_id, **failed} for edit_id, *_ in wanted]
         shared = time.perf_counter() - started
-        for edit_id, target, seed in wanted:
+        for edit_id, target, where, seed in wanted:
             started = time.perf_counter()
             try:
-                edited = self.editor.edit(inversion, target, mask, seed)
+                edited = self.editor.edit(inversion, target, masks.region(mask, where), seed)
                 check_frames(edited, frames.shape)
                 video = encode_video(edited, clip["fps"], self.config.clip.crf)
                 outcome: Row = {"status": "ok", "edited_video": video}
@@ -141,6 +143,7 @@ class ClipEditor:
                 outcome = self._failure(error)
             seconds = time.perf_counter() - started + shared / len(wanted)
             outcome |= {"edit_id": edit_id, "seconds": seconds, "inversion_seconds": shared}
+            outcome["edit_where"] = "all" if mask is None else where
             outcome["unread_prompt"] = self._unread(target) or self._unread(work["source_prompt"])
             edits.append(outcome)
         return edits

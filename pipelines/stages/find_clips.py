@@ -58,7 +58,12 @@ class FindClips:
     def __call__(self, source: Row) -> list[Row]:
         started = time.perf_counter()
         # The later stages read these columns.
-        targets = [TargetPrompt(target.strip()).as_row() for target in source["targets"] or ()]
+        prompts = source["targets"] or ()
+        wheres = source["targets_where"] or ["subject"] * len(prompts)
+        targets = [
+            TargetPrompt(prompt.strip(), where=where).as_row()
+            for prompt, where in zip(prompts, wheres, strict=True)
+        ]
         given = {name: source[name] for name in ("caption", "subject")}
         given["targets"] = targets or None
         try:

@@ -17,16 +17,17 @@ from pipelines.storage import Storage
 from pipelines.tables.clips import read_clip
 from pipelines.tables.edits import read_ok_edits
 from pipelines.tables.measures import commit_measures
-from strmatch.metrics.base import Metric, Sample
+from strmatch.metrics.base import Metric, NotMeasured, Sample
 
 
 class MeasureClip:
     """Computes the metrics of a clip's edits, and commits them as one file.
 
-    Reads an item: clip_file, clip_row, source_prompt, edit_file, edit_ids, target_prompts,
-    measures. Writes a row of `schema.MEASURES` for every edit that is ok. An exception of a metric
-    fails its edit; `error_type` is the exception's class. A clip that cannot be read fails all its
-    edits.
+    Reads an item: clip_file, clip_row, source_prompt, edit_file, measures, and the lists edit_ids,
+    target_prompts and target_wheres. Writes a row of `schema.MEASURES` for every edit that is ok.
+    An exception of a metric fails its edit; `error_type` is the exception's class. After
+    `NotMeasured`, the metric has no value, and the reason is recorded. A clip that cannot be read
+    fails all its edits.
 
     Args:
         config: the run's configuration.
@@ -64,12 +65,14 @@ class MeasureClip:
         except Exception as error:
             failed = failure("measure", error)
             return [{"edit_id": edit["edit_id"], **failed} for edit in edits]
-        targets = dict(zip(work["edit_ids"], work["target_prompts"], strict=True))
-        unedited = Sample(source, source, mask, work["source_prompt"], "")
-        return [
-            _measure(edit, unedited._replace(target_prompt=targets[edit["edit_id"]]), metrics)
-            for edit in edits
-        ]
+        lists = zip(work["edit_ids"], work["target_prompts"], work["target_wheres"], strict=True)
+        unedited = {
+            edit_id: Sample(
+                source, source, masks.region(mask, where), work["source_prompt"], target, where
+            )
+            for edit_id, target, where in lists
+        }
+        return [_measure(edit, unedited[edit["edit_id"]], metrics) for edit in edits]
 
 
 def _measure(edit: Row, unedited: Sample, metrics: Mapping[str, Metric]) -> Row:
@@ -77,11 +80,16 @@ def _measure(edit: Row, unedited: Sample, metrics: Mapping[str, Metric]) -> Row:
     started, name = time.perf_counter(), ""
     try:
         sample = unedited._replace(edited=decode_video(edit["edited_video"]))
-        values = {}
+        values, reasons = {}, []
         for name, metric in metrics.items():
-            value = float(metric(sample))
+            try:
+                value = float(metric(sample))
+            except NotMeasured as error:
+                value = math.nan
+                reasons.append(f"{name}: {' '.join(str(error).split())}")
             values[name] = None if math.isnan(value) else value
         result: Row = {"status": "ok", "metrics": list(values.items())}
+        result["measure_message"] = "; ".join(reasons)[:500] or None
     except Exception as error:
         result = failure("measure", error)
         if name:

@@ -27,7 +27,7 @@ class PlanEdits:
         config: the run's configuration.
         editor: the editor's class.
         revision: revision of the editor's weights.
-        kept: source and target prompts of the clips in the existing plan, by the clip's row_id.
+        kept: the prompts of the clips in the existing plan, by the clip's row_id.
     """
 
     def __init__(
@@ -63,14 +63,21 @@ class PlanEdits:
 
     def _targets(self, clip: Row) -> list[tuple[str, Row]]:
         """Returns source prompts and targets. Prompts written by hand have no further columns."""
-        derived = {(clip["source_prompt"], t["prompt"]): t for t in clip["targets"]}
-        prompts = self.kept.get(clip["row_id"], list(derived))
-        return [(pair[0], derived.get(pair, {"prompt": pair[1]})) for pair in prompts]
+        derived = {
+            Prompts(clip["source_prompt"], t["prompt"], t.get("where") or "subject"): t
+            for t in clip["targets"]
+        }
+        return [
+            (kept.source, derived.get(kept, {"prompt": kept.target}) | {"where": kept.where})
+            for kept in self.kept.get(clip["row_id"], list(derived))
+        ]
 
     def _edit(self, clip: Row, target: Row, file: str) -> Row:
         seed = self.seed if self.stochastic else None
         planned = {
-            "edit_id": ids.edit_id(clip, target["prompt"], self.editor, self.revision, seed),
+            "edit_id": ids.edit_id(
+                clip, target["prompt"], self.editor, self.revision, seed, target["where"]
+            ),
             "clip_row": clip["row_id"],
             "clip_file": file,
             "clip_id": clip["clip_id"],
@@ -82,6 +89,7 @@ class PlanEdits:
             "source_word": target.get("source_word"),
             "target_word": target.get("target_word"),
             "target_distance": target.get("distance"),
+            "target_where": target["where"],
             "seed": self.seed,
         }
         return planned | {"row_checksum": row_checksum(planned)}

@@ -20,7 +20,7 @@ def apply_limits(measured: Row, limits: Mapping[str, Bounds]) -> Row:
     """
     values = dict(measured["metrics"] or ())
     columns = {metric_column(name): value for name, value in values.items()}
-    columns |= {name: measured[name] for name in (*OUTCOME, "measure_seconds")}
+    columns |= {name: measured[name] for name in (*OUTCOME, "measure_seconds", "measure_message")}
     broken = [
         text
         for name, bounds in limits.items()

@@ -1,6 +1,7 @@
 """The masks of clips."""
 
 from pipelines.config.sections import MaskCheck
+from pipelines.errors import Rejected
 from pipelines.media import masks
 from pipelines.media.encode import decode_video
 from pipelines.rows import Row
@@ -10,6 +11,9 @@ from pipelines.trackers.mask_check import check_given_mask, check_mask
 
 class Track:
     """Sets mask and mask_source, or checks the manifest's mask. Reads source_video and subject.
+
+    Rejects with `NoMask` a clip in which the tracker finds no subject, unless the tracker is `none`
+    or masks are not required.
 
     Args:
         name: the tracker's name, for mask_source.
@@ -27,6 +31,14 @@ class Track:
             check_given_mask(masks.decode(row["mask"]), self.limits)
             return {}
         mask = self.tracker(decode_video(row["source_video"]), row["subject"])
+        if mask is None and self.limits.required and self.name != "none":
+            sought = row["subject"] or "a subject"
+            raise Rejected(
+                "NoMask",
+                f"the tracker {self.name} does not find {sought}: give a mask in the "
+                "manifest, take another annotate.tracker, or edit whole clips by "
+                "annotate.mask_check.required=false",
+            )
         if mask is None:
             return {"mask": None, "mask_source": "none"}
         check_mask(mask, self.limits)

@@ -31,7 +31,7 @@ def edits_file(edit_ids: Collection[str]) -> str:
     return f"edits/{content_id(edits=sorted(edit_ids))}.parquet"
 
 
-EDITOR_INPUTS = ("edit_id", "target_prompt", "seed")
+EDITOR_INPUTS = ("edit_id", "target_prompt", "target_where", "seed")
 """The columns of the plan that an editor reads."""
 
 

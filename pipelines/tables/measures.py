@@ -53,17 +53,20 @@ MEASURE_ITEMS = pa.schema(
         ("edit_file", pa.string()),
         ("edit_ids", pa.list_(pa.string())),
         ("target_prompts", pa.list_(pa.string())),
+        ("target_wheres", pa.list_(pa.string())),
         ("measures", pa.string()),
     ]
 )
 """A file of edits, its edits that are planned, and the name of their measures."""
+MEASURED = ("edit_id", "target_prompt", "target_where")
+"""The columns of the plan that `items` needs, beside those of the clip."""
 
 
 def pending_measures(output: Storage, config: Config, sources: pa.Table | None = None) -> pa.Table:
     """Returns the rows of `items` of sources that measures/ lacks."""
     if not config.measure.metrics:
         return MEASURE_ITEMS.empty_table()
-    plan = current_plan(output, [*PLANNED_CLIP, "edit_id", "target_prompt"], sources)
+    plan = current_plan(output, [*PLANNED_CLIP, *MEASURED], sources)
     every = items(plan, committed(output, plan), config)
     return every.filter(pc.invert(_is_committed(output, every["measures"])))
 
@@ -80,14 +83,15 @@ def items(plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:
     held = edits.take(pc.drop_null(place))
     done = done.append_column("edit_file", held["file"]).append_column("size", held["size"])
     files = done.group_by([*PLANNED_CLIP, "edit_file", "size"], use_threads=False).aggregate(
-        [("edit_id", "list"), ("target_prompt", "list")]
+        [(name, "list") for name in MEASURED]
     )
     how = fingerprints(config)["measure"]
     batches = files.select(["edit_file", "size", "edit_id_list"]).to_batches(PLAN_BATCH_ROWS)
     rows = (row for batch in batches for row in batch.to_pylist())
     names = [measures_name(r["edit_file"], r["size"], r["edit_id_list"], how) for r in rows]
     columns = [files[name] for name in (*PLANNED_CLIP, "edit_file")]
-    columns += [files["edit_id_list"], files["target_prompt_list"], pa.array(names, pa.string())]
+    columns += [files[f"{name}_list"] for name in MEASURED]
+    columns += [pa.array(names, pa.string())]
     return pa.table(columns, schema=MEASURE_ITEMS)
 
 

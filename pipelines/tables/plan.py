@@ -1,17 +1,19 @@
 """The plan: one row per clip and target prompt, in files that a user may edit by hand."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import RunError
-from pipelines.ids import content_id
+from pipelines.ids import content_id, of_where
 from pipelines.rows import Row
 from pipelines.schema import PLAN, conform
 from pipelines.storage import Storage
 from pipelines.tables.clips import current_clips
+from strmatch.metrics.base import Where
 
 PLAN_FILE = "plan/plan.parquet"
 
@@ -30,13 +32,17 @@ PLANNED_CLIP = ("clip_row", "clip_file", "source_prompt")
 
 PLANNED_EDIT = (
     *("edit_id", "target_prompt", "target_kind", "source_word", "target_word", "target_distance"),
-    "seed",
+    *("target_where", "seed"),
 )
 """The columns that describe an edit."""
 
 
-Prompts = tuple[str, str]
-"""Source and target prompt."""
+class Prompts(NamedTuple):
+    """What a row of the plan says of its edit, and a user may change."""
+
+    source: str
+    target: str
+    where: str
 
 
 def planned_prompts(output: Storage) -> dict[str, list[Prompts]]:
@@ -48,14 +54,18 @@ def planned_prompts(output: Storage) -> dict[str, list[Prompts]]:
     kept: dict[str, list[Prompts]] = {}
     if output.exists(PLANNED):
         kept = {clip_row: [] for clip_row in output.read(PLANNED).decode().split()}
-    prompts_of = read_plan(output, ["clip_row", "source_prompt", "target_prompt"])
+    prompts_of = read_plan(output, ["clip_row", "source_prompt", "target_prompt", "target_where"])
     every = (row for some in prompts_of.to_batches(PLAN_BATCH_ROWS) for row in some.to_pylist())
     for number, row in enumerate(every, start=1):
-        prompts = row["source_prompt"], row["target_prompt"]
+        where = row["target_where"] or "subject"
+        prompts = Prompts(row["source_prompt"], row["target_prompt"], where)
         rows = kept.setdefault(row["clip_row"], [])
         if not all(prompts):
             raise RunError(f"plan, row {number}: source_prompt and target_prompt must not be empty")
-        if rows and rows[0][0] != prompts[0]:
+        if where not in get_args(Where):
+            places = ", ".join(get_args(Where))
+            raise RunError(f"plan, row {number}: target_where {where!r} is none of {places}")
+        if rows and rows[0].source != prompts.source:
             raise RunError(f"plan, row {number}: clip {row['clip_row']} has two source prompts")
         rows.append(prompts)
     return kept
@@ -77,10 +87,11 @@ def write_plan(output: Storage, rows: pa.Table, clips: Iterable[str]) -> None:
 
 def row_checksum(row: Row) -> str:
     """Returns a hash of what identifies the edit of a row, and of the prompts."""
-    return content_id(**{name: row[name] for name in CHECKED})
+    checked = {name: row[name] for name in CHECKED if name != "target_where"}
+    return content_id(**checked, **of_where(row["target_where"]))
 
 
-CHECKED = ("edit_id", "clip_row", "source_prompt", "target_prompt")
+CHECKED = ("edit_id", "clip_row", "source_prompt", "target_prompt", "target_where")
 """The columns of a row of the plan that are read from a plan changed by hand."""
 
 

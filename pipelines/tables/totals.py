@@ -8,7 +8,7 @@ from pipelines.schema import unique
 from pipelines.storage import Storage
 from pipelines.tables.clips import current_clips
 from pipelines.tables.edits import committed
-from pipelines.tables.measures import measures_of
+from pipelines.tables.measures import MEASURED, measures_of
 from pipelines.tables.plan import PLANNED_CLIP, current_plan
 
 
@@ -32,7 +32,7 @@ def edited(output: Storage) -> dict[str, int]:
 
 def measured(output: Storage, config: Config) -> dict[str, int]:
     """Returns the number of clips whose edits are measured."""
-    plan = current_plan(output, [*PLANNED_CLIP, "edit_id", "target_prompt"])
+    plan = current_plan(output, [*PLANNED_CLIP, *MEASURED])
     there = measures_of(output, plan, committed(output, plan), config)
     return {"clips": _committed(plan, there)["clips"]}
 

@@ -1,8 +1,19 @@
 """The contract of metrics, which judge an edited clip."""
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
+
+Where = Literal["subject", "background", "all"]
+"""Where an edit applies: the subject, all but the subject, or the whole clip."""
+
+
+class NotMeasured(Exception):
+    """A metric has no value for an edit, for a reason that the dataset records.
+
+    Args:
+        reason: one line.
+    """
 
 
 class Sample(NamedTuple):
@@ -13,9 +24,17 @@ class Sample(NamedTuple):
     edited: np.ndarray
     """uint8 (f, H, W, 3), RGB, of the same shape as `source`."""
     mask: np.ndarray | None
-    """bool (f, H, W), True where the subject is; None: not known."""
+    """bool (f, H, W), True where the edit was to change the clip; None: everywhere, or not
+    known."""
     source_prompt: str
     target_prompt: str
+    where: Where = "subject"
+    """What `mask` covers."""
+
+    @property
+    def subject(self) -> np.ndarray | None:
+        """bool (f, H, W), True where the subject is; None: not known."""
+        return ~self.mask if self.mask is not None and self.where == "background" else self.mask
 
 
 class Metric(Protocol):
@@ -26,5 +45,9 @@ class Metric(Protocol):
     """
 
     def __call__(self, sample: Sample) -> float:
-        """NaN where the metric does not apply, such as one of the background without a mask."""
+        """NaN where the metric does not apply, such as one of the background without a mask.
+
+        Raises:
+            NotMeasured: the metric applies, and has no value. The edit stays ok.
+        """
         ...

@@ -1,11 +1,12 @@
 from pipelines import ids
 
 CLIP = {"clip_id": "c", "source_prompt": "a cat", "mask": None, "targets": [{"prompt": "a dog"}]}
+PLACES = ("subject", "background", "all")
 MASK = [{"size": [2, 2], "counts": "04"}]
 
 
-def edit_id(clip=CLIP, target="a dog", editor="e", revision="r", seed=None):
-    return ids.edit_id(clip, target, {"name": editor}, revision, seed)
+def edit_id(clip=CLIP, target="a dog", editor="e", revision="r", seed=None, where="subject"):
+    return ids.edit_id(clip, target, {"name": editor}, revision, seed, where)
 
 
 def test_ids_are_the_same_on_every_machine():
@@ -25,9 +26,18 @@ def test_every_input_of_an_edit_changes_its_id():
         edit_id(revision="s"),
         edit_id(seed=0),
         edit_id(seed=1),
+        edit_id(where="background"),
+        edit_id(where="all"),
     ]
     assert len(set(variants)) == len(variants)
     assert edit_id(CLIP | {"targets": [{"prompt": "a fox"}]}) == edit_id()
+
+
+def test_targets_of_the_subject_keep_the_ids_of_targets_without_a_place():
+    assert edit_id() == edit_id(where=None)
+    placed = [CLIP | {"targets": [{"prompt": "a dog", "where": at}]} for at in PLACES]
+    assert ids.clip_row_id(placed[0]) == ids.clip_row_id(CLIP)
+    assert len({ids.clip_row_id(clip) for clip in placed}) == 3
 
 
 def test_a_clip_row_id_depends_on_the_annotations():

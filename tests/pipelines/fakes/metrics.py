@@ -8,6 +8,8 @@ from typing import ClassVar
 import numpy as np
 import ray
 
+from strmatch.metrics.base import NotMeasured
+
 
 class Difference:
     """The mean absolute difference of source and edit, 0 to 255."""
@@ -39,6 +41,13 @@ class Poisoned(Difference):
         if sample.target_prompt == "raise in the metric":
             raise ZeroDivisionError("no flow,\nno error")
         return super().__call__(sample)
+
+
+class Speechless(Difference):
+    """Has no value for any edit."""
+
+    def __call__(self, sample):
+        raise NotMeasured("no words,\nno number")
 
 
 class Broken(Difference):

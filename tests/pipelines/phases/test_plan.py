@@ -4,7 +4,7 @@ from pipelines.config.loading import load_config
 from pipelines.schema import CLIPS, PLAN, conform, rows_table
 from pipelines.stages.plan_edits import PlanEdits
 from pipelines.storage import Storage
-from pipelines.tables.plan import by_clip
+from pipelines.tables.plan import Prompts, by_clip
 from pipelines.target_prompt import TargetPrompt
 from tests.pipelines.fakes.editors import Invert
 
@@ -37,12 +37,12 @@ def test_only_derived_targets_describe_how_they_were_derived(tmp_path):
 
 
 def test_a_prompt_changed_by_hand_has_no_description_of_its_swap(tmp_path):
-    kept = {"1": [("a cat", "a fox"), ("a cat", "a lion")]}
+    kept = {"1": [Prompts("a cat", "a fox", "subject"), Prompts("a cat", "a lion", "subject")]}
     assert said(planned(tmp_path, kept)) == [
         ("a fox", "noun_near", "cat", "fox", 4),
         ("a lion", None, None, None, None),
     ]
-    kept = {"1": [("a black cat", "a fox")]}
+    kept = {"1": [Prompts("a black cat", "a fox", "subject")]}
     assert said(planned(tmp_path, kept)) == [("a fox", None, None, None, None)]
 
 

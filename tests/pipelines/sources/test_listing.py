@@ -1,6 +1,7 @@
 import json
 
 import fsspec
+import pandas
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -98,6 +99,7 @@ def test_a_manifest_is_read_alike_in_every_format(tmp_path, kind):
         "caption": "a cat on a mat",
         "subject": "mat",
         "targets": ["a dog", "a fox"],
+        "targets_where": None,
         "mask_uri": "masks/a",
         "mask_location": f"file://{tmp_path}/masks/a",
         "mask_label": None,
@@ -153,6 +155,34 @@ def test_columns_of_any_type_are_passed_on(tmp_path):
     assert table.schema.field("nothing").type == pa.string()
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_a_target_applies_where_the_manifest_places_it(tmp_path, kind):
+    own = [{"prompt": "a dog", "where": None}, {"prompt": "a cat on grass", "where": "background"}]
+    rows = [
+        {"uri": "a.mp4", "targets": own, "where": None},
+        {"uri": "b.mp4", "targets": own, "where": "all"},
+        {"uri": "c.mp4", "targets": [{"prompt": "a dog", "where": "subject"}], "where": "all"},
+    ]
+    if kind == "jsonl":
+        rows[0]["targets"] = ["a dog", own[1]]
+    path = tmp_path / f"manifest.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif kind == "csv":
+        cells = [row | {"targets": json.dumps(row["targets"])} for row in rows]
+        pandas.DataFrame(cells).to_csv(path, index=False)
+    else:
+        path.write_text("\n".join(json.dumps(row) for row in rows))
+    found = find(path)
+    assert found["targets"].to_pylist() == [["a dog", "a cat on grass"]] * 2 + [["a dog"]]
+    assert found["targets_where"].to_pylist() == [
+        ["subject", "background"],
+        ["all", "background"],
+        None,
+    ]
+    assert "where" not in found.column_names and not any(found["problem"].to_pylist())
+
+
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
@@ -164,6 +194,19 @@ def test_columns_of_any_type_are_passed_on(tmp_path):
         ({"uri": "a.mp4", "start_seconds": "soon"}, "start_seconds must be a number"),
         ({"uri": "a.mp4", "targets": "a dog"}, "targets must be a JSON list of texts"),
         ({"uri": "a.mp4", "targets": [3]}, "targets must be a list of texts"),
+        ({"uri": "a.mp4", "targets": [{"where": "all"}]}, "targets must be a list of texts"),
+        (
+            {"uri": "a.mp4", "targets": [{"prompt": "a dog", "where": "sky"}]},
+            "'sky' is not understood; a target is a text, or an object of",
+        ),
+        (
+            {"uri": "a.mp4", "targets": [{"prompt": "a dog", "mask": 1}]},
+            "'mask' is not understood; a target is a text, or an object of",
+        ),
+        (
+            {"uri": "a.mp4", "targets": ["a dog"], "where": "kitchen"},
+            "where must be one of subject, background, all, got 'kitchen'",
+        ),
         ({"uri": "a.mp4", "caption": " "}, "caption must be a text that is not empty"),
         ({"uri": "a.mp4", "subject": ["cat"]}, "subject must be a text that is not empty"),
     ],

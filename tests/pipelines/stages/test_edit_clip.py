@@ -26,6 +26,7 @@ def work(*targets):
         "source_prompt": "a cat",
         "edit_ids": list(targets),
         "target_prompts": list(targets),
+        "target_wheres": ["subject"] * len(targets),
         "seeds": [0] * len(targets),
     }
 

@@ -17,7 +17,7 @@ GREY = encode_video(np.full((4, 16, 16, 3), 100, np.uint8), 8)
 LIGHT = encode_video(np.full((4, 16, 16, 3), 140, np.uint8), 8)
 
 
-def measure(folder, *metrics, mask=None, source=GREY, problem=None, **edits):
+def measure(folder, *metrics, mask=None, source=GREY, problem=None, where="subject", **edits):
     """Measure clip "c" with these edits. Return the rows by target and the result of the stage."""
     output = Storage(str(folder))
     clip = {"row_id": "c", "source_video": source, "mask": mask}
@@ -28,6 +28,7 @@ def measure(folder, *metrics, mask=None, source=GREY, problem=None, **edits):
     config = load_config(assignments=[f"measure.metrics=[{names}]"])
     work = {"clip_file": "clips/a.parquet", "clip_row": "c", "source_prompt": "a cat"}
     work |= {"edit_file": "edits/e.parquet", "edit_ids": list(edits), "target_prompts": list(edits)}
+    work["target_wheres"] = [where] * len(edits)
     done = MeasureClip(config, output, Deadline(60.0))(work | {"measures": "m"})
     assert done["problem"] == problem
     if problem:
@@ -54,6 +55,27 @@ def test_metrics_are_computed_on_the_stored_videos(tmp_path):
     assert expected["Difference"] > 30
     assert set(dict(rows["b"]["metrics"]).values()) == {0.0}
     assert rows["a"]["measure_seconds"] > 0
+
+
+def test_the_background_is_what_was_not_to_change(tmp_path):
+    left = np.zeros((4, 16, 16), bool)
+    left[:, :, :8] = True
+    half = decode_video(GREY).copy()
+    half[:, :, :8] += 40
+    edits = {"left": ok(encode_video(half, 8, crf=0))}
+    for where, expected in (("subject", 0.0), ("background", 40.0), ("all", None)):
+        folder = tmp_path / where
+        rows, _ = measure(folder, "Background", mask=masks.encode(left), where=where, **edits)
+        found = dict(rows["left"]["metrics"])[f"{METRICS}:Background"]
+        assert found == pytest.approx(expected, abs=4) if expected is not None else found is None
+
+
+def test_a_metric_without_a_value_has_its_reason(tmp_path):
+    rows, done = measure(tmp_path, "Difference", "Speechless", a=ok())
+    assert (done["ok"], rows["a"]["status"]) == (1, "ok")
+    assert dict(rows["a"]["metrics"])[f"{METRICS}:Speechless"] is None
+    assert dict(rows["a"]["metrics"])[f"{METRICS}:Difference"] > 30
+    assert rows["a"]["measure_message"] == f"{METRICS}:Speechless: no words, no number"
 
 
 def test_a_metric_that_does_not_apply_is_null(tmp_path):

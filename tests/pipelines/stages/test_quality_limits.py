@@ -7,7 +7,8 @@ OK = {"status": "ok", "error_stage": None, "error_type": None, "error_message": 
 
 
 def judged(metrics, **limits):
-    return apply_limits(OK | {"metrics": list(metrics.items()), "measure_seconds": 1.0}, limits)
+    measured = {"metrics": list(metrics.items()), "measure_seconds": 1.0, "measure_message": None}
+    return apply_limits(OK | measured, limits)
 
 
 @pytest.mark.parametrize(
@@ -32,5 +33,6 @@ def test_the_message_lists_every_violated_metric_with_value_and_bound():
 
 def test_an_edit_that_was_not_measured_fails_under_any_limits():
     failed = {"status": "failed", "error_stage": "measure", "error_type": "X", "error_message": "y"}
-    row = apply_limits(failed | {"metrics": None, "measure_seconds": None}, {"a": Bounds(max=1)})
-    assert row == failed | {"measure_seconds": None}
+    nothing = {"measure_seconds": None, "measure_message": None}
+    row = apply_limits(failed | nothing | {"metrics": None}, {"a": Bounds(max=1)})
+    assert row == failed | nothing

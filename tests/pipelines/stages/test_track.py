@@ -14,6 +14,10 @@ def whole(frames):
     return np.ones(frames.shape[:3], bool)
 
 
+def nothing(frames, subject):
+    return None
+
+
 def test_a_mask_of_the_manifest_takes_precedence_over_the_tracker():
     frames = np.zeros((4, 32, 32, 3), np.uint8)
     row = {"mask": masks.encode(whole(frames)), "subject": None}
@@ -23,10 +27,17 @@ def test_a_mask_of_the_manifest_takes_precedence_over_the_tracker():
     columns = stage(row | {"mask": None})
     assert columns["mask_source"] == "stub"
     assert masks.decode(columns["mask"]).all()
-    assert (
-        Track("stub", lambda frames, subject: None, LIMITS)(row | {"mask": None})["mask_source"]
-        == "none"
-    )
+
+
+def test_a_clip_without_a_subject_is_edited_only_if_masks_are_not_required():
+    frames = np.zeros((4, 32, 32, 3), np.uint8)
+    row = {"mask": None, "subject": "a cat", "source_video": encode_video(frames, 8.0)}
+    with pytest.raises(Rejected, match="the tracker stub does not find a cat") as raised:
+        Track("stub", nothing, MaskCheck())(row)
+    assert raised.value.type == "NoMask"
+    unmasked = {"mask": None, "mask_source": "none"}
+    assert Track("stub", nothing, MaskCheck(required=False))(row) == unmasked
+    assert Track("none", nothing, MaskCheck())(row) == unmasked
 
 
 def test_an_unusable_mask_rejects_the_row():
