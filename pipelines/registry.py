@@ -38,6 +38,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "background_lpips": "pipelines.metrics:BackgroundLPIPS",
         "motion_error": "pipelines.metrics:MotionError",
         "motion_error_raft": "pipelines.metrics:RaftMotionError",
+        "vlm_judge": "pipelines.judges.vlm_judge:VLMJudge",
     },
 }
 """Kind and name to `module:Class`. Each class is made of a `Config`."""

@@ -15,7 +15,7 @@ FLOORS = (
     {"stages", "publishing"},
     {"plugins"},
     {"prompters", "captioners"},
-    {"trackers", "editors", "metrics", "vision_language", "openai_client"},
+    {"trackers", "editors", "metrics", "judges", "vision_language", "openai_client"},
     {"cluster", "reliability", "tables", "progress"},
     {"media", "config", "telemetry", "rows", "sources"},
     {

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import types
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pytest
 import typer
@@ -19,7 +21,10 @@ from typer.testing import CliRunner
 
 from jobs.cli import app
 from jobs.runs import demo
+from pipelines import plugins
 from pipelines.config.loading import load_config
+from pipelines.media.encode import decode_video
+from strmatch.metrics.base import Sample
 from strmatch.presets import miniature
 
 ROOT = Path(__file__).parents[1]
@@ -237,6 +242,36 @@ def test_the_programs_run(with_run):
         if page.startswith("docs/"):
             for program in blocks(page, "python"):
                 exec(compile(program, page, "exec"), {})
+
+
+def test_the_example_of_a_reward_model_scores_both_clips(tmp_path, monkeypatch):
+    """A stand-in for the package of the reward model reads the clips that the metric writes."""
+
+    class VEFXReward:
+        def __init__(self, model_path, device):
+            self.made_of = (model_path, device)
+
+        def score(self, original_video, edited_video, instruction):
+            clips = [
+                decode_video(Path(file).read_bytes()) for file in (original_video, edited_video)
+            ]
+            levels = [round(clip.mean() / 100) for clip in clips]
+            assert (levels, instruction[-8:]) == ([1, 2], ": a cat."), (levels, instruction)
+            return {"IF": 3.0, "RQ": 2.0, "EE": 4.0, "Overall": 9.0}
+
+    module = types.ModuleType("vefx_reward")
+    module.VEFXReward = VEFXReward
+    monkeypatch.setitem(sys.modules, "vefx_reward", module)
+    (program,) = blocks("docs/metrics.md", "py")
+    (tmp_path / "my_rewards.py").write_text(program, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "my_rewards:VEFX"
+    config = load_config(assignments=[f"measure.metrics=['{name}']"])
+    metric = plugins.metrics(config)[name]
+    assert plugins.metrics_on_gpu(config)
+    source, edited = (np.full((4, 16, 16, 3), level, np.uint8) for level in (100, 200))
+    assert metric(Sample(source, edited, None, "A dog.", "a cat.")) == 3.0
+    assert metric.model.made_of[0] == "4B"
 
 
 def test_the_example_of_the_library_runs_as_printed_in_few_steps(monkeypatch):

@@ -71,7 +71,7 @@ def served(config: Config) -> tuple[str, str]:
     base_url, model = config.execution.endpoint.base_url, config.annotate.endpoint.model
     if base_url is None or model is None:
         raise ConfigError(
-            "openai and llm ask a server: set execution.endpoint.base_url (http://host:8000/v1) "
-            "and annotate.endpoint.model"
+            "openai, llm and vlm_judge (model=server) need a server: set "
+            "execution.endpoint.base_url (http://host:8000/v1) and annotate.endpoint.model"
         )
     return base_url, model

@@ -220,9 +220,10 @@ class Annotate(Section):
     captions: Captions = of_plugins(Captions())
     """Input and limits of captions by transformers_vlm and openai."""
     vlm: VisionLanguageModel = of_plugins(VisionLanguageModel())
-    """Model of the captioner transformers_vlm."""
+    """Model of the captioner transformers_vlm and the metric vlm_judge."""
     endpoint: ServedModel = of_plugins(ServedModel())
-    """Model of the captioner openai and the prompter llm, served at `execution.endpoint`."""
+    """Model of the captioner openai, the prompter llm and the metric vlm_judge, served at
+    `execution.endpoint`."""
     prompter: str = Field(
         default="noun_swap",
         description=f"Plug-in that derives target prompts: {listed('prompter')}, the name of an "
@@ -337,7 +338,8 @@ class Server(Section):
     attempts: int = expert(4, ge=1)
     """Maximum number of requests per answer, retried with exponential backoff."""
     total_timeout: float = expert(300.0, gt=0)
-    """Timeout of one answer including all retries, seconds. A caption takes up to two answers."""
+    """Timeout of one answer including all retries, seconds. A caption, and a value of vlm_judge,
+    take up to two answers."""
 
     @pydantic.field_validator("base_url")
     @classmethod
@@ -395,7 +397,7 @@ class Execution(Section):
     """Number of successful edits, sampled by seed, whose videos are included in the report. Failed
     and rejected rows are always included."""
     endpoint: Server = of_plugins(Server())
-    """Server of the captioner openai and the prompter llm."""
+    """Server of the captioner openai, the prompter llm and the metric vlm_judge."""
 
     @property
     def access(self) -> Access:

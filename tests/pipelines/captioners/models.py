@@ -34,9 +34,9 @@ TEXT = {
 }
 
 
-def qwen(folder):
+def qwen(folder, sentences=SENTENCES):
     """The family of the default model, whose processor needs torchvision for its videos."""
-    tokenizer = _tokenizer("<|vision_start|><|image_pad|><|vision_end|>")
+    tokenizer = _tokenizer("<|vision_start|><|image_pad|><|vision_end|>", sentences)
     image_token, video_token, start, end = tokenizer.convert_tokens_to_ids(
         ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"]
     )
@@ -120,12 +120,22 @@ def teach(captioner, clips, folder, steps=60):
     from pipelines.captioners.caption_check import INSTRUCTION
     from pipelines.media.frames import sample
 
-    model, tokenizer = captioner.model, captioner.processor.tokenizer
+    images = [sample(frames, captioner.captions.frames) for frames in clips]
+    questions = [captioner.inputs(shown, INSTRUCTION) for shown in images]
+    return teach_answers(captioner, zip(questions, SENTENCES, strict=True), folder, steps)
+
+
+def teach_answers(local, answers, folder, steps=60):
+    """Train a `LocalVLM` to answer. Save the model to the folder. Return the loss.
+
+    Args:
+        answers: pairs of inputs and answer.
+    """
+    model, tokenizer = local.model, local.processor.tokenizer
     model.train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
     batches = []
-    for frames, sentence in zip(clips, SENTENCES, strict=True):
-        inputs = captioner.inputs(sample(frames, captioner.captions.frames), INSTRUCTION)
+    for inputs, sentence in answers:
         said = tokenizer(f"{sentence}<end>", return_tensors="pt", add_special_tokens=False)
         length = inputs["input_ids"].shape[1]
         inputs["input_ids"] = torch.cat([inputs["input_ids"], said["input_ids"]], 1)
@@ -152,9 +162,9 @@ def _vision():
     }
 
 
-def _tokenizer(image):
+def _tokenizer(image, sentences=SENTENCES):
     """A tokenizer that splits at spaces and has the placeholder tokens of an image."""
-    words = sorted({f"▁{word}" for sentence in SENTENCES for word in sentence.split()})
+    words = sorted({f"▁{word}" for sentence in sentences for word in sentence.split()})
     vocabulary = {token: n for n, token in enumerate([*SPECIAL, *words, "▁user", "▁assistant"])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
