@@ -252,7 +252,8 @@ def test_ids_depend_on_the_options_that_change_the_result(installed):
         config = load_config(assignments=[*CHOSEN, *assignments])
         plan = PlanEdits(None, config, plugins.find_editor(config), "1", {})
         clip = row | {"row_id": "r", "source_uri": "a", "start_seconds": 0.0}
-        return plan._edit(clip, {"prompt": "A fox."}, "file")["edit_id"]
+        target = {"prompt": "A fox.", "where": "subject"}
+        return plan._edit(clip, target, "file")["edit_id"]
 
     assert edit_id() == edit_id("editor_options.red=64") != edit_id("editor_options.red=65")
     settings = editor_settings(
