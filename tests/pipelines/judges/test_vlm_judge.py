@@ -138,7 +138,7 @@ def test_the_metric_is_null_with_the_reason_within_the_timeout_of_two_answers(ba
         started = time.monotonic()
         with pytest.raises(NotMeasured, match=reason):
             judge(metric)
-        assert time.monotonic() - started < 2 * 0.8 + 1.0
+        assert time.monotonic() - started < 2 * 0.8 + 3.0
 
 
 def test_no_row_is_lost_when_a_server_answers_some_requests_only(tmp_path):
