@@ -20,7 +20,7 @@ class EditorUtilisation:
     """Collects the times at which clips began and ended, by the clocks of the editors' machines."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds = self.available = 0.0
         self.first, self.last = float("inf"), float("-inf")
 
     def add(self, row: Row) -> None:
@@ -30,9 +30,22 @@ class EditorUtilisation:
         self.seconds += row["ended"] - row["began"]
         self.first, self.last = min(self.first, row["began"]), max(self.last, row["ended"])
 
+    def pause(self, editors: int) -> None:
+        """End a stretch of work. The time until the next clip begins is not available time."""
+        self.available += self._stretch(editors)
+        self.first, self.last = float("inf"), float("-inf")
+
     def fraction(self, editors: int) -> float:
-        """Returns the fraction of wall time during which editors were busy, 0 to 1."""
-        return self.seconds / (editors * (self.last - self.first)) if self.seconds else 0.0
+        """Returns the fraction of the available time of editors in which they were busy, 0 to 1.
+
+        Args:
+            editors: number of editors since the last pause.
+        """
+        available = self.available + self._stretch(editors)
+        return self.seconds / available if self.seconds else 0.0
+
+    def _stretch(self, editors: int) -> float:
+        return editors * max(0.0, self.last - self.first)
 
 
 class DownloadBar(tqdm):

@@ -100,6 +100,17 @@ _EDITED = [
     _column("seconds", REAL, "seconds that the row took, its share of the inversion included"),
     _column("inversion_seconds", REAL, "seconds of what all edits of the clip share"),
 ]
+EARLIER_TRY = pa.struct([("settings", TEXT), ("metrics", TEXT), ("reason", TEXT)])
+"""A try that was outside the limits: settings of the editor and metrics by name, both JSON, and the
+message of the rejection."""
+_TRIES = [
+    _column("edit_try", WHOLE, "which try the edit is, 0: the first; adds to the editor's seed"),
+    _column(
+        "earlier_tries",
+        pa.list_(EARLIER_TRY),
+        "settings (JSON), metrics (JSON) and reason of tries outside the limits; null: none",
+    ),
+]
 _EDIT_ID = _column("edit_id", TEXT, "names the edit by its clip, its prompts and all that made it")
 _CLIP_ID = _column("clip_id", TEXT, "names the span of the source and how it was decoded")
 _SEED = _column("seed", pa.int64(), "the run's seed")
@@ -193,6 +204,7 @@ DATASET = pa.schema(
         _SEED,
         *_MEDIA,
         *_EDITED,
+        *_TRIES,
         _MEASURE_SECONDS,
         _MEASURE_MESSAGE,
         _PACKAGE_VERSION,

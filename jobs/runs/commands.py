@@ -47,15 +47,14 @@ def retry(output: str, types: Collection[str], assignments: list[str]) -> None:
         failed = failures(opened.output, opened.config, types, ("failed",))
         opened.select(row["source_row"] for row in failed)
         forget(opened.output, opened.config, failed)
-        for name in list(opened.record.phases):
-            opened.run_phase(name)
+        opened.run_phases(list(opened.record.phases))
     summarise(opened)
 
 
 def annotate(input: str, output: str, config: Config, limit: int | None) -> None:
     """The first phase alone."""
     with open_run(output, config, input, limit) as opened, cluster(config.execution):
-        opened.run_phase("annotate")
+        opened.run_phases(["annotate"])
     summarise(opened)
 
 
@@ -74,7 +73,7 @@ def fork(
 def phase(name: str, output: str, assignments: list[str], replan: bool = False) -> None:
     """One of the later phases, with the settings of the run and the assignments on top."""
     with reopen_run(output, assignments, replan) as opened, cluster(opened.config.execution):
-        opened.run_phase(name)
+        opened.run_phases([name])
     summarise(opened)
 
 

@@ -11,6 +11,7 @@ from pipelines.config.config import Config
 from pipelines.runs.open_run import open_run
 from pipelines.sources.listing import find_sources
 from pipelines.storage import Storage
+from pipelines.tables.edits import EDITS_FOLDER
 from pipelines.tables.record import read_record
 
 SAMPLE = 3
@@ -25,6 +26,8 @@ class Speed:
     """Where the speed was measured, in words."""
     clips: float
     edits: float
+    tries: float
+    """Further tries of edits outside the limits."""
     annotate_seconds: float
     """Wall time of the cluster."""
     edit_seconds: float
@@ -61,6 +64,8 @@ def estimate(
     table.add_row("sources", str(count))
     table.add_row("clips", f"about {count * speed.clips:.0f}")
     table.add_row("edits", f"about {count * speed.edits:.0f}")
+    if config.edit.tries:
+        table.add_row("further tries", f"about {count * speed.tries:.0f}")
     table.add_row("annotate", f"about {_time(count * speed.annotate_seconds)} on this cluster")
     wall = _time(hours * 3600 / part.workers)
     table.add_row("edit", f"about {wall} on this cluster, with {part.workers} editors")
@@ -98,16 +103,19 @@ def _speed(output: Storage, phases: dict[str, dict[str, int | float]], origin: s
     sources = phases["annotate"]["sources"]
     seconds = [
         pc.sum(output.read_table(name, ["seconds"])["seconds"]).as_py() or 0.0
-        for name in output.files("edits", ".parquet")
+        for name in output.find(EDITS_FOLDER, ".parquet")
     ]
+    edited = len(output.files(EDITS_FOLDER, ".parquet"))  # one file per clip
     clips, edits = phases["annotate"]["clips"] / sources, phases["plan"]["planned"] / sources
+    tries = phases["edit"].get("tries", 0) / sources
     return Speed(
         origin,
         clips,
         edits,
+        tries,
         phases["annotate"]["seconds"] / phases["annotate"]["new"],
-        clips * sum(seconds) / max(len(seconds), 1),  # one file per clip
-        edits * phases["measure"]["seconds"] / phases["measure"]["new"],
+        clips * sum(seconds) / max(edited, 1),
+        (edits + tries) * phases["measure"]["seconds"] / phases["measure"]["new"],
         output.fs.du(output.path("dataset")) / sources,
     )
 

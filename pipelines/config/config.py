@@ -4,6 +4,7 @@ from typing import Any
 
 import pydantic
 
+from pipelines.config.edit import Edit
 from pipelines.config.sections import (
     Annotate,
     Backbone,
@@ -15,7 +16,6 @@ from pipelines.config.sections import (
     listed,
 )
 from pipelines.errors import ConfigError
-from strmatch.settings import EditSettings
 
 
 class Config(Section):
@@ -39,9 +39,10 @@ class Config(Section):
         description=f"Plug-in that edits: {listed('editor')}, the name of an entry point, or "
         "module:Class.",
     )
-    edit: EditSettings
-    """Settings of str_match. The editors sdedit, dmt and uniedit take from here what suits the
-    backbone: number of steps, guidance, inversion, mask dilation."""
+    edit: Edit
+    """Settings of str_match, and the number of tries of any editor. The editors sdedit, dmt and
+    uniedit take from here what suits the backbone: number of steps, guidance, inversion, mask
+    dilation."""
     editor_options: dict[str, Any] = pydantic.Field(default_factory=dict)
     """Options that the editor declares. str_match has none."""
     measure: Measure = Measure()

@@ -6,9 +6,11 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pydantic
 import yaml
 
 from pipelines.config.config import Config
+from pipelines.config.edit import Edit
 from pipelines.config.fingerprints import dump
 from strmatch.settings import EditSettings
 
@@ -92,12 +94,16 @@ def _inline(value: Any) -> str:
 
 
 def _definition(schema: Mapping[str, Any], field: Mapping[str, Any]) -> dict[str, Any]:
-    """The section that a field refers to. Fields of `EditSettings` are marked by their metadata."""
+    """The section that a field refers to. Fields of `Edit` are marked by their metadata.
+
+    pydantic does not read the texts of the fields that `Edit` inherits.
+    """
     name = field["$ref"].rsplit("/", 1)[-1]
     section = schema["$defs"][name]
-    if name == EditSettings.__name__:
-        for each in dataclasses.fields(EditSettings):
-            section["properties"][each.name] |= each.metadata
+    if name == Edit.__name__:
+        inherited = pydantic.TypeAdapter(EditSettings).json_schema()["properties"]
+        for each in dataclasses.fields(Edit):
+            section["properties"][each.name] |= {**inherited.get(each.name, {}), **each.metadata}
     return section
 
 

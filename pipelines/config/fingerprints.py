@@ -15,6 +15,8 @@ SETTINGS = {
     "publish": ("publish",),
 }
 """The fields of `Config` that each phase adds to those of the phases before it."""
+TRIES = ("tries", "ladder")
+"""The fields of `edit` that change no try, and only decide which tries are made and published."""
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -24,13 +26,21 @@ def dump(config: Config) -> dict[str, Any]:
 
 def fingerprints(config: Config) -> dict[str, str]:
     """One hash a phase over everything that can change its result, chained."""
-    values, chained, result = _without_empty_options(dump(config)), "", {}
+    values, chained, result = _without_empty_options(_by_phase(dump(config))), "", {}
     for phase, fields in SETTINGS.items():
         part = {name: values[name] for name in fields}
         text = json.dumps([chained, part], sort_keys=True)
         chained = hashlib.sha256(text.encode()).hexdigest()[:16]
         result[phase] = chained
     return result
+
+
+def _by_phase(values: dict[str, Any]) -> dict[str, Any]:
+    """Move further tries to the section `publish`: an existing output may have more or fewer."""
+    edit = dict(values["edit"])
+    tries = {name: edit.pop(name) for name in TRIES}
+    publish = values["publish"] | (tries if tries["tries"] else {})
+    return values | {"edit": edit, "publish": publish}
 
 
 def _without_empty_options(values: dict[str, Any]) -> dict[str, Any]:
@@ -54,11 +64,14 @@ def _without_empty_options(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:
-    """The semantic fields in which two dumped configurations differ, as `field: old → new`."""
+    """The semantic fields in which two dumped configurations differ, as `field: old → new`.
+
+    Further tries are left out: they never separate two runs.
+    """
     found = []
     for name in sorted({*old, *new}):
         here, a, b = f"{path}{name}", old.get(name), new.get(name)
-        if here in ("execution", "preset"):
+        if here in ("execution", "preset", *(f"edit.{name}" for name in TRIES)):
             continue
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             found += differences(a, b, f"{here}.")

@@ -12,14 +12,10 @@ import yaml
 from pipelines.config.booleans import refuse_booleans
 from pipelines.config.config import Config
 from pipelines.config.explain import explain, to_yaml
+from pipelines.config.ladder import validate_ladder
 from pipelines.config.options import fields_read, option_texts, validate_choices
-from pipelines.config.sections import STRICT
 from pipelines.errors import ConfigError
 from strmatch.presets import Preset, load_preset
-from strmatch.settings import EditSettings
-
-# `strmatch` does not depend on pydantic. Here its settings are read as strictly as the sections.
-pydantic.with_config(STRICT)(EditSettings)
 
 
 def load_config(
@@ -66,6 +62,7 @@ def resolve(
     except pydantic.ValidationError as error:
         raise ConfigError("; ".join(explain(e) for e in error.errors())) from None
     validate_choices(config)
+    validate_ladder(config)
     return config
 
 

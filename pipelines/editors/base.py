@@ -59,6 +59,10 @@ class Editor(Protocol):
     stochastic: ClassVar[bool]
     """Whether the seed changes the result."""
 
+    ladder_section: ClassVar[str]
+    """Optional. The section that the rungs of `edit.ladder` override: "edit" or "editor_options",
+    which is the default."""
+
     def __init__(self, config: Config, *options: Any) -> None: ...
 
     @classmethod
@@ -162,7 +166,7 @@ def editor_settings(editor: type[Editor], config: Config) -> dict[str, Any]:
     if hasattr(editor, "settings"):
         return choice.call("settings")
     options = choice.options_dump() if choice.has_options else config.editor_options
-    return dataclasses.asdict(config.edit) | options
+    return dataclasses.asdict(config.edit.settings) | options
 
 
 def editor_revision(editor: type[Editor], config: Config) -> str:

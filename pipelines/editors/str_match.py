@@ -14,13 +14,13 @@ class STRMatchEditor(BackboneEditor):
     """`strmatch.STRMatch`. Its settings are the section `edit`."""
 
     stochastic: ClassVar[bool] = False
+    ladder_section: ClassVar[str] = "edit"
 
     def __init__(self, config: Config) -> None:
-        from strmatch import EditSettings, STRMatch
+        from strmatch import STRMatch
 
-        settings = EditSettings(**dataclasses.asdict(config.edit))
         backbone = self.load_backbone(config)
-        self.editor = STRMatch(backbone, settings, memory=config.execution.memory)
+        self.editor = STRMatch(backbone, config.edit.settings, memory=config.execution.memory)
 
     @classmethod
     def validate(cls, config: Config) -> None:
@@ -30,7 +30,7 @@ class STRMatchEditor(BackboneEditor):
 
     @classmethod
     def settings(cls, config: Config) -> dict[str, Any]:
-        return dataclasses.asdict(config.edit)
+        return dataclasses.asdict(config.edit.settings)
 
     def invert(self, frames: np.ndarray, source_prompt: str) -> Any:
         return self.editor.invert(frames, source_prompt)

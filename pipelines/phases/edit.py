@@ -1,4 +1,7 @@
-"""EDIT: reads the plan and commits the edits, one file per clip, to edits/."""
+"""EDIT: reads the plan and commits the edits, one file per clip, to edits/.
+
+Further tries of edits outside the limits are committed in the same way, rung by rung.
+"""
 
 from typing import ClassVar
 
@@ -6,12 +9,12 @@ import pyarrow as pa
 import ray.data
 
 from pipelines.cluster import allocate, pool_options
-from pipelines.config.config import Config
 from pipelines.editors.base import Editor, made_by
 from pipelines.reliability.deadline import Deadline
 from pipelines.reliability.resilient_work import PhaseWork
 from pipelines.rows import Row
 from pipelines.stages.edit_clip import EditClip
+from pipelines.stages.rungs import Rung
 from pipelines.storage import Storage
 from pipelines.tables.edits import commit_edits, pending_edits
 
@@ -21,49 +24,42 @@ could have been processed by another editor."""
 
 
 class EditWork(PhaseWork):
-    """The planned edits that are not committed. An item is a clip with these edits.
+    """The edits of a rung that are not committed. An item is a clip with these edits.
 
     Args:
         output: the run's folder.
-        config: the run's configuration.
+        rung: the tries to make.
         editor: the editor's class.
         revision: revision of the editor's weights.
-        sources: the sources whose clips are edited.
     """
 
     name = "edit"
-    key: ClassVar[str] = "clip_row"
+    key: ClassVar[str] = "edits"
     max_items: ClassVar[int] = 4096  # reached only by very fast editors
 
-    def __init__(
-        self,
-        output: Storage,
-        config: Config,
-        editor: type[Editor],
-        revision: str,
-        sources: pa.Table,
-    ) -> None:
-        workers = allocate(config.execution, self.max_items).workers
-        super().__init__(output, config.execution, workers)
-        self.config = config
+    def __init__(self, output: Storage, rung: Rung, editor: type[Editor], revision: str) -> None:
+        self.config = rung.config
+        workers = allocate(self.config.execution, self.max_items).workers
+        super().__init__(output, self.config.execution, workers)
+        self.rung = rung
         self.editor = editor
         self.revision = revision
-        self.sources = sources
 
     def pending(self) -> pa.Table:
-        return pending_edits(self.output, self.sources)
+        return pending_edits(self.output, self.rung.plan, self.rung.folder)
 
     def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
         part = allocate(self.execution, 1 if deadline.isolate else len(items))
         execution = self.execution.model_copy(update={"torch_threads": part.threads})
         config = self.config.model_copy(update={"execution": execution})
+        made = (config, self.output, self.editor, self.revision, deadline, self.rung.folder)
         queued = not deadline.isolate and len(items) >= QUEUED_FROM * part.workers
         return (
             ray.data.from_arrow(items)
             .repartition(target_num_rows_per_block=rows)
             .flat_map(
                 EditClip,
-                fn_constructor_args=(config, self.output, self.editor, self.revision, deadline),
+                fn_constructor_args=made,
                 **pool_options(part, len(items), deadline.isolate, in_flight=2 if queued else 1),
             )
         )
@@ -71,4 +67,4 @@ class EditWork(PhaseWork):
     def commit_failure(self, item: Row, outcome: Row) -> Row:
         common = made_by(self.config, self.editor, self.revision) | outcome
         edits = [common | {"edit_id": edit_id} for edit_id in item["edit_ids"]]
-        return commit_edits(self.output, edits) | {"began": None, "ended": None}
+        return commit_edits(self.output, edits, self.rung.folder) | {"began": None, "ended": None}

@@ -19,38 +19,40 @@ from pipelines.reliability.deadline import Deadline
 from pipelines.reliability.resilient_work import PhaseWork
 from pipelines.rows import Row
 from pipelines.stages.measure_clip import MeasureClip
+from pipelines.stages.rungs import Rung
 from pipelines.storage import Storage
 from pipelines.tables.edits import read_ok_edits
 from pipelines.tables.measures import commit_measures, pending_measures
 
 
 class MeasureWork(PhaseWork):
-    """The committed edits that are not measured. An item is a file of edits.
+    """The committed edits of a rung that are not measured. An item is a file of edits.
 
     Args:
         output: the run's folder.
         config: the run's configuration.
-        sources: the sources whose edits are measured.
+        rung: the tries to measure.
     """
 
     name = "measure"
     key: ClassVar[str] = "measures"
     max_items: ClassVar[int] = 64
 
-    def __init__(self, output: Storage, config: Config, sources: pa.Table) -> None:
+    def __init__(self, output: Storage, config: Config, rung: Rung) -> None:
         self.on_gpu = plugins.metrics_on_gpu(config)
         workers = (
             allocate(config.execution, self.max_items, "metric").workers if self.on_gpu else cpus()
         )
         super().__init__(output, config.execution, workers)
         self.config = config
-        self.sources = sources
+        self.rung = rung
 
     def first_block_size(self, items: int) -> int:
         return 1 if self.on_gpu else rows_per_block(items)
 
     def pending(self) -> pa.Table:
-        return pending_measures(self.output, self.config, self.sources)
+        edits = self.rung.committed(self.output)
+        return pending_measures(self.output, self.config, self.rung.plan, edits)
 
     def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
         isolate = deadline.isolate

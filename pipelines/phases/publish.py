@@ -43,16 +43,19 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
     write = WritePart(output, schema, config.publish.bounds)
     parts = divide(expected.clips, config.publish.file_mb * MEGABYTE)
     for some in portions(parts, CLIPS_PER_WRITE):
-        written = (
-            ray.data.from_arrow(_with_items(some, expected))
-            .repartition(target_num_rows_per_block=1)
-            .map(write, num_cpus=1)
-        )
-        for part in written.iter_rows():
+        for part in _written(_with_items(some, expected), write):
             if part["problem"] is not None:
                 raise RunError(part["problem"])
             yield part
     reconcile(output, expected.row_ids())
+
+
+def _written(parts: pa.Table, write: WritePart) -> Iterator[Row]:
+    """Yields the results of `write` for every part."""
+    written = (
+        ray.data.from_arrow(parts).repartition(target_num_rows_per_block=1).map(write, num_cpus=1)
+    )
+    yield from written.iter_rows()
 
 
 def divide(clips: pa.Table, size: float) -> list[Part]:

@@ -1,7 +1,7 @@
 """The index of the dataset: every row that it must have, and the files that hold its parts.
 
 The dataset has one row for every planned edit, for every clip without an edit, and for every source
-without a clip.
+without a clip. The row of an edit shows the first try within the limits, else the last try.
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ import pyarrow.compute as pc
 from pipelines.config.config import Config
 from pipelines.errors import RunError
 from pipelines.schema import PLAN, extras_of
+from pipelines.stages.rungs import Rung, rungs
 from pipelines.storage import Storage
 from pipelines.tables.clips import all_clips, current_clips
-from pipelines.tables.edits import committed
 from pipelines.tables.measures import measures_of
 from pipelines.tables.plan import PLANNED_EDIT, by_clip, read_plan
 from pipelines.tables.sources import read_sources
 
 KNOWN = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_file", "source_row"]
 
-FILES = ("edit_file", "measures_file")
-"""The files of an edit. measures_file is null if the edit is not measured."""
+TRY = pa.struct([(name, pa.string()) for name in ("edit_id", "edit_file", "measures_file")])
+"""A try of an edit, and its files. measures_file is null if the edit is not measured."""
 DATASET_ITEMS = pa.schema(
     [
         ("clip_file", pa.string()),
@@ -33,11 +33,12 @@ DATASET_ITEMS = pa.schema(
         ("source_row", pa.string()),
         ("source_prompt", pa.string()),
         *((f"{name}s", pa.list_(PLAN.field(name).type)) for name in PLANNED_EDIT),
-        *((f"{name}s", pa.list_(pa.string())) for name in FILES),
+        ("tries", pa.list_(pa.list_(TRY))),
         ("bytes", pa.float64()),
     ]
 )
-"""A clip or source with its edits. Without edits, the clip or source is a row of the dataset."""
+"""A clip or source with its edits, and the tries of each edit up to the one that the dataset shows.
+Without edits, the clip or source is a row of the dataset."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class DatasetIndex:
     """One row per clip, in the order of the sources: clip_row, clip_file, folder (Hive partition
     below the dataset), bytes of the clip and its edits, and `plan`, a row of `planned` or null."""
     planned: pa.Table
-    """The table of `tables.plan.by_clip`, with the lists edit_files and measures_files."""
+    """The table of `tables.plan.by_clip`, with the list of tries of each edit."""
     extras: pa.Schema
     """The manifest's own columns."""
 
@@ -59,8 +60,8 @@ class DatasetIndex:
         columns = {name: clips[name] for name in ("clip_file", "clip_row", "source_row", "bytes")}
         columns |= {"source_prompt": theirs["source_prompt"]}
         columns |= {
-            f"{name}s": _no_nulls(theirs[f"{name}s"].combine_chunks())
-            for name in (*PLANNED_EDIT, *FILES)
+            name: _no_nulls(theirs[name].combine_chunks())
+            for name in (*(f"{name}s" for name in PLANNED_EDIT), "tries")
         }
         return pa.table({name: columns[name] for name in DATASET_ITEMS.names}, schema=DATASET_ITEMS)
 
@@ -76,7 +77,7 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
 
     Args:
         output: the run's folder.
-        config: `measure.metrics` and `publish.partition_by`.
+        config: the run's configuration.
 
     Raises:
         RunError: an edit has no result, is not measured, or belongs to a missing clip. Or the
@@ -92,14 +93,11 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
     plan = plan.filter(pc.is_in(plan["clip_row"], clips["row_id"])).combine_chunks()
     planned = by_clip(plan)
     edit_ids = planned["edit_ids"].combine_chunks()
-    edits = _edits(output, plan, config)
-    edits = edits.take(pc.index_in(edit_ids.values, edits["edit_id"]))
-    for name in FILES:
-        lists = pa.ListArray.from_arrays(edit_ids.offsets, edits[name].combine_chunks())
-        planned = planned.append_column(f"{name}s", lists)
+    tries, sizes = _tries(output, config, plan, edit_ids.values)
+    planned = planned.append_column("tries", pa.ListArray.from_arrays(edit_ids.offsets, tries))
     clips = _distinct(clips, plan, planned)
     place = pc.index_in(clips["row_id"], planned["clip_row"])
-    weights = _with_edits(clips["bytes"], place, edit_ids.offsets.to_numpy(), edits["bytes"])
+    weights = _with_edits(clips["bytes"], place, edit_ids.offsets.to_numpy(), sizes)
     found = {
         "clip_row": clips["row_id"],
         "clip_file": clips["file"],
@@ -149,33 +147,58 @@ def _bytes(output: Storage, clips: pa.Table) -> np.ndarray:
     return total
 
 
-def _edits(output: Storage, plan: pa.Table, config: Config) -> pa.Table:
-    """Returns every committed edit: edit_id, `FILES` and bytes."""
-    edits = committed(output, plan)
-    missing = pc.sum(pc.invert(pc.is_in(plan["edit_id"], edits["edit_id"]))).as_py()
-    if missing:
+def _tries(
+    output: Storage, config: Config, plan: pa.Table, edit_ids: pa.Array
+) -> tuple[pa.Array, np.ndarray]:
+    """Returns the tries of each edit as lists of `TRY`, and the bytes of the last one.
+
+    Args:
+        edit_ids: the planned edits, in the order of the result.
+    """
+    tables = [_tries_of(output, config, rung) for rung in rungs(output, config, plan)]
+    every = pa.concat_tables(tables)
+    edits = pc.index_in(every["planned"], edit_ids).to_numpy()
+    order = np.argsort(edits, kind="stable")  # the tries of an edit stay in order
+    every = every.take(pa.array(order)).combine_chunks()
+    ends = np.append(0, np.bincount(edits, minlength=len(edit_ids)).cumsum())
+    tries = pa.StructArray.from_arrays(
+        [every[field.name].combine_chunks() for field in TRY], fields=[*TRY]
+    )
+    return (
+        pa.ListArray.from_arrays(pa.array(ends, pa.int32()), tries),
+        every["bytes"].to_numpy()[ends[1:] - 1],
+    )
+
+
+def _tries_of(output: Storage, config: Config, rung: Rung) -> pa.Table:
+    """Returns the tries of a rung: `planned`, bytes and the columns of `TRY`.
+
+    A further try counts from its measures on. First tries must all be there.
+    """
+    edits, ids = rung.committed(output), rung.plan["edit_id"]
+    missing = len(ids) - _count(pc.is_in(ids, edits["edit_id"]))
+    if missing and not rung.number:
         raise RunError(
             f"{missing} planned edits have no result; `strmatch edit` or `strmatch run` makes them"
         )
-    named = edits.rename_columns({"file": "edit_file"})
-    files = _measures_files(output, plan, edits, config)
-    return named.append_column("measures_file", files)
+    files = pa.nulls(len(ids), pa.string())
+    if config.measure.metrics:
+        measured = measures_of(output, rung.plan, edits, config)
+        files = measured["file"].take(pc.index_in(ids, measured["edit_id"]))
+        missing = files.null_count
+        if missing and not rung.number:
+            raise RunError(
+                f"{missing} edits are not measured; `strmatch measure` or the run's command "
+                "measures them"
+            )
+    held = edits.take(pc.index_in(ids, edits["edit_id"]))
+    columns = {"planned": rung.plan["planned"], "edit_id": ids, "edit_file": held["file"]}
+    tries = pa.table(columns | {"measures_file": files, "bytes": held["bytes"]})
+    return tries.filter(pc.is_valid(tries["measures_file"])) if rung.number else tries
 
 
-def _measures_files(
-    output: Storage, plan: pa.Table, edits: pa.Table, config: Config
-) -> pa.ChunkedArray:
-    """Returns the file of measures of every edit; nulls if there are no metrics."""
-    if not config.measure.metrics:
-        return pa.chunked_array([pa.nulls(len(edits), pa.string())])
-    measured = measures_of(output, plan, edits, config)
-    missing = pc.invert(pc.is_in(plan["edit_id"], measured["edit_id"]))
-    if pc.any(missing).as_py():
-        raise RunError(
-            f"{pc.sum(missing).as_py()} edits are not measured; `strmatch measure` or the run's "
-            "command measures them"
-        )
-    return measured["file"].take(pc.index_in(edits["edit_id"], measured["edit_id"]))
+def _count(values: pa.ChunkedArray) -> int:
+    return pc.sum(values).as_py() or 0
 
 
 def _distinct(clips: pa.Table, plan: pa.Table, planned: pa.Table) -> pa.Table:
@@ -187,7 +210,7 @@ def _distinct(clips: pa.Table, plan: pa.Table, planned: pa.Table) -> pa.Table:
 
 
 def _with_edits(
-    clips: pa.ChunkedArray, place: pa.ChunkedArray, ends: np.ndarray, edits: pa.ChunkedArray
+    clips: pa.ChunkedArray, place: pa.ChunkedArray, ends: np.ndarray, edits: np.ndarray
 ) -> np.ndarray:
     """Returns the bytes of each clip's rows: the clip's own in every row, and those of its edits.
 
@@ -197,7 +220,7 @@ def _with_edits(
         ends: offsets of the planned clips' edits.
         edits: bytes of each edit.
     """
-    summed = np.append(0.0, edits.to_numpy().cumsum())[ends]
+    summed = np.append(0.0, edits.cumsum())[ends]
     # the last value is for clips without a plan
     bytes_of = np.append(np.diff(summed), 0.0)
     copies = np.append(np.diff(ends), 1)

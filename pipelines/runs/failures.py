@@ -1,6 +1,6 @@
 """The failed and rejected rows of a run, and the removal of failed ones, to repeat them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
@@ -11,9 +11,10 @@ from pipelines.reliability.attempts import ATTEMPTS
 from pipelines.rows import Row
 from pipelines.schema import OUTCOME, extras_of
 from pipelines.stages.quality_limits import apply_limits
+from pipelines.stages.rungs import PLAN_COLUMNS, rungs
 from pipelines.storage import Storage
 from pipelines.tables.clips import current_clips
-from pipelines.tables.edits import committed, edits_file
+from pipelines.tables.edits import EDITS_FOLDER, edits_file
 from pipelines.tables.measures import measures_of
 from pipelines.tables.plan import current_plan
 
@@ -37,7 +38,8 @@ def failures(
 
     Returns:
         Rows with level, row_id, source_row, source_uri, start_seconds, the columns of
-        `schema.OUTCOME` and, for edits, source_prompt and target_prompt.
+        `schema.OUTCOME` and, for edits, source_prompt, target_prompt, target_where, and the
+        edit_id of the last try, whose outcome this is.
     """
     clips = {row["row_id"]: row for row in current_clips(output, CLIP).to_pylist()}
     planned = {row["edit_id"]: row for row in current_plan(output).to_pylist()}
@@ -46,29 +48,35 @@ def failures(
         return row["status"] in statuses and (not types or row["error_type"] in types)
 
     found = [row for row in clips.values() if wanted(row)]
-    for row in _results(output, config):
-        plan = planned.get(row["edit_id"])
-        if plan and wanted(row) and plan["clip_row"] in clips:
-            asked = {key: plan[key] for key in ("source_prompt", "target_prompt")}
-            named = {"row_id": row["edit_id"], "level": "edit"}
+    for edit_id, row in _results(output, config).items():
+        plan = planned[edit_id]
+        if wanted(row) and plan["clip_row"] in clips:
+            asked = {key: plan[key] for key in ("source_prompt", "target_prompt", "target_where")}
+            named = {"row_id": edit_id, "level": "edit"}
             found.append(clips[plan["clip_row"]] | row | asked | named)
     return sorted(found, key=lambda row: (row["source_uri"] or "", row["start_seconds"] or 0.0))
 
 
-def _results(output: Storage, config: Config) -> Iterator[Row]:
-    """Yields edit_id and outcome of edits and of measures, by the limits of the run."""
-    for name in output.files("edits", ".parquet"):
-        yield from output.read_table(name, [*OUTCOME, "edit_id"]).to_pylist()
-    for name in _measures(output, config):
-        for row in output.read_table(name).to_pylist():
-            yield {"edit_id": row["edit_id"], **apply_limits(row, config.publish.bounds)}
+def _results(output: Storage, config: Config) -> dict[str, Row]:
+    """Returns edit_id and outcome of the last try of each edit, by the id of the planned edit."""
+    last: dict[str, Row] = {}
+    for rung in rungs(output, config, current_plan(output, PLAN_COLUMNS)):
+        names = (rung.plan[name].to_pylist() for name in ("edit_id", "planned"))
+        planned = dict(zip(*names, strict=True))
+        edits = rung.committed(output)
+        rows = _read(output, edits, [*OUTCOME, "edit_id"])
+        for measured in _read(output, measures_of(output, rung.plan, edits, config)):
+            verdict = apply_limits(measured, config.publish.bounds)
+            outcome = {name: verdict[name] for name in OUTCOME}
+            rows.append({"edit_id": measured["edit_id"], **outcome})
+        last |= {planned[row["edit_id"]]: row for row in rows if row["edit_id"] in planned}
+    return last
 
 
-def _measures(output: Storage, config: Config) -> list[str]:
-    """Returns the files of measures that belong to the run's plan and metrics."""
-    plan = current_plan(output)
-    measured = measures_of(output, plan, committed(output, plan), config)
-    return sorted(set(measured["file"].to_pylist()))
+def _read(output: Storage, held: pa.Table, columns: list[str] | None = None) -> list[Row]:
+    """Returns the rows of the files in the column `file`."""
+    files = sorted(set(held["file"].to_pylist()))
+    return [row for name in files for row in output.read_table(name, columns).to_pylist()]
 
 
 def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
@@ -131,18 +139,26 @@ def forget(output: Storage, config: Config, rows: list[Row]) -> None:
         config: the run's configuration.
         rows: result of `failures`.
     """
-    unmeasured = {row["row_id"] for row in rows if row["error_stage"] == "measure"}
+    unmeasured = {row["edit_id"] for row in rows if row["error_stage"] == "measure"}
     for name in _measures(output, config) if unmeasured else ():
         if unmeasured & set(output.read_table(name, ["edit_id"])["edit_id"].to_pylist()):
             output.remove(name)  # the file of one clip
     gone = pa.array(sorted({row["row_id"] for row in rows}), pa.string())
+    tries = pa.array(sorted({row["edit_id"] for row in rows if "edit_id" in row}), pa.string())
     clips = output.read_folder("clips", ["row_id", "found_row"])
     if clips is not None:
         found = clips.filter(pc.is_in(clips["row_id"], gone))["found_row"].combine_chunks()
         _drop(output, output.find("steps", ".parquet"), "found_row", found)
     _drop(output, output.files("clips", ".parquet"), "row_id", gone)
-    _drop(output, output.files("edits", ".parquet"), "edit_id", gone)
+    _drop(output, output.find(EDITS_FOLDER, ".parquet"), "edit_id", tries)
     output.remove(ATTEMPTS)
+
+
+def _measures(output: Storage, config: Config) -> list[str]:
+    """Returns the files of measures that belong to the run's plan, limits and metrics."""
+    every = rungs(output, config, current_plan(output, PLAN_COLUMNS))
+    measured = [measures_of(output, r.plan, r.committed(output), config) for r in every]
+    return sorted({name for table in measured for name in table["file"].to_pylist()})
 
 
 def _drop(output: Storage, files: list[str], key: str, gone: pa.Array) -> None:
@@ -153,7 +169,8 @@ def _drop(output: Storage, files: list[str], key: str, gone: pa.Array) -> None:
         if not pc.any(found).as_py():
             continue
         kept = output.read_table(name).filter(pc.invert(found))
-        renamed = edits_file(kept[key].to_pylist()) if key == "edit_id" else name
+        folder = name.rpartition("/")[0]
+        renamed = edits_file(kept[key].to_pylist(), folder) if key == "edit_id" else name
         if len(kept):
             output.write_table(renamed, kept)
         if not len(kept) or renamed != name:

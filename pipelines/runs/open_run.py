@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipelines import plugins, telemetry
 from pipelines.config.config import Config
 from pipelines.config.fingerprints import fingerprints
+from pipelines.config.ladder import at_rung
 from pipelines.config.loading import load_config, resolve
 from pipelines.editors.base import editor_revision, editor_settings
 from pipelines.errors import RunError
@@ -182,8 +183,13 @@ def _check_settings(config: Config) -> None:
 
 
 def _model_revision(config: Config) -> str:
-    """Returns the revision of the editor's weights."""
+    """Returns the revision of the editor's weights, which are the same on all rungs."""
     try:
-        return editor_revision(plugins.find_editor(config), config)
+        editor, rungs = plugins.find_editor(config), range(config.edit.tries + 1)
+        first, *others = [editor_revision(editor, at_rung(config, number)) for number in rungs]
     except Exception as error:
         raise RunError(f"editor {config.editor}: {error}") from error
+    for number, revision in enumerate(others, start=1):
+        if revision != first:
+            raise RunError(f"edit.ladder, rung {number}: names other weights than the first try")
+    return first

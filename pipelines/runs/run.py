@@ -3,9 +3,9 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,8 +26,10 @@ from pipelines.reliability.circuit_breaker import CircuitBreaker
 from pipelines.reliability.lease import Lease
 from pipelines.reliability.resilient_work import PhaseWork, run_to_completion
 from pipelines.rows import Row
+from pipelines.stages.rungs import PLAN_COLUMNS, Rung, further_tries, rungs
 from pipelines.storage import Storage
 from pipelines.tables import totals
+from pipelines.tables.plan import current_plan
 from pipelines.tables.record import SUCCESS, RunRecord, timestamp, write_record
 
 log = logging.getLogger(__name__)
@@ -53,21 +55,32 @@ class Run:
     were processed before, too."""
     replan: bool = False
     """Discard the existing plan, with all changes made by hand."""
+    tallies: "dict[str, Tally]" = field(default_factory=dict)
+    """What EDIT and MEASURE did since their first tries, by phase."""
 
     def all_phases(self) -> None:
         """Run every phase in order."""
+        self.run_phases([phase.name for phase in PHASES])
+
+    def run_phases(self, names: Collection[str]) -> None:
+        """Run some of `PHASES` in order. Further tries repeat EDIT and MEASURE."""
         for phase in PHASES:
-            phase.run(self)
+            if phase.name in names:
+                phase.run(self)
+            if phase.name == "measure" and {"edit", "measure"} <= {*names}:
+                self._further_tries()
+
+    def _further_tries(self) -> None:
+        """Make and measure the next try of every edit outside the limits, rung by rung."""
+        for _ in range(self.config.edit.tries):
+            if not self.edit(first_rung=1):
+                return
+            self.measure(first_rung=1)
 
     def select(self, source_rows: Iterable[str]) -> None:
         """Process only these sources."""
         chosen = pa.array(sorted(set(source_rows)), pa.string())
         self.sources = self.sources.filter(pc.is_in(self.sources["source_row"], chosen))
-
-    def run_phase(self, name: str) -> None:
-        """Run one phase of `PHASES`."""
-        (phase,) = (phase for phase in PHASES if phase.name == name)
-        phase.run(self)
 
     def annotate(self) -> None:
         with self._phase("annotate") as facts:
@@ -84,30 +97,47 @@ class Run:
             editor = plugins.find_editor(self.config)
             facts.update(plan.plan(self.output, self.config, editor, self.revision, self.sources))
 
-    def edit(self) -> None:
-        with self._phase("edit") as facts:
-            new, busy = Counter(NOTHING_NEW), EditorUtilisation()
-            editor = self._refresh_plan()
-            work = EditWork(self.output, self.config, editor, self.revision, self.sources)
-            pending = work.pending()
-            editors = allocate(self.config.execution, len(pending)).workers
-            for row in self._completed(work, pending):
-                new.update(_new_edits(row))
-                busy.add(row)
-                telemetry.busy(busy.fraction(editors))
-            facts.update(totals.edited(self.output), **new)
-            facts["busy_percent"] = round(100 * busy.fraction(editors))
+    def edit(self, first_rung: int = 0) -> int:
+        """Make the tries that are missing; returns their number.
 
-    def measure(self) -> None:
-        with self._phase("measure") as facts:
+        The planned edits have a first try, and edits that are measured may have further ones.
+
+        Args:
+            first_rung: 1 leaves out first tries, and adds to the facts of the last call.
+        """
+        tally = self._tally("edit", first_rung)
+        before = tally.new["new"]
+        with self._phase("edit", tally) as facts:
+            editor = self._refresh_plan()
+            for rung in self._rungs(first_rung):
+                work = EditWork(self.output, rung, editor, self.revision)
+                pending = work.pending()
+                if rung.number and not len(pending):
+                    continue
+                editors = allocate(self.config.execution, len(pending)).workers
+                for row in self._completed(work, pending, breaker=tally.breaker):
+                    tally.add(row)
+                    tally.busy.add(row)
+                    telemetry.busy(tally.busy.fraction(editors))
+                tally.busy.pause(editors)
+            facts.update(totals.edited(self.output), **self._tries(), **tally.new)
+            facts["busy_percent"] = round(100 * tally.busy.fraction(0))
+        return tally.new["new"] - before
+
+    def measure(self, first_rung: int = 0) -> None:
+        """Measure the tries that are made. Argument as for `edit`."""
+        tally = self._tally("measure", first_rung)
+        with self._phase("measure", tally) as facts:
             self._refresh_plan()
-            work = MeasureWork(self.output, self.config, self.sources)
-            pending = work.pending()
-            plugins.check_metrics(self.config, used=len(pending) > 0)
-            new = Counter(NOTHING_NEW)
-            for row in self._completed(work, pending):
-                new.update(_new_edits(row))
-            facts.update(totals.measured(self.output, self.config), **new)
+            for rung in self._rungs(first_rung):
+                work = MeasureWork(self.output, self.config, rung)
+                pending = work.pending()
+                if rung.number and not len(pending):
+                    continue
+                plugins.check_metrics(self.config, used=len(pending) > 0)
+                for row in self._completed(work, pending, breaker=tally.breaker):
+                    tally.add(row)
+            facts.update(totals.measured(self.output, self.config), **tally.new)
 
     def publish(self) -> None:
         """Write the dataset, its report and card, and `_SUCCESS` if at least one row is ok.
@@ -140,9 +170,31 @@ class Run:
         plan.refresh(self.output, self.config, editor, self.revision)
         return editor
 
+    def _tally(self, phase: str, first_rung: int) -> "Tally":
+        """Returns a new tally, or that of the phase if further tries follow the first ones."""
+        if not first_rung:
+            self.tallies[phase] = Tally(CircuitBreaker(phase, self.config.execution))
+        return self.tallies[phase]
+
+    def _rungs(self, first: int) -> Iterator[Rung]:
+        """Yields the rungs of the sources that are processed, from number `first` on."""
+        plan = current_plan(self.output, PLAN_COLUMNS, self.sources)
+        return (rung for rung in rungs(self.output, self.config, plan) if rung.number >= first)
+
+    def _tries(self) -> Facts:
+        """Returns the number of further tries in the output, if there may be any."""
+        if not self.config.edit.tries:
+            return {}
+        plan = current_plan(self.output, PLAN_COLUMNS)
+        return {"tries": further_tries(self.output, self.config, plan)}
+
     @contextmanager
-    def _phase(self, name: str) -> Iterator[Facts]:
-        """Record a phase; yields the facts that are recorded with its seconds."""
+    def _phase(self, name: str, tally: "Tally | None" = None) -> Iterator[Facts]:
+        """Record a phase; yields the facts that are recorded with its seconds.
+
+        Args:
+            tally: of a phase that may run several times.
+        """
         started = time.perf_counter()
         facts: Facts = {}
         telemetry.PHASE.set(name)
@@ -156,24 +208,32 @@ class Run:
             log.debug("%s stopped", name, exc_info=error)
             raise RunError(f"{name} stopped: {cause(error)}") from error
         pa.default_memory_pool().release_unused()
-        seconds = round(time.perf_counter() - started, 3)
+        seconds = time.perf_counter() - started
+        if tally:
+            seconds = tally.seconds = tally.seconds + seconds
+        seconds = round(seconds, 3)
         self.record.phases[name] = {"seconds": seconds, **facts}
         telemetry.event("phase ended", phase=name, seconds=seconds, **facts)
         self._save()
 
     def _completed(
-        self, work: PhaseWork, pending: pa.Table, unit: str | None = None
+        self,
+        work: PhaseWork,
+        pending: pa.Table,
+        unit: str | None = None,
+        breaker: CircuitBreaker | None = None,
     ) -> Iterator[Row]:
         """Run a phase's work with progress, metrics and a circuit breaker; yields its rows.
 
         Args:
             unit: the column that counts the items of a row; by default each row is one item.
+            breaker: has counted earlier work of the phase. None: there is none.
         """
-        rows = self._watched(work.name, run_to_completion(work, pending))
+        breaker = breaker or CircuitBreaker(work.name, self.config.execution)
+        rows = self._watched(work.name, run_to_completion(work, pending), breaker)
         return progress(rows, work.name, len(pending), unit)
 
-    def _watched(self, phase: str, rows: Iterable[Row]) -> Iterator[Row]:
-        breaker = CircuitBreaker(phase, self.config.execution)
+    def _watched(self, phase: str, rows: Iterable[Row], breaker: CircuitBreaker) -> Iterator[Row]:
         for row in self._held(rows):
             telemetry.record_rows(phase, row)
             breaker.add(row)
@@ -190,12 +250,19 @@ class Run:
         write_record(self.output, self.record)
 
 
-NOTHING_NEW = {"new": 0, "new_failed": 0}
+@dataclass
+class Tally:
+    """Sums what a phase does, over first and further tries."""
 
+    breaker: CircuitBreaker
+    seconds: float = 0.0
+    new: Counter[str] = field(default_factory=lambda: Counter(new=0, new_failed=0))
+    """Number of edits that were processed, and how many of them failed."""
+    busy: EditorUtilisation = field(default_factory=EditorUtilisation)
 
-def _new_edits(row: Row) -> Counter[str]:
-    """Counts the edits of a committed file."""
-    return Counter(new=row["ok"] + row["failed"], new_failed=row["failed"])
+    def add(self, row: Row) -> None:
+        """Add the edits of a committed file."""
+        self.new.update(new=row["ok"] + row["failed"], new_failed=row["failed"])
 
 
 @dataclass(frozen=True)
@@ -205,7 +272,7 @@ class Phase:
     name: str
     folders: tuple[str, ...]
     """Folders below the output whose files another run may take over."""
-    run: Callable[[Run], None]
+    run: Callable[[Run], object]
 
 
 PHASES = (

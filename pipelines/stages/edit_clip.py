@@ -22,7 +22,7 @@ from pipelines.reliability.isolated_process import DeadlineExceeded, IsolatedPro
 from pipelines.rows import Row, failure
 from pipelines.storage import Storage
 from pipelines.tables.clips import read_clip
-from pipelines.tables.edits import commit_edits
+from pipelines.tables.edits import EDITS_FOLDER, commit_edits
 
 log = logging.getLogger(__name__)
 
@@ -30,17 +30,18 @@ log = logging.getLogger(__name__)
 class EditClip:
     """Edits a clip to all its targets in a process of its own, and commits the results as one file.
 
-    Reads an item: clip_file, clip_row, source_prompt, and the lists edit_ids, target_prompts,
-    target_wheres and seeds. Writes rows
-    of `schema.EDITS` to edits/, see `ClipEditor`. An item whose process dies has no result, and is
-    repeated in the pass with `deadline.isolate`, at most `execution.attempts` times.
+    Reads an item: clip_file, clip_row, source_prompt, edits, and the lists edit_ids,
+    target_prompts, target_wheres and seeds. Writes rows of `schema.EDITS`, see `ClipEditor`. An
+    item whose process dies has no result, and is repeated in the pass with `deadline.isolate`, at
+    most `execution.attempts` times.
 
     Args:
-        config: the run's configuration.
+        config: the configuration of the editor.
         output: where clips are read and edits are written.
         editor: the editor's class.
         revision: revision of the weights in the plan.
         deadline: bounds the duration of a clip with all its edits.
+        folder: where edits are written, below the output.
     """
 
     def __init__(
@@ -50,16 +51,17 @@ class EditClip:
         editor: type[Editor],
         revision: str,
         deadline: Deadline,
+        folder: str,
     ) -> None:
         self.attempts = config.execution.attempts if deadline.isolate else 1
         self.deadline = deadline
-        self.process = IsolatedProcess(ClipEditor, (config, output, editor, revision))
+        self.process = IsolatedProcess(ClipEditor, (config, output, editor, revision, folder))
 
     def __call__(self, work: Row) -> list[Row]:
         """Returns one row: counts, `began` and `ended`. No row if the edits have no result."""
         for index in range(self.attempts):
             attempt = f"{self.deadline.attempt}-{index}"
-            record = partial(self.deadline.record, work["clip_row"], attempt)
+            record = partial(self.deadline.record, work["edits"], attempt)
             if self.deadline.isolate:
                 record(stage="edit")
             began = time.time()
@@ -90,10 +92,16 @@ class ClipEditor:
     """
 
     def __init__(
-        self, config: Config, output: Storage, editor: type[Editor], revision: str
+        self,
+        config: Config,
+        output: Storage,
+        editor: type[Editor],
+        revision: str,
+        folder: str = EDITS_FOLDER,
     ) -> None:
         self.config = config
         self.output = output
+        self.folder = folder
         self.editor_class = editor
         self.editor = build_editor(editor, config)
         self.made_by = made_by(config, editor, revision)
@@ -107,7 +115,8 @@ class ClipEditor:
         if edits is None:
             self._go_lean()
             edits = self._edit_all(work)
-        committed = commit_edits(self.output, [self.made_by | edit for edit in edits])
+        rows = [self.made_by | edit for edit in edits]
+        committed = commit_edits(self.output, rows, self.folder)
         return committed, [edit["seconds"] for edit in edits if "seconds" in edit]
 
     def _edit_all(self, work: Row) -> list[Row]:

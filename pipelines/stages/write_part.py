@@ -1,5 +1,6 @@
 """One file of the dataset."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -56,24 +57,46 @@ class WritePart:
             if row["source_row"] == sources[row["row_id"]]
         ]
         clips = {row["row_id"]: row for row in with_videos(self.output, read)}
-        edits, measures = (
-            self._by_edit(
-                [
-                    place
-                    for item in items
-                    for place in zip(item[files], item["edit_ids"], strict=True)
-                ],
-            )
-            for files in ("edit_files", "measures_files")
-        )
-        for edit_id, measured in measures.items():
-            edits[edit_id] |= apply_limits(measured, self.limits)
+        edits = self._edits([tries for item in items for tries in item["tries"]])
         rows = [row for item in items for row in _rows(item, clips[item["clip_row"]], edits)]
         each = sum(item["bytes"] for item in items) / len(rows)
         table = self._table(rows)
         row_group = max(1, int(ROW_GROUP / max(each, 1)))
         done = commit(self.output, part["name"], table, row_group_size=row_group)
         return {"rows": len(rows), **{name: done[name] for name in (*STATUSES, "problem")}}
+
+    def _edits(self, edits: Sequence[Sequence[Row]]) -> dict[str, Row]:
+        """Returns the columns of the last try of each edit, by the id of the try.
+
+        Args:
+            edits: tries of each edit, rows of `publishing.index.TRY`.
+        """
+        made = self._tries("edit_file", [tries[-1] for tries in edits])
+        earlier = [each for tries in edits for each in tries[:-1]]
+        settings = self._tries("edit_file", earlier, ["edit_id", "editor_settings"])
+        measures = self._tries("measures_file", [each for tries in edits for each in tries])
+        for *before, last in edits:
+            edit_id = last["edit_id"]
+            if edit_id in measures:
+                made[edit_id] |= apply_limits(measures[edit_id], self.limits)
+            ids = [each["edit_id"] for each in before]
+            told = [self._earlier(settings[each], measures[each]) for each in ids]
+            made[edit_id] |= {"edit_try": len(before), "earlier_tries": told or None}
+        return made
+
+    def _tries(
+        self, file: str, tries: Sequence[Row], columns: list[str] | None = None
+    ) -> dict[str, Row]:
+        places = [(each[file], each["edit_id"]) for each in tries]
+        return {row["edit_id"]: row for row in self._read("edit_id", places, columns)}
+
+    def _earlier(self, edit: Row, measured: Row) -> Row:
+        """Returns a try that is not shown as `schema.EARLIER_TRY`."""
+        return {
+            "settings": edit["editor_settings"],
+            "metrics": json.dumps(dict(measured["metrics"])),
+            "reason": apply_limits(measured, self.limits)["error_message"],
+        }
 
     def _table(self, rows: Sequence[Row]) -> pa.Table:
         """Returns rows with the manifest's own columns, which are those of the sources now."""
@@ -87,10 +110,9 @@ class WritePart:
             table = table.append_column(name, sources[name].take(place))
         return conform(table, self.schema)
 
-    def _by_edit(self, places: list[tuple[str, str]]) -> dict[str, Row]:
-        return {row["edit_id"]: row for row in self._read("edit_id", places)}
-
-    def _read(self, key: str, places: list[tuple[str, str]]) -> list[Row]:
+    def _read(
+        self, key: str, places: Sequence[tuple[str, str]], columns: list[str] | None = None
+    ) -> list[Row]:
         """Returns rows of files by their `key`; reads every file once."""
         wanted = defaultdict(list)
         for file, name in places:
@@ -99,7 +121,7 @@ class WritePart:
         return [
             row
             for file, names in wanted.items()
-            for row in self.output.read_table(file, filters=[(key, "in", names)]).to_pylist()
+            for row in self.output.read_table(file, columns, [(key, "in", names)]).to_pylist()
         ]
 
 
@@ -107,11 +129,12 @@ def _rows(item: Row, clip: Row, edits: Mapping[str, Row]) -> Iterator[Row]:
     """Yields the dataset's rows of a clip or source."""
     if not item["edit_ids"]:
         yield clip | {"package_version": PACKAGE_VERSION} | _not_planned(clip)
-    for values in zip(*(item[f"{name}s"] for name in PLANNED_EDIT), strict=True):
+    lists = zip(*(item[f"{name}s"] for name in PLANNED_EDIT), strict=True)
+    for values, tries in zip(lists, item["tries"], strict=True):
         planned = dict(zip(PLANNED_EDIT, values, strict=True))
         named = {"row_id": planned["edit_id"], "level": "edit"}
         prompt = {"source_prompt": item["source_prompt"]}
-        yield clip | edits[planned["edit_id"]] | named | prompt | planned
+        yield clip | edits[tries[-1]["edit_id"]] | named | prompt | planned
 
 
 def _not_planned(clip: Row) -> Row:

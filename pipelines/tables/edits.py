@@ -1,4 +1,8 @@
-"""The files of edits that EDIT commits, one per clip, and the edits that have no file yet."""
+"""The files of edits that EDIT commits, one per clip, and the edits that have no file yet.
+
+The first tries of edits lie in edits/, further tries in folders below, one per rung. Functions take
+the edits of a rung as a table with the columns of the plan, in which `edit_id` identifies a try.
+"""
 
 from collections.abc import Collection, Sequence
 
@@ -10,25 +14,38 @@ from pipelines.rows import Row
 from pipelines.schema import EDITS, rows_table, unique
 from pipelines.storage import Storage
 from pipelines.tables.commit import commit
-from pipelines.tables.plan import PLANNED_CLIP, by_clip, current_plan
+from pipelines.tables.plan import by_clip
+
+EDITS_FOLDER = "edits"
 
 
-def commit_edits(output: Storage, edits: list[Row]) -> Row:
+def edits_folder(rung: int) -> str:
+    """Returns the folder of the tries of a rung, below the output."""
+    return f"{EDITS_FOLDER}/try-{rung}" if rung else EDITS_FOLDER
+
+
+def commit_edits(output: Storage, edits: list[Row], folder: str = EDITS_FOLDER) -> Row:
     """Write the edits of a clip as one file, whose name is a hash of their ids.
 
     Args:
         edits: rows of `schema.EDITS`.
+        folder: see `edits_folder`.
 
     Returns:
         Counts, as `tables.commit` returns them.
     """
-    name = edits_file([edit["edit_id"] for edit in edits])
+    name = edits_file([edit["edit_id"] for edit in edits], folder)
     return commit(output, name, rows_table(edits, EDITS), "edit_id")
 
 
-def edits_file(edit_ids: Collection[str]) -> str:
+def edits_name(edit_ids: Collection[str]) -> str:
+    """Returns a hash that identifies a set of edits."""
+    return content_id(edits=sorted(edit_ids))
+
+
+def edits_file(edit_ids: Collection[str], folder: str = EDITS_FOLDER) -> str:
     """Returns the file that holds exactly these edits, below the output."""
-    return f"edits/{content_id(edits=sorted(edit_ids))}.parquet"
+    return f"{folder}/{edits_name(edit_ids)}.parquet"
 
 
 EDITOR_INPUTS = ("edit_id", "target_prompt", "target_where", "seed")
@@ -50,25 +67,31 @@ CLIPS_PER_LOOKUP = 10_000
 """Clips whose edit ids are Python objects at the same time."""
 
 
-def pending_edits(output: Storage, sources: pa.Table | None = None) -> pa.Table:
-    """Returns the planned edits of sources that edits/ lacks, one row per clip."""
-    plan = current_plan(output, [*PLANNED_CLIP, *EDITOR_INPUTS], sources)
-    done = committed(output, plan)
+def pending_edits(output: Storage, plan: pa.Table, folder: str = EDITS_FOLDER) -> pa.Table:
+    """Returns the planned edits that a folder lacks, one row per clip.
+
+    The column `edits` identifies the edits of a clip, see `edits_name`.
+    """
+    done = committed(output, plan, folder)
     left = plan.filter(pc.invert(pc.is_in(plan["edit_id"], done["edit_id"])))
-    return by_clip(left, EDITOR_INPUTS)
+    clips = by_clip(left, EDITOR_INPUTS)
+    batches = clips.select(["edit_ids"]).to_batches(CLIPS_PER_LOOKUP)
+    names = [edits_name(ids) for some in batches for ids in some["edit_ids"].to_pylist()]
+    return clips.append_column("edits", pa.array(names, pa.string()))
 
 
-def committed(output: Storage, plan: pa.Table) -> pa.Table:
-    """Returns every committed edit once, as a table of `EDIT_FILES`.
+def committed(output: Storage, plan: pa.Table, folder: str = EDITS_FOLDER) -> pa.Table:
+    """Returns every committed edit of a folder once, as a table of `EDIT_FILES`.
 
     Args:
         plan: the planned edits, for the names of their files.
+        folder: see `edits_folder`.
     """
-    sizes = output.sizes("edits", ".parquet")
+    sizes = output.sizes(folder, ".parquet")
     tables = [EDIT_FILES.empty_table()]
     # Most files hold all edits of a clip, and are identified by name without being read.
     for clips in by_clip(plan, ["edit_id"]).to_batches(CLIPS_PER_LOOKUP):
-        named = ((edits_file(ids), ids) for ids in clips["edit_ids"].to_pylist())
+        named = ((edits_file(ids, folder), ids) for ids in clips["edit_ids"].to_pylist())
         found = (_held(name, ids, sizes.pop(name)) for name, ids in named if name in sizes)
         tables.append(rows_table([row for rows in found for row in rows], EDIT_FILES))
     for name, size in sizes.items():

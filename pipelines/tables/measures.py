@@ -13,8 +13,7 @@ from pipelines.rows import Row
 from pipelines.schema import MEASURES, rows_table
 from pipelines.storage import Storage
 from pipelines.tables.commit import commit
-from pipelines.tables.edits import committed
-from pipelines.tables.plan import PLAN_BATCH_ROWS, PLANNED_CLIP, current_plan
+from pipelines.tables.plan import PLAN_BATCH_ROWS, PLANNED_CLIP
 
 
 def commit_measures(output: Storage, name: str, measures: list[Row]) -> Row:
@@ -62,12 +61,11 @@ MEASURED = ("edit_id", "target_prompt", "target_where")
 """The columns of the plan that `items` needs, beside those of the clip."""
 
 
-def pending_measures(output: Storage, config: Config, sources: pa.Table | None = None) -> pa.Table:
-    """Returns the rows of `items` of sources that measures/ lacks."""
+def pending_measures(output: Storage, config: Config, plan: pa.Table, edits: pa.Table) -> pa.Table:
+    """Returns the rows of `items` that measures/ lacks. Arguments as for `items`."""
     if not config.measure.metrics:
         return MEASURE_ITEMS.empty_table()
-    plan = current_plan(output, [*PLANNED_CLIP, *MEASURED], sources)
-    every = items(plan, committed(output, plan), config)
+    every = items(plan, edits, config)
     return every.filter(pc.invert(_is_committed(output, every["measures"])))
 
 
@@ -75,7 +73,7 @@ def items(plan: pa.Table, edits: pa.Table, config: Config) -> pa.Table:
     """Returns the files of edits to measure, as `MEASURE_ITEMS` in the plan's order.
 
     Args:
-        plan: planned edits.
+        plan: planned edits, or tries of a rung.
         edits: committed edits, a table of `tables.edits.EDIT_FILES`.
     """
     place = pc.index_in(plan["edit_id"], edits["edit_id"])

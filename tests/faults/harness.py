@@ -35,13 +35,19 @@ PAUSE = (1.0, 6.0)
 CLIPS, TARGETS = 24, ("a square", "a star")
 SETTINGS = (
     "clip.num_frames=4",
-    "editor=tests.pipelines.fakes.editors:Slower",
-    "measure.metrics=[tests.pipelines.fakes.metrics:Difference]",
+    # Edits need none to four further tries, and have three.
+    "editor=tests.pipelines.fakes.editors:SlowlyImproving",
+    "edit.tries=3",
+    "measure.metrics=['tests.pipelines.fakes.metrics:Difference']",
+    "publish.limits={'tests.pipelines.fakes.metrics:Difference': {max: 20}}",
     # Random faults may hit the same clip repeatedly, although the clip itself is valid.
     "execution.attempts=100",
     "publish.file_mb=0.05",
 )
-COLUMNS = ["row_id", "status", "error_type", "target_prompt", "source_video", "edited_video"]
+COLUMNS = [
+    *("row_id", "status", "error_type", "target_prompt", "source_video", "edited_video"),
+    *("edit_try", "earlier_tries"),
+]
 
 
 def write_input(folder: Path, clips: int = CLIPS) -> Path:
@@ -206,6 +212,7 @@ def inject(faults: int, seed: int) -> dict[str, Any]:
         "by_kind": dict(sniper.killed),
         "runs": runs,
         "rows": len(expected),
+        "by_try": dict(Counter(str(row[COLUMNS.index("edit_try")]) for row in expected)),
         "lost": lost,
         "doubled": doubled,
         "identical": identical,

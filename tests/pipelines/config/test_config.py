@@ -13,7 +13,7 @@ from strmatch.presets import load_preset
 def test_a_preset_alone_is_a_complete_configuration():
     config = load_config("lavie")
     assert (config.clip.num_frames, config.clip.height, config.clip.width) == (16, 320, 512)
-    assert config.edit == load_preset("lavie").edit
+    assert config.edit.settings == load_preset("lavie").edit
     assert config.backbone.weights == "lavie"
 
 

@@ -64,12 +64,6 @@ class Slow(Invert):
         return super().edit(inversion, target_prompt, mask, seed)
 
 
-class Slower(Slow):
-    """Waits long enough that a run spends most of its time editing."""
-
-    seconds = 1.5
-
-
 class Poisoned(Invert):
     """Kills its process, hangs or raises as the target demands. Edits for any other target."""
 
@@ -163,6 +157,50 @@ class Signed(Invert):
         edited = frames.copy()
         edited[:, :, frames.shape[2] // 2 :] = colour(source_prompt, target_prompt)
         return edited
+
+
+class Improving(Invert):
+    """Returns the clip itself from the seed on that ends the target, and its negative before.
+
+    A target "raise …" fails at its seed.
+    """
+
+    stochastic = True
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        words, needed = target_prompt.rsplit(" ", 1)
+        if words == "raise" and seed == int(needed):
+            raise RuntimeError("out of luck")
+        return inversion if seed >= int(needed) else 255 - inversion
+
+
+class SlowlyImproving(Improving):
+    """Takes the seed from 0 to 4 from clip and target, and waits long enough to be interrupted."""
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        time.sleep(0.7)
+        needed = hashlib.sha256(target_prompt.encode() + inversion.tobytes()).digest()[0] % 5
+        return super().edit(inversion, f"needs {needed}", mask, seed)
+
+
+class Stepped(Improving):
+    """Takes an option for the seed."""
+
+    stochastic = False
+
+    class Options(Options):
+        step: int = 0
+        """Stands for the seed."""
+
+    def __init__(self, config, options):
+        self.step = options.step
+
+    @classmethod
+    def revision(cls, config, options):
+        return "1"
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        return super().edit(inversion, target_prompt, mask, self.step)
 
 
 def colour(source_prompt, target_prompt):

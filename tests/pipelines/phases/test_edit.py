@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.schema import CLIPS, EDITS, PLAN, rows_table
 from pipelines.storage import Storage
-from pipelines.tables.edits import commit_edits, committed, edits_file, pending_edits
+from pipelines.tables.edits import commit_edits, committed, edits_file, edits_name, pending_edits
 from pipelines.tables.plan import by_clip, write_plan
 
 
@@ -36,14 +36,26 @@ def plan_of(output, *rows):
 
 
 def test_an_item_holds_all_pending_edits_of_a_clip(output):
-    rows = [*planned("1", "x", "y"), *planned("2", "x")]
-    plan_of(output, *rows)
-    assert pending_edits(output)["edit_ids"].to_pylist() == [["1-x", "1-y"], ["2-x"]]
+    plan = plan_of(output, *planned("1", "x", "y"), *planned("2", "x"))
+    pending = pending_edits(output, plan)
+    assert pending["edit_ids"].to_pylist() == [["1-x", "1-y"], ["2-x"]]
+    assert pending["edits"].to_pylist() == [edits_name(["1-y", "1-x"]), edits_name(["2-x"])]
     commit_edits(output, done("1-y"))
-    assert pending_edits(output)["edit_ids"].to_pylist() == [["1-x"], ["2-x"]]
+    assert pending_edits(output, plan)["edit_ids"].to_pylist() == [["1-x"], ["2-x"]]
     commit_edits(output, done("1-x"))
     commit_edits(output, done("2-x"))
-    assert len(pending_edits(output)) == 0
+    assert len(pending_edits(output, plan)) == 0
+
+
+def test_every_folder_of_tries_has_its_own_edits(output):
+    plan = plan_of(output, *planned("1", "x", "y"))
+    commit_edits(output, done("1-x", "1-y"))
+    again = "edits/try-1"
+    assert pending_edits(output, plan, again)["edit_ids"].to_pylist() == [["1-x", "1-y"]]
+    commit_edits(output, done("1-x"), again)
+    assert pending_edits(output, plan, again)["edit_ids"].to_pylist() == [["1-y"]]
+    assert committed(output, plan, again)["file"].to_pylist() == [edits_file(["1-x"], again)]
+    assert files_of(output, plan).keys() == {"1-x", "1-y"}
 
 
 def test_items_keep_the_order_of_the_plan_and_the_edits_of_a_clip(output):

@@ -9,6 +9,7 @@ from pipelines.errors import ConfigError
 from pipelines.phases.measure import MeasureWork
 from pipelines.reliability.deadline import Deadline
 from pipelines.schema import CLIPS, EDITS, rows_table
+from pipelines.stages.rungs import Rung
 from pipelines.storage import Storage
 from pipelines.tables.edits import commit_edits, committed, edits_file
 from pipelines.tables.measures import (
@@ -34,8 +35,13 @@ def output(tmp_path):
     return Storage(str(tmp_path))
 
 
+def pending(output, config=CONFIG):
+    plan = read_plan(output)
+    return pending_measures(output, config, plan, committed(output, plan)).to_pylist()
+
+
 def measure_all(output, config=CONFIG):
-    for item in pending_measures(output, config).to_pylist():
+    for item in pending(output, config):
         commit_measures(output, item["measures"], done(*item["edit_ids"]))
 
 
@@ -49,15 +55,15 @@ def test_a_file_of_edits_is_pending_until_it_is_measured(output):
     plan_of(output, *planned("1", "x", "y"), *planned("2", "x"), *planned("3", "x"))
     commit_edits(output, done("1-x", "1-y"))
     commit_edits(output, done("2-x"))
-    first, second = pending_measures(output, CONFIG).to_pylist()
+    first, second = pending(output)
     assert (first["clip_row"], first["edit_ids"]) == ("1", ["1-x", "1-y"])
     assert first["target_prompts"] == ["x", "y"]
     assert first["edit_file"] == edits_file(["1-x", "1-y"])
     commit_measures(output, first["measures"], done("1-x", "1-y"))
-    assert [item["clip_row"] for item in pending_measures(output, CONFIG).to_pylist()] == ["2"]
+    assert [item["clip_row"] for item in pending(output)] == ["2"]
     assert measured(output).keys() == {"1-x", "1-y"}
     commit_measures(output, second["measures"], done("2-x"))
-    assert len(pending_measures(output, CONFIG)) == 0
+    assert len(pending(output)) == 0
 
 
 def test_a_change_of_metrics_measures_again_and_keeps_earlier_results(output):
@@ -65,10 +71,10 @@ def test_a_change_of_metrics_measures_again_and_keeps_earlier_results(output):
     commit_edits(output, done("1-x"))
     measure_all(output)
     other = configured("motion_error", "frame_consistency")
-    assert len(pending_measures(output, other)) == 1 and not measured(output, other)
+    assert len(pending(output, other)) == 1 and not measured(output, other)
     measure_all(output, other)
     assert measured(output, other)["1-x"] != measured(output)["1-x"]
-    assert len(pending_measures(output, CONFIG)) == len(pending_measures(output, configured())) == 0
+    assert len(pending(output)) == len(pending(output, configured())) == 0
 
 
 def test_a_change_of_limits_does_not_measure_again(output):
@@ -76,7 +82,7 @@ def test_a_change_of_limits_does_not_measure_again(output):
     commit_edits(output, done("1-x"))
     measure_all(output)
     limits = ["measure.metrics=[motion_error]", "publish.limits.motion_error.max=3"]
-    assert len(pending_measures(output, load_config(assignments=limits))) == 0
+    assert len(pending(output, load_config(assignments=limits))) == 0
 
 
 def test_repeated_edits_are_measured_again(output):
@@ -85,7 +91,7 @@ def test_repeated_edits_are_measured_again(output):
         commit_edits(output, [{"edit_id": name, "status": "ok"}])
     measure_all(output)
     commit_edits(output, [{"edit_id": "1-x", "status": "ok", "edited_video": b"video" * 50}])
-    assert [item["edit_ids"] for item in pending_measures(output, CONFIG).to_pylist()] == [["1-x"]]
+    assert [item["edit_ids"] for item in pending(output)] == [["1-x"]]
 
 
 def test_an_edit_that_returns_to_the_plan_is_measured(output):
@@ -93,8 +99,7 @@ def test_an_edit_that_returns_to_the_plan_is_measured(output):
     commit_edits(output, done("1-x", "1-y"))
     measure_all(output)
     plan_of(output, *planned("1", "x", "y"))
-    pending = pending_measures(output, CONFIG).to_pylist()
-    assert [item["edit_ids"] for item in pending] == [["1-x", "1-y"]]
+    assert [item["edit_ids"] for item in pending(output)] == [["1-x", "1-y"]]
     measure_all(output)
     assert measured(output).keys() == {"1-x", "1-y"}
 
@@ -114,7 +119,7 @@ def test_a_metric_that_requires_a_gpu_is_computed_in_a_pool_of_workers(output):
         item |= {"edit_file": f"edits/{name}.parquet", "edit_ids": [name], "target_prompts": ["b"]}
         item |= {"target_wheres": ["subject"]}
         items.append(item | {"measures": name})
-    work = MeasureWork(output, config, pa.table({}))
+    work = MeasureWork(output, config, Rung(0, config, pa.table({})))
     assert (work.workers, work.first_block_size(100)) == (1, 1)  # the cluster has one GPU
     built = work.build(pa.Table.from_pylist(items, MEASURE_ITEMS), 1, Deadline(60.0))
     assert [row["ok"] for row in built.take_all()] == [1, 1, 1]

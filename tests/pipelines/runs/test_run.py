@@ -30,7 +30,7 @@ from strmatch.presets import load_preset
 
 EDITORS = "tests.pipelines.fakes.editors"
 SMALL = ["clip.num_frames=8", "clip.height=32", "clip.width=32"]
-SMALL += ["annotate.captioner=template"]
+SMALL += ["annotate.captioner=template", "annotate.mask_check.required=false"]
 METRICS = "tests.pipelines.fakes.metrics"
 DIFFERENCE, BACKGROUND = f"{METRICS}:Difference", f"{METRICS}:Background"
 SMALL += [f"measure.metrics=[{DIFFERENCE}, {BACKGROUND}]"]
