@@ -67,7 +67,7 @@ class _WithFolder(LibraryMetric):
     """Patterns. The folder must hold a file for each."""
 
     def __init__(self, config: Config) -> None:
-        self.metric = _on_cpu(self.library_class(), self.weights(config))
+        self.metric = on_cpu(self.library_class(), self.weights(config))
 
     @classmethod
     def models(cls, config: Config) -> list[Source]:
@@ -112,7 +112,7 @@ class FrameConsistency(_WithFile):
         from strmatch.metrics.rife import RIFE
 
         by_rife = config.measure.rife is not None
-        interpolators = [_on_cpu(RIFE, self.weights(config))] if by_rife else []
+        interpolators = [on_cpu(RIFE, self.weights(config))] if by_rife else []
         self.metric = FrameConsistency(*interpolators)
 
     @classmethod
@@ -126,16 +126,16 @@ class ClipSimilarity(LibraryMetric):
     place = "strmatch.metrics.clip_similarity:ClipSimilarity"
     reads = ("measure.clip",)
 
-    def __init__(self, config: Config) -> None:
-        self.metric = _on_cpu(self.library_class(), self.weights(config))
+    def __init__(self, config: Config, *options: Any) -> None:
+        self.metric = on_cpu(self.library_class(), self.weights(config))
 
     @classmethod
-    def validate(cls, config: Config) -> None:
+    def validate(cls, config: Config, *options: Any) -> None:
         """Raises ConfigError for a hub id without a commit."""
         config.measure.clip.refuse_unpinned("measure.clip")
 
     @classmethod
-    def models(cls, config: Config) -> list[Source]:
+    def models(cls, config: Config, *options: Any) -> list[Source]:
         """The weights, unless they are embedded."""
         model = config.measure.clip
         return [] if model.weights == "miniature" else [model.source()]
@@ -155,6 +155,24 @@ class BackgroundDifference(LibraryMetric):
     """`background_difference`."""
 
     place = "strmatch.metrics.background:BackgroundDifference"
+
+
+class BackgroundPeak(LibraryMetric):
+    """`background_peak`."""
+
+    place = "strmatch.metrics.background:BackgroundPeak"
+
+
+class Changed(LibraryMetric):
+    """`changed`."""
+
+    place = "strmatch.metrics.changed:Changed"
+
+
+class SubjectMotion(LibraryMetric):
+    """`subject_motion`."""
+
+    place = "strmatch.metrics.subject_motion:SubjectMotion"
 
 
 class BackgroundLPIPS(_WithFolder):
@@ -185,6 +203,10 @@ class RaftMotionError(_WithFile):
             raise WeightsError("needs torchvision: pip install 'strmatch[raft]'")
 
 
-def _on_cpu(cls: Any, weights: Path) -> Any:
-    """Load a model on the CPU. A task without a GPU of its own still sees those of the machine."""
-    return cls(weights, device="cpu")
+def on_cpu(cls: Any, weights: Path, *others: Any) -> Any:
+    """Load a model on the CPU. A task without a GPU of its own still sees those of the machine.
+
+    Args:
+        others: further arguments after the device.
+    """
+    return cls(weights, "cpu", *others)

@@ -14,8 +14,8 @@ FLOORS = (
     {"phases"},
     {"stages", "publishing"},
     {"plugins"},
-    {"prompters", "captioners"},
-    {"trackers", "editors", "metrics", "judges", "vision_language", "openai_client"},
+    {"prompters", "captioners", "judges"},
+    {"trackers", "editors", "metrics", "vision_language", "openai_client"},
     {"cluster", "reliability", "tables", "progress"},
     {"media", "config", "telemetry", "rows", "sources"},
     {

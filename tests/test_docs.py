@@ -36,7 +36,7 @@ PAGES = sorted(
     ).split()
 )
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-SMALL = ["--set", "edit.num_inference_steps=1"]
+SMALL = ["--set", "edit.num_inference_steps=1", "--set", "publish.limits=null"]
 """Appended to the commands that edit; docs/commands.md states this."""
 
 

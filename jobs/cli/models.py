@@ -80,7 +80,8 @@ def evaluate(
 @one_line_errors
 def study(
     name: Annotated[
-        str, typer.Argument(help="guidance, factors, lambdas, multiples, cheaper or fast.")
+        str,
+        typer.Argument(help="guidance, factors, lambdas, multiples, cheaper, fast or verdict."),
     ],
     output: Annotated[Path, typer.Option(help="Folder for NAME.md, NAME.json and NAME.svg.")],
     clips: Annotated[int, typer.Option(min=1, help="Edits behind every row.")] = 30,
@@ -90,7 +91,7 @@ def study(
     ] = "dev",
     weights: Weights = None,
 ) -> None:
-    """Measure one of the choices that the paper leaves open, on the embedded model.
+    """Measure one of the choices that the paper leaves open, or the verdict's limits.
 
     Example: strmatch study factors --clips 30 --output runs/study
     """

@@ -12,6 +12,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from transformers import CLIPModel, CLIPTokenizer
 
+from pipelines.captioners.small_world_looks import has_background, has_colour
 from pipelines.errors import Rejected
 from pipelines.media.foreground import find_objects
 from strmatch.backbones.folder import weights_folder
@@ -29,6 +30,8 @@ SHIFT = 3
 """Shift of the additional views that CLIP is shown, pixels."""
 LEAST_FIT = 0.7
 """Least intersection over union of an outline and a shape of the small world."""
+STEADY = 0.65
+"""Minimum share of frames in which that shape fits best."""
 HALO = np.ones((5, 5), np.uint8)
 
 
@@ -45,7 +48,8 @@ class SmallWorldCaptioner:
 
     For each object that `contrast` finds, the outline gives the shape, the path gives the motion,
     and the embedded CLIP gives colour and background. A clip that the embedded autoencoder cannot
-    reproduce is outside the small world and gets no caption.
+    reproduce is outside the small world and gets no caption, and neither does a clip with a figure
+    or a background that no word of the small world describes.
     """
 
     def __init__(self) -> None:
@@ -75,7 +79,7 @@ class SmallWorldCaptioner:
         objects = find_objects(frames)
         if not len(objects):
             raise Rejected("NotOfTheWorld", f"the embedded captioner sees no figure: {PATIENCE}")
-        things = []
+        small, things = resized(frames), []
         for index, mask in enumerate(objects):
             shape, motion = name_shape(mask), name_motion_of(mask)
             if shape is None or motion is None:
@@ -86,7 +90,14 @@ class SmallWorldCaptioner:
                 )
             others = np.any(np.delete(objects, index, axis=0), axis=0, keepdims=False)
             look = self._look(without(frames, others), shape)
+            if not has_colour(small, reduced(mask), look.colour):
+                raise Rejected(
+                    "NotOfTheWorld", f"a figure has a colour that has no name: {PATIENCE}"
+                )
             things.append((look, motion))
+        figures = reduced(np.any(objects, axis=0, keepdims=False))
+        if not has_background(small, figures, things[0][0].background):
+            raise Rejected("NotOfTheWorld", f"the background has no name: {PATIENCE}")
         return caption_of(things)
 
     def _look(self, frames: np.ndarray, shape: str) -> Look:
@@ -135,7 +146,7 @@ def name_motion_of(mask: np.ndarray) -> str | None:
 
 
 def name_shape(mask: np.ndarray) -> str | None:
-    """The shape of the outline of a mask, bool (f, H, W); None if no shape fits.
+    """The shape of the outline of a mask, bool (f, H, W); None if no shape fits most frames.
 
     Frames in which the mask touches the border count only if there are no others.
     """
@@ -143,8 +154,11 @@ def name_shape(mask: np.ndarray) -> str | None:
     present, cut = mask.any(axis=(1, 2)), (mask & rim).any(axis=(1, 2))
     seen = mask[present & ~cut] if (present & ~cut).any() else mask[present]
     alpha = torch.from_numpy(seen).float()
-    fits = shape_overlaps(alpha, middles_of(seen), alpha.sum(dim=(1, 2))).mean(dim=0)
-    return SHAPES[int(fits.argmax())] if fits.max() > LEAST_FIT else None
+    fits = shape_overlaps(alpha, middles_of(seen), alpha.sum(dim=(1, 2)))
+    mean = fits.mean(dim=0)
+    best = int(mean.argmax())
+    steady = float((fits.argmax(dim=1) == best).float().mean())
+    return SHAPES[best] if mean[best] > LEAST_FIT and steady >= STEADY else None
 
 
 def middles_of(mask: np.ndarray) -> Tensor:
@@ -181,7 +195,17 @@ def without(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _pixels(frames: np.ndarray) -> Tensor:
     """Convert uint8 (f, H, W, 3) to float32 (f, 3, 64, 64) from -1 to 1."""
+    return to_unit_range(torch.from_numpy(resized(frames).copy()))
+
+
+def resized(frames: np.ndarray) -> np.ndarray:
+    """Resize frames, uint8 (f, H, W, 3), to the size of the small world."""
     size = (WORLD_SIZE, WORLD_SIZE)
-    if frames.shape[1:3] != size:
-        frames = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames])
-    return to_unit_range(torch.from_numpy(frames.copy()))
+    if frames.shape[1:3] == size:
+        return frames
+    return np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames])
+
+
+def reduced(mask: np.ndarray) -> np.ndarray:
+    """Resize a mask, bool (f, H, W), to the size of the small world."""
+    return resized(mask.astype(np.uint8)) > 0

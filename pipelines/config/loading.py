@@ -55,7 +55,7 @@ def resolve(
     }
     _merge(merged, copy.deepcopy(dict(chosen.pipeline)))
     _merge(merged, wanted)
-    _settle_limits(merged, chosen, wanted)
+    _settle_metrics(merged, chosen)
     refuse_booleans(Config, merged)
     try:
         config = Config.model_validate(merged)
@@ -106,24 +106,33 @@ def _parse(assignment: str) -> dict[str, Any]:
     return value
 
 
-def _settle_limits(merged: dict[str, Any], chosen: Preset, given: Mapping[str, Any]) -> None:
-    """Settle which of the preset's limits hold: those of metrics that are measured.
+def _settle_metrics(merged: dict[str, Any], chosen: Preset) -> None:
+    """Drop limits and options of metrics that are not measured if they are the preset's own.
 
     Args:
         merged: all sections. Changed in place.
         chosen: the preset.
-        given: the sections of the user, whose limits are kept.
     """
-    own = chosen.pipeline.get("publish", {}).get("limits", {})
-    publish, metrics = merged.get("publish"), (merged.get("measure") or {}).get("metrics")
-    if not isinstance(publish, dict) or not isinstance(metrics, list | tuple):
-        return
-    if publish.get("limits", {}) is None:
-        publish["limits"] = dict.fromkeys(own)
-    theirs = (given.get("publish") or {}).get("limits") or {}
-    for name in own:
-        if name not in metrics and name not in theirs and isinstance(publish["limits"], dict):
-            publish["limits"].pop(name, None)
+    metrics = (merged.get("measure") or {}).get("metrics")
+    for section, name in (("publish", "limits"), ("measure", "options")):
+        own, here = chosen.pipeline.get(section, {}).get(name, {}), merged.get(section)
+        if not isinstance(here, dict) or not own:
+            continue
+        if here[name] is None:
+            here[name] = dict.fromkeys(own)
+        if isinstance(here[name], dict) and isinstance(metrics, list | tuple):
+            for metric in {*own} & {*here[name]} - {*metrics}:
+                if _given(here[name][metric]) in ({}, _given(own[metric])):
+                    del here[name][metric]
+
+
+def _given(values: Any) -> Any:
+    """Values without nulls, which a record has and a preset leaves out."""
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        return values
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:

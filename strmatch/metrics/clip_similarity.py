@@ -2,16 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
-from strmatch.inputs import tokenize
 from strmatch.metrics.base import Sample
-from strmatch.weights.strict import best_device, load_strictly
-
-BATCH = 16
-"""Number of frames per forward pass."""
+from strmatch.metrics.clip import load_clip
 
 
 class ClipSimilarity:
@@ -23,32 +17,12 @@ class ClipSimilarity:
     Unit: hundredths. Range: -100 to 100, higher is better. Never NaN.
 
     Args:
-        folder: a `CLIPModel` in safetensors with tokenizer and image processor, in the layout of
-            `save_pretrained`: clip/ of the embedded weights, or a published model.
-        device: default: the GPU if there is one, else the CPU.
-
-    Raises:
-        WeightsError: the model cannot be loaded from the folder.
+        folder, device: of the model, see `strmatch.metrics.clip.Clip`.
     """
 
     def __init__(self, folder: Path, device: str | torch.device | None = None) -> None:
-        self.device = best_device(device)
-        self.model = load_strictly(CLIPModel, folder, torch.float32).eval().to(self.device)
-        self.tokenizer = CLIPTokenizer.from_pretrained(folder)
-        self.processor = CLIPImageProcessorPil.from_pretrained(folder)
+        self.clip = load_clip(folder, device)
 
-    @torch.no_grad()
     def __call__(self, sample: Sample) -> float:
-        said = self.model.get_text_features(
-            tokenize(self.tokenizer, [sample.target_prompt], self.device)
-        ).pooler_output
-        batches = [
-            sample.edited[start : start + BATCH] for start in range(0, len(sample.edited), BATCH)
-        ]
-        shown = torch.cat([self._embed(frames) for frames in batches])
-        return 100 * float(torch.cosine_similarity(shown, said).mean())
-
-    def _embed(self, frames: np.ndarray) -> torch.Tensor:
-        """CLIP features of frames, uint8 (n, H, W, 3) → float32 (n, channels)."""
-        pixels = self.processor(list(frames), return_tensors="pt").pixel_values
-        return self.model.get_image_features(pixels.to(self.device)).pooler_output
+        (said,) = self.clip.prompts([sample.target_prompt])
+        return 100 * float((self.clip.frames(sample.edited) @ said).mean())

@@ -36,12 +36,12 @@ def find_patterns(frames: Tensor) -> Patterns:
     # A sprite covers at most a quarter of the copies of a tile's pixel.
     tile = tiles.permute(0, 2, 4, 5, 1, 3).flatten(4).median(dim=-1).values  # (n, 16, 16, 3)
 
-    templates = _templates().to(frames)  # (backgrounds, shifts, 768)
-    shifts = templates.shape[1]
-    difference = torch.cdist(tile.flatten(1), templates.flatten(0, 1)) / tile[0].numel() ** 0.5
+    every = templates().to(frames)  # (backgrounds, shifts, 768)
+    shifts = every.shape[1]
+    difference = torch.cdist(tile.flatten(1), every.flatten(0, 1)) / tile[0].numel() ** 0.5
     smallest, best = difference.min(dim=1)
     names = best // shifts
-    template = templates.flatten(0, 1)[best].unflatten(1, (PERIOD, PERIOD, 3))
+    template = every.flatten(0, 1)[best].unflatten(1, (PERIOD, PERIOD, 3))
 
     expected = _repeat(template, height, width)
     close = torch.linalg.vector_norm(frames - expected, dim=-1) < MAX_PIXEL_DIFFERENCE
@@ -55,7 +55,7 @@ def _repeat(tile: Tensor, height: int, width: int) -> Tensor:
 
 
 @cache
-def _templates() -> Tensor:
+def templates() -> Tensor:
     """Each pattern at each whole-pixel shift, float32 (backgrounds, 256, 768)."""
     axis = torch.arange(PERIOD, dtype=torch.float64)
     patterns = []

@@ -42,9 +42,27 @@ PRESET = Preset(
     pipeline={
         "measure": {
             "metrics": [
-                *("frame_consistency", "background_difference", "motion_error", "clip_similarity"),
+                *("edited", "recaption", "changed", "background_difference", "background_peak"),
+                *("subject_motion", "frame_consistency", "motion_error", "clip_similarity"),
             ],
+            "options": {
+                # The embedded CLIP was trained on whole frames, and mistakes the figures of crops.
+                "edited": {"crops": False},
+                # The embedded captioner describes equal clips in equal words.
+                "recaption": {"words": "all"},
+            },
             "clip": {"weights": "miniature"},
+        },
+        # Chosen on the dev list by `strmatch study verdict`.
+        "publish": {
+            "limits": {
+                "edited": {"min": 0.05},
+                "recaption": {"min": 1.0},
+                "changed": {"min": 0.5},
+                "background_difference": {"max": 6.0},
+                "background_peak": {"max": 15.0},
+                "subject_motion": {"max": 0.8},
+            },
         },
     },
 )

@@ -13,6 +13,7 @@ from jobs.evaluation.miniature.examiner import MiniatureExaminer
 from jobs.evaluation.pool import Pool, default_processes
 from jobs.evaluation.report import as_json, show
 from jobs.evaluation.studies.studies import STUDIES, Row
+from jobs.evaluation.studies.verdict import study_verdict
 from jobs.evaluation.tables import TextTable
 from pipelines.errors import RunError
 from strmatch.miniature.splits import Split
@@ -35,8 +36,13 @@ def study(
     Raises:
         RunError: the study is unknown, or the weights do not fit.
     """
+    if name == "verdict":
+        if weights:
+            raise RunError("the study verdict takes no --weights: limits belong to a preset")
+        study_verdict("miniature", clips, seed, split, output)
+        return
     if name not in STUDIES:
-        raise RunError(f"no study {name!r}: one of {', '.join(STUDIES)}")
+        raise RunError(f"no study {name!r}: one of {', '.join(STUDIES)}, verdict")
     weights, _ = check(weights)
     cases = draw_edits(clips, split, seed)
     output.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ def test_a_preset_alone_is_a_complete_configuration():
 
 def test_every_preset_pins_the_models_of_its_metrics():
     lavie, embedded = load_config("lavie").measure, load_config("miniature-fast").measure
-    assert embedded.metrics == lavie.metrics and "clip_similarity" in lavie.metrics
+    assert {*lavie.metrics} < {*embedded.metrics} and "clip_similarity" in lavie.metrics
     assert lavie.clip.weights != "miniature" and lavie.clip.is_pinned
     assert embedded.clip.weights == "miniature" and embedded.clip.is_pinned
     assert load_config(assignments=["measure.metrics=[]"]).measure.metrics == ()
@@ -166,7 +166,11 @@ def test_the_printed_configuration_can_be_loaded_again(preset, assignments, ever
 
 def leaves(text):
     def count(values):
-        inner = (count(v) if isinstance(v, dict) and v else 1 for v in values.values())
+        free = ("limits", "options")  # settings that are mappings
+        inner = (
+            count(v) if isinstance(v, dict) and v and name not in free else 1
+            for name, v in values.items()
+        )
         return sum(inner)
 
     return count(yaml.safe_load(text))
@@ -250,3 +254,30 @@ def test_differences_exclude_settings_without_effect_on_the_results():
     new = dump(load_config(assignments=["edit.lam=0.5", "clip.fps=4", "execution.editors=7"]))
     assert differences(old, new) == ["clip.fps: 8.0 → 4.0", "edit.lam: 0.01 → 0.5"]
     assert differences(old, old) == []
+
+
+def test_limits_of_a_preset_hold_for_the_metrics_that_are_measured():
+    own = load_config().publish.bounds
+    assert "edited" in own and {*own} < {*load_config().measure.metrics}
+    one = load_config(assignments=["measure.metrics=[edited, motion_error]"])
+    assert one.publish.bounds == {"edited": own["edited"]}
+    assert one.measure.options == {"edited": {"crops": False}}
+    none = load_config(assignments=["measure.metrics=[]"])
+    assert none.publish.bounds == {} and none.measure.options == {}
+    message = "publish.limits: edited is not measured"
+    with pytest.raises(ConfigError, match=message):
+        load_config(assignments=["measure.metrics=[]", "publish.limits.edited.min=0.3"])
+
+
+def test_null_removes_limits_of_a_preset_and_the_record_keeps_that():
+    without = load_config(assignments=["publish.limits.edited=null"])
+    assert "edited" not in without.publish.bounds and "changed" in without.publish.bounds
+    nothing = load_config(assignments=["publish.limits=null"])
+    assert nothing.publish.bounds == {}
+    for config in (without, nothing):
+        again = resolve(dump(config))
+        assert again.publish.bounds == config.publish.bounds
+        other = resolve(dump(config), ["measure.metrics=[motion_error]"])
+        assert other.publish.bounds == {} and other.measure.options == {}
+    mine = load_config(assignments=["publish.limits.edited.min=0.3"])
+    assert mine.publish.bounds["edited"].min == 0.3

@@ -1,10 +1,11 @@
 import math
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 
-from strmatch.metrics.background import BackgroundDifference
+from strmatch.metrics.background import BackgroundDifference, BackgroundPeak
 from strmatch.miniature.scenes import sample_scene, with_attributes
 from strmatch.miniature.world import render
 from tests.strmatch.metrics.clips import beside, panned
@@ -83,3 +84,54 @@ def test_fine_noise_counts_less_than_half_of_a_uniform_change(clip, mask):
     signs = np.random.default_rng(0).choice([-20, 20], (*clip.shape[:3], 1))
     grain, even = (np.uint8(clip + change) for change in (signs, 20))
     assert 0 < METRIC(beside(clip, grain, mask)) < METRIC(beside(clip, even, mask)) / 2
+
+
+PEAK = BackgroundPeak()
+
+
+def square(colour, at, side=12):
+    """A square on grey that moves to the right by 2 pixels a frame, and its mask."""
+    frames, mask = np.full((8, 64, 64, 3), 128, np.uint8), np.zeros((8, 64, 64), bool)
+    for index in range(8):
+        y, x = at[0], at[1] + 2 * index
+        mask[index, y : y + side, x : x + side] = True
+    frames[mask] = colour
+    return frames, mask
+
+
+def test_the_peak_of_a_patch_is_the_difference_of_its_colours():
+    """A patch of 30 × 30 pixels contains a window, whose difference is that of the two greys."""
+    source, mask = square((255, 0, 0), (4, 4))
+    edited = source.copy()
+    edited[:, 30:60, 30:60] = 168
+    lightness = cv2.cvtColor(np.float32([[[128] * 3, [168] * 3]]) / 255, cv2.COLOR_RGB2LAB)[0, :, 0]
+    expected = lightness[1] - lightness[0]
+    assert PEAK(beside(source, edited, mask)) == pytest.approx(expected, abs=0.1)
+    assert METRIC(beside(source, edited, mask)) < expected / 3
+
+
+def test_the_peak_shows_what_appeared_vanished_or_stayed_behind():
+    source, mask = square((255, 0, 0), (20, 10))
+    recoloured, _ = square((0, 0, 255), (20, 10))
+    assert PEAK(beside(source, recoloured, mask)) < 1
+    appeared = np.where(square((0, 255, 0), (45, 20))[1][..., None], 255, recoloured)
+    assert PEAK(beside(source, appeared.astype(np.uint8), mask)) > 30
+    assert PEAK(beside(appeared.astype(np.uint8), recoloured, mask)) > 30  # vanished
+    frozen = np.repeat(recoloured[:1], 8, axis=0)
+    assert PEAK(beside(source, frozen, mask)) > 15
+
+
+def test_the_peak_of_an_edited_background_is_measured_at_the_subject():
+    source, subject = square((255, 0, 0), (20, 10))
+    edited = np.where(subject[..., None], source, 255 - source)
+    kept = beside(source, edited, ~subject)._replace(where="background")
+    assert PEAK(kept) < 3
+    lost = beside(source, np.full_like(source, 127), ~subject)._replace(where="background")
+    assert PEAK(lost) > 30
+
+
+def test_the_peak_needs_a_background():
+    source, mask = square((255, 0, 0), (20, 10))
+    assert math.isnan(PEAK(beside(source, source, None)))
+    assert math.isnan(PEAK(beside(source, source, np.ones_like(mask))))
+    assert PEAK(beside(source, source, mask)) == 0
