@@ -131,6 +131,8 @@ def plan(output: Output, set: Assign = None, replan: Replan = False) -> None:
 def edit(output: Output, set: Assign = None) -> None:
     """Only make the planned edits: OUTPUT/edits. Settings are those of the run.
 
+    Edits that are measured and outside the limits have further tries, see edit.tries.
+
     Example: strmatch edit --output runs/first --set execution.editors=2
     """
     from jobs.runs import commands

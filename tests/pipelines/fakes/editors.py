@@ -162,7 +162,7 @@ class Signed(Invert):
 class Improving(Invert):
     """Returns the clip itself from the seed on that ends the target, and its negative before.
 
-    A target "raise …" fails at its seed.
+    A target "raise …" fails at its seed, and a target "kill …" kills the process.
     """
 
     stochastic = True
@@ -171,6 +171,8 @@ class Improving(Invert):
         words, needed = target_prompt.rsplit(" ", 1)
         if words == "raise" and seed == int(needed):
             raise RuntimeError("out of luck")
+        if words == "kill" and seed == int(needed):
+            os.kill(os.getpid(), signal.SIGKILL)
         return inversion if seed >= int(needed) else 255 - inversion
 
 

@@ -142,6 +142,28 @@ def test_an_edit_or_metric_that_kills_or_hangs_its_worker_fails_alone(videos):
 
 
 @pytest.mark.slow
+def test_a_further_try_that_kills_its_worker_fails_alone(videos):
+    targets = ["needs 0", "needs 1", "kill 1", "needs 2"]
+    write_manifest(
+        videos, [{"uri": f"good{i}.mp4", "targets": [what]} for i, what in enumerate(targets)]
+    )
+    rows = run(
+        videos,
+        "editor=tests.pipelines.fakes.editors:Improving",
+        "annotate.tracker=none",
+        "edit.tries=2",
+        "publish.limits={'tests.pipelines.fakes.metrics:Difference': {max: 20}}",
+    )
+    assert reasons(rows) == {"kill 1": ("edit", "WorkerDied")}
+    assert dict(zip(rows["target_prompt"], rows["edit_try"], strict=True)) == {
+        "needs 0": 0,
+        "needs 1": 1,
+        "kill 1": 1,
+        "needs 2": 2,
+    }
+
+
+@pytest.mark.slow
 def test_a_clip_that_kills_or_hangs_its_annotation_fails_alone(videos):
     """Red and blue clips are poison for the tracker, which runs in tasks; green for a pool."""
     names = ["red.mp4", "blue.mp4", "green.mp4"]
