@@ -3,7 +3,6 @@
 import inspect
 import json
 import re
-from collections import Counter
 from importlib.resources import files
 from typing import Any
 
@@ -28,14 +27,10 @@ def write_card(output: Storage, config: Config, record: RunRecord) -> None:
     Args:
         output: the run's folder, published.
         config: the run's configuration.
-        record: the run's record.
+        record: the run's record, with the outcomes of the dataset.
     """
     names = output.find("dataset", ".parquet")
     schema = output.read_schema(names[0]) if names else pa.schema([])
-    counts: Counter[tuple[str | None, ...]] = Counter()
-    for name in names:
-        table = output.read_table(name, ["status", "error_stage", "error_type"])
-        counts.update(zip(*(column.to_pylist() for column in table.columns), strict=True))
     metrics = {name: _metric_meaning(name) for name in config.measure.metrics}
     measured = {metric_column(name): said for name, said in metrics.items()}
     columns = [
@@ -47,8 +42,8 @@ def write_card(output: Storage, config: Config, record: RunRecord) -> None:
     template = files("pipelines.publishing").joinpath("card.md.j2").read_text(encoding="utf-8")
     card = environment.from_string(template).render(
         folder=str(output),
-        counts=sorted(counts.items(), key=lambda item: (-item[1], str(item[0]))),
-        rows=counts.total(),
+        found=record.outcomes,
+        rows=record.outcomes and sum(each.rows for each in record.outcomes.rows),
         columns=columns,
         folders=config.publish.partition_by,
         config=config,

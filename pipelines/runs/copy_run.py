@@ -50,5 +50,7 @@ def copy_run(old: Storage, new: Storage, config: Config) -> list[str]:
             "changes made by hand in the plan of %s are lost: clips are annotated again", old
         )
     phases = {name: record.phases[name] for name in kept}
-    write_record(new, record.model_copy(update={"phases": phases, "counts": None}))
+    write_record(
+        new, record.model_copy(update={"phases": phases, "counts": None, "outcomes": None})
+    )
     return kept

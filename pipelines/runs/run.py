@@ -152,7 +152,7 @@ class Run:
             for row in progress(self._held(rows), "publish", None):
                 for name in counts:
                     counts[name] += row[name]
-            write_report(self.output, self.config, self.record)
+            self.record.outcomes = write_report(self.output, self.config, self.record)
             facts.update(counts)
         self.record.counts = counts
         self.record.finished = timestamp()

@@ -6,6 +6,7 @@ from pipelines.config.sections import Bounds
 from pipelines.errors import Rejected
 from pipelines.rows import Row, failure
 from pipelines.schema import OUTCOME, metric_column
+from pipelines.tables.outcomes import OUT_OF_LIMITS
 
 
 def apply_limits(measured: Row, limits: Mapping[str, Bounds]) -> Row:
@@ -27,7 +28,7 @@ def apply_limits(measured: Row, limits: Mapping[str, Bounds]) -> Row:
         if (text := _outside(name, values.get(name), bounds)) is not None
     ]
     if measured["status"] == "ok" and broken:
-        columns |= failure("measure", Rejected("OutOfLimits", "; ".join(broken)))
+        columns |= failure("measure", Rejected(OUT_OF_LIMITS, "; ".join(broken)))
     return columns
 
 

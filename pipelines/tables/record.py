@@ -10,6 +10,7 @@ from pipelines.config.config import Config
 from pipelines.config.fingerprints import differences, dump
 from pipelines.errors import RunError
 from pipelines.storage import Storage
+from pipelines.tables.outcomes import Outcomes
 
 RECORD = "run.json"
 SUCCESS = "_SUCCESS"
@@ -39,6 +40,8 @@ class RunRecord(BaseModel):
     last command processed (`new`), and the seconds of that command."""
     counts: dict[str, int] | None = None
     """Rows of the dataset by status. None: not published by the last command."""
+    outcomes: Outcomes | None = None
+    """Edits of the dataset by outcome. None: as for `counts`, or published by an older version."""
     finished: str | None = None
     """When the dataset was published, ISO 8601, UTC."""
 

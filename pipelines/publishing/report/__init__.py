@@ -2,6 +2,7 @@
 
     index.html  *.css  *.js    the page; works from a local disk, without network access
     run.js                     facts about all rows, and about the run
+    edits.js                   the metrics of single edits, for the counts under other bounds
     rows-000.js …              the listed rows; the page reads one file after the other
     clips/ROW-source.mp4 …     also -edit, and -mask: the source with the mask as an overlay
 
@@ -22,15 +23,22 @@ from pipelines.config.config import Config
 from pipelines.publishing.report.clips import MEDIA, write_clips
 from pipelines.publishing.report.survey import Survey, survey
 from pipelines.rows import Row
+from pipelines.schema import METRIC_PREFIX, metric_column
 from pipelines.storage import Storage
+from pipelines.tables.outcomes import Outcomes
 from pipelines.tables.record import RunRecord
 
-PAGE = ("report.css", "card.js", "overview.js", "report.js", "index.html")
+PAGE = (
+    *("report.css", "card.js", "overview.js", "bounds.js", "charts.js", "report.js"),
+    "index.html",
+)
 TEXTS = [
     *("row_id", "level", "status", "error_stage", "error_type", "error_message"),
     *("source_uri", "start_seconds", "height", "width", "source_prompt", "target_prompt"),
-    *("target_kind", "source_word", "target_word"),
+    *("target_kind", "target_where", "edit_where", "source_word", "target_word"),
+    *("measure_message", "edit_try", "earlier_tries"),
 ]
+"""The columns that the page shows, those that a dataset has."""
 LONGEST = 2000
 """Maximum number of characters of a text on the page."""
 ROWS_A_FILE = 250
@@ -40,16 +48,21 @@ ORDER = (("ok", True), ("rejected", True), ("failed", True), ("ok", False))
 """The order of rows on the page: by status, and whether their clips are included."""
 
 
-def write_report(output: Storage, config: Config, record: RunRecord) -> None:
+def write_report(output: Storage, config: Config, record: RunRecord) -> Outcomes:
     """Write report/ beside the dataset. Only a few rows' videos are in memory at the same time.
 
     Args:
         output: the run's folder, with a dataset.
         config: `seed` and `execution.report_rows` select the edits whose clips are included.
+            `publish.limits` are the bounds in force.
         record: the run's record so far.
+
+    Returns:
+        The counts with which the page begins.
     """
     output.remove("report")
-    found = survey(output, config.seed, config.execution.report_rows)
+    limits = config.publish.bounds
+    found = survey(output, config.seed, config.execution.report_rows, limits=limits)
     listed = defaultdict(list)
     for row, videos, with_clips in _rows(output, found):
         listed[row["status"], with_clips].append(script(_entry(row, videos, found.numbers)))
@@ -60,11 +73,15 @@ def write_report(output: Storage, config: Config, record: RunRecord) -> None:
         output.write(f"report/rows-{number:03d}.js", text.encode())
     run = found.facts | {"listed": len(entries), "files": len(parts)}
     run |= {"output": output.uri, "record": _so_far(record)}
+    run |= {"outcomes": found.outcomes.model_dump(), "metrics": _metrics(found, config)}
     output.write("report/run.js", f"const RUN = {script(run)};\n".encode())
+    edits = script(found.edits.as_json())
+    output.write("report/edits.js", f"const EDITS = {edits};\n".encode())
     for name in PAGE:
         output.write(
             f"report/{name}", files("pipelines.publishing.report").joinpath(name).read_bytes()
         )
+    return found.outcomes
 
 
 def script(value: Any) -> str:
@@ -75,7 +92,7 @@ def script(value: Any) -> str:
 
 def _rows(output: Storage, found: Survey) -> Iterator[tuple[Row, list[str], bool]]:
     """Yields the listed rows, the kinds of their videos, and whether their clips are included."""
-    columns = TEXTS + found.numbers
+    columns = [name for name in TEXTS if name in found.columns] + found.numbers
     write = partial(write_clips, output)
     with ThreadPoolExecutor(CONCURRENT_ROWS) as pool:
         for name, places in found.listed.items():
@@ -89,9 +106,23 @@ def _rows(output: Storage, found: Survey) -> Iterator[tuple[Row, list[str], bool
                     yield row, [], False
 
 
+def _metrics(found: Survey, config: Config) -> list[dict[str, Any]]:
+    """Returns the metrics in the order of `found.edits`, each with its bounds in force."""
+    names = {metric_column(name): name for name in config.measure.metrics}
+    metrics = []
+    for column in found.edits.columns:
+        name = names.get(column, column.removeprefix(METRIC_PREFIX))
+        bounds = config.publish.bounds.get(name)
+        ends = {"min": bounds and bounds.min, "max": bounds and bounds.max}
+        metrics.append({"name": name, "column": column.removeprefix(METRIC_PREFIX), **ends})
+    return metrics
+
+
 def _entry(row: Row, videos: list[str], numbers: list[str]) -> Row:
     """Returns the data of a row on the page, without missing values."""
-    known = {name: _cut(row[name]) for name in TEXTS if row[name] is not None}
+    known = {name: _cut(row[name]) for name in TEXTS if row.get(name) is not None}
+    if "earlier_tries" in known:
+        known["earlier_tries"] = [_cut(each["reason"]) for each in known["earlier_tries"]]
     values = [_finite(row[name]) if row["level"] == "edit" else None for name in numbers]
     return known | {"numbers": values, "videos": videos}
 

@@ -85,6 +85,9 @@ class Clips {
 
 Clips.playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+/** Words for `target_where`. Edits of the subject have none. */
+const WHERE = { background: "outside the subject", all: "everywhere" };
+
 /** Returns a row as an <article>, and its Clips or null. */
 function makeCard(row) {
   const article = element("article", {
@@ -187,9 +190,20 @@ function makeNumbers(row) {
 function makeFooter(row) {
   const footer = element("footer", {}, element("span", { class: `status ${row.status}` }, row.status));
   if (row.target_kind) footer.append(element("span", {}, words(row.target_kind)));
+  if (row.target_where in WHERE) footer.append(element("span", {}, WHERE[row.target_where]));
+  if (row.edit_where === "all" && row.target_where !== "all") {
+    footer.append(element("span", {}, "without a mask"));
+  }
+  if (row.edit_try > 0) {
+    const reasons = (row.earlier_tries || []).map((reason, number) => `try ${number + 1}: ${reason}`);
+    footer.append(element("span", { title: reasons.join("\n") }, `try ${row.edit_try + 1}`));
+  }
   // A rejected row can have an edit, beside which its reason has no other place.
   if (row.status !== "ok" && row.videos.includes("edit")) {
     footer.append(element("span", { class: "why" }, `${row.error_type}: ${row.error_message || ""}`));
+  }
+  if (row.measure_message) {
+    footer.append(element("span", { class: "why" }, `not measured: ${row.measure_message}`));
   }
   if (row.source_uri) {
     const from = row.start_seconds === undefined ? "" : ` from ${row.start_seconds.toFixed(2)} s`;

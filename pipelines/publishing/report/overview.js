@@ -24,23 +24,52 @@ function duration(seconds) {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** Formats a share of a total for reading. */
+function percent(count, total) {
+  return `${Math.round(100 * count / Math.max(1, total))}\u00a0%`;
+}
+
 function showSummary() {
-  const { ok, rejected, failed } = RUN.statuses;
+  const { planned, ok, rejected, failed } = RUN.outcomes;
   const started = (RUN.record.started || "").slice(0, 10);
   byId("run-name").textContent = ["STR-Match", RUN.record.config.preset, started].join(" · ");
-  let text = `${plural(RUN.rows, "row", "rows")}: ${integers.format(ok)} ok, `
-    + `${integers.format(rejected)} rejected, ${integers.format(failed)} failed.`;
+  let text = `${plural(planned, "planned edit", "planned edits")}: ${integers.format(ok)} ok`
+    + `${planned ? ` (${percent(ok, planned)})` : ""}, ${integers.format(rejected)} rejected, `
+    + `${integers.format(failed)} failed.`;
+  const without = RUN.rows - planned;
+  if (without) {
+    text += ` ${plural(without, "clip or source has", "clips and sources have")} no edit.`;
+  }
   if (RUN.listed < RUN.rows) {
     text += ` Listed are ${integers.format(RUN.sample)} edits that the seed chose and `
       + `${integers.format(RUN.listed - RUN.sample)} other rows, failures first; counts and `
       + "distributions are of all rows.";
   }
   byId("summary").textContent = text;
-  for (const status of ["ok", "rejected", "failed"]) {
+  for (const status of ["ok", "rejected", "failed"].filter((name) => RUN.outcomes[name])) {
     const part = element("span", { class: status });
-    part.style.flexGrow = RUN.statuses[status];
+    part.style.flexGrow = RUN.outcomes[status];
     byId("share").append(part);
   }
+}
+
+/** Lists the yield by kind of edit, and the edits that each bound in force rejects. */
+function showOutcomes() {
+  const { kinds, bounds, by_several: several } = RUN.outcomes;
+  for (const { kind, planned, ok } of kinds) {
+    byId("kinds").tBodies[0].append(element("tr", {}, element("th", { scope: "row" }, words(kind || "given")),
+      element("td", { class: "number" }, `${integers.format(ok)} of ${integers.format(planned)}`),
+      element("td", { class: "number" }, percent(ok, planned))));
+  }
+  byId("of-kinds").hidden = !kinds.length;
+  for (const { metric, end, value, edits } of bounds) {
+    byId("bounds").tBodies[0].append(element("tr", {},
+      element("th", { scope: "row" }, `${words(metric)} ${ENDS[end]} ${shortened(value)}`),
+      element("td", { class: "number" }, integers.format(edits))));
+  }
+  byId("several").textContent = several
+    ? `An edit outside several bounds counts at each: ${plural(several, "edit", "edits")}.` : "";
+  byId("of-bounds").hidden = !bounds.length;
 }
 
 function showRun() {
@@ -76,61 +105,5 @@ function showReasons(choose) {
   }
   byId("reasons").hidden = !RUN.reasons.length;
   byId("no-reasons").hidden = RUN.reasons.length > 0;
-}
-
-/** Shows a histogram per number with inputs for its range. A change is passed to `choose`. */
-function showCharts(choose) {
-  RUN.distributions.forEach((distribution, index) => {
-    if (!distribution.count) return;
-    const name = words(distribution.name);
-    const [least, most] = ["at least", "at most"].map((bound) => element("input", {
-      type: "number",
-      step: "any",
-      "aria-label": `${name}, ${bound}`,
-      placeholder: shortened(bound === "at least" ? distribution.low : distribution.high),
-    }));
-    const bars = makeBars(distribution);
-    const changed = () => {
-      const range = [least, most].map((input) => (input.value === "" ? null : Number(input.value)));
-      shade(bars, distribution, range);
-      choose(index, range);
-    };
-    least.addEventListener("input", changed);
-    most.addEventListener("input", changed);
-    byId("charts").append(element("figure", { class: "chart", "data-number": distribution.name },
-      element("figcaption", {}, element("strong", {}, name),
-        element("span", { class: "quiet" }, `median ${shortened(distribution.median)}`)),
-      bars, element("div", { class: "range" }, least, "to", most)));
-  });
-}
-
-function makeBars({ name, count, low, high, median, bins }) {
-  const tallest = Math.max(...bins), width = 300 / bins.length;
-  const bars = bins.map((rows, bin) => {
-    const height = rows ? Math.max(1.5, 60 * rows / tallest) : 0;
-    return drawing("rect", { x: bin * width, y: 60 - height, width: width - 1.5, height });
-  });
-  const middle = 300 * (median - low) / (high - low);
-  return drawing("svg", {
-    viewBox: "0 0 300 60",
-    preserveAspectRatio: "none",
-    role: "img",
-    "aria-label": `${words(name)} of ${plural(count, "edit", "edits")}: ${shortened(low)} to `
-      + `${shortened(high)}, median ${shortened(median)}`,
-  }, ...bars, drawing("line", { x1: middle, x2: middle, y1: 0, y2: 60 }));
-}
-
-/** Grey out the bars outside a range. */
-function shade(chart, { low, high, bins }, [least, most]) {
-  const width = (high - low) / bins.length;
-  chart.querySelectorAll("rect").forEach((bar, bin) => {
-    const outside = (least !== null && low + width * (bin + 1) < least)
-      || (most !== null && low + width * bin > most);
-    bar.classList.toggle("outside", outside);
-  });
-}
-
-function clearCharts() {
-  document.querySelectorAll(".chart input").forEach((input) => { input.value = ""; });
-  document.querySelectorAll(".chart rect").forEach((bar) => bar.classList.remove("outside"));
+  byId("no-reasons").textContent = RUN.rows ? "Every row is ok." : "There are no rows.";
 }

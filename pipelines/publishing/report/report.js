@@ -43,11 +43,9 @@ function matches(row) {
   if (kind && row.target_kind !== kind) return false;
   if (reason && !(row.status === reason.status && (row.error_stage || "") === reason.stage
     && (row.error_type || "") === reason.type)) return false;
-  for (const [index, [least, most]] of ranges) {
+  for (const [index, range] of ranges) {
     const value = row.numbers[index];
-    if (value === null || (least !== null && value < least) || (most !== null && value > most)) {
-      return false;
-    }
+    if (value === null || !isWithin(value, range)) return false;
   }
   return text.split(/\s+/).every((word) => row.text.includes(word));
 }
@@ -113,7 +111,7 @@ function showChips() {
   if (filters.ranges.size) {
     chips.push(chip("ranges", () => {
       filters.ranges.clear();
-      clearCharts();
+      resetCharts();
     }));
   }
   byId("chips").replaceChildren(...chips);
@@ -192,18 +190,27 @@ function setUpPager() {
   byId("page").addEventListener("change", (event) => turn(Number(event.target.value) - 1));
 }
 
+/** Set all ranges to the bounds in force. */
+function resetCharts() {
+  for (const chart of charts) chart.reset();
+  for (const [column, bounds] of inForce) onTrial.set(column, bounds);
+  showTrial();
+}
+
 showSummary();
+showOutcomes();
 showRun();
 showReasons((reason) => {
   filters.reason = reason;
   chooseStatus("");
   byId("rows").scrollIntoView();
 });
-showCharts((index, range) => {
+const charts = showCharts((index, range) => {
   if (range.every((bound) => bound === null)) filters.ranges.delete(index);
   else filters.ranges.set(index, range);
   update();
 });
+setUpTrial();
 setUpToolbar();
 setUpSwitches();
 setUpPager();

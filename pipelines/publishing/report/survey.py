@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Any
@@ -11,10 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.config.sections import Bounds
+from pipelines.publishing.report.edits import EditSample
 from pipelines.schema import METRIC_PREFIX, STATUSES
 from pipelines.storage import Storage
+from pipelines.tables.outcomes import COUNTED, OutcomeCounter, Outcomes
 
-COLUMNS = ["row_id", "level", "status", "error_stage", "error_type", "target_kind"]
+COLUMNS = ["row_id", *COUNTED]
 LISTED = 5000
 """Maximum number of rows that are listed in addition to the sample."""
 REASONS = 100
@@ -27,15 +30,25 @@ Place = tuple[int, str, int]
 
 @dataclass
 class Survey:
+    outcomes: Outcomes
     facts: dict[str, Any]
     """Statistics of all rows as JSON values: counts by status and kind, reasons, distributions."""
     numbers: list[str]
     """The numeric columns: metrics, and seconds."""
+    columns: list[str]
+    """All columns of the dataset."""
+    edits: EditSample
     listed: dict[str, dict[int, bool]]
     """The listed rows of each file, by index: whether their clips are included."""
 
 
-def survey(output: Storage, seed: int, sample: int, most: int = LISTED) -> Survey:
+def survey(
+    output: Storage,
+    seed: int,
+    sample: int,
+    most: int = LISTED,
+    limits: Mapping[str, Bounds] | None = None,
+) -> Survey:
     """Read all rows without videos and texts. Memory: eight bytes per row and numeric column.
 
     The report lists `sample` edits that are ok, and at most `most` further rows: first failed rows,
@@ -47,38 +60,45 @@ def survey(output: Storage, seed: int, sample: int, most: int = LISTED) -> Surve
         seed: of the selection.
         sample: number of edits whose clips are included.
         most: maximum number of further rows.
+        limits: the bounds under which the dataset was published, by metric.
     """
-    statuses: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
-    kinds: Counter[str] = Counter()
-    reasons: Counter[tuple[str, ...]] = Counter()
-    numbers: list[str] = []
     values: dict[str, list[np.ndarray]] = defaultdict(list)
     kept: dict[str, list[Place]] = {status: [] for status in STATUSES}
-    for name in output.find("dataset", ".parquet"):
-        numbers = numbers or _numbers(output.read_schema(name))
+    names = output.find("dataset", ".parquet")
+    schema = output.read_schema(names[0]) if names else pa.schema([])
+    numbers = _numbers(schema)
+    counter, sampled = OutcomeCounter(limits or {}), EditSample(numbers[:-1])
+    for name in names:
         table = output.read_table(name, COLUMNS + numbers)
-        rows = table.select(COLUMNS).to_pydict()
-        statuses.update(rows["status"])
-        kinds.update(kind for kind in rows["target_kind"] if kind is not None)
-        why = zip(rows["status"], rows["error_stage"], rows["error_type"], strict=True)
-        reasons.update(
-            (status, stage or "", type_ or "") for status, stage, type_ in why if status != "ok"
-        )
+        counter.add(table)
         edits = table.filter(pc.equal(table["level"], "edit"))
         for number in numbers:
             column = edits[number].drop_null().to_numpy().astype(float)
             values[number].append(column[np.isfinite(column)])
-        for status, places in _places(rows, name, seed).items():
+        hashes = [_hash(seed, row_id) for row_id in table["row_id"].to_pylist()]
+        sampled.add(table, np.array(hashes, np.uint64))
+        for status, places in _places(table["status"].to_pylist(), hashes, name).items():
             kept[status] = nsmallest(sample + most, [*kept[status], *places])
+    outcomes = counter.result()
+    statuses = {status: outcomes.count(status) for status in STATUSES}
     facts = {
-        "rows": statuses.total(),
+        "rows": sum(statuses.values()),
         "sample": min(sample, statuses["ok"]),
         "statuses": statuses,
-        "kinds": dict(sorted(kinds.items())),
-        "reasons": [[*reason, count] for reason, count in reasons.most_common(REASONS)],
+        "kinds": {kind.kind: kind.planned for kind in outcomes.kinds if kind.kind is not None},
+        "reasons": _reasons(outcomes)[:REASONS],
         "distributions": [_distribution(number, values[number]) for number in numbers],
     }
-    return Survey(facts, numbers, _choose(kept, sample, most))
+    listed = _choose(kept, sample, most)
+    return Survey(outcomes, facts, numbers, schema.names, sampled, listed)
+
+
+def _reasons(outcomes: Outcomes) -> list[list[str | int]]:
+    reasons: Counter[tuple[str, str, str]] = Counter()
+    for each in outcomes.rows:
+        if each.status != "ok":
+            reasons[each.status, each.error_stage or "", each.error_type or ""] += each.rows
+    return [[*reason, count] for reason, count in reasons.most_common()]
 
 
 def _numbers(schema: pa.Schema) -> list[str]:
@@ -88,12 +108,16 @@ def _numbers(schema: pa.Schema) -> list[str]:
     return [*metrics, "seconds"]
 
 
-def _places(rows: dict[str, list[Any]], name: str, seed: int) -> dict[str, list[Place]]:
+def _hash(seed: int, row_id: str) -> int:
+    digest = hashlib.blake2b(f"{seed}:{row_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest)
+
+
+def _places(statuses: list[str], hashes: list[int], name: str) -> dict[str, list[Place]]:
     """Returns the places of a file's rows, by status."""
     found: dict[str, list[Place]] = defaultdict(list)
-    for place, (row_id, status) in enumerate(zip(rows["row_id"], rows["status"], strict=True)):
-        digest = hashlib.blake2b(f"{seed}:{row_id}".encode(), digest_size=8).digest()
-        found[status].append((int.from_bytes(digest), name, place))
+    for place, (status, hash) in enumerate(zip(statuses, hashes, strict=True)):
+        found[status].append((hash, name, place))
     return found
 
 

@@ -9,6 +9,7 @@ from pipelines.config.loading import load_config
 from pipelines.publishing.card import escape, write_card
 from pipelines.schema import DATASET, meaning, rows_table, with_extras, with_metrics
 from pipelines.storage import Storage
+from pipelines.tables.outcomes import OutcomeCounter
 from pipelines.tables.record import RunRecord
 
 METRIC = "tests.pipelines.fakes.metrics:Difference"
@@ -27,14 +28,18 @@ RECORD = RunRecord(
 @pytest.fixture
 def card(tmp_path):
     """The card of a dataset with hostile names."""
-    rows = [{"row_id": "a", "status": "ok"}, {"row_id": "b", "status": "ok"}]
-    rows += [{"row_id": "c", "status": "failed", "error_stage": "edit", "error_type": HOSTILE}]
+    edit = {"level": "edit", "target_kind": "recolour"}
+    rows = [edit | {"row_id": "a", "status": "ok"}, edit | {"row_id": "b", "status": "ok"}]
+    failed = {"status": "failed", "error_stage": "edit", "error_type": HOSTILE}
+    rows += [edit | {"row_id": "c", "target_kind": None} | failed]
     schema = with_extras(with_metrics(DATASET, [METRIC]), pa.schema([(HOSTILE, pa.string())]))
     output = Storage(str(tmp_path / 'it\'s "ours" ```'))
     output.write_table("dataset/label=1/part-00000.parquet", rows_table(rows, schema))
     limits = f"publish.limits={{'{METRIC}': {{min: 0.5, max: 3}}}}"
     config = load_config(assignments=[f"measure.metrics=[{METRIC}]", limits])
-    write_card(output, config, RECORD)
+    counter = OutcomeCounter(config.publish.bounds)
+    counter.add(rows_table(rows, schema))
+    write_card(output, config, RECORD.model_copy(update={"outcomes": counter.result()}))
     return output.read("README.md").decode()
 
 
@@ -53,7 +58,10 @@ def test_every_column_of_the_dataset_is_explained(card):
 def test_the_card_shows_counts_and_limits(card):
     assert "3 rows:" in card
     assert "| ok |  |  | 2 |" in card
-    assert f"| failed | edit | {escape(HOSTILE)} | 1 |" in card
+    assert f"| edit | failed | edit | {escape(HOSTILE)} | 1 |" in card
+    assert "2 of 3 planned edits are ok: a yield of 67 %.\n0 are rejected and 1 failed." in card
+    assert "| recolour | 2 | 2 | 100 % |\n| given | 1 | 0 | 0 % |\n" in card
+    assert f"| {escape(METRIC)} at least 0.5 | 0 |\n| {escape(METRIC)} at most 3 | 0 |\n" in card
     assert f"| {escape(METRIC)} | at least 0.5, at most 3 |" in card
     assert "; lam 0.4; " in card
 

@@ -352,7 +352,13 @@ def test_other_limits_and_metrics_edit_nothing_again(copied, mixed):
     assert set(rejected["error_stage"]) == {"measure"}
     assert rejected["error_message"].str.match(rf"{DIFFERENCE} \S+ is over {limit:g}").all()
     assert rejected["edited_video"].notna().all()
-    assert f"at most {limit:g}" in (output / "README.md").read_text()
+    (bound,) = record["outcomes"]["bounds"]
+    assert bound == {"metric": DIFFERENCE, "end": "max", "value": limit, "edits": len(rejected)}
+    edits_ok = (rows["level"] == "edit") & (rows["status"] == "ok")
+    assert record["outcomes"]["ok"] == edits_ok.sum()
+    card = (output / "README.md").read_text()
+    assert f"at most {limit:g}" in card
+    assert f"{edits_ok.sum()} of {(rows['level'] == 'edit').sum()} planned edits are ok" in card
 
     other = f"measure.metrics=[{BACKGROUND}]"
     record = run(mixed / "manifest.jsonl", output, other, editor="Picky")

@@ -39,7 +39,8 @@ def test_a_record_without_a_version_is_read_completely(output):
     write_record(output, record)
     written = json.loads(output.read("run.json"))
     assert written == {name: value for name, value in OLD.items() if name != "limit"} | {
-        "version": 1
+        "version": 1,
+        "outcomes": None,
     }
     assert [type(value) for value in written["phases"]["annotate"].values()] == [float, int]
 

@@ -1,6 +1,7 @@
 """Synthetic published runs: the rows of the dataset and the record of run.json."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from pipelines.config.config import Config
 from pipelines.config.fingerprints import dump, fingerprints
+from pipelines.config.loading import load_config
 from pipelines.media import masks
 from pipelines.media.encode import encode_video
 from pipelines.schema import DATASET, rows_table, with_extras
@@ -123,6 +125,59 @@ def mixed_rows(count: int) -> list[dict[str, Any]]:
         row |= {"source_uri": f"{text}.mp4", "target_kind": "recolour"}
         row |= {"source_word": text, "target_word": text}
     return rows
+
+
+LIMITS = {"clip_similarity": (0.28, None), "motion_error": (0.2, 1.5)}
+"""Bounds by metric: minimum and maximum."""
+
+
+def judged_rows(count: int) -> list[dict[str, Any]]:
+    """Rows without videos: edits under `LIMITS`, and every seventh failed, as an edit or a source.
+
+    A third of the edits have no value of clip_similarity. Values lie on the bounds, too.
+    """
+    rng, rows = np.random.default_rng(1), []
+    for number in range(count):
+        similarity, error = round(rng.normal(0.3, 0.02), 2), round(rng.gamma(2.5, 0.3), 1)
+        row = {
+            "row_id": row_id(number),
+            "level": "edit",
+            "status": "ok",
+            "source_uri": f"clip-{number:04d}.mp4",
+            "source_prompt": "a cat",
+            "target_prompt": "a dog",
+            "target_kind": [*KINDS, None][number % 5],
+            "target_where": "background" if number % 5 == 2 else "subject",
+            "seconds": 1.0,
+            "metric_clip_similarity": None if number % 3 == 0 else similarity,
+            "metric_motion_error": error,
+        }
+        broken = []
+        for metric, (least, most) in LIMITS.items():
+            value = row[f"metric_{metric}"]
+            if value is not None and least is not None and value < least:
+                broken.append(f"{metric} {value:g} is under {least:g} (publish.limits)")
+            if value is not None and most is not None and value > most:
+                broken.append(f"{metric} {value:g} is over {most:g} (publish.limits)")
+        if broken:
+            row |= {"status": "rejected", "error_stage": "measure", "error_type": "OutOfLimits"}
+            row |= {"error_message": "; ".join(broken)}
+        if number % 14 == 0:
+            row = _failed(row, "edit", "OutOfMemory", "the GPU's memory does not hold this clip")
+        if number % 14 == 7:
+            kept = {name: row[name] for name in ("row_id", "source_uri")}
+            row = _failed(kept | {"level": "source"}, "annotate", "DecodeFailed", "holds no frame")
+        rows.append(row)
+    return rows
+
+
+def limited_config() -> Config:
+    """The configuration under which `judged_rows` are published."""
+    limits: dict[str, Any] = dict.fromkeys(METRICS)  # none of the preset
+    for name, bounds in LIMITS.items():
+        limits[name] = dict(zip(("min", "max"), bounds, strict=True))
+    metrics = f"measure.metrics=[{', '.join(METRICS)}]"
+    return load_config(assignments=[metrics, f"publish.limits={json.dumps(limits)}"])
 
 
 def _failed(row: dict[str, Any], stage: str, kind: str, message: str) -> dict[str, Any]:

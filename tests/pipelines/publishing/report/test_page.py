@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import time
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -14,6 +13,7 @@ from PIL import Image
 from pipelines.config.loading import load_config
 from pipelines.publishing.report import write_report
 from pipelines.publishing.report.clips import TINT
+from tests.pipelines.publishing.report.browsing import by_id, emulate, wait
 from tests.pipelines.publishing.report.runs import HOSTILE, METRICS, mixed_rows, publish, record_of
 
 FRAME = 1 / 8.0
@@ -27,7 +27,10 @@ def rows():
 
 @pytest.fixture(scope="module")
 def index(rows, tmp_path_factory):
-    folder, config = tmp_path_factory.mktemp("run"), load_config()
+    folder, config = (
+        tmp_path_factory.mktemp("run"),
+        load_config(assignments=["publish.limits=null"]),
+    )
     write_report(publish(folder, rows), config, record_of(config))
     return (folder / "report" / "index.html").as_uri()
 
@@ -41,31 +44,6 @@ def page(browser, index):
     browser.get(index)
     wait(browser, f"return rows.length === {ROWS} && document.querySelector('.card') !== null")
     return browser
-
-
-@pytest.fixture(scope="module")
-def screenshots(tmp_path_factory):
-    folder = os.environ.get("STRMATCH_SCREENSHOTS")
-    path = Path(folder) if folder else tmp_path_factory.mktemp("screenshots")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def wait(page, condition, *arguments, seconds=20):
-    """Wait until the script returns true."""
-    ends = time.monotonic() + seconds
-    while not page.execute_script(condition, *arguments):
-        assert time.monotonic() < ends, f"not within {seconds} s: {condition}"
-        time.sleep(0.1)
-
-
-def emulate(page, feature, value):
-    media = {"features": [{"name": feature, "value": value}]}
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-
-
-def by_id(page, name):
-    return page.find_element("id", name)
 
 
 def shown(page):
@@ -212,7 +190,7 @@ def test_filters_by_kind_range_and_words_combine(page, rows):
     assert sorted(paged(page)) == recoloured
 
     for metric, bound, value in [("clip_similarity", 0, 0.3), ("motion_error", 1, 0.9)]:
-        fields = page.find_elements("css selector", f"[data-number={metric}] input")
+        fields = page.find_elements("css selector", f"[data-number={metric}] .range input")
         fields[bound].send_keys(str(value))
 
     def within(row):
@@ -241,7 +219,7 @@ def test_filters_by_kind_range_and_words_combine(page, rows):
     "metric", [METRICS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in METRICS[1:])]
 )
 def test_a_range_filter_excludes_rows_without_the_metric(page, rows, metric):
-    page.find_element("css selector", f"[data-number={metric}] input").send_keys("-1")
+    page.find_element("css selector", f"[data-number={metric}] .range input").send_keys("-1")
     has = ids(rows, lambda row: row.get(f"metric_{metric}") is not None)
     assert sorted(paged(page)) == has
     page.find_element("css selector", ".chip").click()
