@@ -17,6 +17,7 @@ from pipelines.errors import Rejected
 from pipelines.media.foreground import find_objects
 from strmatch.backbones.folder import weights_folder
 from strmatch.inputs import to_unit_range, tokenize
+from strmatch.metrics.clip import copies
 from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
 from strmatch.miniature.subject import shape_overlaps
 from strmatch.miniature.tracks import name_motion
@@ -26,10 +27,8 @@ PATIENCE = "name another annotate.captioner (transformers_vlm, openai), or give 
 FAITHFUL = 20.0
 """Least PSNR of the autoencoder's round trip, dB. Clips of the small world have 22 or more, others
 about 16."""
-SHIFT = 3
-"""Shift of the additional views that CLIP is shown, pixels."""
-LEAST_FIT = 0.7
-"""Least intersection over union of an outline and a shape of the small world."""
+LEAST_FIT = 0.75
+"""Minimum intersection over union of an outline and a shape of the small world, in most frames."""
 STEADY = 0.65
 """Minimum share of frames in which that shape fits best."""
 HALO = np.ones((5, 5), np.uint8)
@@ -103,7 +102,7 @@ class SmallWorldCaptioner:
     def _look(self, frames: np.ndarray, shape: str) -> Look:
         """The most similar look of this shape, averaged over mirrored and shifted frames."""
         with torch.no_grad():
-            seen = self.clip.get_image_features(_pixels(views(frames))).pooler_output
+            seen = self.clip.get_image_features(_pixels(copies(frames))).pooler_output
             seen = F.normalize(seen, dim=-1)
         likeness = (seen @ self.said.T).mean(dim=0)
         fitting = [index for index, look in enumerate(self.looks) if look.shape == shape]
@@ -155,10 +154,10 @@ def name_shape(mask: np.ndarray) -> str | None:
     seen = mask[present & ~cut] if (present & ~cut).any() else mask[present]
     alpha = torch.from_numpy(seen).float()
     fits = shape_overlaps(alpha, middles_of(seen), alpha.sum(dim=(1, 2)))
-    mean = fits.mean(dim=0)
-    best = int(mean.argmax())
+    typical = fits.median(dim=0).values
+    best = int(typical.argmax())
     steady = float((fits.argmax(dim=1) == best).float().mean())
-    return SHAPES[best] if mean[best] > LEAST_FIT and steady >= STEADY else None
+    return SHAPES[best] if typical[best] > LEAST_FIT and steady >= STEADY else None
 
 
 def middles_of(mask: np.ndarray) -> Tensor:
@@ -168,17 +167,6 @@ def middles_of(mask: np.ndarray) -> Tensor:
         if frame.any():
             middle[:] = np.argwhere(frame).mean(axis=0)[::-1]
     return torch.from_numpy(middles)
-
-
-def views(frames: np.ndarray) -> np.ndarray:
-    """Frames, uint8 (f, H, W, 3), with mirrored and shifted copies: (6 f, H, W, 3)."""
-    mirrored = frames[:, :, ::-1]
-    shifted = [
-        np.roll(one, way, axis)
-        for one, way in ((frames, SHIFT), (mirrored, -SHIFT))
-        for axis in (1, 2)
-    ]
-    return np.concatenate([frames, mirrored, *shifted])
 
 
 def without(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -21,11 +21,17 @@ class Edited(ClipSimilarity):
         crops: bool = True
         """Compare crops around the mask, too. The CLIP of the embedded presets knows whole frames
         only."""
+        averaged: bool = False
+        """Average over mirrored and shifted copies of the frames, as the embedded presets do."""
 
     def __init__(self, config: Config, options: Options) -> None:
         self.most = options.contrasts
         self.metric = on_cpu(
-            self.library_class(), self.weights(config), self._contrasts, options.crops
+            self.library_class(),
+            self.weights(config),
+            self._contrasts,
+            options.crops,
+            options.averaged,
         )
 
     def _contrasts(self, sample: Sample) -> list[str]:

@@ -15,6 +15,8 @@ from strmatch.weights.strict import best_device, load_strictly
 
 BATCH = 16
 """Number of frames per forward pass."""
+SHIFT = 3
+"""Shift of the copies of a frame, pixels."""
 
 
 class Clip:
@@ -55,6 +57,24 @@ class Clip:
     def _embed(self, frames: np.ndarray) -> Tensor:
         pixels = self.processor(list(frames), return_tensors="pt").pixel_values
         return self.model.get_image_features(pixels.to(self.device)).pooler_output
+
+
+def copies(frames: np.ndarray) -> np.ndarray:
+    """Frames with mirrored and shifted copies, for models that a few pixels can mislead.
+
+    Args:
+        frames: uint8 (f, H, W, 3).
+
+    Returns:
+        uint8 (6 · f, H, W, 3): the frames, mirrored, and both shifted down and to the side.
+    """
+    mirrored = frames[:, :, ::-1]
+    shifted = [
+        np.roll(one, way, axis)
+        for one, way in ((frames, SHIFT), (mirrored, -SHIFT))
+        for axis in (1, 2)
+    ]
+    return np.concatenate([frames, mirrored, *shifted])
 
 
 @cache

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from strmatch.metrics.base import Sample
-from strmatch.metrics.clip import load_clip
+from strmatch.metrics.clip import copies, load_clip
 
 CONTEXT = 1.6
 """Side of a crop by the longer side of the mask's bounding box."""
@@ -31,6 +31,8 @@ class Edited:
         folder, device: of the model, see `strmatch.metrics.clip.Clip`.
         contrasts: gives further prompts, none of which the edited clip should show.
         crops: whether crops are used. The CLIP of the embedded weights knows whole frames only.
+        averaged: whether the logits of a frame are averaged with those of mirrored and shifted
+            copies of the frame, which makes a small model steadier.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class Edited:
         device: str | torch.device | None = None,
         contrasts: Callable[[Sample], Sequence[str]] = lambda sample: (),
         crops: bool = True,
+        averaged: bool = False,
     ) -> None:
         self.clip = load_clip(folder, device)
         self.contrasts = contrasts
         self.crops = crops
+        self.averaged = averaged
 
     def __call__(self, sample: Sample) -> float:
         others = [sample.source_prompt, *self.contrasts(sample)]
@@ -54,8 +58,9 @@ class Edited:
 
     def _probability(self, frames: np.ndarray, prompts: torch.Tensor) -> float:
         """Mean probability of the first of the prompts, (prompts, channels)."""
-        logits = self.clip.scale * self.clip.frames(frames) @ prompts.T
-        return float(logits.softmax(dim=-1)[:, 0].mean())
+        shown = self.clip.frames(copies(frames) if self.averaged else frames)
+        logits = self.clip.scale * (shown @ prompts.T).unflatten(0, (-1, len(frames)))
+        return float(logits.mean(dim=0).softmax(dim=-1)[:, 0].mean())
 
 
 def crop(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:

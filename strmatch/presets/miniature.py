@@ -47,7 +47,7 @@ PRESET = Preset(
             ],
             "options": {
                 # The embedded CLIP was trained on whole frames, and mistakes the figures of crops.
-                "edited": {"crops": False},
+                "edited": {"crops": False, "averaged": True},
                 # The embedded captioner describes equal clips in equal words.
                 "recaption": {"words": "all"},
             },
@@ -56,7 +56,7 @@ PRESET = Preset(
         # Chosen on the dev list by `strmatch study verdict`.
         "publish": {
             "limits": {
-                "edited": {"min": 0.05},
+                "edited": {"min": 0.5},
                 "recaption": {"min": 1.0},
                 "changed": {"min": 0.5},
                 "background_difference": {"max": 6.0},

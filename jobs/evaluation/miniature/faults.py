@@ -177,9 +177,9 @@ def vanished(case: Examination, source: np.ndarray, right: np.ndarray) -> np.nda
 
 def another_figure(case: Examination, source: np.ndarray, right: np.ndarray) -> np.ndarray:
     """A further figure where the subject is not."""
-    x, y = case.subject.start
+    x, y = (min(max((at + 32) % 64, 12), 52) for at in case.subject.start)
     colour = case.another(tuple(COLOURS), *(sprite.colour for sprite in case.target.sprites))
-    further = replace(case.subject, colour=colour, start=(63 - x, 63 - y), size=18.0)
+    further = replace(case.subject, colour=colour, start=(x, y), size=18.0, motion="still")
     return frames_of(replace(case.target, sprites=(further, *case.target.sprites)))
 
 

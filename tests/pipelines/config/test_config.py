@@ -261,7 +261,7 @@ def test_limits_of_a_preset_hold_for_the_metrics_that_are_measured():
     assert "edited" in own and {*own} < {*load_config().measure.metrics}
     one = load_config(assignments=["measure.metrics=[edited, motion_error]"])
     assert one.publish.bounds == {"edited": own["edited"]}
-    assert one.measure.options == {"edited": {"crops": False}}
+    assert one.measure.options == {"edited": {"crops": False, "averaged": True}}
     none = load_config(assignments=["measure.metrics=[]"])
     assert none.publish.bounds == {} and none.measure.options == {}
     message = "publish.limits: edited is not measured"

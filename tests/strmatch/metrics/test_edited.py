@@ -18,6 +18,7 @@ COLOUR = "blue" if SCENE.sprites[0].colour != "blue" else "red"
 TARGET = with_attributes(SCENE, colour=COLOUR)
 OTHER = with_attributes(SCENE, shape="star" if SCENE.sprites[0].shape != "star" else "cross")
 SOURCE, EDITED, WRONG = render([SCENE, TARGET, OTHER]).frames.numpy()
+HALF = ((SOURCE.astype(int) + EDITED) // 2).astype(np.uint8)
 
 
 def sample(edited, mask=None):
@@ -75,3 +76,18 @@ def test_a_crop_follows_the_mask():
     assert (found[2] == enlarged(frames[2, 0:32, 64:96])).all()
     whole = crop(frames, np.zeros_like(mask))
     assert (whole == frames[:, :, 16:80]).all()
+
+
+def test_logits_are_averaged_over_copies_of_a_frame():
+    """The reference embeds the six copies one by one."""
+    prompts = [caption(TARGET), caption(SCENE)]
+    metric = Edited(FOLDER, "cpu", crops=False, averaged=True)
+    mirrored = HALF[:, :, ::-1]
+    every = [HALF, mirrored]
+    every += [np.roll(HALF, 3, axis) for axis in (1, 2)]
+    every += [np.roll(mirrored, -3, axis) for axis in (1, 2)]
+    said = metric.clip.prompts(prompts)
+    logits = [metric.clip.scale * metric.clip.frames(frames.copy()) @ said.T for frames in every]
+    expected = float(torch.stack(logits).mean(dim=0).softmax(dim=-1)[:, 0].mean())
+    assert metric(sample(HALF)) == pytest.approx(expected, abs=1e-5)
+    assert Edited(FOLDER, "cpu", crops=False)(sample(HALF)) != pytest.approx(expected, abs=1e-4)
