@@ -1,9 +1,11 @@
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from pipelines.captioners.miniature import MiniatureCaptioner
 from pipelines.captioners.small_world import name_shape
@@ -11,7 +13,7 @@ from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
 from pipelines.media.encode import decode_video, encode_video
 from pipelines.media.video.opening import open_video
-from strmatch.miniature.scenes import caption, sample_scene
+from strmatch.miniature.scenes import Scene, Sprite, caption, sample_scene, with_attributes
 from strmatch.miniature.world import render
 
 
@@ -81,3 +83,39 @@ def test_a_clip_from_outside_the_small_world_is_rejected(captioner, what):
     with pytest.raises(Rejected, match="transformers_vlm") as raised:
         captioner(frames)
     assert raised.value.type == "NotOfTheWorld"
+
+
+SCENE = Scene((Sprite("circle", "red", "right", 22.0, (16.0, 32.0), 30.0),), "bricks")
+BLUE = with_attributes(SCENE, colour="blue")
+DOTS = with_attributes(SCENE, background="dots")
+STAR = with_attributes(SCENE, shape="star")
+
+
+@pytest.mark.parametrize(
+    ("other", "problem"),
+    [(BLUE, "colour that has no name"), (DOTS, "background has no name|small world only")],
+)
+def test_a_mixture_of_two_clips_has_no_caption(captioner, other, problem):
+    first, second = render([SCENE, other]).frames.int()
+    assert captioner(stored(first.byte())) == caption(SCENE)
+    assert captioner(stored(second.byte())) == caption(other)
+    with pytest.raises(Rejected, match=problem):
+        captioner(stored(((first + second) // 2).byte()))
+
+
+@pytest.mark.parametrize("other", [BLUE, DOTS, STAR])
+def test_a_clip_that_changes_half_way_has_no_caption(captioner, other):
+    first, second = render([SCENE, other]).frames
+    with pytest.raises(Rejected):
+        captioner(stored(torch.cat([first[:8], second[8:]])))
+
+
+@pytest.mark.parametrize("texture", ["speckled", "striped"])
+def test_a_textured_figure_has_its_colour(captioner, texture):
+    textured = replace(SCENE, sprites=(replace(SCENE.sprites[0], texture=texture),))
+    assert captioner(stored(render([textured]).frames[0])) == caption(SCENE)
+
+
+def test_the_background_may_drift(captioner):
+    drifting = replace(SCENE, drift=(7.0, 0.0))
+    assert captioner(stored(render([drifting]).frames[0])) == caption(SCENE)
