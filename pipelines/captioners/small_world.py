@@ -27,8 +27,10 @@ PATIENCE = "name another annotate.captioner (transformers_vlm, openai), or give 
 FAITHFUL = 20.0
 """Least PSNR of the autoencoder's round trip, dB. Clips of the small world have 22 or more, others
 about 16."""
-LEAST_FIT = 0.75
-"""Minimum intersection over union of an outline and a shape of the small world, in most frames."""
+LEAST_FIT = 0.82
+"""Minimum intersection over union of an outline and a shape of the small world, in most frames. On
+the dev list, 98 % of single figures have 0.85 or more, and figures that an edit left between two
+shapes up to 0.82."""
 STEADY = 0.65
 """Minimum share of frames in which that shape fits best."""
 HALO = np.ones((5, 5), np.uint8)
