@@ -54,7 +54,6 @@ def study_verdict(preset: str, clips: int, seed: int, split: Split, output: Path
         "accepted": accepted_by(outcomes, "outcome", limits),
         "edits": figures([row for row in edits if row["metrics"]], limits),
         "yield": accepted_by([row for row in edits if row["metrics"]], "kind", limits),
-        "rows": {"outcomes": outcomes, "edits": edits},
     }
     output.mkdir(parents=True, exist_ok=True)
     text = "\n\n".join(table.markdown() for table in tables(results)) + "\n"

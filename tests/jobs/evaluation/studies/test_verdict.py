@@ -1,8 +1,17 @@
+import json
 import math
 
 import numpy as np
+import pytest
 
-from jobs.evaluation.studies.verdict import accepted_by, curves, figures, is_within, tables
+from jobs.evaluation.studies.verdict import (
+    accepted_by,
+    curves,
+    figures,
+    is_within,
+    study_verdict,
+    tables,
+)
 from pipelines.config.sections import Bounds
 
 LIMITS = {"good": Bounds(min=0.5), "bad": Bounds(max=3)}
@@ -55,3 +64,16 @@ def test_the_tables_have_every_outcome_and_kind():
     assert "| rendered outcomes | 66.7 % | 21 … 94 |" in first
     assert "| edits of the model | – | – | – | – |" in first
     assert "| y | 2 | 1 | 1 | 0 |" in second and third.startswith("| kind of edit |")
+
+
+@pytest.mark.slow
+def test_the_study_writes_tables_figures_and_the_plot(tmp_path):
+    study_verdict("miniature-fast", 1, 3, "dev", tmp_path)
+    found = json.loads((tmp_path / "verdict.json").read_text())
+    assert found["accepted"]["counterfactual"]["right"] == 1
+    assert found["accepted"]["unchanged"] == {
+        "edits": 1, "right": 0, "accepted": 0, "right of these": 0,
+    }  # fmt: skip
+    assert {*found["yield"]} <= {"noun_near", "recolour", "background"}
+    assert "| rendered outcomes |" in (tmp_path / "verdict.md").read_text()
+    assert (tmp_path / "verdict.svg").stat().st_size > 10_000
