@@ -32,6 +32,8 @@ SMALL = {
             **{"max_shift": 9.0, "max_growth": 99.0},
         },
     },
+    # No edit by random weights is within limits.
+    "publish": {"limits": None},
 }
 """A configuration for clips and models of this size, of which no other setting is given."""
 

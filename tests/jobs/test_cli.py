@@ -174,6 +174,7 @@ def by_phases(ray_cluster, hostile, tmp_path_factory):
     output = folder / "out put"
     settings = ["edit.num_inference_steps=1", "annotate.targets_per_clip=1"]
     settings += ["annotate.captioner=template", "measure.metrics=[motion_error]"]
+    settings += ["annotate.mask_check.required=false"]
     options = [part for setting in settings for part in ("--set", setting)]
     ended = call("annotate", "--input", hostile, "--output", output, *options)
     assert ended.exit_code == 0, ended.stderr
@@ -275,6 +276,7 @@ def test_a_terminated_run_stops_at_once_and_loses_nothing(ray_cluster, tmp_path)
 def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(ray_cluster, hostile, tmp_path):
     settings = ["editor=tests.pipelines.fakes.editors:Invert", "annotate.targets_per_clip=1"]
     settings += ["annotate.captioner=template", "measure.metrics=[motion_error]"]
+    settings += ["annotate.mask_check.required=false"]
     begin = ["run", "--input", hostile, "--output", tmp_path / "out"]
     begin += [part for setting in settings for part in ("--set", setting)]
     said = call(*begin, "--dry-run", "--gpu-hour", 2)
