@@ -80,7 +80,8 @@ def _bounds(outcomes: Outcomes) -> list[str]:
     counts = Counter({_name(bound): bound.edits for bound in outcomes.bounds if bound.edits})
     listed = _most(counts)
     if outcomes.by_several:
-        listed[-1] += f" ({outcomes.by_several} edits by several bounds)"
+        edits = "edit" if outcomes.by_several == 1 else "edits"
+        listed[-1] += f" ({outcomes.by_several} {edits} by several bounds)"
     return listed
 
 
