@@ -60,7 +60,7 @@ def plan(
     if sources is not None:
         chosen = pa.concat_arrays([chosen, *current(clips, sources)["row_id"].chunks])
     clips = clips.filter(pc.is_in(clips["row_id"], chosen))
-    files = clips.group_by("file").aggregate([("row_id", "list")])
+    files = clips.group_by("file", use_threads=False).aggregate([("row_id", "list")])
     files = files.rename_columns({"row_id_list": "clip_rows"})
     planned = (
         ray.data.from_arrow(files.sort_by("file"))

@@ -86,7 +86,7 @@ def pending_sources(sources: pa.Table, output: Storage, folder: str) -> pa.Table
         return sources
     found = (
         current(rows, sources)
-        .group_by("source_row")
+        .group_by("source_row", use_threads=False)
         .aggregate(
             [("row_id", "count_distinct"), ("clips_in_source", "min")]  # 0: failed, without clips
         )

@@ -156,6 +156,7 @@ def within_reach(table: pa.Table) -> pa.Table:
 
 def _counts(table: pa.Table, columns: Sequence[str]) -> dict[tuple[str | None, ...], int]:
     """Returns the number of rows of each combination of values."""
-    found = table.group_by(list(columns)).aggregate([([], "count_all")])
+    # With threads, pyarrow may raise ArrowIndexError in a process whose pool of threads has grown.
+    found = table.group_by(list(columns), use_threads=False).aggregate([([], "count_all")])
     keys = zip(*(found[name].to_pylist() for name in columns), strict=True)
     return dict(zip(keys, found["count_all"].to_pylist(), strict=True))
