@@ -56,7 +56,7 @@ PRESET = Preset(
         # Chosen on the dev list by `strmatch study verdict`.
         "publish": {
             "limits": {
-                "edited": {"min": 0.5},
+                "edited": {"min": 0.3},
                 "recaption": {"min": 1.0},
                 "changed": {"min": 0.5},
                 "background_difference": {"max": 6.0},

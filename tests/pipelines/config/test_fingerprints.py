@@ -41,13 +41,13 @@ PINNED = [
     (
         "miniature",
         [],
-        "1c86efd8d8099094 ed6b35f46c4f2d01 a1ae5650a5db609d 045fc26b24324a7e f8f4eff95f06a373",
+        "1c86efd8d8099094 ed6b35f46c4f2d01 a1ae5650a5db609d 045fc26b24324a7e a8d75454a39d67ea",
         "f3b5b3edbcb7f98a7ad6e6cdc51fbf82",
     ),
     (
         "miniature-fast",
         [],
-        "1c86efd8d8099094 1880784ea5b508b0 46dc3e35309cccde 098257399da4d29b 9e97afa090376bc3",
+        "1c86efd8d8099094 1880784ea5b508b0 46dc3e35309cccde 098257399da4d29b e713193139539f92",
         "654daa7df476c7a365c7959026e25f5b",
     ),
     (
@@ -71,7 +71,7 @@ PINNED = [
     (
         "miniature",
         ["editor=sdedit", "editor_options.strength=0.5"],
-        "1c86efd8d8099094 31c200e8af57bc91 3335facafd23001a 9aad17e4aebcd17f 2f7a16721fc67dc7",
+        "1c86efd8d8099094 31c200e8af57bc91 3335facafd23001a 9aad17e4aebcd17f 9cff72538914edf4",
         "45aa31a1f091f9007d11030a260bad6a",
     ),
     (
@@ -83,7 +83,7 @@ PINNED = [
     (
         "miniature",
         ["editor=uniedit"],
-        "1c86efd8d8099094 590a525ca02a589b 8b0d18eadc02228d 942aeafa0f41ae4a 1783ecaa5ccdd4dd",
+        "1c86efd8d8099094 590a525ca02a589b 8b0d18eadc02228d 942aeafa0f41ae4a f3971e9c2a0c9300",
         "0547879fb33af58bcd25b3505f377944",
     ),
     (
