@@ -69,5 +69,5 @@ def test_rows_that_are_ok_show_their_target_prompt(tmp_path, ray_cluster):
     assert rejected["edited_video"].notna().all()
     # One setting takes them in, without editing or measuring.
     with reopen_run(output, ["publish.limits=null"]) as opened, cluster(config.execution):
-        opened.run_phase("publish")
+        opened.run_phases(["publish"])
     assert pd.read_parquet(tmp_path / "out" / "dataset")["status"].eq("ok").all()
