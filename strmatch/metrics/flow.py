@@ -3,6 +3,9 @@
 Uses the implementation of OpenCV, which needs no weights.
 """
 
+from functools import lru_cache
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
@@ -48,6 +51,31 @@ def flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     near = settled(fine.calc(before, after, start))
     far = whole.calc(before, after, None)
     return settled(far) if difference(far) < WORTHWHILE * difference(near) else near
+
+
+def flows(frames: np.ndarray) -> np.ndarray:
+    """Flow from every frame of a clip to the next.
+
+    The results for the last two clips are kept, because several metrics need those of a source and
+    its edit.
+
+    Args:
+        frames: uint8 (f, H, W, 3), RGB.
+
+    Returns:
+        float32 (f - 1, H, W, 2), read-only.
+    """
+    return _flows(frames.tobytes(), frames.shape)
+
+
+@lru_cache(maxsize=2)
+def _flows(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    frames = np.frombuffer(data, np.uint8).reshape(shape)
+    found = np.empty((len(frames) - 1, *shape[1:3], 2), np.float32)
+    for place, pair in enumerate(pairwise(frames)):
+        found[place] = flow(*pair)
+    found.setflags(write=False)
+    return found
 
 
 def pan(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -1,13 +1,13 @@
 """Motion error (ME): difference between the motion of source and edited clip."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import numpy as np
 
 from strmatch.metrics.base import Sample
-from strmatch.metrics.flow import flow
+from strmatch.metrics.flow import flows
 
 Flow = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Maps two frames, uint8 (H, W, 3), to the flow from the first to the second, (H, W, 2)."""
@@ -25,13 +25,20 @@ class MotionError:
     """
 
     def __call__(self, sample: Sample) -> float:
-        return end_point_error(sample, flow)
+        return _mean_distance(flows(sample.source), flows(sample.edited))
 
 
 def end_point_error(sample: Sample, flow: Flow) -> float:
     """Mean length of the difference of both clips' flows in pixels. NaN for a single frame."""
+    source, edited = (
+        (flow(*pair) for pair in pairwise(frames)) for frames in (sample.source, sample.edited)
+    )
+    return _mean_distance(source, edited)
+
+
+def _mean_distance(source: Iterable[np.ndarray], edited: Iterable[np.ndarray]) -> float:
     errors = [
-        np.linalg.norm(flow(*before) - flow(*after), axis=-1).mean()
-        for before, after in zip(pairwise(sample.source), pairwise(sample.edited), strict=True)
+        np.linalg.norm(one - other, axis=-1).mean()
+        for one, other in zip(source, edited, strict=True)
     ]
     return float(np.mean(errors)) if errors else math.nan

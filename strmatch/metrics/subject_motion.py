@@ -1,14 +1,13 @@
 """Whether the subject of an edited clip moves as the subject of the source."""
 
 import math
-from itertools import pairwise
 
 import numpy as np
 
 from strmatch.metrics.background import EDGE
 from strmatch.metrics.base import Sample
 from strmatch.metrics.colour_difference import dilated
-from strmatch.metrics.flow import flow
+from strmatch.metrics.flow import flows
 
 STILL = 0.5
 """Pixels a frame, which are added to the speed of the subject: errors of the flow in a subject that
@@ -31,14 +30,12 @@ class SubjectMotion:
         if sample.subject is None:
             return math.nan
         error, speed = 0.0, 0.0
-        pairs = zip(
-            sample.subject, pairwise(sample.source), pairwise(sample.edited), strict=False
-        )  # the mask of the last frame has no pair
-        for mask, before, after in pairs:
+        pairs = zip(flows(sample.source), flows(sample.edited), strict=True)
+        for mask, (before, after) in zip(sample.subject, pairs, strict=False):  # one mask is left
             if not mask.any():
                 continue
             inside = dilated(mask, EDGE)
-            source, edited = flow(*before)[inside], flow(*after)[inside]
+            source, edited = before[inside], after[inside]
             error += float(_length(source - edited))
             speed += float(max(_length(source), _length(edited))) + STILL
         return error / speed if speed else math.nan

@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from strmatch.metrics.flow import flow, pan, warp
+from strmatch.metrics.flow import flow, flows, pan, warp
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
 from tests.strmatch.metrics.clips import SIZES, TEXTURES, panned
@@ -59,3 +61,12 @@ def test_warping_samples_at_the_end_of_the_flow():
     to_the_right = np.tile(np.float32([1, 0]), (4, 5, 1))
     assert np.array_equal(warp(image, to_the_right), image[:, [1, 2, 3, 4, 4]])
     assert warp(image, np.tile(np.float32([0, 0.5]), (4, 5, 1)))[0, 0] == 2.5
+
+
+def test_the_flows_of_a_clip_are_those_of_its_frames_also_after_a_change():
+    clip = panned("smooth", (64, 64), (1, 2), frames=4)
+    for _ in range(2):
+        assert np.array_equal(flows(clip), [flow(*pair) for pair in pairwise(clip)])
+        clip[2] = 255 - clip[2]
+    assert flows(clip) is flows(clip.copy())
+    assert flows(clip[:1]).shape == (0, 64, 64, 2)
