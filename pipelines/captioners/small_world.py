@@ -7,17 +7,15 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor
-from transformers import CLIPModel, CLIPTokenizer
 
 from pipelines.captioners.small_world_looks import has_background, has_colour
 from pipelines.errors import Rejected
 from pipelines.media.foreground import find_objects
 from strmatch.backbones.folder import weights_folder
-from strmatch.inputs import to_unit_range, tokenize
-from strmatch.metrics.clip import copies
+from strmatch.inputs import to_unit_range
+from strmatch.metrics.clip import copies, load_clip
 from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
 from strmatch.miniature.subject import shape_overlaps
 from strmatch.miniature.tracks import name_motion
@@ -57,12 +55,9 @@ class SmallWorldCaptioner:
         folder = weights_folder("miniature")
         precise: dict[str, Any] = {"torch_dtype": torch.float32, "local_files_only": True}
         self.vae = AutoencoderKL.from_pretrained(folder / "vae", **precise).eval()
-        self.clip = CLIPModel.from_pretrained(
-            folder / "clip", dtype=torch.float32, local_files_only=True
-        ).eval()
-        self.tokenizer = CLIPTokenizer.from_pretrained(folder / "clip")
+        self.clip = load_clip(folder / "clip", "cpu")
         self.looks = [Look(*names) for names in product(SHAPES, COLOURS, BACKGROUNDS)]
-        self.said = self._embed([caption_of([(look, None)]) for look in self.looks])
+        self.said = self.clip.prompts([caption_of([(look, None)]) for look in self.looks])
 
     def __call__(self, frames: np.ndarray) -> str:
         """Caption frames, uint8 (f, H, W, 3). The largest figure comes first.
@@ -103,18 +98,10 @@ class SmallWorldCaptioner:
 
     def _look(self, frames: np.ndarray, shape: str) -> Look:
         """The most similar look of this shape, averaged over mirrored and shifted frames."""
-        with torch.no_grad():
-            seen = self.clip.get_image_features(_pixels(copies(frames))).pooler_output
-            seen = F.normalize(seen, dim=-1)
+        seen = self.clip.frames(resized(copies(frames)))
         likeness = (seen @ self.said.T).mean(dim=0)
         fitting = [index for index, look in enumerate(self.looks) if look.shape == shape]
         return self.looks[max(fitting, key=lambda index: float(likeness[index]))]
-
-    def _embed(self, captions: list[str]) -> Tensor:
-        """CLIP embeddings of captions: unit vectors, float32 (captions, channels)."""
-        with torch.no_grad():
-            said = self.clip.get_text_features(tokenize(self.tokenizer, captions)).pooler_output
-        return F.normalize(said, dim=-1)
 
     def _fidelity(self, frames: np.ndarray) -> float:
         """PSNR of the autoencoder's round trip over the first, middle and last frame, dB."""
