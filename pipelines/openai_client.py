@@ -138,6 +138,27 @@ class Endpoint:
         return text_of(body)
 
 
+class OnServer:
+    """What plug-ins have in common that send requests to the model of `annotate.endpoint`.
+
+    Raises:
+        ConfigError: no server or model is named, or the variable of the key is not set.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.endpoint = Endpoint(config)
+
+    @classmethod
+    def validate(cls, config: Config) -> None:
+        """Raises ConfigError if no server or model is named."""
+        served(config)
+
+    @classmethod
+    def check(cls, config: Config) -> None:
+        """Send a test request, see `Endpoint.check`."""
+        Endpoint(config).check()
+
+
 def text_of(body: bytes) -> str:
     """Return the text in the body of a chat completion.
 

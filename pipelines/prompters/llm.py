@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import ClassVar
 
-from pipelines.config.config import Config, served
+from pipelines.config.config import Config
 from pipelines.english.subject import Subject, find_subject, nouns_of
 from pipelines.english.taxonomy import Concept, taxonomy
 from pipelines.english.unknown_noun import branch_by_ending, guess
-from pipelines.openai_client import Endpoint
+from pipelines.openai_client import OnServer
 from pipelines.prompters.noun_swap import FAR, NounSwap, swap
 from pipelines.target_prompt import Kind, TargetPrompt
 
@@ -25,7 +25,7 @@ SPARE = 4
 MAX_TOKENS = 400
 
 
-class LLM:
+class LLM(OnServer):
     """Works like `NounSwap`, with nouns proposed by a model that reads the caption.
 
     The model proposes words only. Target prompts are built like those of `NounSwap`, so that
@@ -41,18 +41,8 @@ class LLM:
     )
 
     def __init__(self, config: Config) -> None:
-        self.endpoint = Endpoint(config)
+        super().__init__(config)
         self.noun_swap = NounSwap(config)
-
-    @classmethod
-    def validate(cls, config: Config) -> None:
-        """Raises ConfigError if no server or model is named."""
-        served(config)
-
-    @classmethod
-    def check(cls, config: Config) -> None:
-        """Send a test request, see `Endpoint.check`."""
-        Endpoint(config).check()
 
     def __call__(
         self, prompt: str, subject: str | None, count: int, seed: int

@@ -4,8 +4,8 @@ import base64
 import io
 from typing import TYPE_CHECKING, Any
 
-from pipelines.config.config import Config, served
-from pipelines.openai_client import Endpoint
+from pipelines.config.config import Config
+from pipelines.openai_client import OnServer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 JPEG_QUALITY = 90
 
 
-class ServedVLM:
+class ServedVLM(OnServer):
     """The model of `annotate.endpoint`: any that accepts images in chat completions.
 
     A call sends one request at a time. Several Ray tasks work in parallel, each with a connection
@@ -24,18 +24,8 @@ class ServedVLM:
     """
 
     def __init__(self, config: Config) -> None:
-        self.endpoint = Endpoint(config)
+        super().__init__(config)
         self.seed = config.seed
-
-    @classmethod
-    def validate(cls, config: Config) -> None:
-        """Raises ConfigError if no server or model is named."""
-        served(config)
-
-    @classmethod
-    def check(cls, config: Config) -> None:
-        """Send a test request, see `Endpoint.check`."""
-        Endpoint(config).check()
 
     def ask(self, images: "list[Image]", instruction: str, max_tokens: int) -> str:
         """Return the answer to an instruction about images, sampled at temperature 0.
