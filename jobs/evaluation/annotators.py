@@ -11,6 +11,7 @@ import numpy as np
 from jobs.evaluation.figures import Figure, mean, share
 from jobs.evaluation.report import interval_row, show
 from jobs.evaluation.tables import TextTable
+from pipelines.config.config import Config
 from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
 from pipelines.media import masks
@@ -51,6 +52,16 @@ def draw_cases(clips: int, split: Split, seed: int) -> list[Case]:
     return [Case(kind, seed * 1_000_000 + i, split) for i, kind in enumerate(kinds)]
 
 
+class Chain:
+    """The annotation stages of a configuration, in one process."""
+
+    def __init__(self, config: Config) -> None:
+        choice = config.annotate
+        self.caption = Caption(choice.captioner, InWorker("captioner", config))
+        self.track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
+        self.target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
+
+
 class Annotators:
     """The annotation stages of the default configuration, in one process.
 
@@ -60,10 +71,7 @@ class Annotators:
 
     def __init__(self, weights: str | None = None) -> None:
         self.config = config = load_config()
-        choice = config.annotate
-        self.caption = Caption(choice.captioner, InWorker("captioner", config))
-        self.track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
-        self.target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
+        self.chain = Chain(config)
         self.trackers = {name: find("tracker", name)(config) for name in TRACKERS}
         if weights:
             self.trackers["miniature sam2"] = MiniatureTracker.load(weights)
@@ -104,16 +112,16 @@ class Annotators:
         row: Row = dict.fromkeys(asked) | {"source_video": video, "clip_id": clip_id}
         wrong = dict.fromkeys(("colour", "shape", "motion", "background"), False)
         try:
-            row |= self.caption(row)
+            row |= self.chain.caption(row)
             row |= name_subject(row)
             right = said_right(row["source_prompt"], scene)
         except Rejected as error:
             return wrong | {"mask": 0.0, "targets": [False], "said": str(error)}
         try:
-            mask = self.track(row)["mask"]
+            mask = self.chain.track(row)["mask"]
         except Rejected:
             mask = None
-        targets = self.target(row)["targets"]
+        targets = self.chain.target(row)["targets"]
         return right | {
             "mask": overlap(None if mask is None else masks.decode(mask), exact),
             "targets": [is_exact(row["source_prompt"], target) for target in targets],

@@ -22,14 +22,16 @@ def apply_limits(measured: Row, limits: Mapping[str, Bounds]) -> Row:
     values = dict(measured["metrics"] or ())
     columns = {metric_column(name): value for name, value in values.items()}
     columns |= {name: measured[name] for name in (*OUTCOME, "measure_seconds", "measure_message")}
-    broken = [
-        text
-        for name, bounds in limits.items()
-        if (text := _outside(name, values.get(name), bounds)) is not None
-    ]
+    broken = outside(values, limits)
     if measured["status"] == "ok" and broken:
         columns |= failure("measure", Rejected(OUT_OF_LIMITS, "; ".join(broken)))
     return columns
+
+
+def outside(values: Mapping[str, float | None], limits: Mapping[str, Bounds]) -> list[str]:
+    """Returns why metrics are outside their limits; empty if all are inside, or have no value."""
+    reasons = (_outside(name, values.get(name), bounds) for name, bounds in limits.items())
+    return [reason for reason in reasons if reason is not None]
 
 
 def _outside(name: str, value: float | None, bounds: Bounds) -> str | None:

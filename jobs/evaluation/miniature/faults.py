@@ -48,9 +48,9 @@ class Examination:
         """A random name that is none of those."""
         return str(self.rng.choice([name for name in names if name not in than]))
 
-    def with_subject(self, **changes: object) -> np.ndarray:
+    def with_subject(self, **changes: Any) -> np.ndarray:
         """Frames of the target with changes to the subject."""
-        changed = replace(self.subject, **changes)  # type: ignore[arg-type]
+        changed = replace(self.subject, **changes)
         return frames_of(replace(self.target, sprites=(changed, *self.target.sprites[1:])))
 
 

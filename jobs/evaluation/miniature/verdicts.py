@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from jobs.evaluation.annotators import Case
+from jobs.evaluation.annotators import Case, Chain
 from jobs.evaluation.miniature import faults
 from jobs.evaluation.miniature.truth import counterfactual, shows
 from pipelines import plugins
@@ -13,11 +13,8 @@ from pipelines.editors.base import build_editor
 from pipelines.errors import Rejected, RowError
 from pipelines.media import masks
 from pipelines.media.encode import decode_video, encode_video
-from pipelines.plugins import InWorker
 from pipelines.rows import Row
-from pipelines.stages.caption import Caption, name_subject
-from pipelines.stages.target import Target
-from pipelines.stages.track import Track
+from pipelines.stages.caption import name_subject
 from pipelines.target_prompt import Kind
 from strmatch.metrics.base import Sample
 from strmatch.miniature.splits import Split
@@ -38,15 +35,12 @@ class VerdictExaminer:
         kinds = f"annotate.target_kinds=[{','.join(TARGET_KINDS)}]"
         count = f"annotate.targets_per_clip={len(TARGET_KINDS)}"
         self.config = config = load_config(preset, assignments=[kinds, count])
-        choice = config.annotate
         self.metrics = {
             name: metric
             for name, metric in plugins.metrics(config).items()
             if name in config.publish.bounds
         }
-        self.caption = Caption(choice.captioner, InWorker("captioner", config))
-        self.track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
-        self.target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
+        self.chain = Chain(config)
         self.editor: Any = None
 
     def outcomes(self, index: int, split: Split, seed: int) -> list[Row]:
@@ -80,7 +74,8 @@ class VerdictExaminer:
         asked = ("caption", "subject", "mask", "targets")
         row: Row = dict.fromkeys(asked) | {"source_video": video, "clip_id": f"{index}"}
         try:
-            for stage in (self.caption, name_subject, self.track, self.target):
+            chain = self.chain
+            for stage in (chain.caption, name_subject, chain.track, chain.target):
                 row |= stage(row)
         except (Rejected, RowError) as error:
             return [{"kind": None, "right": False, "metrics": None, "said": str(error)}]

@@ -19,6 +19,7 @@ from jobs.evaluation.tables import TextTable
 from pipelines.config.loading import load_config
 from pipelines.config.sections import Bounds
 from pipelines.rows import Row
+from pipelines.stages.quality_limits import outside
 from strmatch.miniature.splits import Split
 
 Limits = Mapping[str, Bounds]
@@ -66,13 +67,7 @@ def study_verdict(preset: str, clips: int, seed: int, split: Split, output: Path
 
 def is_within(metrics: Mapping[str, float], limits: Limits) -> bool:
     """Whether the metrics of an edit are within the limits. NaN is within."""
-    return all(
-        not (
-            (bounds.min is not None and metrics[name] < bounds.min)
-            or (bounds.max is not None and metrics[name] > bounds.max)
-        )
-        for name, bounds in limits.items()
-    )
+    return not outside(metrics, limits)
 
 
 def figures(rows: Sequence[Row], limits: Limits) -> dict[str, Figure]:

@@ -127,7 +127,18 @@ class Large(Invert):
         return super().edit(inversion, target_prompt, mask, seed)
 
 
-class Signed(Invert):
+class Prompted(Invert):
+    """Has options, and passes the source prompt on to its edits."""
+
+    @classmethod
+    def revision(cls, config, options):
+        return "1"
+
+    def invert(self, frames, source_prompt):
+        return frames, source_prompt
+
+
+class Signed(Prompted):
     """Fills the right half of a clip with the colour of its prompts, and notes every edit.
 
     A target with "never" fails.
@@ -139,13 +150,6 @@ class Signed(Invert):
 
     def __init__(self, config, options):
         self.notes = Path(options.notes)
-
-    @classmethod
-    def revision(cls, config, options):
-        return "1"
-
-    def invert(self, frames, source_prompt):
-        return frames, source_prompt
 
     def edit(self, inversion, target_prompt, mask, seed):
         frames, source_prompt = inversion

@@ -1,12 +1,12 @@
 """An editor whose edits were made before: frames in files, by the target prompt."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
 from pipelines.config.options import Options as Base
 from pipelines.ids import content_id
+from tests.pipelines.fakes.editors import Prompted
 
 
 def name(source_prompt: str, target_prompt: str, frames: np.ndarray) -> str:
@@ -15,10 +15,8 @@ def name(source_prompt: str, target_prompt: str, frames: np.ndarray) -> str:
     return f"{key}.npy"
 
 
-class Prepared:
+class Prepared(Prompted):
     """Returns the frames that a folder holds for a target prompt."""
-
-    stochastic: ClassVar[bool] = False
 
     class Options(Base):
         folder: str
@@ -26,13 +24,6 @@ class Prepared:
 
     def __init__(self, config, options):
         self.folder = Path(options.folder)
-
-    @classmethod
-    def revision(cls, config, options):
-        return "1"
-
-    def invert(self, frames, source_prompt):
-        return frames, source_prompt
 
     def edit(self, inversion, target_prompt, mask, seed):
         frames, source_prompt = inversion

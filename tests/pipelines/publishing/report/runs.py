@@ -115,10 +115,9 @@ def mixed_rows(count: int) -> list[dict[str, Any]]:
                 "metric_clip_similarity": round(rng.uniform(0.21, 0.25), 4),
             }
         if number % 20 == 9:
-            row = _failed(row, "edit", "OutOfMemory", "the GPU's memory does not hold this clip")
+            row = _failed_edit(row)
         if number % 20 == 19:
-            kept = {name: row[name] for name in ("row_id", "source_uri")}
-            row = _failed(kept | {"level": "source"}, "annotate", "DecodeFailed", "holds no frame")
+            row = _failed_source(row)
         rows.append(row)
     for row, text in zip(rows[-len(HOSTILE) - 2 :], HOSTILE, strict=False):
         row |= {"source_prompt": f"a {text}", "target_prompt": f"b {text}"}
@@ -163,10 +162,9 @@ def judged_rows(count: int) -> list[dict[str, Any]]:
             row |= {"status": "rejected", "error_stage": "measure", "error_type": "OutOfLimits"}
             row |= {"error_message": "; ".join(broken)}
         if number % 14 == 0:
-            row = _failed(row, "edit", "OutOfMemory", "the GPU's memory does not hold this clip")
+            row = _failed_edit(row)
         if number % 14 == 7:
-            kept = {name: row[name] for name in ("row_id", "source_uri")}
-            row = _failed(kept | {"level": "source"}, "annotate", "DecodeFailed", "holds no frame")
+            row = _failed_source(row)
         rows.append(row)
     return rows
 
@@ -178,6 +176,16 @@ def limited_config() -> Config:
         limits[name] = dict(zip(("min", "max"), bounds, strict=True))
     metrics = f"measure.metrics=[{', '.join(METRICS)}]"
     return load_config(assignments=[metrics, f"publish.limits={json.dumps(limits)}"])
+
+
+def _failed_edit(row: dict[str, Any]) -> dict[str, Any]:
+    return _failed(row, "edit", "OutOfMemory", "the GPU's memory does not hold this clip")
+
+
+def _failed_source(row: dict[str, Any]) -> dict[str, Any]:
+    """The row of the clip's source, which failed instead."""
+    kept = {name: row[name] for name in ("row_id", "source_uri")}
+    return _failed(kept | {"level": "source"}, "annotate", "DecodeFailed", "holds no frame")
 
 
 def _failed(row: dict[str, Any], stage: str, kind: str, message: str) -> dict[str, Any]:
