@@ -266,7 +266,7 @@ def test_limits_of_a_preset_hold_for_the_metrics_that_are_measured():
     assert none.publish.bounds == {} and none.measure.options == {}
     message = "publish.limits: edited is not measured"
     with pytest.raises(ConfigError, match=message):
-        load_config(assignments=["measure.metrics=[]", "publish.limits.edited.min=0.3"])
+        load_config(assignments=["measure.metrics=[]", "publish.limits.edited.min=0.4"])
 
 
 def test_null_removes_limits_of_a_preset_and_the_record_keeps_that():
@@ -279,5 +279,5 @@ def test_null_removes_limits_of_a_preset_and_the_record_keeps_that():
         assert again.publish.bounds == config.publish.bounds
         other = resolve(dump(config), ["measure.metrics=[motion_error]"])
         assert other.publish.bounds == {} and other.measure.options == {}
-    mine = load_config(assignments=["publish.limits.edited.min=0.3"])
-    assert mine.publish.bounds["edited"].min == 0.3
+    mine = load_config(assignments=["publish.limits.edited.min=0.4"])
+    assert mine.publish.bounds["edited"].min == 0.4

@@ -4,9 +4,11 @@ import ctypes
 import os
 import signal
 
+import numpy as np
+
 
 class Poisoned:
-    """A red clip kills the worker, a blue one hangs. The mask of others is the whole frame."""
+    """A red clip kills the worker, a blue one hangs. The subject of others is the upper half."""
 
     def __init__(self, config):
         pass
@@ -17,4 +19,6 @@ class Poisoned:
             os.kill(os.getpid(), signal.SIGKILL)
         if blue > max(red, green) + 50:
             ctypes.PyDLL(None).sleep(600)  # holds the interpreter lock
-        return None
+        mask = np.zeros(frames.shape[:3], bool)
+        mask[:, : frames.shape[1] // 2] = True
+        return mask

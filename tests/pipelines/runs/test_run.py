@@ -575,7 +575,8 @@ def test_the_embedded_model_edits_as_the_library_does(tmp_path):
     targets = ["a blue square", "a red star"]
     row = {"uri": "a.mp4", "caption": "a red square", "targets": targets}
     (tmp_path / "in" / "m.jsonl").write_text(json.dumps(row))
-    config = load_config(assignments=["edit.num_inference_steps=2", "execution.torch_threads=1"])
+    settings = ["edit.num_inference_steps=2", "publish.limits=null", "execution.torch_threads=1"]
+    config = load_config(assignments=settings)
     input, output = str(tmp_path / "in" / "m.jsonl"), str(tmp_path / "out")
     with open_run(output, config, input) as opened:
         opened.all_phases()
