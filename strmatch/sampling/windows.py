@@ -20,8 +20,6 @@ SHAPES: dict[str, Callable[[float], float]] = {
 class Window(NamedTuple):
     """Consecutive frames of a clip that the backbone processes together."""
 
-    index: int
-    """Position among the windows of the clip, from 0."""
     start: int
     """First frame."""
     stop: int
@@ -81,10 +79,9 @@ def find_windows(
             totals[start + place] += weight
     return [
         Window(
-            index,
             start,
             start + length,
             tuple(weight / totals[start + place] for place, weight in enumerate(raw)),
         )
-        for index, start in enumerate(starts)
+        for start in starts
     ]
