@@ -34,6 +34,7 @@ from typing import Any, ClassVar
 
 from pipelines.config.config import Config
 from strmatch.metrics.base import Metric, Sample
+from strmatch.presets import load_preset
 from strmatch.registry import load
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import local_folder, one_file
@@ -173,6 +174,21 @@ class SubjectMotion(LibraryMetric):
     """`subject_motion`."""
 
     place = "strmatch.metrics.subject_motion:SubjectMotion"
+
+
+class Seam(LibraryMetric):
+    """`seam`, at the borders of the windows of the preset's backbone."""
+
+    place = "strmatch.metrics.seam:Seam"
+
+    def __init__(self, config: Config) -> None:
+        self.metric = self.library_class()(load_preset(config.preset).num_frames)
+
+
+class Drift(LibraryMetric):
+    """`drift`."""
+
+    place = "strmatch.metrics.drift:Drift"
 
 
 class BackgroundLPIPS(_WithFolder):

@@ -41,6 +41,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "motion_error_raft": "pipelines.metrics:RaftMotionError",
         "subject_motion": "pipelines.metrics:SubjectMotion",
         "changed": "pipelines.metrics:Changed",
+        "seam": "pipelines.metrics:Seam",
+        "drift": "pipelines.metrics:Drift",
         "edited": "pipelines.judges.edited:Edited",
         "recaption": "pipelines.judges.recaption:Recaption",
         "vlm_judge": "pipelines.judges.vlm_judge:VLMJudge",

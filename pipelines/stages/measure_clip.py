@@ -68,7 +68,13 @@ class MeasureClip:
         lists = zip(work["edit_ids"], work["target_prompts"], work["target_wheres"], strict=True)
         unedited = {
             edit_id: Sample(
-                source, source, masks.region(mask, where), work["source_prompt"], target, where
+                source,
+                source,
+                masks.region(mask, where),
+                work["source_prompt"],
+                target,
+                where,
+                clip["fps"],
             )
             for edit_id, target, where in lists
         }

@@ -30,6 +30,8 @@ class Sample(NamedTuple):
     target_prompt: str
     where: Where = "subject"
     """What `mask` covers."""
+    fps: float | None = None
+    """Frames per second of both clips; None: not known."""
 
     @property
     def subject(self) -> np.ndarray | None:
