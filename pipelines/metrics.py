@@ -23,6 +23,10 @@ the dataset card. A class without `Options` is built of `config` alone. Options 
 `pipelines.config.options`. Metrics run in tasks on CPUs. If a metric has `on_gpu`, all metrics run
 in a pool of workers with a GPU each.
 
+A metric that is a mean over frames declares `worst`, "lowest" or "highest". The metric of a clip
+longer than `clip.num_frames` is then computed for each window of so many frames: see
+`pipelines.stages.windowed_metrics`. Other metrics receive the whole clip.
+
 The built-in classes below load a metric of `strmatch.metrics` with its weights. Their libraries are
 imported, and weights are fetched, in the process that builds them.
 """
@@ -30,7 +34,7 @@ imported, and weights are fetched, in the process that builds them.
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pipelines.config.config import Config
 from strmatch.metrics.base import Metric, Sample
@@ -47,6 +51,8 @@ class LibraryMetric:
     place: ClassVar[str]
     """`module:Class` of the metric."""
     reads: ClassVar[tuple[str, ...]] = ()
+    worst: ClassVar[Literal["lowest", "highest"] | None] = None
+    """The worst of the values of a clip's windows; None: the metric needs the whole clip."""
 
     def __init__(self, config: Config) -> None:
         self.metric: Metric = self.library_class()()
@@ -105,6 +111,7 @@ class FrameConsistency(_WithFile):
     """`frame_consistency`: interpolates by RIFE if `measure.rife` is set, else by optical flow."""
 
     place = "strmatch.metrics.frame_consistency:FrameConsistency"
+    worst = "lowest"
     reads = ("measure.rife",)
     field, files = "rife", ("flownet*",)
 
@@ -125,6 +132,7 @@ class ClipSimilarity(LibraryMetric):
     """`clip_similarity`, by the model of `measure.clip`."""
 
     place = "strmatch.metrics.clip_similarity:ClipSimilarity"
+    worst = "lowest"
     reads = ("measure.clip",)
 
     def __init__(self, config: Config, *options: Any) -> None:
@@ -156,24 +164,28 @@ class BackgroundDifference(LibraryMetric):
     """`background_difference`."""
 
     place = "strmatch.metrics.background:BackgroundDifference"
+    worst = "highest"
 
 
 class BackgroundPeak(LibraryMetric):
     """`background_peak`."""
 
     place = "strmatch.metrics.background:BackgroundPeak"
+    worst = "highest"
 
 
 class Changed(LibraryMetric):
     """`changed`."""
 
     place = "strmatch.metrics.changed:Changed"
+    worst = "lowest"
 
 
 class SubjectMotion(LibraryMetric):
     """`subject_motion`."""
 
     place = "strmatch.metrics.subject_motion:SubjectMotion"
+    worst = "highest"
 
 
 class Seam(LibraryMetric):
@@ -195,6 +207,7 @@ class BackgroundLPIPS(_WithFolder):
     """`background_lpips`, by the weights in `measure.lpips`."""
 
     place = "strmatch.metrics.lpips:BackgroundLPIPS"
+    worst = "highest"
     reads = ("measure.lpips",)
     field, files = "lpips", ("alexnet*", "alex.*")
 
@@ -203,12 +216,14 @@ class MotionError(LibraryMetric):
     """`motion_error`."""
 
     place = "strmatch.metrics.motion_error:MotionError"
+    worst = "highest"
 
 
 class RaftMotionError(_WithFile):
     """`motion_error_raft`, by the weights in `measure.raft`."""
 
     place = "strmatch.metrics.raft:RaftMotionError"
+    worst = "highest"
     reads = ("measure.raft",)
     field, files = "raft", ("raft_large*",)
 

@@ -30,6 +30,7 @@ __all__ = [
     "metrics_on_gpu",
     "names",
     "on_gpu",
+    "windowed_metrics",
 ]
 
 Annotator = Literal["tracker", "captioner", "prompter"]
@@ -73,6 +74,16 @@ def on_gpu(kind: Annotator, config: Config) -> bool:
 def metrics_on_gpu(config: Config) -> bool:
     """Whether a metric that a configuration names runs on a GPU where there is one."""
     return any(choose("metric", config, name).on_gpu for name in config.measure.metrics)
+
+
+def windowed_metrics(config: Config) -> list[str]:
+    """The metrics that are computed for each window of a clip.
+
+    Empty if no clip is longer than a window.
+    """
+    if getattr(config.clip, "span", "window") == "window":
+        return []
+    return [name for name in config.measure.metrics if getattr(find("metric", name), "worst", None)]
 
 
 def check_annotators(config: Config, used: bool) -> None:

@@ -1,7 +1,7 @@
 """The columns of every table. Every file is cast to its schema before it is written."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -184,6 +184,7 @@ MEASURES = pa.schema(
         _EDIT_ID,
         *_OUTCOME,
         ("metrics", pa.map_(TEXT, REAL)),  # by name; null: no value
+        ("worst", pa.map_(TEXT, REAL)),  # of the worst window, by name; null: one window
         _MEASURE_SECONDS,
         _MEASURE_MESSAGE,
     ]
@@ -214,6 +215,8 @@ DATASET = pa.schema(
 
 METRIC_PREFIX = "metric_"
 """The prefix of the columns of metrics."""
+WORST_SUFFIX = "_worst"
+"""The suffix of the columns of metrics in the worst window of a clip."""
 OLD = frozenset({"decoder"})
 """Columns of older outputs."""
 TAKEN = OLD.union(SOURCES.names, CLIPS.names, DATASET.names)
@@ -229,9 +232,29 @@ def metric_column(metric: str) -> str:
     return METRIC_PREFIX + metric.replace(":", "_").replace(".", "_")
 
 
-def with_metrics(schema: pa.Schema, metrics: Sequence[str]) -> pa.Schema:
-    """Returns `schema` followed by a column for every metric."""
-    return pa.schema([*schema, *((metric_column(name), pa.float64()) for name in metrics)])
+def worst_column(metric: str) -> str:
+    """Returns the dataset's column for the worst window of a metric."""
+    return metric_column(metric) + WORST_SUFFIX
+
+
+def bounded_column(metric: str, columns: Sequence[str]) -> str:
+    """Returns the column that limits of a metric apply to: of the worst window, if there is one."""
+    worst = worst_column(metric)
+    return worst if worst in columns else metric_column(metric)
+
+
+def with_metrics(
+    schema: pa.Schema, metrics: Sequence[str], windowed: Collection[str] = ()
+) -> pa.Schema:
+    """Returns `schema` followed by a column for every metric.
+
+    Args:
+        windowed: metrics that have a column for their worst window, too.
+    """
+    names = [
+        [metric_column(name), worst_column(name)][: 1 + (name in windowed)] for name in metrics
+    ]
+    return pa.schema([*schema, *((name, REAL) for pair in names for name in pair)])
 
 
 def with_extras(schema: pa.Schema, extras: pa.Schema) -> pa.Schema:

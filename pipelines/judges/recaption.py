@@ -1,7 +1,7 @@
 """The metric `recaption`: whether the run's captioner finds the swapped words in the edit."""
 
 from collections import Counter
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class Recaption:
     Unit: share. Range: 0 to 1, higher is better. Null: the captioner has no answer, or the prompts
     have the same words.
     """
+
+    worst: ClassVar[Literal["lowest", "highest"]] = "lowest"
 
     class Options(pipelines.config.options.Options):
         words: Literal["swapped", "all"] = "swapped"

@@ -10,6 +10,7 @@ import ray.data
 from pipelines.config.config import Config
 from pipelines.config.options import recorded_options
 from pipelines.errors import RunError
+from pipelines.plugins import windowed_metrics
 from pipelines.publishing.index import DatasetIndex, build_index
 from pipelines.rows import Row
 from pipelines.schema import DATASET, with_extras, with_metrics, with_options
@@ -38,7 +39,8 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
     # Columns are in the names of folders, if there are folders.
     folders = config.publish.partition_by if any(expected.clips["folder"].to_pylist()) else ()
     own = pa.schema([field for field in expected.extras if field.name not in folders])
-    schema = with_extras(with_metrics(DATASET, config.measure.metrics), own)
+    measured = with_metrics(DATASET, config.measure.metrics, windowed_metrics(config))
+    schema = with_extras(measured, own)
     schema = with_options(schema, recorded_options(config))
     write = WritePart(output, schema, config.publish.bounds)
     parts = divide(expected.clips, config.publish.file_mb * MEGABYTE)

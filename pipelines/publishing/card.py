@@ -14,7 +14,7 @@ from pipelines.config.config import Config
 from pipelines.config.options import recorded_options
 from pipelines.config.sections import Bounds
 from pipelines.editors.base import editor_settings
-from pipelines.schema import meaning, metric_column
+from pipelines.schema import meaning, metric_column, worst_column
 from pipelines.storage import Storage
 from pipelines.tables.record import RunRecord
 
@@ -33,6 +33,10 @@ def write_card(output: Storage, config: Config, record: RunRecord) -> None:
     schema = output.read_schema(names[0]) if names else pa.schema([])
     metrics = {name: _metric_meaning(name) for name in config.measure.metrics}
     measured = {metric_column(name): said for name, said in metrics.items()}
+    measured |= {
+        worst_column(name): f"`{name}` in the worst window of the clip; limits apply to this value"
+        for name in metrics
+    }
     columns = [
         (field.name, _type(field.type), measured.get(field.name) or meaning(field))
         for field in schema

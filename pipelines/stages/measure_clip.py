@@ -1,6 +1,5 @@
 """The metrics of a clip's edits, computed from the stored bytes."""
 
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -13,11 +12,12 @@ from pipelines.media import masks
 from pipelines.media.encode import decode_video
 from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure, outcome
+from pipelines.stages.windowed_metrics import MetricFailed, measured
 from pipelines.storage import Storage
 from pipelines.tables.clips import read_clip
 from pipelines.tables.edits import read_ok_edits
 from pipelines.tables.measures import commit_measures
-from strmatch.metrics.base import Metric, NotMeasured, Sample
+from strmatch.metrics.base import Metric, Sample
 
 
 class MeasureClip:
@@ -78,28 +78,22 @@ class MeasureClip:
             )
             for edit_id, target, where in lists
         }
-        return [_measure(edit, unedited[edit["edit_id"]], metrics) for edit in edits]
+        length = self.config.clip.num_frames
+        return [_measure(edit, unedited[edit["edit_id"]], metrics, length) for edit in edits]
 
 
-def _measure(edit: Row, unedited: Sample, metrics: Mapping[str, Metric]) -> Row:
+def _measure(edit: Row, unedited: Sample, metrics: Mapping[str, Metric], length: int) -> Row:
     """Returns a row of `schema.MEASURES`."""
-    started, name = time.perf_counter(), ""
+    started = time.perf_counter()
     try:
         sample = unedited._replace(edited=decode_video(edit["edited_video"]))
-        values, reasons = {}, []
-        for name, metric in metrics.items():
-            try:
-                value = float(metric(sample))
-            except NotMeasured as error:
-                value = math.nan
-                reasons.append(f"{name}: {' '.join(str(error).split())}")
-            values[name] = None if math.isnan(value) else value
-        result: Row = {"status": "ok", "metrics": list(values.items())}
-        result["measure_message"] = "; ".join(reasons)[:500] or None
+        result = {"status": "ok", **measured(metrics, sample, length)}
+    except MetricFailed as error:
+        assert isinstance(error.__cause__, Exception)
+        result = failure("measure", error.__cause__)
+        result["error_message"] = f"{error.metric}: {result['error_message']}"
     except Exception as error:
         result = failure("measure", error)
-        if name:
-            result["error_message"] = f"{name}: {result['error_message']}"
     seconds = time.perf_counter() - started
     telemetry.record_seconds("measure", seconds)
     return {"edit_id": edit["edit_id"], "measure_seconds": seconds, **result}

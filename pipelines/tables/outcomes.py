@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel
 
 from pipelines.config.sections import Bounds
-from pipelines.schema import metric_column
+from pipelines.schema import bounded_column
 
 OUT_OF_LIMITS = "OutOfLimits"
 """The error_type of an edit that a bound of `publish.limits` rejects."""
@@ -106,9 +106,10 @@ class OutcomeCounter:
         rejected = edits.filter(pc.equal(edits["error_type"], OUT_OF_LIMITS))
         several = pa.array([0] * len(rejected), pa.int64())
         for place, (metric, end, value) in enumerate(self.bounds):
-            if metric_column(metric) not in rejected.column_names:
+            name = bounded_column(metric, rejected.column_names)
+            if name not in rejected.column_names:
                 continue  # not measured
-            column = rejected[metric_column(metric)]
+            column = rejected[name]
             outside = pc.less(column, value) if end == "min" else pc.greater(column, value)
             each = outside.fill_null(False).cast(pa.int64())
             self._outside[place] += pc.sum(each).as_py() or 0

@@ -1,13 +1,14 @@
 """Metrics selected by name in a configuration. Those without a download are computed."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipelines import plugins
+from pipelines import plugins, registry
 from pipelines.config.loading import load_config
 from pipelines.errors import RunError
 from strmatch.metrics.base import Sample
@@ -33,6 +34,16 @@ def test_the_default_metrics_of_the_embedded_presets_are_computed():
     assert 0 < values["frame_consistency"] <= 1 and -100 <= values["clip_similarity"] <= 100
     assert metrics["motion_error"](sample(shift=2)) > 1
     assert math.isnan(metrics["background_difference"](sample(mask=False)))
+
+
+@pytest.mark.parametrize("name", registry.BUILT_IN["metric"])
+def test_the_worst_window_of_a_metric_is_the_one_that_its_definition_calls_worse(name):
+    metric = plugins.find("metric", name)
+    definition = metric.library_class() if hasattr(metric, "library_class") else metric
+    (better,) = set(re.findall(r"(higher|lower)\s+is\s+better", definition.__doc__))
+    whole = {"seam", "drift", "vlm_judge"}  # compare frames that are far apart, or a sample of them
+    worst = None if name in whole else {"higher": "lowest", "lower": "highest"}[better]
+    assert getattr(metric, "worst", None) == worst
 
 
 def test_lpips_is_computed_with_weights_from_a_folder(tmp_path):

@@ -10,6 +10,7 @@ from pipelines.schema import (
     rows_table,
     unique,
     with_extras,
+    with_metrics,
 )
 
 
@@ -31,6 +32,11 @@ def test_extra_columns_are_the_ones_beyond_the_schema():
     extras = pa.schema([("label", pa.string()), ("n", pa.int8())])
     for schema in (SOURCES, CLIPS, DATASET):
         assert extras_of(with_extras(schema, extras)) == extras
+
+
+def test_a_metric_of_windows_has_a_column_for_the_worst_one():
+    schema = with_metrics(pa.schema([("row_id", pa.string())]), ["a:B", "c"], ["a:B"])
+    assert schema.names == ["row_id", "metric_a_B", "metric_a_B_worst", "metric_c"]
 
 
 def test_unique_keeps_the_first_row_of_every_value_in_order():

@@ -23,7 +23,7 @@ from pipelines.config.config import Config
 from pipelines.publishing.report.clips import MEDIA, write_clips
 from pipelines.publishing.report.survey import Survey, survey
 from pipelines.rows import Row
-from pipelines.schema import METRIC_PREFIX, metric_column
+from pipelines.schema import METRIC_PREFIX, bounded_column
 from pipelines.storage import Storage
 from pipelines.tables.outcomes import Outcomes
 from pipelines.tables.record import RunRecord
@@ -108,9 +108,10 @@ def _rows(output: Storage, found: Survey) -> Iterator[tuple[Row, list[str], bool
 
 def _metrics(found: Survey, config: Config) -> list[dict[str, Any]]:
     """Returns the metrics in the order of `found.edits`, each with its bounds in force."""
-    names = {metric_column(name): name for name in config.measure.metrics}
+    columns = found.edits.columns
+    names = {bounded_column(name, columns): name for name in config.measure.metrics}
     metrics = []
-    for column in found.edits.columns:
+    for column in columns:
         name = names.get(column, column.removeprefix(METRIC_PREFIX))
         bounds = config.publish.bounds.get(name)
         ends = {"min": bounds and bounds.min, "max": bounds and bounds.max}

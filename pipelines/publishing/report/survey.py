@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipelines.config.sections import Bounds
 from pipelines.publishing.report.edits import EditSample
-from pipelines.schema import METRIC_PREFIX, STATUSES
+from pipelines.schema import METRIC_PREFIX, STATUSES, WORST_SUFFIX
 from pipelines.storage import Storage
 from pipelines.tables.outcomes import COUNTED, OutcomeCounter, Outcomes
 
@@ -67,7 +67,7 @@ def survey(
     names = output.find("dataset", ".parquet")
     schema = output.read_schema(names[0]) if names else pa.schema([])
     numbers = _numbers(schema)
-    counter, sampled = OutcomeCounter(limits or {}), EditSample(numbers[:-1])
+    counter, sampled = OutcomeCounter(limits or {}), EditSample(_bounded(numbers[:-1]))
     for name in names:
         table = output.read_table(name, COLUMNS + numbers)
         counter.add(table)
@@ -106,6 +106,11 @@ def _numbers(schema: pa.Schema) -> list[str]:
         f.name for f in schema if f.name.startswith(METRIC_PREFIX) and pa.types.is_floating(f.type)
     ]
     return [*metrics, "seconds"]
+
+
+def _bounded(metrics: list[str]) -> list[str]:
+    """Returns the columns of metrics that limits apply to, see `schema.bounded_column`."""
+    return [name for name in metrics if name + WORST_SUFFIX not in metrics]
 
 
 def _hash(seed: int, row_id: str) -> int:

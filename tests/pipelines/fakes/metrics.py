@@ -30,6 +30,31 @@ class Background(Difference):
         return np.abs(sample.source.astype(int) - sample.edited)[~sample.mask].mean()
 
 
+class Windowed(Difference):
+    """`Difference` of each window of a clip."""
+
+    worst: ClassVar[str] = "highest"
+
+
+class Kept(Difference):
+    """255 less the mean absolute difference of each window, and no value for an equal window."""
+
+    worst: ClassVar[str] = "lowest"
+
+    def __call__(self, sample):
+        difference = super().__call__(sample)
+        if difference < 1:
+            raise NotMeasured("nothing changed")
+        return 255 - difference
+
+
+class Length(Difference):
+    """The number of frames that a metric receives at once."""
+
+    def __call__(self, sample):
+        return len(sample.edited)
+
+
 class Poisoned(Difference):
     """Kills its process, hangs or raises as the target demands. Measures any other target."""
 

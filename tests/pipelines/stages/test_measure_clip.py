@@ -84,6 +84,49 @@ def test_a_metric_that_does_not_apply_is_null(tmp_path):
     assert rows["a"]["status"] == "ok"
 
 
+def long_clips(length, changes):
+    """A grey clip of windows of 16 frames, and an edit that is lighter by `changes` in each."""
+    source = np.full((length, 16, 16, 3), 100, np.uint8)
+    edited = source.copy()
+    for start, change in changes.items():
+        edited[start : start + 16] += np.uint8(change)
+    return encode_video(source, 8, crf=0), ok(encode_video(edited, 8, crf=0))
+
+
+def test_a_long_clip_has_the_mean_and_the_worst_of_its_windows(tmp_path):
+    source, edit = long_clips(48, {0: 20, 16: 80, 32: 50})
+    rows, _ = measure(tmp_path, "Windowed", "Kept", "Difference", "Length", source=source, a=edit)
+    means, worst = (dict(rows["a"][column]) for column in ("metrics", "worst"))
+    assert means[f"{METRICS}:Windowed"] == pytest.approx(50, abs=1)
+    assert worst[f"{METRICS}:Windowed"] == pytest.approx(80, abs=1)
+    assert worst[f"{METRICS}:Kept"] == pytest.approx(255 - 80, abs=1)
+    assert means[f"{METRICS}:Difference"] == pytest.approx(50, abs=1)  # of the clip as a whole
+    assert means[f"{METRICS}:Length"] == 48
+    assert worst.keys() == {f"{METRICS}:Windowed", f"{METRICS}:Kept"}
+
+
+def test_the_last_window_ends_with_the_clip(tmp_path):
+    source, edit = long_clips(20, {16: 80})
+    rows, _ = measure(tmp_path, "Windowed", source=source, a=edit)
+    assert dict(rows["a"]["metrics"])[f"{METRICS}:Windowed"] == pytest.approx(10, abs=1)
+    assert dict(rows["a"]["worst"])[f"{METRICS}:Windowed"] == pytest.approx(20, abs=1)
+
+
+def test_a_window_without_a_value_does_not_count(tmp_path):
+    source, edit = long_clips(48, {0: 20, 32: 40})
+    rows, _ = measure(tmp_path, "Kept", "Windowed", source=source, a=edit)
+    assert dict(rows["a"]["metrics"])[f"{METRICS}:Kept"] == pytest.approx(255 - 30, abs=1)
+    assert dict(rows["a"]["worst"])[f"{METRICS}:Kept"] == pytest.approx(255 - 40, abs=1)
+    assert rows["a"]["measure_message"] == f"{METRICS}:Kept: nothing changed"
+
+
+def test_a_clip_of_one_window_has_no_worst_window(tmp_path):
+    source, edit = long_clips(16, {0: 20})
+    rows, _ = measure(tmp_path, "Windowed", "Difference", source=source, a=edit)
+    assert rows["a"]["worst"] is None
+    assert len(set(dict(rows["a"]["metrics"]).values())) == 1
+
+
 BAD = "raise in the metric"
 
 

@@ -31,6 +31,22 @@ def test_the_message_lists_every_violated_metric_with_value_and_bound():
     assert row["metric_a_B"] == 0.5
 
 
+@pytest.mark.parametrize(("worst", "status"), [(6.0, "ok"), (8.0, "rejected")])
+def test_a_clip_of_several_windows_is_inside_a_limit_if_its_worst_window_is(worst, status):
+    measured = {"metrics": [("c", 5.0), ("d", 9.0)], "worst": [("c", worst)]}
+    measured |= {"measure_seconds": 1.0, "measure_message": None}
+    row = apply_limits(OK | measured, {"c": Bounds(max=7)})
+    assert row["status"] == status
+    assert (row["metric_c"], row["metric_c_worst"], row["metric_d"]) == (5.0, worst, 9.0)
+    if status == "rejected":
+        assert row["error_message"] == "c of the worst window 8 is over 7 (publish.limits)"
+
+
+def test_a_clip_of_one_window_has_no_other_worst_value():
+    row = judged({"c": 5.0})
+    assert row["metric_c"] == row["metric_c_worst"] == 5.0
+
+
 def test_an_edit_that_was_not_measured_fails_under_any_limits():
     failed = {"status": "failed", "error_stage": "measure", "error_type": "X", "error_message": "y"}
     nothing = {"measure_seconds": None, "measure_message": None}

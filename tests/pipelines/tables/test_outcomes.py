@@ -53,6 +53,17 @@ def test_an_edit_outside_several_bounds_counts_at_each(folder):
     assert sum(bound.edits for bound in found.bounds) - found.by_several == found.rejected
 
 
+def test_a_bound_counts_the_edits_whose_worst_window_is_outside(tmp_path):
+    common = {"level": "edit", "status": "rejected", "error_type": "OutOfLimits"}
+    rows = [
+        common | {"row_id": row_id(n), "metric_speed": 1.0, "metric_speed_worst": worst}
+        for n, worst in enumerate([2.0, 4.0, 5.0])
+    ]
+    publish(tmp_path, rows, ["speed", "speed_worst"])
+    (bound,) = counted(tmp_path, {"speed": Bounds(max=3)}).bounds
+    assert bound.edits == 2
+
+
 def test_all_rows_are_counted_by_outcome(folder):
     rows, found = pd.read_parquet(folder / "dataset"), counted(folder)
     names = ["level", "status", "error_stage", "error_type"]

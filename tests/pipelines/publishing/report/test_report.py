@@ -88,6 +88,29 @@ def test_the_page_refers_to_no_other_address(sampled):
     assert "innerHTML" not in page and "eval(" not in page
 
 
+def test_bounds_on_the_page_apply_to_the_worst_windows(tmp_path):
+    row = {"level": "edit", "status": "ok", "metric_seam": 1.0}
+    rows = [
+        row | {"row_id": row_id(n), "metric_changed": 0.7, "metric_changed_worst": 0.5 + n / 10}
+        for n in range(3)
+    ]
+    config = load_config(
+        assignments=["measure.metrics=[changed, seam]", "publish.limits={changed: {min: 0.4}}"]
+    )
+    output = publish(tmp_path, rows, ["changed", "changed_worst", "seam"], files=1)
+    write_report(output, config, record_of(config))
+    found = facts(tmp_path / "report")
+    assert [(each["name"], each["column"], each["min"]) for each in found["metrics"]] == [
+        ("changed", "changed_worst", 0.4),
+        ("seam", "seam", None),
+    ]
+    edits = (tmp_path / "report/edits.js").read_text()
+    values = json.loads(edits.removeprefix("const EDITS = ").removesuffix(";\n"))["values"]
+    assert sorted(values[0]) == [0.5, 0.6, 0.7] and values[1] == [1.0] * 3
+    shown = [each["name"] for each in found["distributions"]]
+    assert shown == ["changed", "changed_worst", "seam", "seconds"]
+
+
 def test_long_texts_are_shortened(tmp_path):
     row = {"row_id": row_id(0), "level": "source", "status": "failed", "error_message": "x" * 9000}
     config = load_config()
