@@ -67,8 +67,13 @@ _PROPERTIES = [
     _column("source_decoder", TEXT, "what decoded the source: decord or pyav"),
 ]
 _CLIP = [
-    _column("fps", REAL, "frames a second of the clip"),
+    _column("fps", REAL, "frames a second of the clip, the mean if timestamps are given"),
     _column("num_frames", WHOLE, "frames of the clip"),
+    _column(
+        "timestamps",
+        pa.list_(REAL),
+        "seconds of each frame from the first, of a variable frame rate; null: evenly spaced",
+    ),
     _column("height", WHOLE, "height of the clip, pixels"),
     _column("width", WHOLE, "width of the clip, pixels"),
     _column("source_prompt", TEXT, "what the source shows"),

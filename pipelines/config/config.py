@@ -4,11 +4,11 @@ from typing import Any
 
 import pydantic
 
+from pipelines.config.clip import Clip
 from pipelines.config.edit import Edit
 from pipelines.config.sections import (
     Annotate,
     Backbone,
-    Clip,
     Execution,
     Measure,
     Publish,

@@ -57,10 +57,14 @@ def _without_empty_options(values: dict[str, Any]) -> dict[str, Any]:
         annotate["mask_check"] = {
             name: value for name, value in annotate["mask_check"].items() if name != "required"
         }
+    clip = dict(values["clip"])
+    if clip["span"] == "window":
+        for name in ("span", "min_seconds", "max_seconds"):
+            del clip[name]
     measure = dict(values["measure"])
     if not measure["options"]:
         del measure["options"]
-    return values | {"annotate": annotate, "measure": measure}
+    return values | {"clip": clip, "annotate": annotate, "measure": measure}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:

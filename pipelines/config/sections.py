@@ -53,38 +53,6 @@ Weights = Annotated[str, pydantic.AfterValidator(_absolute)]
 """A Hugging Face hub id, a folder, or an fsspec URI."""
 
 
-class Clip(Section):
-    num_frames: int = Field(ge=2)
-    """Number of frames of a clip."""
-    height: int = Field(ge=8, multiple_of=2)
-    """Height of a clip, pixels. Must be even."""
-    width: int = Field(ge=8, multiple_of=2)
-    """Width of a clip, pixels. Must be even."""
-    fps: float = Field(gt=0)
-    """Frame rate at which videos are sampled, frames per second. A shot that is too short for a
-    clip at this rate is sampled at a higher one."""
-    stride: int | None = expert(None, ge=1)
-    """Take every n-th frame of the video. Null: sample at `fps` instead."""
-    fit: Literal["crop", "pad"] = "crop"
-    """How a video is brought to the aspect ratio of a clip. crop: cut its centre. pad: add black
-    borders."""
-    max_clips_per_video: int | None = Field(default=4, ge=1)
-    """Maximum number of clips per video, from its beginning. Null: no maximum."""
-    split_shots: bool = True
-    """Detect cuts, and take no clip across a cut. False: treat a video as a single shot."""
-    skip_black: int | None = expert(24, ge=0, le=255)
-    """Reject clips in which most frames show nothing brighter than this, 0–255. Null disables."""
-    skip_static: int | None = expert(None, ge=0, le=255)
-    """Reject clips in which no region changes by more than this, 0–255. Noise in a still scene is
-    at most 8. Null disables."""
-    skip_duplicates: int | None = expert(12, ge=0, le=255)
-    """Reject near-duplicates of an earlier clip of the same video: maximum difference of any
-    region, 0–255. Null disables."""
-    crf: int = expert(12, ge=0, le=51)
-    """Constant rate factor (H.264) of stored clips and edits. Lower values give higher quality and
-    larger files."""
-
-
 class Pretrained(Section):
     """A published model that is not part of this project."""
 

@@ -1,6 +1,7 @@
 """Encode clips as MP4 that browsers play, with the same bytes for the same frames; decode them."""
 
 import tempfile
+from collections.abc import Sequence
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -15,9 +16,13 @@ from pipelines.media.video.picture import EXACT
 
 FASTEST = 1000.0  # frames a second
 PIXELS = "yuv420p"  # the only format that all browsers play
+TICK = Fraction(1, 90_000)
+"""Unit of the times of frames that are not evenly spaced, seconds: the clock of MPEG."""
 
 
-def encode_video(frames: np.ndarray, fps: float, crf: int = 12) -> bytes:
+def encode_video(
+    frames: np.ndarray, fps: float, crf: int = 12, timestamps: Sequence[float] | None = None
+) -> bytes:
     """Encode a clip as H.264 in MP4, with the index first.
 
     Uses one encoder thread and writes no version or time stamp, so that the bytes depend only on
@@ -27,6 +32,8 @@ def encode_video(frames: np.ndarray, fps: float, crf: int = 12) -> bytes:
         frames: uint8 (f, H, W, 3) RGB, with even H and W.
         fps: frames a second, between 0 and `FASTEST`, both exclusive.
         crf: H.264 quality from 0 (largest file) to 51 (smallest).
+        timestamps: display time of each frame in seconds, ascending from 0. None: frame i is shown
+            at i / fps.
 
     Raises:
         ValueError: an argument is invalid. The message names the argument.
@@ -40,6 +47,8 @@ def encode_video(frames: np.ndarray, fps: float, crf: int = 12) -> bytes:
     height, width = frames.shape[1:3]
     if height % 2 or width % 2:
         raise ValueError(f"frames: {PIXELS} needs even height and width, got {height} x {width}")
+    if timestamps is not None and len(timestamps) != len(frames):
+        raise ValueError(f"timestamps: want {len(frames)}, got {len(timestamps)}")
 
     rate = Fraction(fps).limit_denominator(1001)
     # The macroblock tree of x264 gives other bytes from run to run (measured with different
@@ -52,8 +61,10 @@ def encode_video(frames: np.ndarray, fps: float, crf: int = 12) -> bytes:
         with av.open(str(path), "w", options=muxing) as container:
             stream: Any = container.add_stream("libx264", rate=rate, options=options)
             stream.height, stream.width, stream.pix_fmt = height, width, PIXELS
+            if timestamps is not None:
+                stream.codec_context.time_base = TICK
             _tag_bt709(stream.codec_context)
-            for picture in frames:
+            for number, picture in enumerate(frames):
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
                 frame = frame.reformat(
                     format=PIXELS,
@@ -63,6 +74,8 @@ def encode_video(frames: np.ndarray, fps: float, crf: int = 12) -> bytes:
                     interpolation=EXACT,
                     threads=1,
                 )
+                if timestamps is not None:
+                    frame.pts, frame.time_base = round(timestamps[number] / TICK), TICK
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         return path.read_bytes()

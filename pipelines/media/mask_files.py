@@ -6,7 +6,7 @@ White, or any value that is not 0, is inside. A mask has the frames of the whole
 import json
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -46,26 +46,25 @@ def frames_of(video: Video) -> Frames:
     return Frames(len(video.timestamps), video.height, video.width, stored)
 
 
-def load_mask(
+def read_mask(
     location: str,
     indices: Sequence[int],
     frames: Frames,
     options: Mapping[str, Any],
     label: int | None = None,
-) -> np.ndarray:
-    """Load the mask of selected frames of a source.
+) -> Iterator[np.ndarray]:
+    """Yields the mask of each selected frame of a source, bool (H, W), in the size of the frames.
+
+    Masks are read one at a time where their format allows. A clip of HD masks has a gigabyte.
 
     Args:
         location: a folder of pictures, numbered by the last number in each name; a video; an array
             (f, H, W) in .npy or .npz; or a JSON list of COCO RLE, null for a frame without the
             subject.
-        indices: positions of the selected frames in the source.
+        indices: positions of the selected frames in the source, ascending.
         frames: the frames of the source.
         options: storage options of fsspec.
         label: the value that is inside, for pictures of labels and arrays. None: all but 0.
-
-    Returns:
-        bool (f, H, W), in the height and width of the frames.
 
     Raises:
         RowError: `BadMask`, the mask cannot be read, is ambiguous, or does not fit the source.
@@ -73,15 +72,15 @@ def load_mask(
     name = posixpath.basename(location.rstrip("/"))
     try:
         fs, path = filesystem(location, options)
-        loaded = _loader(fs, path, location, options)(indices, frames, label)
-        return np.stack([_in_shape(mask, frames) for mask in loaded])
+        for mask in _loader(fs, path, location, options)(indices, frames, label):
+            yield _in_shape(mask, frames)
     except RowError as error:
         raise RowError("BadMask", f"mask {name}: {error.message}") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise RowError("BadMask", f"mask {name}: {error or type(error).__name__}") from error
 
 
-Loader = Callable[[Sequence[int], Frames, int | None], Sequence[np.ndarray]]
+Loader = Callable[[Sequence[int], Frames, int | None], Iterable[np.ndarray]]
 
 
 def _loader(fs: Any, path: str, location: str, options: Mapping[str, Any]) -> Loader:
@@ -97,7 +96,7 @@ def _loader(fs: Any, path: str, location: str, options: Mapping[str, Any]) -> Lo
 
 def _from_pictures(
     fs: Any, folder: str, indices: Sequence[int], frames: Frames, label: int | None
-) -> list[np.ndarray]:
+) -> Iterator[np.ndarray]:
     numbered: dict[int, str] = {}
     for path in fs.ls(folder, detail=False):
         name = posixpath.basename(path.rstrip("/"))
@@ -115,7 +114,7 @@ def _from_pictures(
     if last - first + 1 != len(numbered):
         missing = next(n for n in range(first, last) if n not in numbered)
         raise _bad(f"no picture has number {missing}")
-    return [_read_picture(fs, numbered[first + index], label) for index in indices]
+    return (_read_picture(fs, numbered[first + index], label) for index in indices)
 
 
 def _read_picture(fs: Any, path: str, label: int | None) -> np.ndarray:
@@ -168,18 +167,18 @@ def _from_video(
     indices: Sequence[int],
     frames: Frames,
     label: int | None,
-) -> list[np.ndarray]:
+) -> Iterator[np.ndarray]:
     name = posixpath.basename(location)
     with open_video(location, dict(options)) as video:
         _check_count(len(video.timestamps), frames)
         lossy = video.properties["source_codec"] not in ("ffv1", "png", "rawvideo")
-        grey = [picture.max(axis=-1) for picture in video.frames(indices)]
-        return [_inside(values, label, name, lossy) for values in grey]
+        for picture in video.pictures(indices):
+            yield _inside(picture.max(axis=-1), label, name, lossy)
 
 
 def _from_array(
     data: bytes, indices: Sequence[int], frames: Frames, label: int | None
-) -> list[np.ndarray]:
+) -> Iterator[np.ndarray]:
     loaded = np.load(BytesIO(data), allow_pickle=False)
     if not isinstance(loaded, np.ndarray):
         names = list(loaded.files)
@@ -191,12 +190,12 @@ def _from_array(
     if loaded.ndim != 3:
         raise _bad(f"has the shape {loaded.shape}, not (frames, height, width)")
     _check_count(len(loaded), frames)
-    return [_inside(loaded[index], label, f"frame {index}", lossy=False) for index in indices]
+    return (_inside(loaded[index], label, f"frame {index}", lossy=False) for index in indices)
 
 
 def _from_rle(
     data: bytes, indices: Sequence[int], frames: Frames, label: int | None
-) -> list[np.ndarray]:
+) -> Iterator[np.ndarray]:
     if label is not None:
         raise _bad(f"COCO RLE has no labels, of which mask_label selects {label}")
     found = json.loads(data)
@@ -204,7 +203,7 @@ def _from_rle(
         raise _bad("is no JSON list")
     _check_count(len(found), frames)
     empty = np.zeros((frames.height, frames.width), bool)
-    return [empty if found[n] is None else masks.decode([found[n]])[0] for n in indices]
+    return (empty if found[n] is None else masks.decode([found[n]])[0] for n in indices)
 
 
 def _check_count(count: int, frames: Frames) -> None:

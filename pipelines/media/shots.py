@@ -30,17 +30,21 @@ SPECKS = 0.01
 
 
 class Shots:
-    """The shots of a video, detected from its beginning as far as required by `end`.
+    """The shots of a video, detected from a frame on as far as required by `end`.
 
     A change of the picture's size begins a shot.
+
+    Args:
+        video: the opened source.
+        first: the frame from which on cuts are searched. A shot begins with the frame.
     """
 
-    def __init__(self, video: Video) -> None:
+    def __init__(self, video: Video, first: int = 0) -> None:
         self._resized: list[int] = []
-        pictures = self._watched(video.pictures(range(len(video.timestamps))))
-        self._starts = enumerate(shot_starts(small_frames(pictures)))
+        pictures = self._watched(video.pictures(range(first, len(video.timestamps))), first)
+        self._starts = enumerate(shot_starts(small_frames(pictures)), first)
         self._found: list[int] = []
-        self._known = 0
+        self._known = first
 
     def end(self, first: int, until: int) -> int:
         """Return the end of the shot that begins at frame `first`.
@@ -58,10 +62,10 @@ class Shots:
         ends = [cuts[bisect_right(cuts, first) :][:1] for cuts in (self._found, self._resized)]
         return min([until, *chain(*ends)])
 
-    def _watched(self, pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def _watched(self, pictures: Iterable[np.ndarray], first: int) -> Iterator[np.ndarray]:
         """Yield pictures, and note those that have another size than the one before."""
         shape: tuple[int, ...] | None = None
-        for number, picture in enumerate(pictures):
+        for number, picture in enumerate(pictures, first):
             if shape is not None and picture.shape != shape:
                 self._resized.append(number)
             shape = picture.shape

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pipelines.config.sections import Clip
+from pipelines.config.clip import Clip
 from pipelines.errors import Rejected
 from pipelines.media.shots import is_black
 

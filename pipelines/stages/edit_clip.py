@@ -134,6 +134,8 @@ class ClipEditor:
             return edits
         try:
             clip = read_clip(self.output, work["clip_file"], work["clip_row"])
+            # Files of older outputs have no timestamps.
+            timing = clip["fps"], self.config.clip.crf, clip.get("timestamps")
             mask = None if clip["mask"] is None else masks.decode(clip["mask"])
             frames = decode_video(clip["source_video"])
             inversion = self.editor.invert(frames, work["source_prompt"])
@@ -146,7 +148,7 @@ class ClipEditor:
             try:
                 edited = self.editor.edit(inversion, target, masks.region(mask, where), seed)
                 check_frames(edited, frames.shape)
-                video = encode_video(edited, clip["fps"], self.config.clip.crf)
+                video = encode_video(edited, *timing)
                 outcome: Row = {"status": "ok", "edited_video": video}
             except Exception as error:
                 outcome = self._failure(error)

@@ -10,7 +10,7 @@ from pipelines.storage import Storage
 
 TINT = np.array([255, 0, 200], np.uint8)
 """Colour of the mask overlay, RGB: rare in subjects."""
-MEDIA = ["fps", "source_video", "edited_video", "mask"]
+MEDIA = ["fps", "timestamps", "source_video", "edited_video", "mask"]
 
 
 def write_clips(output: Storage, row: Row) -> list[str]:
@@ -33,4 +33,4 @@ def _overlay(row: Row) -> bytes:
             inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
         )
         cv2.drawContours(frame, outlines, -1, TINT.tolist(), thickness=1)
-    return encode_video(frames, row["fps"])
+    return encode_video(frames, row["fps"], timestamps=row["timestamps"])

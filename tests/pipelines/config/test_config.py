@@ -52,6 +52,13 @@ def test_a_file_overrides_the_preset_and_assignments_override_the_file(tmp_path)
         ("edit.heads=both", "edit.heads: Input should be 'mean' or 'paired', got 'both'"),
         ("clip.height=63", "clip.height: Input should be a multiple of 2, got 63"),
         ("clip.fps=fast", "clip.fps: .*got 'fast'"),
+        ("clip.span=shots", "clip.span: want window, shot or a number of seconds, got 'shots'"),
+        ("clip.span=0", "clip.span: want window, shot or a number of seconds, got 0"),
+        ("clip.span=true", "clip.span: a number is expected, got true or false"),
+        ("clip.span=90", "clip: span 90 is over max_seconds 60"),
+        ("clip.span=0.5", "clip: min_seconds 1 is over span 0.5"),
+        ("clip={span: shot, max_seconds: 0.5}", "clip: min_seconds 1 is over max_seconds 0.5"),
+        ("clip={span: shot, stride: 2}", "clip: stride applies to span=window only, got span=shot"),
         ("preset=lavi", "preset: no preset 'lavi'; there are miniature, .*; did you mean 'lavie'"),
         (
             "annotate.vlm.weigths=a",

@@ -89,6 +89,18 @@ def test_a_clip_keeps_its_frames_and_rate(tmp_path: Path, fps: float) -> None:
         np.testing.assert_array_equal(video.frames(range(16)), decoded)
 
 
+def test_a_clip_keeps_the_times_of_its_frames(tmp_path: Path) -> None:
+    frames = coded_frames(16)
+    times = [0.0, 0.02, 0.5, *(1 + number / 60 for number in range(13))]
+    data = encode_video(frames, 12.5, timestamps=times)
+    assert encode_video(frames, 12.5, timestamps=times) == data
+    assert read_codes(decode_video(data)) == list(range(16))
+    (tmp_path / "clip.mp4").write_bytes(data)
+    with open_video(str(tmp_path / "clip.mp4")) as video:
+        assert video.timestamps.tolist() == pytest.approx(times, abs=1 / 90_000)
+        assert read_codes(video.frames(range(16))) == list(range(16))
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot take cores away here")
 def test_equal_frames_give_equal_bytes_on_any_number_of_cores() -> None:
     frames = coded_frames(16)
@@ -111,6 +123,7 @@ def test_equal_frames_give_equal_bytes_on_any_number_of_cores() -> None:
         ("fps", {"fps": 0}),
         ("fps", {"fps": float("nan")}),
         ("crf", {"crf": 99}),
+        ("timestamps", {"timestamps": [0.0]}),
     ],
 )
 def test_a_wrong_argument_is_reported_by_name(argument: str, changed: dict[str, Any]) -> None:

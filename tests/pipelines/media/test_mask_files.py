@@ -10,7 +10,7 @@ from pycocotools import mask as coco
 
 from pipelines.errors import RowError
 from pipelines.media import masks
-from pipelines.media.mask_files import Frames, load_mask
+from pipelines.media.mask_files import Frames, read_mask
 from tests.pipelines.support.videos import write_video
 
 COUNT, HEIGHT, WIDTH = 12, 32, 64
@@ -34,7 +34,7 @@ def labels():
 
 
 def load(path, label=None, frames=FRAMES, chosen=CHOSEN):
-    return load_mask(str(path), chosen, frames, {}, label)
+    return np.stack([*read_mask(str(path), chosen, frames, {}, label)])
 
 
 def refusal(path, label=None, frames=FRAMES):

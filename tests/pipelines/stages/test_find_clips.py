@@ -1,32 +1,29 @@
 import json
 from fractions import Fraction
+from io import BytesIO
 
+import av
 import cv2
 import fsspec
 import numpy as np
 import pytest
 
 from pipelines.config.loading import load_config
-from pipelines.errors import RowError
 from pipelines.media import masks
 from pipelines.media.encode import decode_video
 from pipelines.media.frames import fit, frame_indices
-from pipelines.media.video.opening import open_video
 from pipelines.media.video.reader import Video
 from pipelines.publishing.index import build_index
 from pipelines.reliability.deadline import Deadline
 from pipelines.schema import CLIPS, SOURCES, rows_table
-from pipelines.stages.find_clips import LOOKED_AT, FindClips, find_spans
+from pipelines.stages.find_clips import LOOKED_AT, FindClips
 from pipelines.storage import Storage
 from pipelines.tables.clips import CommitClips, name_row, pending_sources
 from pipelines.tables.sources import write_sources
 from tests.pipelines.support.videos import (
-    BIKES,
     BLOCK,
-    MEGAMIND,
     coded_frames,
     read_codes,
-    real_clip,
     shot,
     write_video,
 )
@@ -42,46 +39,6 @@ def clip_config(*assignments):
 def source(path, **columns):
     row = dict.fromkeys(SOURCES.names) | {"source_uri": path.name, "location": str(path)}
     return row | {"source_row": "r"} | columns
-
-
-class Times:
-    """The part of a video's interface that `find_spans` reads."""
-
-    def __init__(self, count, fps):
-        self.timestamps, self.fps = np.arange(count) / fps, fps
-
-    def rate(self, first, until):
-        return self.fps
-
-
-@pytest.mark.parametrize(
-    ("frames", "fps", "start", "settings", "expected"),
-    [
-        (32, 8, None, [], [(0, 8), (1, 8), (2, 8), (3, 8)]),
-        (100, 8, None, [], [(k, 8) for k in range(12)]),
-        (75, 25, None, [], [(0, 8), (1, 8), (2, 8)]),
-        (75, 25, 0.5, [], [(0.5, 8)]),
-        (100, 25, None, ["clip.stride=2"], [(k * 8 / 12.5, 12.5) for k in range(6)]),
-        (20, 25, None, [], [(0, pytest.approx(7 / (19 / 25), abs=1e-5))]),
-        (8, 25, None, [], [(0, 25)]),
-        (40, 4, None, [], [(2 * k, 4) for k in range(5)]),
-    ],
-)
-def test_spans_of_one_shot(frames, fps, start, settings, expected):
-    spans = find_spans(Times(frames, fps), start, clip_config(WHOLE, *settings))
-    assert [(span.start, span.fps) for span in spans] == expected
-
-
-def test_a_video_shorter_than_a_clip_is_refused_with_its_length():
-    with pytest.raises(RowError, match="7 frames from 0 s on, a clip needs 8"):
-        next(find_spans(Times(7, 8), None, clip_config()))
-    with pytest.raises(RowError, match="4 frames from 0.5 s on"):
-        next(find_spans(Times(8, 8), 0.5, clip_config()))
-
-
-def test_an_implausible_frame_rate_is_refused():
-    with pytest.raises(RowError, match="1.29056e.06 frames a second are shown"):
-        next(find_spans(Times(40, 1_290_557), None, clip_config(WHOLE, "clip.stride=1")))
 
 
 def test_the_frame_displayed_at_each_time_is_taken():
@@ -197,25 +154,6 @@ def test_no_clip_of_a_variable_rate_video_crosses_a_cut(tmp_path):
     for row, numbers in zip(rows, codes(rows), strict=True):
         shown = 1000 * (row["start_seconds"] + np.arange(8) / row["fps"])
         assert numbers == [int(np.flatnonzero(times <= t + 1)[-1]) for t in shown]
-
-
-def test_no_clip_of_a_real_video_crosses_a_cut():
-    settings = ["clip.num_frames=16", "clip.max_clips_per_video=null"]
-    with open_video(real_clip("bikes.mp4")) as video:
-        found = [*find_spans(video, None, clip_config(*settings))]
-    shots = [np.searchsorted(BIKES, span.frames, side="right") for span in found]
-    assert [set(of_frames) for of_frames in shots] == [{0}, {1}, {2}, {3}, {4}]
-    # 48 frames make a clip at 8 frames a second: the first two shots have 30 and 46.
-    assert [span.fps for span in found] == [12.931034, 8.333333, 8, 8, 8]
-    assert [len(np.unique(span.frames)) for span in found] == [16] * 5
-
-
-def test_no_clip_of_opencvs_sample_crosses_a_cut():
-    with open_video(real_clip("Megamind.avi")) as video:
-        found = [*find_spans(video, None, clip_config("clip.num_frames=16"))]
-    shots = [set(np.searchsorted(MEGAMIND, span.frames, side="right")) for span in found]
-    # The black frame alone is too short, and the first shot after it is long enough for two.
-    assert shots == [{1}, {1}, {2}, {3}, {4}]
 
 
 def test_a_remote_video_gives_the_same_clips(tmp_path):
@@ -385,3 +323,66 @@ def test_a_source_without_clips_is_one_failed_row(tmp_path, columns, kind, messa
     assert message in row["error_message"]
     assert row["clips_in_source"] == 1
     assert row["row_id"]
+
+
+# Every frame
+
+
+def stored_times(data):
+    """The display times of the frames of an MP4, in seconds, and its frame rate."""
+    with av.open(BytesIO(data)) as container:
+        stream = container.streams.video[0]
+        times = [float(frame.pts * stream.time_base) for frame in container.decode(video=0)]
+        return times, stream.average_rate
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(25), Fraction(10)])
+def test_whole_shots_keep_frames_and_rate_of_the_source(tmp_path, rate):
+    path = write_video(tmp_path / "a.mp4", coded_shots(32, 32, 9), fps=rate)
+    rows = clips_of(path, "clip.span=shot", "clip.min_seconds=0.95")
+    assert codes(rows) == [[*range(32)], [*range(32, 64)]]
+    assert [row["num_frames"] for row in rows] == [32, 32]
+    for row in rows:
+        assert (row["fps"], row["timestamps"]) == (round(float(rate), 6), None)
+        times, stored = stored_times(row["source_video"])
+        assert stored == rate
+        assert times == pytest.approx([number / rate for number in range(row["num_frames"])])
+    assert rows[1]["start_seconds"] == pytest.approx(32 / rate)
+
+
+def test_a_clip_of_a_variable_rate_keeps_its_times_in_column_and_file(tmp_path):
+    pts = np.cumsum(np.random.default_rng(3).integers(20, 160, 40)).tolist()
+    frames, time_base = coded_frames(40), Fraction(1, 1000)
+    path = write_video(tmp_path / "a.mkv", frames, pts=pts, time_base=time_base)
+    (row,) = clips_of(path, "clip.span=shot")
+    times = [(each - pts[0]) / 1000 for each in pts]
+    assert row["timestamps"] == pytest.approx(times) and codes([row]) == [[*range(40)]]
+    assert stored_times(row["source_video"])[0] == pytest.approx(times, abs=1e-4)
+    (table,) = rows_table([name_row(row)], CLIPS).to_pylist()
+    assert table["timestamps"] == row["timestamps"]
+
+
+def test_ids_of_whole_clips_follow_from_start_and_length(tmp_path):
+    path = write_video(tmp_path / "a.mp4", coded_frames(64), fps=8)
+
+    def clip_ids(*assignments):
+        return [row["clip_id"] for row in clips_of(path, *assignments)]
+
+    (whole,) = clip_ids("clip.span=shot")
+    assert clip_ids("clip.span=shot", "clip.max_seconds=30", "clip.num_frames=16") == [whole]
+    first, second = clip_ids("clip.span=shot", "clip.max_seconds=4")
+    assert len({whole, first, second}) == 3
+    assert clip_ids("clip.span=4") == [first, second]
+    # A window is sampled by time, and a source of a variable rate may repeat a frame.
+    assert clip_ids("clip.num_frames=32", "clip.max_clips_per_video=1") != [first]
+
+
+def test_a_mask_follows_every_frame(tmp_path):
+    path = write_video(tmp_path / "a.mp4", coded_frames(24), fps=8)
+    mask = np.zeros((24, 64, 128), bool)
+    for number, frame in enumerate(mask):
+        frame[8:40, number : number + 16] = True
+    location = tmp_path / "mask.json"
+    location.write_text(json.dumps(masks.encode(mask)))
+    (row,) = clips_of(path, "clip.span=shot", mask_location=str(location), start_seconds=0.5)
+    assert (masks.decode(row["mask"]) == mask[4:]).all()

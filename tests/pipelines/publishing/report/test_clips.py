@@ -11,7 +11,13 @@ def test_a_mask_is_laid_over_the_source(tmp_path):
     mask = np.zeros(frames.shape[:3], bool)
     mask[:3, 12:36, 16:40] = True  # the mask of the last frame is empty
     video = encode_video(frames, 8.0)
-    row = {"row_id": "masked", "fps": 8.0, "source_video": video, "edited_video": video}
+    row = {
+        "row_id": "masked",
+        "fps": 8.0,
+        "timestamps": None,
+        "source_video": video,
+        "edited_video": video,
+    }
     written = write_clips(Storage(str(tmp_path)), row | {"mask": masks.encode(mask)})
 
     assert written == ["source", "edit", "mask"]
@@ -27,7 +33,14 @@ def test_a_mask_is_laid_over_the_source(tmp_path):
 
 def test_only_existing_videos_become_files(tmp_path):
     video = encode_video(np.zeros((2, 16, 16, 3), np.uint8), 8.0)
-    row = {"row_id": "r", "fps": 8.0, "source_video": video, "edited_video": None, "mask": None}
+    row = {
+        "row_id": "r",
+        "fps": 8.0,
+        "timestamps": None,
+        "source_video": video,
+        "edited_video": None,
+        "mask": None,
+    }
     assert write_clips(Storage(str(tmp_path)), row) == ["source"]
     assert [path.name for path in tmp_path.glob("report/clips/*")] == ["r-source.mp4"]
     nothing = row | {"row_id": "n", "source_video": None, "mask": [{"size": [1, 1], "counts": "0"}]}
