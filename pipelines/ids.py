@@ -5,6 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+LATER_SETTINGS: Mapping[str, Any] = {"window_stride": None, "window_weights": "triangular"}
+"""Settings of editors that older outputs lack, with the values that leave ids as they were."""
+
 
 def content_id(**parts: Any) -> str:
     """Returns a 128-bit hash of named JSON values, as 32 hex digits."""
@@ -65,6 +68,15 @@ def _without_default(target: Mapping[str, Any]) -> dict[str, Any]:
 def of_where(where: str | None) -> dict[str, str]:
     """Returns what an id has of the place where a target applies: nothing for the subject."""
     return {} if where in (None, "subject") else {"where": str(where)}
+
+
+def without_later_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of an editor without `LATER_SETTINGS` that have their defaults."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in LATER_SETTINGS or value != LATER_SETTINGS[name]
+    }
 
 
 def edit_id(

@@ -15,6 +15,8 @@ from strmatch.masks import blend, latent_mask, mask_tensor
 from strmatch.matching import Matcher, map_choice
 from strmatch.sampling.ddim import Schedule, ddim_step, invert
 from strmatch.sampling.fresh_start import freshen
+from strmatch.sampling.fusion import clip_windows, fuse, of_window
+from strmatch.sampling.windows import Weights, Window
 from strmatch.settings import EditSettings
 from strmatch.validation import checks_arguments, with_overrides
 
@@ -36,9 +38,13 @@ class Inversion:
     """The setting `inversion_label` of the inversion."""
     noised_until: int
     """The setting `noised_until` of the inversion."""
+    window_stride: int | None = None
+    """The setting `window_stride` of the inversion."""
+    window_weights: Weights = "triangular"
+    """The setting `window_weights` of the inversion."""
     features: dict[Hashable, list[Tensor]] = field(default_factory=dict, repr=False)
-    """Cache of Ω^src by (timestep, `Matcher.kind`). Filled during the inversion or by the first
-    edit that needs an entry, up to `FEATURE_BYTES`."""
+    """Cache of Ω^src by (timestep, window, `Matcher.kind`). Filled during the inversion or by the
+    first edit that needs an entry, up to `FEATURE_BYTES`."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,10 @@ class EditResult:
 
 class STRMatch:
     """Edits clips with a frozen text-to-video backbone.
+
+    A clip that is longer than `backbone.num_frames` is divided into windows. At every step of the
+    inversion and of the edit, ε and the gradient of Eq. 5 are computed window by window and fused,
+    see `strmatch.sampling.fusion`.
 
     Args:
         backbone: see `strmatch.load_backbone`.
@@ -119,9 +129,10 @@ class STRMatch:
                 clip is inverted again.
             target_prompt: description of the edited clip.
             mask: bool (f, H, W), True where editing is allowed. None allows it everywhere.
-            callback: called after each step with a dict of step (from 0), timestep, loss and
-                grad_norm (at the latents before the SGD step) and latents (after blending).
-                Without a callback, steps that only denoise skip the loss and gradient.
+            callback: called after each step with a dict of step (from 0), timestep, loss (summed
+                over the windows) and grad_norm (at the latents before the SGD step), and latents
+                (after blending). Without a callback, steps that only denoise skip the loss and
+                gradient.
             **overrides: fields of `EditSettings`.
 
         Raises:
@@ -135,12 +146,15 @@ class STRMatch:
             "num_inference_steps": inversion.schedule.num_steps,
             "inversion_label": inversion.label,
             "noised_until": inversion.noised_until,
+            "window_stride": inversion.window_stride,
+            "window_weights": inversion.window_weights,
         }
         settings = with_overrides(self.settings, **as_inverted | overrides)
         if any(getattr(settings, name) != value for name, value in as_inverted.items()):
             inversion = self._invert(inversion.latents[0], inversion.source_prompt, settings)
         alphas, timesteps = inversion.schedule.alphas, inversion.schedule.timesteps
         z_source = inversion.latents
+        windows = clip_windows(z_source[0], self.backbone.num_frames, settings)
         editable = None
         if mask is not None:
             height, width = z_source.shape[-2:]
@@ -163,12 +177,15 @@ class STRMatch:
             t = timesteps[noise_level]
             lam = settings.lam if noise_level > settings.unmatched_steps else 0.0
             if lam > 0 or callback:
-                source_features = self._source_features(matcher, inversion, noise_level, source)
-                loss, gradient = matcher.loss_and_gradient(z, t, scored, source_features)
+                wanted = (
+                    self._source_features(matcher, inversion, noise_level, window, source)
+                    for window in windows
+                )
+                loss, gradient = matcher.fused_loss_and_gradient(z, t, scored, wanted, windows)
                 check.record(step, t, loss=loss, gradient=gradient)
                 z = z - lam * gradient
             scale = settings.guidance_scale if noise_level > settings.unguided_steps else 1.0
-            epsilon = guided_epsilon(self.backbone, z, t, unconditional, target, scale)
+            epsilon = guided_epsilon(self.backbone, z, t, unconditional, target, scale, windows)
             z = ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
             check.record(step, t, latents=z)
             if editable is not None:
@@ -190,20 +207,23 @@ class STRMatch:
         embedding = self.backbone.embed(source_prompt)
         schedule = Schedule.from_scheduler(self.backbone.scheduler, settings.num_inference_steps)
         matcher = Matcher(self.backbone, settings)
+        windows = clip_windows(latents, self.backbone.num_frames, settings)
         features: dict[Hashable, list[Tensor]] = {}
         last_unmatched = schedule.timesteps[settings.unmatched_steps]
 
-        def epsilon(z: Tensor, t: int) -> Tensor:
+        def epsilon_in(window: Window, z: Tensor, t: int) -> Tensor:
             # With label "current" the inversion step and Ω^src share the UNet's inputs, so one
             # pass computes both.
             shared_pass = settings.inversion_label == "current" and t > last_unmatched
+            z = of_window(z, window)
             if not (shared_pass and self._has_room(features)):
                 return self.backbone.epsilon(z, t, embedding)
-            noise, features[t, matcher.kind] = matcher.epsilon_and_features(z, t, embedding)
+            noise, kept = matcher.epsilon_and_features(z, t, embedding)
+            features[t, window, matcher.kind] = kept
             return noise
 
         trajectory = invert(
-            epsilon,
+            lambda z, t: fuse(windows, (epsilon_in(window, z, t) for window in windows)),
             latents,
             schedule,
             settings.inversion_label,
@@ -215,21 +235,30 @@ class STRMatch:
             schedule,
             settings.inversion_label,
             settings.noised_until,
+            settings.window_stride,
+            settings.window_weights,
             features,
         )
 
     def _source_features(
-        self, matcher: Matcher, inversion: Inversion, noise_level: int, embedding: Tensor
+        self,
+        matcher: Matcher,
+        inversion: Inversion,
+        noise_level: int,
+        window: Window,
+        embedding: Tensor,
     ) -> list[Tensor]:
         t, kept = inversion.schedule.timesteps[noise_level], inversion.features
-        features = kept.get((t, matcher.kind))
+        features = kept.get((t, window, matcher.kind))
         if features is None:
-            features = matcher.features(inversion.latents[noise_level], t, embedding)
+            latents = of_window(inversion.latents[noise_level], window)
+            features = matcher.features(latents, t, embedding)
             if self._has_room(kept):
-                kept[t, matcher.kind] = features
+                kept[t, window, matcher.kind] = features
         return features
 
     def _has_room(self, features: dict[Hashable, list[Tensor]]) -> bool:
+        """Whether the cache takes another entry: see `Inversion.features`."""
         sizes = [tensor.nbytes for blocks in features.values() for tensor in blocks]
         size_after_next = sum(sizes) * (len(features) + 1) / max(len(features), 1)
         return size_after_next < self._feature_bytes

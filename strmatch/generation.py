@@ -9,6 +9,7 @@ from torch import Tensor
 from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.guidance import guided_epsilon
 from strmatch.sampling.ddim import Schedule, denoise
+from strmatch.sampling.fusion import clip_windows
 from strmatch.validation import check_minimum, checks_arguments
 
 
@@ -29,7 +30,8 @@ def generate(
     Args:
         backbone: see `load_backbone`.
         prompts: descriptions of the clips, which are denoised as one batch.
-        num_frames: number of frames of each clip, at least 1.
+        num_frames: number of frames of each clip, at least 1. Clips that are longer than
+            `backbone.num_frames` are fused from windows.
         negative_prompt: prompt of the unconditional half of the guidance.
         num_inference_steps: number of DDIM steps, at least 1. None takes the backbone's edit
             settings.
@@ -57,8 +59,10 @@ def generate(
     unconditional = backbone.embed(negative_prompt).expand_as(target)
     noise = torch.cat([backbone.noise(num_frames, seed + index) for index in range(len(prompts))])
 
+    windows = clip_windows(noise, backbone.num_frames, settings)
+
     def epsilon(latents: Tensor, timestep: int) -> Tensor:
-        return guided_epsilon(backbone, latents, timestep, unconditional, target, scale)
+        return guided_epsilon(backbone, latents, timestep, unconditional, target, scale, windows)
 
     latents = denoise(epsilon, noise, schedule)
     return np.stack([backbone.decode(clip) for clip in latents.split(1)])

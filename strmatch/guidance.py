@@ -1,9 +1,13 @@
 """Classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from strmatch.backbones.base import Backbone
+from strmatch.sampling.fusion import fuse, of_window
+from strmatch.sampling.windows import Window
 
 
 def guided_epsilon(
@@ -13,8 +17,9 @@ def guided_epsilon(
     unconditional: Tensor,
     target: Tensor,
     scale: float,
+    windows: Sequence[Window] | None = None,
 ) -> Tensor:
-    """Guided noise ε_u + scale · (ε_c − ε_u), (b, c, f, h, w).
+    """Guided noise ε_u + scale · (ε_c − ε_u), (b, c, f, h, w), fused over the windows of the clip.
 
     Needs a single pass without guidance if both embeddings are one tensor or the scale is 1.
 
@@ -24,7 +29,26 @@ def guided_epsilon(
         timestep: timestep label of the noise level.
         unconditional, target: (b, tokens, d).
         scale: guidance scale.
+        windows: windows of the clips. None: the clips are single windows.
     """
+    if windows is None:
+        return _guided(backbone, latents, timestep, unconditional, target, scale)
+    parts = (of_window(latents, window) for window in windows)
+    return fuse(
+        windows,
+        (_guided(backbone, part, timestep, unconditional, target, scale) for part in parts),
+    )
+
+
+def _guided(
+    backbone: Backbone,
+    latents: Tensor,
+    timestep: int,
+    unconditional: Tensor,
+    target: Tensor,
+    scale: float,
+) -> Tensor:
+    """Guided noise of one window."""
     if scale == 1 or unconditional is target:
         return backbone.epsilon(latents, timestep, target)
     both = torch.cat([unconditional, target])

@@ -1,6 +1,6 @@
 """The loss of one step of Algorithm 1 and its gradient, on a given backbone."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -9,6 +9,8 @@ from strmatch.attention import LayerMaps, MapChoice
 from strmatch.backbones.base import Backbone
 from strmatch.gradient import scaled_gradient
 from strmatch.loss import make_objective
+from strmatch.sampling.fusion import fuse, of_window
+from strmatch.sampling.windows import Window
 from strmatch.settings import EditSettings
 
 
@@ -85,6 +87,41 @@ class Matcher:
             loss = loss + value
             gradient = gradient + scaled_gradient(flat, at_maps, latents)
         return loss, gradient
+
+    def fused_loss_and_gradient(
+        self,
+        latents: Tensor,
+        timestep: int,
+        embeddings: Sequence[Tensor],
+        source_features: Iterable[Sequence[Tensor]],
+        windows: Sequence[Window],
+    ) -> tuple[Tensor, Tensor]:
+        """`loss_and_gradient` of a clip in windows: Σ_k L_k, and the fused ∇L_k.
+
+        With the weights w_k of the windows, the fused gradient at the latents z is that of
+        L(δ) = Σ_k L_k(z_k + w_k ⊙ δ_k) at δ = 0, where z_k are the frames of window k.
+
+        Args:
+            latents: (1, c, f, h, w).
+            timestep: timestep label of the noise level.
+            embeddings: (1, tokens, d) each.
+            source_features: `features` of the source by window. Consumed one by one.
+            windows: windows of the clip.
+
+        Returns:
+            The scalar loss and the gradient of the latents' shape, both detached.
+        """
+        losses: list[Tensor] = []
+
+        def gradients() -> Iterator[Tensor]:
+            for window, wanted in zip(windows, source_features, strict=True):
+                part = of_window(latents, window)
+                loss, gradient = self.loss_and_gradient(part, timestep, embeddings, wanted)
+                losses.append(loss)
+                yield gradient
+
+        gradient = fuse(windows, gradients())
+        return torch.stack(losses).sum(), gradient
 
     def _loss_at_maps(
         self, maps: Sequence[LayerMaps], source_features: Sequence[Tensor]

@@ -101,6 +101,15 @@ class EditSettings:
     mask_dilation: int = 3
     """Side of the square that dilates the mask of Eq. 6, latent pixels. Odd. 1 disables. Open."""
 
+    window_stride: int | None = _expert(None)
+    """Frames from one window to the next, in clips that are longer than the frames that the model
+    was trained on. Null: half a window. Smaller strides take more time. The paper has no windows.
+    See `strmatch.sampling.windows`."""
+
+    window_weights: Literal["triangular", "hann", "uniform"] = _expert("triangular")
+    """Weight of a frame by its place in a window, where windows overlap: triangular, hann, or
+    uniform. See `strmatch.sampling.windows`."""
+
     @property
     def unmatched_steps(self) -> int:
         """Number of final steps that only denoise. All steps if λ is 0."""
@@ -118,6 +127,7 @@ class EditSettings:
         check_fields(self)
         check_minimum(1, num_inference_steps=self.num_inference_steps, radius=self.radius)
         check_minimum(0, lam=self.lam, noised_until=self.noised_until)
+        check_stride(self.window_stride)
         check_shares(
             guided_share=self.guided_share,
             matched_share=self.matched_share,
@@ -129,6 +139,16 @@ class EditSettings:
             raise ValueError("scored_levels must name at least one level")
         if levels and (min(levels) < 0 or len(levels) > len({*levels})):
             raise ValueError(f"scored_levels must be different and ≥ 0, got {levels}")
+
+
+def check_stride(window_stride: int | None) -> None:
+    """Check the number of frames from one window to the next.
+
+    Raises:
+        ValueError: the number is smaller than 1.
+    """
+    if window_stride is not None:
+        check_minimum(1, window_stride=window_stride)
 
 
 def check_dilation(mask_dilation: int) -> None:

@@ -42,7 +42,7 @@ class Config(Section):
     edit: Edit
     """Settings of str_match, and the number of tries of any editor. The editors sdedit, dmt and
     uniedit take from here what suits the backbone: number of steps, guidance, inversion, mask
-    dilation."""
+    dilation, windows."""
     editor_options: dict[str, Any] = pydantic.Field(default_factory=dict)
     """Options that the editor declares. str_match has none."""
     measure: Measure = Measure()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.config.config import Config
+from pipelines.ids import without_later_settings
 
 SETTINGS = {
     "annotate": ("seed", "clip", "annotate"),
@@ -64,7 +65,8 @@ def _without_empty_options(values: dict[str, Any]) -> dict[str, Any]:
     measure = dict(values["measure"])
     if not measure["options"]:
         del measure["options"]
-    return values | {"clip": clip, "annotate": annotate, "measure": measure}
+    edit = without_later_settings(values["edit"])
+    return values | {"clip": clip, "annotate": annotate, "measure": measure, "edit": edit}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:

@@ -41,11 +41,13 @@ import numpy as np
 
 from pipelines.config.config import Config
 from pipelines.config.options import Choice
+from pipelines.errors import ConfigError
 from pipelines.rows import Row
 from pipelines.versions import PACKAGE_VERSION
 from strmatch.backbones.published import conversion_cache
 from strmatch.presets import PRESETS, load_preset
 from strmatch.presets.published import Published
+from strmatch.sampling.windows import window_starts
 from strmatch.weights.source import Source
 
 
@@ -113,6 +115,18 @@ class BackboneEditor:
         return self.editor.backbone.unread(prompt)
 
     @staticmethod
+    def check_windows(config: Config, window_stride: int | None) -> None:
+        """Check the stride against the window, which has `clip.num_frames`.
+
+        Raises:
+            ConfigError: windows would leave frames out.
+        """
+        try:
+            window_starts(config.clip.num_frames, config.clip.num_frames, window_stride)
+        except ValueError as error:
+            raise ConfigError(f"edit: {error}") from None
+
+    @staticmethod
     def load_backbone(config: Config) -> Any:
         """Load the backbone, and set the number of CPU threads of this process."""
         import torch
@@ -125,6 +139,7 @@ class BackboneEditor:
         return load_backbone(
             config.backbone.weights,
             dtype=dtype,
+            num_frames=config.clip.num_frames,
             compiled=config.execution.compiled,
             access=config.execution.access,
         )

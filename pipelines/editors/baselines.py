@@ -1,7 +1,8 @@
 """The methods that STR-Match is compared with, as editors: `sdedit`, `dmt` and `uniedit`.
 
 Their options are the settings of `strmatch.baselines`. Where an option is not given, the section
-`edit` decides those that suit the backbone: number of steps, guidance, inversion, mask dilation.
+`edit` decides those that suit the backbone: number of steps, guidance, inversion, mask dilation,
+windows.
 """
 
 import dataclasses
@@ -40,6 +41,11 @@ class _Baseline(BackboneEditor):
     @classmethod
     def defaults(cls, config: Config) -> dict[str, Any]:
         return shared_settings(cls.Options, config.edit)
+
+    @classmethod
+    def validate(cls, config: Config, options: SamplingSettings) -> None:
+        """Raises ConfigError for windows that leave frames out."""
+        cls.check_windows(config, options.window_stride)
 
     @classmethod
     def settings(cls, config: Config, options: SamplingSettings) -> dict[str, Any]:

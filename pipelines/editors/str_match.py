@@ -24,9 +24,10 @@ class STRMatchEditor(BackboneEditor):
 
     @classmethod
     def validate(cls, config: Config) -> None:
-        """Raises ConfigError for options of another editor."""
+        """Raises ConfigError for options of another editor, or windows that leave frames out."""
         if config.editor_options:
             raise ConfigError("editor_options: str_match has none, its settings are those of edit")
+        cls.check_windows(config, config.edit.window_stride)
 
     @classmethod
     def settings(cls, config: Config) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class PlanEdits:
             "name": config.editor,
             "crf": config.clip.crf,
             "dtype": config.backbone.dtype,
-            "settings": editor_settings(editor, config),
+            "settings": ids.without_later_settings(editor_settings(editor, config)),
         }
 
     def __call__(self, row: Row) -> list[Row]:

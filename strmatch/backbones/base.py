@@ -78,6 +78,8 @@ class Backbone(Protocol):
     """Identifier of the weights. Equal weights have equal revisions."""
     compiled: bool
     """Whether the functions of every step are compiled."""
+    num_frames: int
+    """Number of frames that the model was trained on. Longer clips are processed in windows."""
 
     def encode(self, frames: np.ndarray) -> Tensor:
         """Encode frames, uint8 (f, H, W, 3), as scaled latents (1, c, f, h, w).

@@ -38,6 +38,7 @@ class VideoDiffusion:
         scheduler: a DDIMScheduler.
         settings: default edit settings of the model.
         revision: identifier of the weights.
+        num_frames: number of frames that the model was trained on.
         compiled: compile the passes of the UNet with `torch.compile`. The first pass of each kind
             and clip shape takes one to two minutes. Later passes are faster than uncompiled ones.
     """
@@ -54,6 +55,7 @@ class VideoDiffusion:
         scheduler: Any,
         settings: EditSettings,
         revision: str = "unversioned",
+        num_frames: int = 16,
         compiled: bool = False,
     ) -> None:
         self.unet: Any = unet.eval().requires_grad_(False)
@@ -63,6 +65,7 @@ class VideoDiffusion:
         self.scheduler = scheduler
         self.settings = settings
         self.revision = revision
+        self.num_frames = num_frames
         self.compiled = compiled
         self._compiled_pass = compilation.compiled(self._pass) if compiled else self._pass
         if compiled:

@@ -32,6 +32,7 @@ def load_folder(
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
     settings: EditSettings | None = None,
+    num_frames: int = 16,
     compiled: bool = False,
 ) -> VideoDiffusion:
     """Load the model in a local folder: see `load_backbone`.
@@ -53,6 +54,7 @@ def load_folder(
         scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
         settings=settings or EditSettings(),
         revision=weights_revision(folder),
+        num_frames=num_frames,
         compiled=compiled,
     )
 

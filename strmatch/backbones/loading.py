@@ -10,7 +10,7 @@ from strmatch.backbones.folder import weights_folder
 from strmatch.backbones.load_folder import load_folder
 from strmatch.presets import PRESETS, load_preset
 from strmatch.settings import EditSettings
-from strmatch.validation import checks_arguments, did_you_mean
+from strmatch.validation import check_minimum, checks_arguments, did_you_mean
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.source import ONLINE, Access
 
@@ -22,6 +22,7 @@ def load_backbone(
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
     settings: EditSettings | None = None,
+    num_frames: int | None = None,
     compiled: bool = False,
     access: Access = ONLINE,
 ) -> VideoDiffusion:
@@ -36,21 +37,34 @@ def load_backbone(
         device: default: the GPU if available, else the CPU.
         dtype: default: float16 on a GPU, float32 on a CPU.
         settings: default settings of editors; default: those of the preset, else of LaVie.
+        num_frames: number of frames of a window in clips that are longer. Default: that of the
+            preset, else LaVie's 16.
         compiled: see `VideoDiffusion`.
         access: how weights may be reached.
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: the device does not exist here, or the dtype is not a floating-point type.
+        ValueError: the device does not exist here, the dtype is not a floating-point type, or
+            `num_frames` is below 1.
         WeightsError: there is no preset or folder of this name, the weights cannot be found, or
             they do not fit the architecture exactly.
     """
     _check_source(source)
     _check_placement(device, dtype)
+    preset = load_preset(str(source)) if str(source) in PRESETS else None
     if settings is None:
-        settings = load_preset(str(source)).edit if str(source) in PRESETS else EditSettings()
-    folder = weights_folder(source, access)
-    return load_folder(folder, device=device, dtype=dtype, settings=settings, compiled=compiled)
+        settings = preset.edit if preset else EditSettings()
+    if num_frames is None:
+        num_frames = preset.num_frames if preset else 16
+    check_minimum(1, num_frames=num_frames)
+    return load_folder(
+        weights_folder(source, access),
+        device=device,
+        dtype=dtype,
+        settings=settings,
+        num_frames=num_frames,
+        compiled=compiled,
+    )
 
 
 def _check_source(source: str | os.PathLike[str]) -> None:

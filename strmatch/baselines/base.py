@@ -8,12 +8,13 @@ from strmatch.baselines.settings import InversionSettings
 from strmatch.editor import Inversion
 from strmatch.sampling.ddim import Schedule
 from strmatch.sampling.ddim import invert as ddim_invert
+from strmatch.sampling.fusion import clip_windows, fuse, of_window
 
 
 def invert(
     backbone: Backbone, frames: np.ndarray, prompt: str, settings: InversionSettings
 ) -> Inversion:
-    """DDIM inversion of a clip under one prompt, without guidance.
+    """DDIM inversion of a clip under one prompt, without guidance, fused over its windows.
 
     Args:
         backbone: see `strmatch.load_backbone`.
@@ -28,11 +29,20 @@ def invert(
     """
     schedule = Schedule.from_scheduler(backbone.scheduler, settings.num_inference_steps)
     label, noised_until = settings.inversion_label, settings.noised_until
-    embedding = backbone.embed(prompt)
+    embedding, latents = backbone.embed(prompt), backbone.encode(frames)
+    windows = clip_windows(latents, backbone.num_frames, settings)
 
-    def epsilon(latents: Tensor, timestep: int) -> Tensor:
-        return backbone.epsilon(latents, timestep, embedding)
+    def epsilon(z: Tensor, t: int) -> Tensor:
+        parts = (of_window(z, window) for window in windows)
+        return fuse(windows, (backbone.epsilon(part, t, embedding) for part in parts))
 
-    latents = backbone.encode(frames)
     trajectory = ddim_invert(epsilon, latents, schedule, label, noised_until)
-    return Inversion(trajectory, prompt, schedule, label, noised_until)
+    return Inversion(
+        trajectory,
+        prompt,
+        schedule,
+        label,
+        noised_until,
+        settings.window_stride,
+        settings.window_weights,
+    )

@@ -15,6 +15,8 @@ from strmatch.finite import StepCheck
 from strmatch.gradient import scaled_gradient
 from strmatch.guidance import guided_epsilon
 from strmatch.sampling.ddim import ddim_step
+from strmatch.sampling.fusion import clip_windows, fuse, of_window
+from strmatch.sampling.windows import Window
 from strmatch.validation import check_minimum, checks_arguments
 
 
@@ -97,6 +99,7 @@ class DMT:
         check_minimum(0, seed=seed)
         settings, backbone, schedule = self.settings, self.backbone, inversion.schedule
         alphas, z_source = schedule.alphas, inversion.latents
+        windows = clip_windows(z_source[0], backbone.num_frames, settings)
         source = backbone.embed(inversion.source_prompt)
         target = backbone.embed(target_prompt)
         unconditional = backbone.embed(settings.negative_prompt)
@@ -107,7 +110,7 @@ class DMT:
 
         def denoise(z: Tensor, noise_level: int) -> Tensor:
             t, scale = schedule.timesteps[noise_level], settings.guidance_scale
-            epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale)
+            epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale, windows)
             return ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
 
         optimised = round(settings.optimised_share * schedule.num_steps)
@@ -117,8 +120,9 @@ class DMT:
         for step, noise_level in enumerate(range(schedule.num_steps, 0, -1)):
             t = schedule.timesteps[noise_level]
             if step < optimised:
-                wanted = backbone.averaged_features(z_source[noise_level], t, source)
-                z, losses = self.match(z, t, target, wanted, rates[step])
+                parts = (of_window(z_source[noise_level], window) for window in windows)
+                wanted = [backbone.averaged_features(part, t, source) for part in parts]
+                z, losses = self.match(z, t, target, wanted, windows, rates[step])
                 check.record(step, t, loss=losses, latents=z)
             z = denoise(z, noise_level)
             if settings.restart and noise_level > 1:
@@ -129,25 +133,38 @@ class DMT:
         return EditResult(backbone.decode(z), z, settings)
 
     def match(
-        self, latents: Tensor, timestep: int, embedding: Tensor, wanted: Sequence[Tensor], lr: float
+        self,
+        latents: Tensor,
+        timestep: int,
+        embedding: Tensor,
+        wanted: Sequence[Sequence[Tensor]],
+        windows: Sequence[Window],
+        lr: float,
     ) -> tuple[Tensor, Tensor]:
-        """Optimise the latents of one step by Adam.
+        """Optimise the latents of one step by Adam, with the gradients of all windows fused.
 
         Args:
             latents: (1, c, f, h, w).
             timestep: timestep label of the noise level.
             embedding: (1, tokens, d), target prompt. Guidance is not applied.
-            wanted: averaged features of the source, (f, c) per module.
+            wanted: averaged features of the source by window, (l, c) per module.
+            windows: windows of the clip.
             lr: learning rate of Adam.
 
         Returns:
-            The optimised latents, and the loss (iterations,) before each iteration.
+            The optimised latents, and the loss (iterations,) before each iteration, summed over
+            the windows.
         """
         z = latents.clone()
         adam = torch.optim.Adam([z], lr=lr)
         losses = latents.new_zeros(self.settings.iterations)
         for iteration in range(self.settings.iterations):
-            losses[iteration], z.grad = self.loss_and_gradient(z, timestep, embedding, wanted)
+            results = [
+                self.loss_and_gradient(of_window(z, window), timestep, embedding, features)
+                for window, features in zip(windows, wanted, strict=True)
+            ]
+            losses[iteration] = torch.stack([loss for loss, _ in results]).sum()
+            z.grad = fuse(windows, (gradient for _, gradient in results))
             adam.step()
         return z, losses
 

@@ -11,6 +11,7 @@ from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import blend, latent_mask, mask_tensor
 from strmatch.sampling.ddim import Schedule, add_noise, ddim_step, noise_like
+from strmatch.sampling.fusion import clip_windows
 from strmatch.validation import check_minimum, checks_arguments
 
 
@@ -92,13 +93,14 @@ class SDEdit:
         def source(noise_level: int) -> Tensor:
             return add_noise(inversion, noise, alphas[noise_level]) if noise_level else inversion
 
+        windows = clip_windows(inversion, backbone.num_frames, settings)
         target = backbone.embed(target_prompt)
         unconditional = backbone.embed(settings.negative_prompt)
         first = round(settings.strength * schedule.num_steps)
         z, check = source(first), StepCheck("denoising")
         for step, noise_level in enumerate(range(first, 0, -1)):
             t, scale = schedule.timesteps[noise_level], settings.guidance_scale
-            epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale)
+            epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale, windows)
             z = ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
             check.record(step, t, latents=z)
             if editable is not None:

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
-from strmatch.settings import EditSettings, check_dilation
+from strmatch.sampling.windows import Weights
+from strmatch.settings import EditSettings, check_dilation, check_stride
 from strmatch.validation import check_fields, check_minimum, check_shares
 
 BACKBONE_FIELDS = (
     *("num_inference_steps", "guidance_scale", "inversion_label", "noised_until"),
-    "mask_dilation",
+    *("mask_dilation", "window_stride", "window_weights"),
 )
 """Fields whose best values depend on the backbone, not the method. Each has the same meaning in
 `EditSettings`."""
@@ -35,9 +36,18 @@ class SamplingSettings:
     negative_prompt: str = ""
     """Prompt of the unconditional half of the guidance."""
 
+    window_stride: int | None = None
+    """Frames from one window to the next, in clips that are longer than the frames that the model
+    was trained on. Null: half a window."""
+
+    window_weights: Weights = "triangular"
+    """Weight of a frame by its place in a window, where windows overlap: triangular, hann, or
+    uniform."""
+
     def __post_init__(self) -> None:
         check_fields(self)
         check_minimum(1, num_inference_steps=self.num_inference_steps)
+        check_stride(self.window_stride)
 
 
 @dataclass(frozen=True, kw_only=True)

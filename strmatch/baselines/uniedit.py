@@ -12,6 +12,8 @@ from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
 from strmatch.masks import latent_mask, mask_tensor
 from strmatch.sampling.ddim import ddim_step
+from strmatch.sampling.fusion import clip_windows, fuse, of_window
+from strmatch.sampling.windows import Window
 from strmatch.validation import checks_arguments
 
 
@@ -87,29 +89,44 @@ class UniEdit:
         if share is None:
             share = 0.4 if mask is None else 0.5
         injected_steps = round(share * schedule.num_steps)
-        frames, height, width = z_source.shape[-3:]
-        inject = Injection(pixels, (frames, height, width))
+        windows = clip_windows(z_source[0], backbone.num_frames, settings)
+        texts = torch.cat([source, unconditional, target])
 
         z, check = z_source[-1], StepCheck("denoising")
         for step, noise_level in enumerate(range(schedule.num_steps, 0, -1)):
             t, scale = schedule.timesteps[noise_level], settings.guidance_scale
             if step < injected_steps:
-                with backbone.exchange_spatial(inject):
-                    epsilons = backbone.epsilon(
-                        torch.cat([z_source[noise_level], z, z]),
-                        t,
-                        torch.cat([source, unconditional, target]),
-                    )
-                _, epsilon_u, epsilon_c = epsilons.chunk(3)
-                epsilon = epsilon_u + scale * (epsilon_c - epsilon_u)
+                three = torch.cat([z_source[noise_level], z, z])
+                parts = (self._injected(three, t, texts, pixels, window) for window in windows)
+                epsilon = fuse(windows, parts)
             else:
-                epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale)
+                epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale, windows)
             z = ddim_step(
                 z, epsilon, schedule.alphas[noise_level], schedule.alphas[noise_level - 1]
             )
             check.record(step, t, latents=z)
         check.finish()
         return EditResult(backbone.decode(z), z, settings)
+
+    def _injected(
+        self, latents: Tensor, timestep: int, texts: Tensor, mask: Tensor | None, window: Window
+    ) -> Tensor:
+        """Guided noise (1, c, l, h, w) of a window, with the injected attention of the source.
+
+        Args:
+            latents: (3, c, f, h, w), the source and twice the edit.
+            timestep: timestep label of the noise level.
+            texts: (3, tokens, d), source, unconditional and target prompt.
+            mask: bool (f, H, W), or None.
+            window: l frames of the clip.
+        """
+        part = of_window(latents, window)
+        frames, height, width = part.shape[-3:]
+        mask = None if mask is None else mask[window.frames]
+        with self.backbone.exchange_spatial(Injection(mask, (frames, height, width))):
+            epsilons = self.backbone.epsilon(part, timestep, texts)
+        _, epsilon_u, epsilon_c = epsilons.chunk(3)
+        return epsilon_u + self.settings.guidance_scale * (epsilon_c - epsilon_u)
 
 
 class Injection:

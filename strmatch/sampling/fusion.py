@@ -1,34 +1,54 @@
 """Fusion of results that were computed for windows of a clip."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from strmatch.sampling.windows import Window
+from strmatch.sampling.windows import Weights, Window, find_windows
 
 FRAMES = 2
 """Dimension of the frames in latents (b, c, f, h, w)."""
 
 
-def fuse(windows: Sequence[Window], function: Callable[[Window], Tensor]) -> Tensor:
-    """Blend the results of a function for every window: Σ_k w_k(i) · x_k(i) at frame i.
+class WindowSettings(Protocol):
+    """Settings that divide a clip into windows: those of an edit or of a baseline."""
 
-    A single window gives the function's result itself. The results are added one by one, so that
-    memory does not grow with the number of windows.
+    @property
+    def window_stride(self) -> int | None: ...
+
+    @property
+    def window_weights(self) -> Weights: ...
+
+
+def clip_windows(latents: Tensor, length: int, settings: WindowSettings) -> tuple[Window, ...]:
+    """Windows of `length` frames over latents (b, c, f, h, w).
+
+    Raises:
+        ValueError: the stride is longer than a window.
+    """
+    stride, weights = settings.window_stride, settings.window_weights
+    return find_windows(latents.shape[FRAMES], length, stride, weights)
+
+
+def fuse(windows: Sequence[Window], parts: Iterable[Tensor]) -> Tensor:
+    """Blend the results x_k of all windows: Σ_k w_k(i) · x_k(i) at frame i.
+
+    The only result of a single window is returned unchanged. The results are added one by one, so
+    that memory does not grow with the number of windows if `parts` is a generator.
 
     Args:
         windows: windows that cover a clip, with weights that sum to 1 at every frame.
-        function: returns (b, c, l, h, w) for a window of l frames.
+        parts: the result of each window, (b, c, l, h, w) for a window of l frames.
 
     Returns:
         (b, c, f, h, w) for a clip of f frames.
     """
-    if len(windows) == 1:
-        return function(windows[0])
     fused: Tensor | None = None
-    for window in windows:
-        part = function(window)
+    for window, part in zip(windows, parts, strict=True):
+        if len(windows) == 1:
+            return part
         if fused is None:
             shape = list(part.shape)
             shape[FRAMES] = max(each.stop for each in windows)

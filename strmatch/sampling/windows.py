@@ -56,7 +56,7 @@ def window_starts(num_frames: int, length: int, stride: int | None = None) -> li
 
 def find_windows(
     num_frames: int, length: int, stride: int | None = None, weights: Weights = "triangular"
-) -> list[Window]:
+) -> tuple[Window, ...]:
     """Windows of a clip with the weights of their frames.
 
     Frame i of window k has the weight w_k(i) = h((i − s_k + ½) / l_k) / Σ_j h((i − s_j + ½) / l_j)
@@ -77,11 +77,11 @@ def find_windows(
     for start in starts:
         for place, weight in enumerate(raw):
             totals[start + place] += weight
-    return [
+    return tuple(
         Window(
             start,
             start + length,
             tuple(weight / totals[start + place] for place, weight in enumerate(raw)),
         )
         for start in starts
-    ]
+    )

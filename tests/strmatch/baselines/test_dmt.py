@@ -10,7 +10,8 @@ from strmatch.baselines.dmt import DMT, difference_loss, replace_high_frequencie
 from strmatch.baselines.settings import DMTSettings
 from strmatch.guidance import guided_epsilon
 from strmatch.sampling.ddim import denoise
-from tests.strmatch.tiny import three_levels, tiny_backbone
+from strmatch.sampling.windows import find_windows
+from tests.strmatch.tiny import FRAMES, three_levels, tiny_backbone
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving left"
 SETTINGS = DMTSettings(
@@ -89,10 +90,11 @@ def test_the_loss_falls_over_the_iterations_and_adam_moves_by_its_rate(backbone,
     wanted = backbone.averaged_features(inversion.latents[3], 501, backbone.embed(SOURCE))
     torch.manual_seed(1)
     z, target = torch.randn_like(inversion.latents[3]), backbone.embed(TARGET)
-    _, losses = with_settings(backbone, iterations=6).match(z, 501, target, wanted, 0.01)
+    whole = find_windows(FRAMES, FRAMES)
+    _, losses = with_settings(backbone, iterations=6).match(z, 501, target, [wanted], whole, 0.01)
     assert len(losses) == 6
     assert all(after < before for before, after in itertools.pairwise(losses))
-    one, _ = with_settings(backbone, iterations=1).match(z, 501, target, wanted, 0.01)
+    one, _ = with_settings(backbone, iterations=1).match(z, 501, target, [wanted], whole, 0.01)
     _, gradient = DMT(backbone, SETTINGS).loss_and_gradient(z, 501, target, wanted)
     # The first step of Adam has only the sign of the gradient, except for ε = 1e-8.
     expected = z - 0.01 * gradient / (gradient.abs() + 1e-8)
@@ -141,9 +143,9 @@ def test_each_step_uses_its_learning_rate_prompt_and_level(backbone, inversion, 
     """Two of four steps are optimised (rates 0.007, 0.004) towards the source of each level."""
     seen, match = [], DMT.match
 
-    def watch(self, z, t, embedding, wanted, lr):
-        seen.append((t, float(lr), embedding, wanted))
-        return match(self, z, t, embedding, wanted, lr)
+    def watch(self, z, t, embedding, wanted, windows, lr):
+        seen.append((t, float(lr), embedding, wanted[0]))
+        return match(self, z, t, embedding, wanted, windows, lr)
 
     monkeypatch.setattr(DMT, "match", watch)
     DMT(backbone, SETTINGS).edit(inversion, TARGET)
