@@ -9,7 +9,7 @@ from jobs.training.batches import draw_scenes
 from jobs.training.loop import Loss
 from jobs.training.precision import fast
 from jobs.training.recipe import CLIP_FRAMES, SegmenterPhase
-from pipelines.trackers.segmenter_transformers import MEAN, STD
+from pipelines.trackers.streaming import MEAN, STD
 from strmatch.miniature.scenes import sample_scene
 from strmatch.miniature.world import render
 

@@ -12,6 +12,7 @@ import torch
 
 from pipelines.errors import ConfigError
 from pipelines.trackers.segmenter import Box, empty_mask
+from pipelines.trackers.streaming import NormalisedFrames, forget
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import local_folder, one_file
 from strmatch.weights.source import ONLINE, Access, Source
@@ -59,18 +60,28 @@ class PackageSegmenter:
     @torch.inference_mode()
     def track(self, frames: np.ndarray, box: Box, prompt_frame: int) -> np.ndarray:
         mask = empty_mask(frames, prompt_frame)
-        with tempfile.TemporaryDirectory() as folder:
-            _write_frames(frames, Path(folder))
-            state = self.predictor.init_state(folder, offload_video_to_cpu=True)
+        state = self._state(frames)
         corners = (box.x0, box.y0, box.x1, box.y1)
         self.predictor.add_new_points_or_box(state, frame_idx=prompt_frame, obj_id=0, box=corners)
+        outputs = state["output_dict_per_obj"][0]["non_cond_frame_outputs"]
+        reach = max(self.predictor.num_maskmem, self.predictor.max_obj_ptrs_in_encoder) - 1
         for reverse in (False, True):
             for index, _, logits in self.predictor.propagate_in_video(
                 state, start_frame_idx=prompt_frame, reverse=reverse
             ):
                 mask[index] = (logits[0, 0] > 0).cpu()
+                forget(outputs, index, prompt_frame, reach)
         self.predictor.reset_state(state)
         return mask
+
+    def _state(self, frames: np.ndarray) -> dict[str, Any]:
+        """The predictor's state of a clip. The package reads the first frame from a folder."""
+        with tempfile.TemporaryDirectory() as folder:
+            _write_frame(frames[0], Path(folder))
+            state = self.predictor.init_state(folder, offload_video_to_cpu=True)
+        state["images"] = NormalisedFrames(frames, self.predictor.image_size)
+        state["num_frames"] = len(frames)
+        return state
 
 
 def find_package() -> Any:
@@ -102,8 +113,7 @@ def _load_checkpoint(predictor: torch.nn.Module, checkpoint: Path) -> None:
         raise WeightsError(f"cannot load SAM2 from {checkpoint}: {reason}") from error
 
 
-def _write_frames(frames: np.ndarray, folder: Path) -> None:
-    """Write lossless PNG under names *.jpg: the package accepts no other suffix."""
-    for number, frame in enumerate(frames):
-        _, png = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-        (folder / f"{number:05d}.jpg").write_bytes(png.tobytes())
+def _write_frame(frame: np.ndarray, folder: Path) -> None:
+    """Write a lossless PNG under a name *.jpg: the package accepts no other suffix."""
+    _, png = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    (folder / "00000.jpg").write_bytes(png.tobytes())
