@@ -38,7 +38,6 @@ from typing import Any, ClassVar, Literal
 
 from pipelines.config.config import Config
 from strmatch.metrics.base import Metric, Sample
-from strmatch.presets import load_preset
 from strmatch.registry import load
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import local_folder, one_file
@@ -189,12 +188,13 @@ class SubjectMotion(LibraryMetric):
 
 
 class Seam(LibraryMetric):
-    """`seam`, at the borders of the windows of the preset's backbone."""
+    """`seam`, at the borders of the editor's windows."""
 
     place = "strmatch.metrics.seam:Seam"
 
     def __init__(self, config: Config) -> None:
-        self.metric = self.library_class()(load_preset(config.preset).num_frames)
+        stride = config.editor_options.get("window_stride", config.edit.window_stride)
+        self.metric = self.library_class()(config.clip.num_frames, stride)
 
 
 class Drift(LibraryMetric):

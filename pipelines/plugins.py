@@ -81,7 +81,7 @@ def windowed_metrics(config: Config) -> list[str]:
 
     Empty if no clip is longer than a window.
     """
-    if getattr(config.clip, "span", "window") == "window":
+    if config.clip.span == "window":
         return []
     return [name for name in config.measure.metrics if getattr(find("metric", name), "worst", None)]
 

@@ -49,21 +49,28 @@ OUTER = np.ones((3, 3), np.uint8)
 
 
 def find_objects(frames: np.ndarray) -> np.ndarray:
-    """Segment frames uint8 (f, H, W, 3) into masks bool (objects, f, H, W), largest first."""
+    """Segment frames uint8 (f, H, W, 3) into masks bool (objects, f, H, W), largest first.
+
+    The colours of background and objects are those of the whole clip. Everything else is computed
+    frame by frame: beyond masks and the frames in another colour space, memory does not grow with
+    the clip.
+    """
     luma_chroma = np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2YCrCb) for f in frames])
-    to_border = _distance(luma_chroma, _palette(_border(luma_chroma)))
-    seed = _distance(frames, _palette(_border(frames)), weights=(1, 1, 1)) > CONTRAST
-    core = _each(cv2.erode, seed, INNER)
-    parts = _by_hue(luma_chroma, core)
-    if not parts:
-        return np.zeros((0, *frames.shape[:3]), bool)
-    to_part = np.stack([_distance(luma_chroma, _palette(luma_chroma[part])) for part in parts])
-    nearest = to_part.argmin(axis=0)
-    grown = _each(cv2.dilate, seed, OUTER) & (core | (to_part.min(axis=0) < to_border))
-    masks = [
-        np.stack([largest_region(frame) for frame in grown & (nearest == index)])
-        for index in range(len(parts))
-    ]
+    border, border_colours = _palette(_border(luma_chroma)), _palette(_border(frames))
+    seeds = np.stack([_distance(f, border_colours, (1, 1, 1)) > CONTRAST for f in frames])
+    cores = np.stack([_applied(cv2.erode, seed, INNER) for seed in seeds])
+    pixels = luma_chroma[cores]
+    palettes = [_palette(pixels[part]) for part in _by_hue(pixels)]
+    masks = np.zeros((len(palettes), *frames.shape[:3]), bool)
+    if not palettes:
+        return masks
+    for index, (frame, seed, core) in enumerate(zip(luma_chroma, seeds, cores, strict=True)):
+        to_part = np.stack([_distance(frame, palette) for palette in palettes])
+        nearest = to_part.argmin(axis=0)
+        is_object = core | (to_part.min(axis=0) < _distance(frame, border))
+        grown = _applied(cv2.dilate, seed, OUTER) & is_object
+        for part, mask in enumerate(masks):
+            mask[index] = largest_region(grown & (nearest == part))
     found = [mask for mask in masks if mask.any()]
     return np.stack(sorted(found, key=np.count_nonzero, reverse=True))
 
@@ -81,28 +88,28 @@ def _palette(pixels: np.ndarray) -> np.ndarray:
 
 
 def _distance(
-    frames: np.ndarray,
+    frame: np.ndarray,
     palette: np.ndarray,
     weights: tuple[float, ...] = (1, CHROMA_WEIGHT, CHROMA_WEIGHT),
 ) -> np.ndarray:
-    """Return float32 (f, H, W), the largest channel difference to the nearest palette colour."""
+    """Return float32 (H, W), the largest channel difference to the nearest palette colour."""
     scale = np.asarray(weights, np.float32)
-    colours = frames.astype(np.float32) * scale
-    nearest = np.full(frames.shape[:3], np.inf, np.float32)
+    colours = frame.astype(np.float32) * scale
+    nearest = np.full(frame.shape[:2], np.inf, np.float32)
     for colour in palette.astype(np.float32) * scale:
         np.minimum(nearest, np.abs(colours - colour).max(axis=-1), out=nearest)
     return nearest
 
 
-def _by_hue(luma_chroma: np.ndarray, core: np.ndarray) -> list[np.ndarray]:
-    """Split the core into objects, bool (f, H, W) each, by the most frequent remaining hue.
+def _by_hue(luma_chroma: np.ndarray) -> list[np.ndarray]:
+    """Split pixels uint8 (n, 3) into objects, bool (n,) each, by the most frequent remaining hue.
 
     Hue is independent of lighting and shading. Grey counts as a further hue.
     """
-    chroma = luma_chroma[..., 1:].astype(np.float32) - 128
-    hue = np.degrees(np.arctan2(chroma[..., 1], chroma[..., 0])) % 360
+    chroma = luma_chroma[:, 1:].astype(np.float32) - 128
+    hue = np.degrees(np.arctan2(chroma[:, 1], chroma[:, 0])) % 360
     grey = np.linalg.norm(chroma, axis=-1) < GREYEST
-    left = core.copy()
+    left = np.ones(len(luma_chroma), bool)
     parts: list[np.ndarray] = []
     while left.any() and len(parts) < MOST_OBJECTS:
         coloured = left & ~grey
@@ -120,5 +127,5 @@ def _by_hue(luma_chroma: np.ndarray, core: np.ndarray) -> list[np.ndarray]:
     return parts
 
 
-def _each(operation: Operation, masks: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    return np.stack([operation(m.astype(np.uint8), kernel) for m in masks]).astype(bool)
+def _applied(operation: Operation, mask: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    return operation(mask.astype(np.uint8), kernel).astype(bool)

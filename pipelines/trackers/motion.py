@@ -1,5 +1,7 @@
 """The tracker `motion`: what moves in front of a still background."""
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
@@ -13,7 +15,8 @@ class MotionTracker:
     The subject lies in the convex hull of what changes between neighbouring frames. The background
     of a pixel is its median over the frames in which the pixel lies outside the hull. Inside, a
     pixel that differs from its background belongs to the subject. A clip in which nothing moves, or
-    nearly everything does (a moving camera), has no mask.
+    nearly everything does (a moving camera), has no mask. Beyond masks, memory does not grow with
+    the clip.
     """
 
     threshold = 24
@@ -25,20 +28,27 @@ class MotionTracker:
         pass
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
-        hulls = self._hulls(frames.astype(np.int16))
-        outside = np.ma.masked_array(frames, np.repeat(hulls[..., None], 3, axis=-1))
-        background = np.ma.median(outside, axis=0)
-        seen = ~np.ma.getmaskarray(background)[..., 0]
-        differs = np.abs(frames - background.filled(0)).max(axis=-1) > self.threshold
-        changed = hulls & (differs | ~seen)
-        mask = np.stack([largest_region(_tidy(frame)) for frame in changed])
+        hulls = self._hulls(frames)
+        background = np.zeros(frames.shape[1:])
+        seen = np.zeros(frames.shape[1:3], bool)
+        for row in range(len(background)):
+            inside = np.repeat(hulls[:, row, :, None], 3, axis=-1)
+            median = np.ma.median(np.ma.masked_array(frames[:, row], inside), axis=0)
+            background[row] = np.ma.filled(median, 0)
+            seen[row] = ~np.ma.getmaskarray(median)[..., 0]
+        mask = np.zeros(frames.shape[:3], bool)
+        for index, (frame, hull) in enumerate(zip(frames, hulls, strict=True)):
+            differs = np.abs(frame - background).max(axis=-1) > self.threshold
+            mask[index] = largest_region(_tidy(hull & (differs | ~seen)))
         areas = mask.mean(axis=(1, 2))
         plausible = np.median(areas) >= self.smallest and areas.max() <= self.largest
         return mask if plausible else None
 
     def _hulls(self, frames: np.ndarray) -> np.ndarray:
         """Convex hull of the pixels that differ from the previous or next frame, bool (f, H, W)."""
-        steps = np.abs(np.diff(frames, axis=0)).max(axis=-1) > self.threshold
+        steps = np.zeros((len(frames) - 1, *frames.shape[1:3]), bool)
+        for step, (before, after) in zip(steps, pairwise(frames), strict=True):
+            step[:] = cv2.absdiff(before, after).max(axis=-1) > self.threshold
         none = np.zeros_like(steps[:1])
         changes = np.concatenate([none, steps]) | np.concatenate([steps, none])
         hulls = np.zeros(changes.shape, np.uint8)

@@ -46,6 +46,23 @@ def test_the_worst_window_of_a_metric_is_the_one_that_its_definition_calls_worse
     assert getattr(metric, "worst", None) == worst
 
 
+@pytest.mark.parametrize(
+    ("assignments", "border"),
+    [
+        (["clip.num_frames=8"], 4),
+        (["clip.num_frames=8", "edit.window_stride=6"], 6),
+        (["clip.num_frames=8", "editor=sdedit", "editor_options.window_stride=5"], 5),
+    ],
+)
+def test_the_seam_is_measured_at_the_borders_of_the_editors_windows(assignments, border):
+    chosen = ["measure.metrics=[seam]", "publish.limits=null", *assignments]
+    metric = plugins.metrics(load_config(assignments=chosen))["seam"]
+    noise = np.random.default_rng(0).integers(0, 100, (20, 8, 8, 3), np.uint8)
+    jump = noise.copy()
+    jump[border:] += 150
+    assert metric(Sample(noise, jump, None, "", "")) > 1.5
+
+
 def test_lpips_is_computed_with_weights_from_a_folder(tmp_path):
     torch.manual_seed(0)
     lpips = LPIPS()
