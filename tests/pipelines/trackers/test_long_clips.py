@@ -14,9 +14,9 @@ def swinging(frames, height=48, width=80, side=14):
     """A red square that moves to and fro by two pixels a frame in front of green, and its mask."""
     clip = np.full((frames, height, width, 3), (90, 140, 90), np.uint8)
     mask = np.zeros(clip.shape[:3], bool)
-    reach = width - side
+    reach = width - side - 8
     for index in range(frames):
-        left = abs(2 * index % (2 * reach) - reach)
+        left = 4 + abs(2 * index % (2 * reach) - reach)
         mask[index, 16 : 16 + side, left : left + side] = True
     clip[mask] = (200, 30, 30)
     return clip, mask
