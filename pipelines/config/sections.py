@@ -175,7 +175,8 @@ class Annotate(Section):
     """Model that finds the subject for the trackers sam2_hf and sam2, which follow it through the
     other frames."""
     mask_check: MaskCheck = MaskCheck()
-    """Limits for masks. A clip with a mask outside these limits is rejected."""
+    """Limits for masks. A clip with a mask outside these limits is rejected. A clip longer than
+    `clip.num_frames` must be within them in every second."""
     captioner: str = Field(
         default="miniature",
         description=f"Plug-in that captions a clip: {listed('captioner')}, the name of an entry "

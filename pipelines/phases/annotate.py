@@ -102,7 +102,8 @@ def stages(steps: Sequence[str], config: Config, deadline: Deadline, key: str) -
         key: the column by which the deadline identifies a row.
     """
     choice = config.annotate
-    track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
+    tracker = InWorker("tracker", config)
+    track = Track(choice.tracker, tracker, choice.mask_check, config.clip.num_frames)
     functions: dict[str, list[tuple[str, Callable[[Row], Row]]]] = {
         "captions": [("caption", Caption(choice.captioner, InWorker("captioner", config)))],
         "masks": [("subject", name_subject), ("track", track)],

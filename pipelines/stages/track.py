@@ -10,7 +10,8 @@ from pipelines.trackers.mask_check import check_given_mask, check_mask
 
 
 class Track:
-    """Sets mask and mask_source, or checks the manifest's mask. Reads source_video and subject.
+    """Sets mask and mask_source, or checks the manifest's mask. Reads source_video, subject
+    and fps.
 
     Rejects with `NoMask` a clip in which the tracker finds no subject, unless the tracker is `none`
     or masks are not required.
@@ -19,16 +20,21 @@ class Track:
         name: the tracker's name, for mask_source.
         tracker: returns the subject's mask, or None.
         limits: a mask outside them rejects the clip, see `trackers.mask_check`.
+        window: number of frames of a window. A longer clip must be within the limits in every
+            second, and in so many frames at least. None: clips are windows.
     """
 
-    def __init__(self, name: str, tracker: Tracker, limits: MaskCheck) -> None:
+    def __init__(
+        self, name: str, tracker: Tracker, limits: MaskCheck, window: int | None = None
+    ) -> None:
         self.name = name
         self.tracker = tracker
         self.limits = limits
+        self.window = window
 
     def __call__(self, row: Row) -> Row:
         if row["mask"] is not None:
-            check_given_mask(masks.decode(row["mask"]), self.limits)
+            check_given_mask(masks.decode(row["mask"]), self.limits, *self._stretch(row))
             return {}
         mask = self.tracker(decode_video(row["source_video"]), row["subject"])
         if mask is None and self.limits.required and self.name != "none":
@@ -41,5 +47,9 @@ class Track:
             )
         if mask is None:
             return {"mask": None, "mask_source": "none"}
-        check_mask(mask, self.limits)
+        check_mask(mask, self.limits, *self._stretch(row))
         return {"mask": masks.encode(mask), "mask_source": self.name}
+
+    def _stretch(self, row: Row) -> tuple[int, float] | tuple[()]:
+        """Number of frames that are checked together, and the frames per second of the clip."""
+        return (max(self.window, round(row["fps"])), row["fps"]) if self.window else ()

@@ -29,6 +29,22 @@ def test_a_mask_of_the_manifest_takes_precedence_over_the_tracker():
     assert masks.decode(columns["mask"]).all()
 
 
+@pytest.mark.parametrize(("fps", "refused"), [(8.0, True), (40.0, False)])
+def test_a_subject_that_is_absent_for_a_second_rejects_a_long_clip(fps, refused):
+    """Absent in 10 of 80 frames: 1.25 seconds or a quarter of one."""
+    mask = np.ones((80, 32, 32), bool)
+    mask[35:45] = False
+    stage = Track("stub", lambda frames, subject: mask, LIMITS, window=16)
+    frames = np.zeros((80, 32, 32, 3), np.uint8)
+    given = {"mask": masks.encode(mask), "subject": None, "fps": fps}
+    for row in (given, given | {"mask": None, "source_video": encode_video(frames, fps)}):
+        if refused:
+            with pytest.raises(Rejected, match=r"from 4\.0 to 6\.0 seconds"):
+                stage(row)
+        else:
+            stage(row)
+
+
 def test_a_clip_without_a_subject_is_edited_only_if_masks_are_not_required():
     frames = np.zeros((4, 32, 32, 3), np.uint8)
     row = {"mask": None, "subject": "a cat", "source_video": encode_video(frames, 8.0)}

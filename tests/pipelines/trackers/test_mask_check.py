@@ -73,6 +73,33 @@ def test_an_empty_mask_is_refused_under_any_limits():
         check_mask(np.zeros((4, 8, 8), bool), MaskCheck(min_area=0, max_empty=1))
 
 
+def test_a_long_clip_must_be_within_the_limits_in_every_second():
+    """A subject is absent for 3 of 60 seconds, at 8 frames per second."""
+    mask = squares(*[(40, 40, 20)] * 480)
+    check_mask(mask, LIMITS, stretch=16, fps=8)
+    mask[160:184] = False
+    check_mask(mask, LIMITS)
+    with pytest.raises(Rejected, match=r"empty in 100% of the frames from 20\.0 to 22\.0 seconds"):
+        check_mask(mask, LIMITS, stretch=16, fps=8)
+    check_mask(mask, LIMITS.model_copy(update={"max_empty": 1}), stretch=16, fps=8)
+
+
+def test_the_end_of_a_long_clip_is_checked_with_the_frames_before():
+    mask = squares(*[(40, 40, 20)] * 36, *[(0, 0, 60)] * 4)
+    loose = LIMITS.model_copy(update={"max_shift": 1, "max_growth": 99})
+    check_mask(mask, loose, stretch=16, fps=8)
+    mask[30:] = True
+    with pytest.raises(Rejected, match=r"covers 100% of the frame from 3\.0 to 5\.0 seconds"):
+        check_mask(mask, loose, stretch=16, fps=8)
+
+
+def test_the_area_may_change_slowly_over_a_long_clip():
+    """Growth is relative to the median area nearby, not to that of the clip."""
+    sides = np.linspace(10, 50, 480).astype(int)
+    mask = squares(*[(0, 0, side) for side in sides])
+    check_mask(mask, LIMITS.model_copy(update={"max_growth": 0.25}), stretch=16, fps=8)
+
+
 def test_the_defaults_accept_exact_masks_of_moving_sprites():
     masks = render([sample_scene(seed) for seed in range(40)]).masks
     for mask in masks:
