@@ -116,6 +116,12 @@ _TRIES = [
         "settings (JSON), metrics (JSON) and reason of tries outside the limits; null: none",
     ),
 ]
+_COMPOSITED = _column(
+    "composited",
+    TEXT,
+    "what of the source's frames is the edit: mask (the rest is the source's own) or frame (all "
+    "that the model was shown); null: the videos have the model's size",
+)
 _EDIT_ID = _column("edit_id", TEXT, "names the edit by its clip, its prompts and all that made it")
 _CLIP_ID = _column("clip_id", TEXT, "names the span of the source and how it was decoded")
 _SEED = _column("seed", pa.int64(), "the run's seed")
@@ -165,6 +171,9 @@ CLIPS = pa.schema(
 STEP = pa.schema([*CLIPS, ("caption", TEXT)])
 """The intermediate result of ANNOTATE: CLIPS, and the manifest's caption."""
 
+FULL_SIZE = pa.schema([_CLIP_ID, *_OUTCOME, ("full_video", BYTES)])
+"""The clip at the source's size, one row a file: MP4 (H.264), null if it cannot be made."""
+
 PLAN = pa.schema(
     [
         _EDIT_ID,
@@ -210,6 +219,7 @@ DATASET = pa.schema(
         _SEED,
         *_MEDIA,
         *_EDITED,
+        _COMPOSITED,
         *_TRIES,
         _MEASURE_SECONDS,
         _MEASURE_MESSAGE,

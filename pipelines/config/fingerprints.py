@@ -62,11 +62,14 @@ def _without_empty_options(values: dict[str, Any]) -> dict[str, Any]:
     if clip["span"] == "window":
         for name in ("span", "min_seconds", "max_seconds"):
             del clip[name]
+    publish = dict(values["publish"])
+    if publish["size"] == "model":
+        del publish["size"]
     measure = dict(values["measure"])
     if not measure["options"]:
         del measure["options"]
-    edit = without_later_settings(values["edit"])
-    return values | {"clip": clip, "annotate": annotate, "measure": measure, "edit": edit}
+    sections = {"clip": clip, "annotate": annotate, "measure": measure, "publish": publish}
+    return values | sections | {"edit": without_later_settings(values["edit"])}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> list[str]:

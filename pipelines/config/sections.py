@@ -285,6 +285,10 @@ class Publish(Section):
     """Limits by metric: {motion_error: {max: 3}}. An edit outside is rejected. A metric without a
     value rejects nothing. Null removes a limit of the preset; null instead of all limits removes
     them all."""
+    size: Literal["model", "source"] = "model"
+    """Size of the videos of edits that are ok. model: that of a clip. source: that of the source,
+    over whose frames an edit is laid. ANNOTATE stores clips at that size, too. An output may be
+    continued and published with another value."""
     file_mb: float = Field(default=128.0, gt=0)
     """Approximate size of a Parquet file of the dataset, megabytes. The edits of a clip stay in one
     file."""

@@ -1,9 +1,10 @@
 """Encode clips as MP4 that browsers play, with the same bytes for the same frames; decode them."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipelines.media.video.picture import EXACT
 
 FASTEST = 1000.0  # frames a second
 PIXELS = "yuv420p"  # the only format that all browsers play
+PIXELS_ODD = "yuv444p"
 TICK = Fraction(1, 90_000)
 """Unit of the times of frames that are not evenly spaced, seconds: the clock of MPEG."""
 
@@ -50,6 +52,28 @@ def encode_video(
     if timestamps is not None and len(timestamps) != len(frames):
         raise ValueError(f"timestamps: want {len(frames)}, got {len(timestamps)}")
 
+    return encode_frames(frames, fps, crf, timestamps)
+
+
+def encode_frames(
+    pictures: Iterable[np.ndarray],
+    fps: float,
+    crf: int = 12,
+    timestamps: Sequence[float] | None = None,
+) -> bytes:
+    """Encode pictures one after the other as `encode_video`: a clip of HD frames has gigabytes.
+
+    A picture of odd height or width has full colour resolution (4:4:4), which not all browsers
+    play.
+
+    Args:
+        pictures: uint8 (H, W, 3) RGB of equal size, at least one.
+        fps, crf, timestamps: see `encode_video`.
+    """
+    pictures = iter(pictures)
+    first = next(pictures)
+    height, width = first.shape[:2]
+    pixels = PIXELS_ODD if height % 2 or width % 2 else PIXELS
     rate = Fraction(fps).limit_denominator(1001)
     # The macroblock tree of x264 gives other bytes from run to run (measured with different
     # contents of uninitialised memory).
@@ -60,14 +84,14 @@ def encode_video(
         muxing = {"movflags": "+faststart", "fflags": "+bitexact"}
         with av.open(str(path), "w", options=muxing) as container:
             stream: Any = container.add_stream("libx264", rate=rate, options=options)
-            stream.height, stream.width, stream.pix_fmt = height, width, PIXELS
+            stream.height, stream.width, stream.pix_fmt = height, width, pixels
             if timestamps is not None:
                 stream.codec_context.time_base = TICK
             _tag_bt709(stream.codec_context)
-            for number, picture in enumerate(frames):
+            for number, picture in enumerate(chain([first], pictures)):
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
                 frame = frame.reformat(
-                    format=PIXELS,
+                    format=pixels,
                     dst_colorspace=Colorspace.ITU709,
                     src_color_range=ColorRange.JPEG,
                     dst_color_range=ColorRange.MPEG,
@@ -87,12 +111,20 @@ def decode_video(data: bytes) -> np.ndarray:
     Raises:
         RowError: `DecodeFailed`.
     """
+    with row_errors("the clip cannot be decoded"):
+        return np.stack([*decode_frames(data)])
+
+
+def decode_frames(data: bytes) -> Iterator[np.ndarray]:
+    """Yields the frames of a clip written by `encode_frames`, uint8 (H, W, 3) RGB.
+
+    Raises:
+        RowError: `DecodeFailed`.
+    """
     with row_errors("the clip cannot be decoded"), av.open(BytesIO(data)) as container:
         container.streams.video[0].codec_context.thread_count = 1
-        frames = np.stack(
-            [f.to_ndarray(format="rgb24", threads=1) for f in container.decode(video=0)]
-        )
-    return frames
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="rgb24", threads=1)
 
 
 def _tag_bt709(codec: Any) -> None:

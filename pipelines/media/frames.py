@@ -1,6 +1,7 @@
 """Select frames of a video or clip, and resize frames to the size of a clip."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -44,6 +45,28 @@ def frame_indices(timestamps: np.ndarray, start: float, fps: float, count: int) 
     return np.maximum(np.searchsorted(timestamps, times + ROUNDING, side="right") - 1, 0)
 
 
+class Placement(NamedTuple):
+    """How `fit` brings a picture into frames of another size."""
+
+    scale: float
+    """Pixels of the resized picture per pixel of the picture, before rounding."""
+    inner: tuple[int, int]
+    """Height and width of the resized picture."""
+    shown: tuple[slice, slice]
+    """Rows and columns of the resized picture that a frame shows."""
+    place: tuple[slice, slice]
+    """Rows and columns of a frame that show the picture."""
+
+
+def placement(shape: Sequence[int], height: int, width: int, how: str) -> Placement:
+    """Return how `fit` resizes pictures of `shape` (H, W, …), and which part is shown where."""
+    scales = height / shape[0], width / shape[1]
+    scale = max(scales) if how == "crop" else min(scales)
+    inner = max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+    rows, columns = _overlap(inner[0], height), _overlap(inner[1], width)
+    return Placement(scale, inner, (rows[0], columns[0]), (rows[1], columns[1]))
+
+
 def fit(frames: np.ndarray, height: int, width: int, how: str) -> np.ndarray:
     """Resize frames uint8 (f, H, W, 3) or a mask bool (f, H, W) to height × width.
 
@@ -51,17 +74,14 @@ def fit(frames: np.ndarray, height: int, width: int, how: str) -> np.ndarray:
         how: "crop" covers the target and cuts off the excess. "pad" shows the whole frame on
             black.
     """
-    scales = height / frames.shape[1], width / frames.shape[2]
-    scale = max(scales) if how == "crop" else min(scales)
-    inner = max(1, round(frames.shape[1] * scale)), max(1, round(frames.shape[2] * scale))
+    scale, inner, shown, place = placement(frames.shape[1:], height, width, how)
     flat = cv2.INTER_NEAREST if frames.dtype == bool else cv2.INTER_AREA
     method = flat if scale < 1 or frames.dtype == bool else cv2.INTER_CUBIC
     resized = np.stack(
         [cv2.resize(f.astype(np.uint8), inner[::-1], interpolation=method) for f in frames]
     )
     result = np.zeros((len(frames), height, width, *frames.shape[3:]), np.uint8)
-    here, there = _overlap(inner[0], height), _overlap(inner[1], width)
-    result[:, here[1], there[1]] = resized[:, here[0], there[0]]
+    result[:, *place] = resized[:, *shown]
     return result.astype(frames.dtype)
 
 

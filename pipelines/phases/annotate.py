@@ -3,7 +3,8 @@
 If no annotator requires a GPU, one Ray Data job does everything in tasks. An annotator that
 requires a GPU has a job of its own with a pool of workers that keep the model loaded. The steps
 before and after it form further jobs. Each job but the last commits its clips below steps/, where
-the next job finds its items.
+the next job finds its items. With `publish.size` source, a last job stores the clips that are ok at
+the source's size.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from pipelines.cluster import (
     task_options,
 )
 from pipelines.config.config import Config
+from pipelines.phases.full_size import FullSizeWork
 from pipelines.plugins import InWorker
 from pipelines.reliability.deadline import Deadline
 from pipelines.reliability.resilient_work import PhaseWork
@@ -60,15 +62,16 @@ FIRST_BLOCK_CLIPS = 8
 
 def works(
     sources: pa.Table, output: Storage, config: Config
-) -> "list[FindClipsWork | AnnotateWork]":
+) -> "list[FindClipsWork | AnnotateWork | FullSizeWork]":
     """Returns the jobs that annotate, to be run in this order.
 
     Args:
         sources: table of `schema.SOURCES`.
-        output: the run's folder. Files are committed to clips/, and before that to steps/.
+        output: the run's folder. Files are committed to clips/ and full/, and before that to
+            steps/.
         config: the run's configuration.
     """
-    found: list[FindClipsWork | AnnotateWork] = []
+    found: list[FindClipsWork | AnnotateWork | FullSizeWork] = []
     before = ""
     for steps in divide(config):
         last = steps[-1] == list(STEPS)[-1]
@@ -80,6 +83,8 @@ def works(
         else:
             found.append(FindClipsWork(sources, steps, commit, config))
         before = folder
+    if config.publish.size == "source":
+        found.append(FullSizeWork(sources, output, config))
     return found
 
 

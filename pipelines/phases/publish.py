@@ -42,7 +42,7 @@ def publish(output: Storage, config: Config) -> Iterator[Row]:
     measured = with_metrics(DATASET, config.measure.metrics, windowed_metrics(config))
     schema = with_extras(measured, own)
     schema = with_options(schema, recorded_options(config))
-    write = WritePart(output, schema, config.publish.bounds)
+    write = WritePart(output, schema, config)
     parts = divide(expected.clips, config.publish.file_mb * MEGABYTE)
     for some in portions(parts, CLIPS_PER_WRITE):
         for part in _written(_with_items(some, expected), write):

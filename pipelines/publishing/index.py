@@ -18,11 +18,13 @@ from pipelines.schema import PLAN, extras_of
 from pipelines.stages.rungs import Rung, rungs
 from pipelines.storage import Storage
 from pipelines.tables.clips import all_clips, current_clips
+from pipelines.tables.full_size import full_bytes
 from pipelines.tables.measures import measures_of
 from pipelines.tables.plan import PLANNED_EDIT, by_clip, read_plan
 from pipelines.tables.sources import read_sources
 
 KNOWN = ["row_id", "clip_id", "status", "source_uri", "start_seconds", "found_file", "source_row"]
+KNOWN += ["source_version"]
 
 TRY = pa.struct([(name, pa.string()) for name in ("edit_id", "edit_file", "measures_file")])
 """A try of an edit, and its files. measures_file is null if the edit is not measured."""
@@ -80,8 +82,9 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
         config: the run's configuration.
 
     Raises:
-        RunError: an edit has no result, is not measured, or belongs to a missing clip. Or the
-            manifest has no column of `publish.partition_by`.
+        RunError: an edit has no result, is not measured, or belongs to a missing clip. A clip is
+            not stored at the size of `publish.size`. Or the manifest has no column of
+            `publish.partition_by`.
     """
     folders = config.publish.partition_by
     clips, extras = _clips(output, folders)
@@ -97,6 +100,8 @@ def build_index(output: Storage, config: Config) -> DatasetIndex:
     planned = planned.append_column("tries", pa.ListArray.from_arrays(edit_ids.offsets, tries))
     clips = _distinct(clips, plan, planned)
     place = pc.index_in(clips["row_id"], planned["clip_row"])
+    if config.publish.size == "source":
+        clips = _at_full_size(output, clips, pc.is_valid(place))
     weights = _with_edits(clips["bytes"], place, edit_ids.offsets.to_numpy(), sizes)
     found = {
         "clip_row": clips["row_id"],
@@ -145,6 +150,29 @@ def _bytes(output: Storage, clips: pa.Table) -> np.ndarray:
         shares = np.array([sizes[name] for name in names]) / np.bincount(rows, minlength=len(names))
         total[files.is_valid().to_numpy(zero_copy_only=False)] += shares[rows]
     return total
+
+
+def _at_full_size(output: Storage, clips: pa.Table, planned: pa.ChunkedArray) -> pa.Table:
+    """Returns the clips with the bytes that each row has more at the source's size.
+
+    The source has that size, and an edit about the same number of bytes.
+
+    Args:
+        planned: bool, whether each clip has edits.
+
+    Raises:
+        RunError: a clip with edits is not stored at that size.
+    """
+    sizes = pa.array(full_bytes(output, clips), pa.float64())
+    missing = _count(pc.and_(planned, pc.is_null(sizes)))
+    if missing:
+        raise RunError(
+            f"publish.size=source: {missing} clips are not stored at the source's size; the run's "
+            "command stores them, and `strmatch annotate` with its input"
+        )
+    more = pc.multiply(pc.fill_null(sizes, 0.0), 2.0)
+    column = clips.schema.get_field_index("bytes")
+    return clips.set_column(column, "bytes", pc.add(clips["bytes"], more))
 
 
 def _tries(

@@ -1,6 +1,6 @@
 """The failed and rejected rows of a run, and the removal of failed ones, to repeat them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +15,12 @@ from pipelines.stages.rungs import PLAN_COLUMNS, rungs
 from pipelines.storage import Storage
 from pipelines.tables.clips import current_clips
 from pipelines.tables.edits import EDITS_FOLDER, edits_file
+from pipelines.tables.full_size import failed_full, full_file, full_name
 from pipelines.tables.measures import measures_of
 from pipelines.tables.plan import current_plan
 
 CLIP = [*OUTCOME, "row_id", "level", "source_uri", "source_row", "start_seconds"]
+CLIP += ["clip_id", "source_version"]
 NOT_OK = ("failed", "rejected")
 
 
@@ -28,7 +30,7 @@ def failures(
     types: Collection[str] = (),
     statuses: Collection[str] = NOT_OK,
 ) -> list[Row]:
-    """Find the failed and rejected rows of clips/, edits/ and measures/, published or not.
+    """Find the failed and rejected rows of clips/, full/, edits/ and measures/, published or not.
 
     Args:
         output: the run's folder.
@@ -48,6 +50,7 @@ def failures(
         return row["status"] in statuses and (not types or row["error_type"] in types)
 
     found = [row for row in clips.values() if wanted(row)]
+    found += [row for row in _without_full_size(output, config, clips.values()) if wanted(row)]
     for edit_id, row in _results(output, config).items():
         plan = planned[edit_id]
         if wanted(row) and plan["clip_row"] in clips:
@@ -55,6 +58,15 @@ def failures(
             named = {"row_id": edit_id, "level": "edit"}
             found.append(clips[plan["clip_row"]] | row | asked | named)
     return sorted(found, key=lambda row: (row["source_uri"] or "", row["start_seconds"] or 0.0))
+
+
+def _without_full_size(output: Storage, config: Config, clips: Iterable[Row]) -> Iterator[Row]:
+    """Yields the clips that could not be stored at the source's size, with that outcome."""
+    failed = failed_full(output) if config.publish.size == "source" else {}
+    for clip in clips:
+        name = full_name(clip["clip_id"], clip["source_version"])
+        if name in failed:
+            yield clip | {column: failed[name][column] for column in OUTCOME}
 
 
 def _results(output: Storage, config: Config) -> dict[str, Row]:
@@ -143,6 +155,9 @@ def forget(output: Storage, config: Config, rows: list[Row]) -> None:
     for name in _measures(output, config) if unmeasured else ():
         if unmeasured & set(output.read_table(name, ["edit_id"])["edit_id"].to_pylist()):
             output.remove(name)  # the file of one clip
+    for row in rows:
+        if row["error_stage"] == "full_size":
+            output.remove(full_file(full_name(row["clip_id"], row["source_version"])))
     gone = pa.array(sorted({row["row_id"] for row in rows}), pa.string())
     tries = pa.array(sorted({row["edit_id"] for row in rows if "edit_id" in row}), pa.string())
     clips = output.read_folder("clips", ["row_id", "found_row"])

@@ -276,7 +276,7 @@ class Phase:
 
 
 PHASES = (
-    Phase("annotate", ("clips", "steps"), Run.annotate),
+    Phase("annotate", ("clips", "steps", "full"), Run.annotate),
     Phase("plan", ("plan",), Run.plan),
     Phase("edit", ("edits",), Run.edit),
     Phase("measure", ("measures",), Run.measure),

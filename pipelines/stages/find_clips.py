@@ -16,6 +16,7 @@ from pipelines.media import masks
 from pipelines.media.encode import encode_video
 from pipelines.media.frames import fit
 from pipelines.media.mask_files import frames_of, read_mask
+from pipelines.media.spans import find_spans
 from pipelines.media.video.opening import open_video
 from pipelines.media.video.reader import Video, check_one_size
 from pipelines.reliability.deadline import Deadline
@@ -23,7 +24,6 @@ from pipelines.rows import Row, failure
 from pipelines.schema import CLIPS
 from pipelines.sources.versions import file_version
 from pipelines.stages.clip_filter import ClipFilter
-from pipelines.stages.spans import find_spans
 from pipelines.storage import filesystem
 from pipelines.target_prompt import TargetPrompt
 
@@ -90,7 +90,7 @@ class FindClips:
                     "start_seconds": span.start,
                     "fps": span.fps,
                     "num_frames": len(span.frames),
-                    "timestamps": None if span.timestamps is None else span.timestamps.tolist(),
+                    "timestamps": span.timestamps,
                     "height": self.clip.height,
                     "width": self.clip.width,
                     **video.properties,

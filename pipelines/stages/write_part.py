@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.causes import at
-from pipelines.config.sections import Bounds
+from pipelines.config.config import Config
 from pipelines.rows import Row
 from pipelines.schema import STATUSES, conform, extras_of, rows_table
+from pipelines.stages.composite_edit import CompositeEdit
 from pipelines.stages.quality_limits import apply_limits
 from pipelines.storage import Storage
 from pipelines.tables.clips import with_videos
@@ -35,13 +36,17 @@ class WritePart:
     Args:
         output: the run's folder.
         schema: of the file.
-        limits: bounds by metric, see `apply_limits`.
+        config: the run's configuration. Edits are judged by `publish.limits`, see `apply_limits`,
+            and have the size of `publish.size`.
     """
 
-    def __init__(self, output: Storage, schema: pa.Schema, limits: Mapping[str, Bounds]) -> None:
+    def __init__(self, output: Storage, schema: pa.Schema, config: Config) -> None:
         self.output = output
         self.schema = schema
-        self.limits = dict(limits)
+        self.limits = dict(config.publish.bounds)
+        self.composite = None
+        if config.publish.size == "source":
+            self.composite = CompositeEdit(output, config)
 
     def __call__(self, part: Row) -> Row:
         with at("publishing", part["name"]):
@@ -59,6 +64,9 @@ class WritePart:
         clips = {row["row_id"]: row for row in with_videos(self.output, read)}
         edits = self._edits([tries for item in items for tries in item["tries"]])
         rows = [row for item in items for row in _rows(item, clips[item["clip_row"]], edits)]
+        if self.composite:
+            composited = (self.composite(row) if _is_edit(row) else {} for row in rows)
+            rows = [row | columns for row, columns in zip(rows, composited, strict=True)]
         each = sum(item["bytes"] for item in items) / len(rows)
         table = self._table(rows)
         row_group = max(1, int(ROW_GROUP / max(each, 1)))
@@ -135,6 +143,10 @@ def _rows(item: Row, clip: Row, edits: Mapping[str, Row]) -> Iterator[Row]:
         named = {"row_id": planned["edit_id"], "level": "edit"}
         prompt = {"source_prompt": item["source_prompt"]}
         yield clip | edits[tries[-1]["edit_id"]] | named | prompt | planned
+
+
+def _is_edit(row: Row) -> bool:
+    return row["level"] == "edit" and row["status"] == "ok"
 
 
 def _not_planned(clip: Row) -> Row:

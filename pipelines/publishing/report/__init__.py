@@ -36,7 +36,7 @@ TEXTS = [
     *("row_id", "level", "status", "error_stage", "error_type", "error_message"),
     *("source_uri", "start_seconds", "height", "width", "source_prompt", "target_prompt"),
     *("target_kind", "target_where", "edit_where", "source_word", "target_word"),
-    *("measure_message", "edit_try", "earlier_tries"),
+    *("measure_message", "edit_try", "earlier_tries", "composited"),
 ]
 """The columns that the page shows, those that a dataset has."""
 LONGEST = 2000

@@ -194,6 +194,9 @@ function makeFooter(row) {
   if (row.edit_where === "all" && row.target_where !== "all") {
     footer.append(element("span", {}, "without a mask"));
   }
+  if (row.composited === "frame") {
+    footer.append(element("span", { title: "not laid over the source's own pixels" }, "enlarged"));
+  }
   if (row.edit_try > 0) {
     const reasons = (row.earlier_tries || []).map((reason, number) => `try ${number + 1}: ${reason}`);
     footer.append(element("span", { title: reasons.join("\n") }, `try ${row.edit_try + 1}`));

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from pipelines.media import masks
-from pipelines.media.encode import decode_video, encode_video
+from pipelines.media.encode import decode_frames, encode_frames
 from pipelines.rows import Row
 from pipelines.storage import Storage
 
@@ -26,11 +26,15 @@ def write_clips(output: Storage, row: Row) -> list[str]:
 
 def _overlay(row: Row) -> bytes:
     """Returns the source as MP4, with the mask as a tinted overlay with an outline."""
-    frames = decode_video(row["source_video"]).copy()
-    for frame, inside in zip(frames, masks.decode(row["mask"]), strict=True):
-        frame[inside] = frame[inside] // 2 + TINT // 2
-        outlines, _ = cv2.findContours(
-            inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
-        )
-        cv2.drawContours(frame, outlines, -1, TINT.tolist(), thickness=1)
-    return encode_video(frames, row["fps"], timestamps=row["timestamps"])
+    pairs = zip(decode_frames(row["source_video"]), row["mask"], strict=True)
+    frames = (_tinted(frame, masks.decode([rle])[0]) for frame, rle in pairs)
+    return encode_frames(frames, row["fps"], timestamps=row["timestamps"])
+
+
+def _tinted(frame: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Returns a frame uint8 (H, W, 3) with a mask bool (H, W) as a tint."""
+    frame = frame.copy()
+    frame[inside] = frame[inside] // 2 + TINT // 2
+    outlines, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(frame, outlines, -1, TINT.tolist(), thickness=1)
+    return frame

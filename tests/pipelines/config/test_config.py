@@ -97,6 +97,20 @@ def test_a_wrong_file_is_reported_by_one_line(tmp_path, text, message):
         load_config(file=str(tmp_path / "none.yaml"))
 
 
+@pytest.mark.parametrize(
+    ("assignment", "changed"),
+    [
+        ("clip.span=shot", ["annotate", "plan", "edit", "measure", "publish"]),
+        ("clip.max_seconds=30", []),
+        ("publish.size=source", ["publish"]),
+    ],
+)
+def test_the_length_of_clips_and_the_size_of_videos_change_these_phases(assignment, changed):
+    before = fingerprints(load_config())
+    after = fingerprints(load_config(assignments=[assignment]))
+    assert [phase for phase in before if before[phase] != after[phase]] == changed
+
+
 def test_other_weights_do_not_inherit_the_commit_of_the_default_ones(tmp_path):
     default = load_config().annotate.vlm
     assert default.revision and len(default.revision) == 40

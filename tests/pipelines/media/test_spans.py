@@ -7,8 +7,8 @@ import pytest
 
 from pipelines.config.loading import load_config
 from pipelines.errors import RowError
+from pipelines.media.spans import find_spans
 from pipelines.media.video.opening import open_video
-from pipelines.stages.spans import find_spans
 from tests.pipelines.support.videos import BIKES, MEGAMIND, real_clip, shot, write_video
 
 SMALL = ("clip.num_frames=8", "clip.height=64", "clip.width=128")
@@ -172,7 +172,7 @@ def test_a_variable_frame_rate_keeps_its_times(tmp_path):
     assert span.timestamps == pytest.approx((np.array(pts) - pts[0]) / 1000)
     assert span.fps == pytest.approx(39 / span.timestamps[-1], abs=1e-6)
     (later,) = found(path, "clip.span=shot", start=span.timestamps[7])
-    assert later.timestamps == pytest.approx(span.timestamps[7:] - span.timestamps[7])
+    assert later.timestamps == pytest.approx(np.array(span.timestamps[7:]) - span.timestamps[7])
 
 
 @pytest.mark.parametrize("rate", [Fraction(30), Fraction(24000, 1001), Fraction(60000, 1001)])

@@ -35,9 +35,8 @@ class Span(NamedTuple):
     """Frames per second, the mean if the frame rate is variable."""
     frames: np.ndarray
     """Indices of the clip's frames in the video, int (f,)."""
-    timestamps: np.ndarray | None = None
-    """Seconds of each frame from the clip's first one, float64 (f,). None: frame i is shown at
-    i / fps."""
+    timestamps: list[float] | None = None
+    """Seconds of each frame from the clip's first one. None: frame i is shown at i / fps."""
 
 
 def find_spans(video: Video, start: float | None, clip: Clip) -> Iterator[Span]:
@@ -86,6 +85,15 @@ def find_spans(video: Video, start: float | None, clip: Clip) -> Iterator[Span]:
         yield from _windows(video, end_of, ends, clip)
     else:
         yield from _whole(video, end_of, clip)
+
+
+def same_span(video: Video, start: float, fps: float, num_frames: int, clip: Clip) -> Span:
+    """Returns a span that `find_spans` found, from what a clip's row says of the span."""
+    times = video.timestamps
+    if clip.span == "window":
+        return Span(start, fps, frame_indices(times, start, fps, num_frames))
+    first = int(np.searchsorted(times, start - ROUNDING))
+    return _every_frame(video, first, first + num_frames)
 
 
 def pauses(times: np.ndarray) -> np.ndarray:
@@ -244,4 +252,4 @@ def _every_frame(video: Video, first: int, end: int) -> Span:
     fps = _plausible(video.rate(first, end))
     even = np.abs(times - np.arange(len(times)) / fps).max() <= EVEN
     start = float(video.timestamps[first])
-    return Span(start, fps, np.arange(first, end), None if even else times)
+    return Span(start, fps, np.arange(first, end), None if even else times.tolist())
