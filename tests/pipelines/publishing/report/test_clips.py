@@ -1,7 +1,8 @@
 import numpy as np
 
 from pipelines.media import masks
-from pipelines.media.encode import decode_video, encode_video
+from pipelines.media.encode import decode_video, encode_frames, encode_video
+from pipelines.media.video.opening import open_video
 from pipelines.publishing.report.clips import TINT, write_clips
 from pipelines.storage import Storage
 
@@ -15,6 +16,8 @@ def test_a_mask_is_laid_over_the_source(tmp_path):
         "row_id": "masked",
         "fps": 8.0,
         "timestamps": None,
+        "height": 48,
+        "width": 64,
         "source_video": video,
         "edited_video": video,
     }
@@ -29,6 +32,22 @@ def test_a_mask_is_laid_over_the_source(tmp_path):
     assert np.abs(shown[:3, 12:36, [16, 39]] - half).mean() > 16
     assert np.abs(shown[:, :8] - source[:, :8]).max() < 16
     assert np.abs(shown[3] - source[3]).max() < 16
+
+
+def test_the_overlay_of_a_large_source_is_small(tmp_path):
+    frames = np.full((3, 540, 961, 3), (40, 120, 60), np.uint8)
+    mask = np.zeros(frames.shape[:3], bool)
+    mask[:, :270] = True
+    row = {"row_id": "r", "fps": 8.0, "timestamps": [0.0, 0.1, 0.5], "height": 540, "width": 961}
+    row |= {"source_video": encode_frames(frames, 8.0), "edited_video": None}
+    write_clips(Storage(str(tmp_path)), row | {"mask": masks.encode(mask)})
+    with open_video(str(tmp_path / "report/clips/r-mask.mp4")) as video:
+        assert (video.height, video.width) == (288, 512)
+        np.testing.assert_allclose(video.timestamps, row["timestamps"], atol=1e-4)
+        shown = video.frames([0])[0].astype(int)
+    half = (frames[0, 0, 0] // 2 + TINT // 2).astype(int)
+    assert np.abs(shown[8:136, 8:-8] - half).max() < 16
+    assert np.abs(shown[152:] - frames[0, 0, 0]).max() < 16
 
 
 def test_only_existing_videos_become_files(tmp_path):
