@@ -42,9 +42,10 @@ def composite(
     if inside.all():
         return enlarged
     box = _extent(inside.any(axis=1)), _extent(inside.any(axis=0))
-    # The distance of a pixel's middle from the nearest middle outside.
-    distance = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    share = np.minimum(1, distance[box] * placed.scale / SEAM)[..., None]
+    # The distance of a pixel's middle from the nearest middle outside, which is in the box.
+    near = inside[box].astype(np.uint8)
+    distance = cv2.distanceTransform(near, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    share = np.minimum(1, distance * placed.scale / SEAM)[..., None]
     under, over = source[box].astype(np.float32), enlarged[box].astype(np.float32)
     result = source.copy()
     result[box] = np.rint(under + share * (over - under))
@@ -75,21 +76,23 @@ def enlarge_mask(mask: np.ndarray, size: tuple[int, int], placed: Placement) -> 
         size: height and width of the source's frames.
         placed: how the source's frames were brought to the model's size.
     """
-    rows, columns = (_covered(axis, size[axis], placed) for axis in (0, 1))
+    (rows, of_rows), (columns, of_columns) = (_shown(axis, size, placed) for axis in (0, 1))
     enlarged = np.zeros(size, bool)
-    enlarged[np.ix_(rows >= 0, columns >= 0)] = mask[np.ix_(rows[rows >= 0], columns[columns >= 0])]
+    enlarged[rows, columns] = mask[of_rows][:, of_columns]
     return enlarged
 
 
-def _covered(axis: int, length: int, placed: Placement) -> np.ndarray:
-    """Returns for each row (axis 0) or column (1) of the source that of the model's frame, or −1.
+def _shown(axis: int, size: tuple[int, int], placed: Placement) -> tuple[slice, np.ndarray]:
+    """Returns the rows (axis 0) or columns (1) of the source that the model was shown, and theirs.
 
-    int (length,).
+    Returns:
+        The rows of the source, and for each of them the row of the model's frame, int (n,).
     """
     inner, shown, place = placed.inner[axis], placed.shown[axis], placed.place[axis]
-    middles = (np.arange(length) + 0.5) * inner / length
+    middles = (np.arange(size[axis]) + 0.5) * inner / size[axis]
     at = np.floor(middles).astype(int)
-    return np.where((at >= shown.start) & (at < shown.stop), at - shown.start + place.start, -1)
+    inside = slice(*np.searchsorted(at, (shown.start, shown.stop)))
+    return inside, at[inside] - shown.start + place.start
 
 
 def _enlarge(frame: np.ndarray, size: tuple[int, int], placed: Placement) -> np.ndarray:
@@ -103,11 +106,12 @@ def _enlarge(frame: np.ndarray, size: tuple[int, int], placed: Placement) -> np.
         *(rows.start, height - rows.stop, columns.start, width - columns.stop),
         cv2.BORDER_REPLICATE,
     )
-    method = cv2.INTER_LANCZOS4 if placed.scale < 1 else cv2.INTER_AREA
+    # Lanczos takes ten times as long.
+    method = cv2.INTER_CUBIC if placed.scale < 1 else cv2.INTER_AREA
     return cv2.resize(picture, size[::-1], interpolation=method)
 
 
 def _extent(inside: Any) -> slice:
-    """Returns the places from the first to the last that is inside, of bool (n,)."""
+    """Returns the places from before the first to after the last that is inside, of bool (n,)."""
     places = np.flatnonzero(inside)
-    return slice(int(places[0]), int(places[-1]) + 1)
+    return slice(max(0, int(places[0]) - 1), int(places[-1]) + 2)
