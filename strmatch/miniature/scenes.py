@@ -41,10 +41,14 @@ class Sprite:
     start: tuple[float, float]
     """(x, y) of the centroid in the first frame."""
     displacement: float
-    """Distance or growth over the clip, see `motions.shift`."""
+    """Distance or growth during one motion, see `motions.shift`."""
     texture: str = "plain"
     phase: float = 0.0
     """Start position on the circle, in turns."""
+    turn: float = 1.0
+    """Time at which the sprite turns around, and turns around again after the same time. At 1 the
+    sprite stays inside the frame. A later turn lets the sprite leave and come back. A circle has no
+    turn."""
 
     def __post_init__(self) -> None:
         _check("shape", self.shape, SHAPES)
@@ -53,7 +57,9 @@ class Sprite:
         _check("texture", self.texture, TEXTURES)
 
     def pose(self, time: float) -> tuple[float, float, float]:
-        """(x, y, size) at `time`, from 0 (first frame) to 1 (last frame)."""
+        """(x, y, size) at `time`, in motions: 0 is the first frame, 1 the end of the motion."""
+        if self.motion != "circle" and time > self.turn:
+            time = self.turn - abs(time % (2 * self.turn) - self.turn)
         change = shift(self.motion, self.displacement, self.phase, time)
         return self.start[0] + change.x, self.start[1] + change.y, self.size + change.size
 
@@ -68,7 +74,9 @@ class Scene:
     phase: tuple[int, int] = (0, 0)
     """Shift of the pattern in pixels to the right and down."""
     drift: tuple[float, float] = (0.0, 0.0)
-    """Displacement (x, y) of the pattern over the clip, in pixels."""
+    """Displacement (x, y) of the pattern during one motion, in pixels."""
+    duration: float = 1.0
+    """Length of the clip in motions. A motion takes 16 frames, from frame 0 to frame 15."""
 
     def __post_init__(self) -> None:
         _check("background", self.background, BACKGROUNDS)

@@ -53,7 +53,8 @@ def render(
     tracks = (poses[..., :2] + 0.5) / pixel - 0.5
 
     frames = _backgrounds(scenes, num_frames, axis, pixel)
-    drifts = torch.tensor([scene.drift for scene in scenes], device=device)
+    durations = torch.tensor([scene.duration for scene in scenes], device=device)
+    drifts = torch.tensor([scene.drift for scene in scenes], device=device) * durations[:, None]
     flow = (drifts / max(num_frames - 1, 1) / pixel)[:, None, None, None].repeat(
         1, num_frames - 1, size, size, 1
     )
@@ -86,7 +87,7 @@ def _poses(scenes: Sequence[Scene], objects: int, num_frames: int) -> Tensor:
     poses = torch.full((len(scenes), objects, num_frames, 3), torch.nan, dtype=torch.float64)
     for row, scene in enumerate(scenes):
         for layer, sprite in enumerate(scene.sprites):
-            path = [sprite.pose(time) for time in times]
+            path = [sprite.pose(time * scene.duration) for time in times]
             poses[row, layer] = torch.tensor(path, dtype=torch.float64)
     return poses
 
@@ -113,6 +114,7 @@ def _backgrounds(scenes: Sequence[Scene], num_frames: int, axis: Tensor, pixel: 
     for (background, drifts), rows in rows_of.items():
         phases = torch.tensor([scenes[row].phase for row in rows]).to(axis)
         ways = torch.tensor([scenes[row].drift for row in rows]).to(axis)
+        ways *= torch.tensor([[scenes[row].duration] for row in rows]).to(axis)
         offsets = phases[:, None] + ways[:, None] * times[: None if drifts else 1, None]
         x = axis - offsets[..., 0, None, None]
         y = axis[:, None] - offsets[..., 1, None, None]
