@@ -44,8 +44,8 @@ def evaluate(
     suite: Annotated[
         str,
         typer.Option(
-            help="miniature: the embedded model. annotators: masks, captions, targets. paper: the "
-            "paper's comparisons of editors."
+            help="miniature: the embedded model. long: edits of clips longer than a window. "
+            "annotators: masks, captions, targets. paper: the paper's comparisons of editors."
         ),
     ],
     clips: Annotated[int, typer.Option(min=1, help="Clips of each part.")] = 60,
@@ -66,6 +66,8 @@ def evaluate(
     """Measure generation, reconstruction and editing, or annotation, against exact truth.
 
     Example: strmatch evaluate --suite miniature --clips 60 --seed 1 --json figures.json
+
+    Example: strmatch evaluate --suite long --clips 24 --json long.json
 
     Example: strmatch evaluate --suite annotators --weights runs/sam2/weights
 

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import track
 
 from jobs.evaluation import annotators
-from jobs.evaluation.miniature.examiner import Clip, MiniatureExaminer
-from jobs.evaluation.miniature.suite import Suite, figures, projected_seconds
+from jobs.evaluation.miniature.examiner import Clip
+from jobs.evaluation.miniature.long_suite import LongSuite
+from jobs.evaluation.miniature.suite import Suite
 from jobs.evaluation.paper.command import compare
 from jobs.evaluation.pool import Pool, Task, default_processes
 from jobs.evaluation.report import Results, as_json, tables
@@ -25,7 +26,7 @@ from strmatch.backbones.folder import weights_folder
 from strmatch.miniature.splits import Split
 from strmatch.weights.manifest import weights_revision
 
-SUITES = ("miniature", "annotators", "paper")
+SUITES = ("miniature", "long", "annotators", "paper")
 console = Console()
 
 
@@ -47,9 +48,9 @@ def evaluate(
         split: list of attribute combinations that cases are drawn from.
         weights: folder or URI of the model. None: the embedded one.
         json_file: receives all figures.
-        output: suite `miniature`: receives each clip with its truth, NAME.npz with `frames` and
-            `truth`, uint8 (f, H, W, 3), and clips.jsonl with prompts and measures. Suite `paper`:
-            receives results, from which a stopped run resumes, and the page.
+        output: suites `miniature` and `long`: receives each clip with its truth, NAME.npz with
+            `frames` and `truth`, uint8 (f, H, W, 3), and clips.jsonl with prompts and measures.
+            Suite `paper`: receives results, from which a stopped run resumes, and the page.
 
     Raises:
         RunError: the suite is unknown, the weights do not fit, or an option does not apply.
@@ -67,7 +68,8 @@ def evaluate(
         compared = compare(clips, seed, split, weights, revision, str(output))
         keep(compared, json_file)
         return compared
-    asked = Suite(weights, clips, seed, split)
+    kind = LongSuite if suite == "long" else Suite
+    asked = kind(weights, clips, seed, split)
     began = time.perf_counter()
     results: Results = {
         "suite": suite,
@@ -78,7 +80,7 @@ def evaluate(
         "model_revision": revision,
     }
     rows = _run(asked, output)
-    results |= {"seconds": round(time.perf_counter() - began)} | figures(rows)
+    results |= {"seconds": round(time.perf_counter() - began)} | asked.figures(rows)
     for table in tables(results):
         console.print(table.printable(), "")
     keep(results, json_file)
@@ -157,14 +159,14 @@ def check(weights: str | None) -> tuple[str, str]:
     return weights, weights_revision(folder)
 
 
-def _run(suite: Suite, output: Path | None) -> dict[str, list[dict[str, Any]]]:
+def _run(suite: Suite | LongSuite, output: Path | None) -> dict[str, list[dict[str, Any]]]:
     """Returns the measures of every clip by part of the suite, in the order of the cases."""
     processes = default_processes()
-    minutes = projected_seconds(suite, processes) / 60
+    minutes = suite.projected_seconds(processes) / 60
     console.print(f"{suite.clips} clips: about {max(minutes, 1):.0f} min", highlight=False)
     tasks = suite.tasks()
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    with Pool(partial(MiniatureExaminer, suite.weights), processes) as pool:
+    with Pool(suite.examiner(), processes) as pool:
         for clips in track(pool.run(tasks), "evaluating", len(tasks), console=console):
             for clip in clips:
                 part, _ = clip.name.split("/")

@@ -13,22 +13,20 @@ Results = dict[str, Any]
 
 
 def tables(results: Results) -> list[TextTable]:
-    """One table of the single figures with their intervals, and one of the edits by method."""
+    """One table of the single figures with their intervals, if any, and one of the edits."""
     edits = results["edits"]
     columns = list(next(iter(edits.values())))
-    return [
-        TextTable(
-            ["figure", "value", "95 % interval"],
-            [interval_row(name, figure) for name, figure in _singles(results)],
-        ),
-        TextTable(
-            ["edit", *columns],
-            [
-                [method, *(show(name, figure.value) for name, figure in figures.items())]
-                for method, figures in edits.items()
-            ],
-        ),
-    ]
+    singles = [interval_row(name, figure) for name, figure in _singles(results)]
+    by_method = TextTable(
+        ["edit", *columns],
+        [
+            [method, *(show(name, figure.value) for name, figure in figures.items())]
+            for method, figures in edits.items()
+        ],
+    )
+    if not singles:
+        return [by_method]
+    return [TextTable(["figure", "value", "95 % interval"], singles), by_method]
 
 
 def markdown(results: Results) -> str:
@@ -43,7 +41,7 @@ def interval_row(name: str, figure: Figure) -> list[str]:
 
 
 def _singles(results: Results) -> list[tuple[str, Figure]]:
-    generation = results["generation"].items()
+    generation = results.get("generation", {}).items()
     parts = [(f"generation {name}", figure) for name, figure in generation]
     return parts + [(name, value) for name, value in results.items() if isinstance(value, Figure)]
 
@@ -56,6 +54,8 @@ def show(name: str, value: float) -> str:
         return f"{value:.1f} dB"
     if name.endswith("_px"):
         return f"{value:.1f} px"
+    if name.startswith(("seam", "drift")):
+        return f"{value:.2f}"
     return f"{value:.2f}" if name.endswith("_iou") else f"{100 * value:.0f} %"
 
 

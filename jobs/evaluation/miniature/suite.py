@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from jobs.evaluation.pool import Task
 from strmatch.miniature.splits import Split
 
 BATCH = 4  # clips generated together
+FEW_STEPS = 2  # denoising steps from which the duration is projected
 
 
 @dataclass(frozen=True)
@@ -35,19 +37,26 @@ class Suite:
         ]
         return tasks + [("round_trip", (scene, i)) for i, scene in enumerate(scenes)]
 
+    def examiner(self) -> "partial[MiniatureExaminer]":
+        """What makes the examiner of a process."""
+        return partial(MiniatureExaminer, self.weights)
 
-def projected_seconds(suite: Suite, processes: int) -> float:
-    """Projects the duration of the suite in seconds from one clip with two denoising steps."""
-    few = 2
-    torch.set_num_threads(1)  # as in the pool's processes
-    examiner = MiniatureExaminer(suite.weights, num_inference_steps=few)
-    steps = examiner.backbone.settings.num_inference_steps
-    (case,) = draw_edits(1, suite.split, suite.seed)
-    began = time.perf_counter()
-    examiner.edits(case, 0, METHODS)
-    examiner.round_trip(case.source, 0)
-    examiner.generation([case.source], 0)
-    return (time.perf_counter() - began) * steps / few * suite.clips / processes
+    def projected_seconds(self, processes: int) -> float:
+        """Projects the duration of the suite in seconds from one clip with two denoising steps."""
+        torch.set_num_threads(1)  # as in the pool's processes
+        examiner = MiniatureExaminer(self.weights, num_inference_steps=FEW_STEPS)
+        steps = examiner.backbone.settings.num_inference_steps
+        (case,) = draw_edits(1, self.split, self.seed)
+        began = time.perf_counter()
+        examiner.edits(case, 0, METHODS)
+        examiner.round_trip(case.source, 0)
+        examiner.generation([case.source], 0)
+        return (time.perf_counter() - began) * steps / FEW_STEPS * self.clips / processes
+
+    @staticmethod
+    def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+        """Returns the figures of all parts, see `figures`."""
+        return figures(rows)
 
 
 def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -1,0 +1,146 @@
+"""Edits of clips that are longer than a window, beside windows that are edited on their own."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from jobs.evaluation.measures import background, centroid_error, iou, psnr
+from jobs.evaluation.miniature.cases import EditCase, draw_edits
+from jobs.evaluation.miniature.examiner import Clip
+from strmatch import STRMatch, load_backbone
+from strmatch.metrics.drift import drift
+from strmatch.metrics.seam import seam, window_borders
+from strmatch.miniature.judge import judge, score_edit
+from strmatch.miniature.long_scenes import Course, lasting
+from strmatch.miniature.scenes import caption
+from strmatch.miniature.splits import Split
+from strmatch.miniature.world import render
+from strmatch.presets import Preset, load_preset
+from strmatch.sampling.windows import Window, find_windows
+
+LENGTHS = (48, 80)
+"""Numbers of frames of the clips, in turn."""
+
+
+class LongCase(NamedTuple):
+    """An edit of a scene of some length."""
+
+    edit: EditCase
+    num_frames: int
+
+
+def draw_long_edits(
+    count: int, split: Split, seed: int, course: Course = "stays"
+) -> list[LongCase]:
+    """Draw edits of colour, shape or both, of scenes with one sprite and lengths in turn."""
+    cases = []
+    for index, edit in enumerate(draw_edits(count, split, seed)):
+        length = LENGTHS[index % len(LENGTHS)]
+        scenes = (lasting(scene, length, course) for scene in (edit.source, edit.target))
+        cases.append(LongCase(EditCase(*scenes), length))
+    return cases
+
+
+class LongExaminer:
+    """Edits long clips with the exact mask, and measures the results.
+
+    Args:
+        weights: a string for `load_backbone`.
+        overrides: fields of the edit settings that differ from the preset's.
+    """
+
+    def __init__(self, weights: str, **overrides: Any) -> None:
+        preset = self.preset()
+        self.settings = replace(preset.edit, **overrides)
+        self.backbone = load_backbone(weights, settings=self.settings, num_frames=preset.num_frames)
+        self.editor = STRMatch(self.backbone)
+
+    @staticmethod
+    def preset() -> Preset:
+        """The preset whose settings and window the edits have."""
+        return load_preset("miniature")
+
+    def edit(self, method: str, case: LongCase, index: int) -> list[Clip]:
+        """Edit a case by one of `METHODS`.
+
+        The prompts name no motion, because the sprites turn around.
+        """
+        source, target = case.edit.source, case.edit.target
+        rendered = render([source, target], num_frames=case.num_frames)
+        frames, truth = rendered.frames.numpy()
+        mask, changed = rendered.masks[0, 0].numpy(), rendered.masks[1, 0].numpy()
+        prompts = [caption(scene, without=("motion",)) for scene in (source, target)]
+        edited = METHODS[method](self, frames, mask, *prompts)
+        row: dict[str, Any] = {"source_prompt": prompts[0], "target_prompt": prompts[1]}
+        row |= {"num_frames": case.num_frames, "motion": source.sprites[0].motion}
+        row |= self._truth(case, frames, edited, mask)
+        row |= self._over_time(frames, edited, truth, changed)
+        return [Clip(f"{method}/{index:04d}", edited, truth, row)]
+
+    def fused(self, frames: np.ndarray, mask: np.ndarray, source: str, target: str) -> np.ndarray:
+        """One trajectory of the whole clip, with all windows fused at every step."""
+        inversion = self.editor.invert(frames, source)
+        return self.editor.edit(inversion, target, mask=mask).frames
+
+    def independent(
+        self, frames: np.ndarray, mask: np.ndarray, source: str, target: str
+    ) -> np.ndarray:
+        """Every window edited on its own, and the edits cross-faded by the same weights."""
+        total = np.zeros(frames.shape)
+        for window in self._windows(len(frames)):
+            part = self.fused(frames[window.frames], mask[window.frames], source, target)
+            total[window.frames] += np.reshape(window.weights, (-1, 1, 1, 1)) * part
+        return total.round().astype(np.uint8)
+
+    def _windows(self, num_frames: int) -> tuple[Window, ...]:
+        stride, weights = self.settings.window_stride, self.settings.window_weights
+        return find_windows(num_frames, self.backbone.num_frames, stride, weights)
+
+    def _truth(
+        self, case: LongCase, frames: np.ndarray, edited: np.ndarray, mask: np.ndarray
+    ) -> dict[str, Any]:
+        """Measures against the counterfactual."""
+        rendered = render([case.edit.target], num_frames=case.num_frames)
+        latents = self.backbone.encode(frames)
+        outside = background(
+            mask, (latents.shape[3], latents.shape[4]), self.settings.mask_dilation
+        )
+        seen = judge(torch.from_numpy(edited)[None])
+        score = score_edit(seen.verdicts[0], case.edit.source, case.edit.target)
+        return {
+            "seen": seen.verdicts[0]._asdict(),
+            "asked_colour": score.asked.get("colour"),
+            "asked_shape": score.asked.get("shape"),
+            "kept": [score.kept[name] for name in ("colour", "shape") if name in score.kept],
+            "centroid_px": centroid_error(seen.tracks[0], rendered.tracks[0, 0]),
+            "background_psnr": psnr(edited, self.backbone.decode(latents), outside),
+            "counterfactual_iou": iou(seen.masks[0], rendered.masks[0, 0]),
+            "counterfactual_psnr": psnr(edited, rendered.frames[0].numpy()),
+        }
+
+    def _over_time(
+        self, frames: np.ndarray, edited: np.ndarray, truth: np.ndarray, changed: np.ndarray
+    ) -> dict[str, float]:
+        """Change at the borders of windows, and change of the subject's colour."""
+        windows = self._windows(len(frames))
+        borders = window_borders(len(frames), self.backbone.num_frames, self.settings.window_stride)
+        within = [
+            drift(truth[part], edited[part], changed[part], self.preset().fps)
+            for part in (window.frames for window in windows)
+        ]
+        return {
+            "seam": seam(edited, borders),
+            "seam_of_truth": seam(truth, borders),
+            "drift": drift(truth, edited, changed, self.preset().fps),
+            "drift_of_window": float(np.nanmean(within)),
+        }
+
+
+METHODS: dict[str, Callable[..., np.ndarray]] = {
+    "fused": LongExaminer.fused,
+    "independent": LongExaminer.independent,
+}
+"""The compared methods, by name."""

@@ -1,0 +1,79 @@
+"""The suite of long clips: tasks for the processes, and figures from their results."""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from jobs.evaluation.figures import Figure, mean, median, share
+from jobs.evaluation.miniature.long_examiner import (
+    LENGTHS,
+    METHODS,
+    LongExaminer,
+    draw_long_edits,
+)
+from jobs.evaluation.miniature.suite import FEW_STEPS
+from jobs.evaluation.pool import Task
+from strmatch.miniature.splits import Split
+
+
+@dataclass(frozen=True)
+class LongSuite:
+    """The size of the suite, and the model to evaluate."""
+
+    weights: str
+    clips: int
+    seed: int
+    split: Split = "test"
+
+    def tasks(self) -> list[Task]:
+        """Returns all tasks, the longest first, so that processes finish together."""
+        cases = enumerate(draw_long_edits(self.clips, self.split, self.seed))
+        longest_first = sorted(cases, key=lambda case: -case[1].num_frames)
+        return [
+            ("edit", (method, case, index)) for index, case in longest_first for method in METHODS
+        ]
+
+    def examiner(self) -> "partial[LongExaminer]":
+        """What makes the examiner of a process."""
+        return partial(LongExaminer, self.weights)
+
+    def projected_seconds(self, processes: int) -> float:
+        """Projects the duration of the suite in seconds from one clip with two denoising steps."""
+        torch.set_num_threads(1)  # as in the pool's processes
+        examiner = LongExaminer(self.weights, num_inference_steps=FEW_STEPS)
+        steps = LongExaminer.preset().edit.num_inference_steps
+        (case,) = draw_long_edits(1, self.split, self.seed)
+        began = time.perf_counter()
+        for method in METHODS:
+            examiner.edit(method, case, 0)
+        seconds = (time.perf_counter() - began) * steps / FEW_STEPS
+        frames = sum(LENGTHS) / len(LENGTHS)
+        return seconds * frames / case.num_frames * self.clips / processes
+
+    @staticmethod
+    def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+        """Returns the figures by method."""
+        return {"edits": {method: long_figures(rows[method]) for method in METHODS}}
+
+
+def long_figures(rows: list[dict[str, Any]]) -> dict[str, Figure]:
+    """Figures of one method."""
+
+    def of(name: str) -> list[Any]:
+        return [row[name] for row in rows if row[name] is not None and row[name] == row[name]]
+
+    shares = {
+        "subject_colour": share(of("asked_colour")),
+        "subject_shape": share(of("asked_shape")),
+        "kept_attribute": share([kept for row in rows for kept in row["kept"]]),
+    }
+    names = ("centroid_px", "background_psnr", "counterfactual_iou", "counterfactual_psnr")
+    times = ("seam", "seam_of_truth", "drift", "drift_of_window")
+    return (
+        shares
+        | {name: median(of(name)) for name in names}
+        | {name: mean(of(name)) for name in times}
+    )
