@@ -44,7 +44,7 @@ class Model:
         of = self.backbone
         unet = copy.deepcopy(of.unet)
         parts = (unet, of.vae, of.text_encoder, of.tokenizer, of.scheduler, of.settings)
-        return VideoDiffusion(*parts, compiled=True)
+        return VideoDiffusion(*parts, num_frames=of.num_frames, compiled=True)
 
 
 def make_miniature() -> Model:
@@ -137,7 +137,13 @@ def random_model(unet: nn.Module, text: int, image: int, clip: np.ndarray, steps
     if torch.cuda.is_available():
         unet, vae, text_encoder = (m.cuda().half() for m in (unet, vae, text_encoder))
     backbone = VideoDiffusion(
-        unet, vae, text_encoder, tokenizer, make_scheduler("epsilon"), settings
+        unet,
+        vae,
+        text_encoder,
+        tokenizer,
+        make_scheduler("epsilon"),
+        settings,
+        num_frames=len(clip),
     )
     return Model(backbone, clip, steps)
 

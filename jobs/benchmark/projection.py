@@ -1,13 +1,15 @@
 """Projects the memory of an edit at full size, without a GPU.
 
-`python -m jobs.benchmark.projection lavie zeroscope`. Tensors have shapes and no contents. The
-projection excludes scratch memory of kernels and fragmentation of the GPU's allocator.
+`python -m jobs.benchmark.projection lavie zeroscope`. `--frames 480` projects a longer clip.
+Tensors have shapes and no contents. The projection excludes scratch memory of kernels and
+fragmentation of the GPU's allocator.
 """
 
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -18,22 +20,26 @@ from jobs.benchmark.models import MODELS, SOURCE, TARGETS, Model
 from strmatch.backbones import diffusion
 from strmatch.guidance import guided_epsilon
 from strmatch.matching import Matcher
+from strmatch.sampling.fusion import clip_windows, fuse, of_window
 
 GIGABYTE = 1e9
 
 
-def project(make: Callable[[], Model], dtype: torch.dtype = torch.float16) -> dict[str, int]:
+def project(
+    make: Callable[[], Model], dtype: torch.dtype = torch.float16, frames: int | None = None
+) -> dict[str, int]:
     """Returns the bytes of a model's weights and the additional peak bytes of each part of an edit.
 
     Args:
         make: builds the model, see `MODELS`. No memory is allocated for it.
         dtype: dtype of the weights.
+        frames: number of frames of the clip. None: one window.
     """
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
         with FakeTensorMode(allow_non_fake_inputs=True), _unchecked():
-            return _project(make())
+            return _project(make(), frames)
     finally:
         torch.set_default_dtype(default)
 
@@ -49,27 +55,47 @@ def _unchecked() -> Iterator[None]:
         diffusion.check_finite = check
 
 
-def _project(model: Model) -> dict[str, int]:
+def _project(model: Model, frames: int | None) -> dict[str, int]:
     backbone = model.backbone
+    clip = (
+        model.frames
+        if frames is None
+        else np.resize(model.frames, (frames, *model.frames.shape[1:]))
+    )
     backbone.scheduler.alphas_cumprod = [0.5] * 1000  # fake tensors have no values
     matcher, lean = (Matcher(backbone, backbone.settings, lean) for lean in (False, True))
-    latents = backbone.encode(model.frames)
+    latents = backbone.encode(clip)
+    windows = clip_windows(latents, backbone.num_frames, backbone.settings)
+    ends = windows[:1] + windows[1:][-1:]  # all windows need equal memory
     source, target = backbone.embed(SOURCE), backbone.embed(TARGETS[0])
-    features = matcher.features(latents, 500, source)
-    frames = latents[0].transpose(0, 1)[: backbone.frames_at_once].to(backbone.dtype)
+    first = of_window(latents, windows[0])
+    features = matcher.features(first, 500, source)
+    chunk = latents[0].transpose(0, 1)[: backbone.frames_at_once].to(backbone.dtype)
     parts: dict[str, Callable[[], object]] = {
-        "encoding": lambda: backbone.encode(model.frames),
-        "inversion": lambda: matcher.epsilon_and_features(latents, 500, source),
-        "score pass": lambda: matcher.loss_and_gradient(latents, 500, [target], features),
-        "score pass, lean": lambda: lean.loss_and_gradient(latents, 500, [target], features),
-        "denoising": lambda: guided_epsilon(backbone, latents, 500, source, target, 7.5),
-        "decoding": lambda: backbone.vae.decode(frames),
+        "encoding": lambda: backbone.encode(clip),
+        "inversion": lambda: fuse(
+            ends,
+            (
+                matcher.epsilon_and_features(of_window(latents, window), 500, source)[0]
+                for window in ends
+            ),
+        ),
+        "score pass": lambda: matcher.fused_loss_and_gradient(
+            latents, 500, [target], [features] * len(ends), ends
+        ),
+        "score pass, lean": lambda: lean.fused_loss_and_gradient(
+            latents, 500, [target], [features] * len(ends), ends
+        ),
+        "denoising": lambda: guided_epsilon(backbone, latents, 500, source, target, 7.5, ends),
+        "decoding": lambda: backbone.vae.decode(chunk),
     }
     modules = (backbone.unet, backbone.vae, backbone.text_encoder)
     weights = [weight for module in modules for weight in module.parameters()]
     sizes = {
         "weights": sum(weight.nbytes for weight in weights),
-        "Ω_src of a step": sum(tensor.nbytes for tensor in features),
+        "frames": clip.nbytes,
+        "latents of all steps": (model.steps + 1) * latents.nbytes,
+        "Ω_src of a step": len(windows) * sum(tensor.nbytes for tensor in features),
     }
     with torch.no_grad():
         return sizes | {name: peak_bytes(work) for name, work in parts.items()}
@@ -78,9 +104,11 @@ def _project(model: Model) -> dict[str, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="+", choices=MODELS)
-    for name in parser.parse_args().models:
+    parser.add_argument("--frames", type=int, help="frames of the clip; default: one window")
+    given = parser.parse_args()
+    for name in given.models:
         table = Table(name, "GB", box=None, padding=(0, 2))
-        for part, size in project(MODELS[name]).items():
+        for part, size in project(MODELS[name], frames=given.frames).items():
             table.add_row(part, f"{size / GIGABYTE:.2f}")
         Console().print(table, "")
 

@@ -103,11 +103,9 @@ class VideoDiffusion:
                 f"frame height and width must be multiples of {factor}, "
                 f"got {frames.shape[1]}×{frames.shape[2]}"
             )
-        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
-        images = to_unit_range(pixels).to(self.dtype)
-        means = [
-            self.vae.encode(chunk).latent_dist.mean for chunk in images.split(self.frames_at_once)
-        ]
+        chunks = torch.from_numpy(np.ascontiguousarray(frames)).split(self.frames_at_once)
+        images = (to_unit_range(chunk.to(self.device)).to(self.dtype) for chunk in chunks)
+        means = [self.vae.encode(image).latent_dist.mean for image in images]
         latents = torch.cat(means) * self.vae.config.scaling_factor
         check_finite("latents of the clip", latents)
         return latents.transpose(0, 1)[None].contiguous().to(self._latents_dtype)
@@ -121,9 +119,11 @@ class VideoDiffusion:
         """
         check_finite("latents to decode", latents)
         frames = (latents[0] / self.vae.config.scaling_factor).transpose(0, 1).to(self.dtype)
-        images = torch.cat(
-            [self.vae.decode(chunk).sample for chunk in frames.split(self.frames_at_once)]
-        )
+        return np.concatenate([self._decode(chunk) for chunk in frames.split(self.frames_at_once)])
+
+    def _decode(self, latents: Tensor) -> np.ndarray:
+        """Frames uint8 (n, H, W, 3) of unscaled latents (n, c, h, w)."""
+        images = self.vae.decode(latents).sample
         check_finite("decoded frames", images)
         pixels = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).cpu().numpy()

@@ -14,7 +14,12 @@ def test_the_projection_equals_the_measured_memory():
         clip = np.zeros((4, 64, 64, 3), np.uint8)
         return random_model(tiny_lavie(), text=32, image=8, clip=clip, steps=1)
 
-    projected = project(make, torch.float32)
+    projected, long = project(make, torch.float32), project(make, torch.float32, frames=20)
+    for part in ("inversion", "score pass", "score pass, lean", "denoising"):
+        latents_and_frames = 4 * 20 * 4 * 8 * 8 * 4 + 20 * 64 * 64 * 3
+        assert projected[part] < long[part] < projected[part] + latents_and_frames
+    assert long["frames"] == 5 * projected["frames"] == 20 * 64 * 64 * 3
+    assert long["decoding"] == projected["decoding"]
     model = make()
     backbone = model.backbone
     latents = backbone.encode(model.frames)
