@@ -37,6 +37,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pipelines.config.config import Config
+from pipelines.config.windows import window_stride
 from strmatch.metrics.base import Metric, Sample
 from strmatch.registry import load
 from strmatch.weights.errors import WeightsError
@@ -193,8 +194,7 @@ class Seam(LibraryMetric):
     place = "strmatch.metrics.seam:Seam"
 
     def __init__(self, config: Config) -> None:
-        stride = config.editor_options.get("window_stride", config.edit.window_stride)
-        self.metric = self.library_class()(config.clip.num_frames, stride)
+        self.metric = self.library_class()(config.clip.num_frames, window_stride(config))
 
 
 class Drift(LibraryMetric):

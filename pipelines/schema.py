@@ -179,6 +179,7 @@ PLAN = pa.schema(
         _EDIT_ID,
         ("clip_row", TEXT),  # row_id of the clip
         ("clip_file", TEXT),  # the file below the output that holds it
+        ("num_frames", WHOLE),  # of the clip; null in older outputs
         _CLIP_ID,
         ("source_uri", TEXT),
         ("start_seconds", REAL),

@@ -8,10 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.config.config import Config
+from pipelines.config.windows import count_windows
 from pipelines.runs.open_run import open_run
+from pipelines.schema import unique
 from pipelines.sources.listing import find_sources
 from pipelines.storage import Storage
-from pipelines.tables.edits import EDITS_FOLDER
+from pipelines.tables.edits import EDITS_FOLDER, committed
+from pipelines.tables.plan import read_plan
 from pipelines.tables.record import read_record
 
 SAMPLE = 3
@@ -25,13 +28,15 @@ class Speed:
     origin: str
     """Where the speed was measured, in words."""
     clips: float
+    windows: float
+    """Windows of the backbone in these clips. Their number is proportional to the time of edits."""
     edits: float
     tries: float
     """Further tries of edits outside the limits."""
     annotate_seconds: float
     """Wall time of the cluster."""
-    edit_seconds: float
-    """Time of one editor."""
+    window_seconds: float
+    """Time of one editor for a window and all its edits."""
     measure_seconds: float
     """Wall time of the cluster."""
     bytes: float
@@ -55,14 +60,16 @@ def estimate(
     from pipelines.cluster import allocate, cluster  # imports Ray
 
     with cluster(config.execution):
-        speed = _stored(Storage(output, options)) or _measured(input, config, limit)
+        speed = _stored(Storage(output, options), config) or _measured(input, config, limit)
         part = allocate(config.execution, max(1, round(len(sources) * speed.clips)))
     count = len(sources)
-    hours = count * speed.edit_seconds / 3600
+    windows = count * speed.windows
+    hours = windows * speed.window_seconds / 3600
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_row("speed from", speed.origin)
     table.add_row("sources", str(count))
     table.add_row("clips", f"about {count * speed.clips:.0f}")
+    table.add_row("windows", f"about {windows:.0f}")
     table.add_row("edits", f"about {count * speed.edits:.0f}")
     if config.edit.tries:
         table.add_row("further tries", f"about {count * speed.tries:.0f}")
@@ -80,13 +87,13 @@ def estimate(
     Console().print(table)
 
 
-def _stored(output: Storage) -> Speed | None:
+def _stored(output: Storage, config: Config) -> Speed | None:
     """Returns the speed of the run in `output` if its last command ran these phases, else None."""
     record = read_record(output)
     phases = record.phases if record else {}
     if not all(phases.get(phase, {}).get("new") for phase in ("annotate", "edit", "measure")):
         return None
-    return _speed(output, phases, "the run in this output")
+    return _speed(output, config, phases, "the run in this output")
 
 
 def _measured(input: str, config: Config, limit: int | None) -> Speed:
@@ -96,25 +103,32 @@ def _measured(input: str, config: Config, limit: int | None) -> Speed:
         few = min(SAMPLE, count)
         run.sources = run.sources.take([index * count // few for index in range(few)])
         run.all_phases()
-        return _speed(run.output, run.record.phases, f"{few} sources, edited for this")
+        origin = f"{few} sources, edited for this"
+        return _speed(run.output, config, run.record.phases, origin)
 
 
-def _speed(output: Storage, phases: dict[str, dict[str, int | float]], origin: str) -> Speed:
+def _speed(
+    output: Storage, config: Config, phases: dict[str, dict[str, int | float]], origin: str
+) -> Speed:
     sources = phases["annotate"]["sources"]
     seconds = [
         pc.sum(output.read_table(name, ["seconds"])["seconds"]).as_py() or 0.0
         for name in output.find(EDITS_FOLDER, ".parquet")
     ]
-    edited = len(output.files(EDITS_FOLDER, ".parquet"))  # one file per clip
+    plan = read_plan(output)
+    made = pc.is_in(plan["edit_id"], committed(output, plan)["edit_id"])
+    lengths = unique(plan.filter(made), "clip_row")["num_frames"].to_pylist()
+    windows = sum(count_windows(config, length) for length in lengths)
     clips, edits = phases["annotate"]["clips"] / sources, phases["plan"]["planned"] / sources
     tries = phases["edit"].get("tries", 0) / sources
     return Speed(
         origin,
         clips,
+        clips * windows / max(len(lengths), 1),
         edits,
         tries,
         phases["annotate"]["seconds"] / phases["annotate"]["new"],
-        clips * sum(seconds) / max(edited, 1),
+        sum(seconds) / max(windows, 1),
         (edits + tries) * phases["measure"]["seconds"] / phases["measure"]["new"],
         output.fs.du(output.path("dataset")) / sources,
     )

@@ -359,7 +359,8 @@ class Execution(Section):
     """Timeout for an autoscaler to add a machine that an editor fits on, seconds."""
     deadline: float = Field(default=3600.0, gt=0)
     """Timeout of each of these, seconds: decoding a video, one annotation of a clip, editing a clip
-    to all its targets, measuring these edits."""
+    to all its targets, measuring these edits. Multiplied by the number of windows of a clip longer
+    than `clip.num_frames`."""
     attempts: int = expert(3, ge=1)
     """Number of isolated attempts before an item that kills its worker is marked WorkerDied."""
     max_failed_share: float = Field(default=1.0, ge=0, le=1)

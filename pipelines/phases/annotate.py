@@ -117,7 +117,7 @@ def stages(steps: Sequence[str], config: Config, deadline: Deadline, key: str) -
         ],
     }
     return [
-        Stage(name, function, deadline, key)
+        Stage(name, function, deadline, key, config.clip.num_frames)
         for step in steps
         for name, function in functions.get(step, [])
     ]

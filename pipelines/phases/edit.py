@@ -24,7 +24,8 @@ could have been processed by another editor."""
 
 
 class EditWork(PhaseWork):
-    """The edits of a rung that are not committed. An item is a clip with these edits.
+    """The edits of a rung that are not committed. An item is a clip with these edits, long clips
+    first.
 
     Args:
         output: the run's folder.
@@ -46,7 +47,7 @@ class EditWork(PhaseWork):
         self.revision = revision
 
     def pending(self) -> pa.Table:
-        return pending_edits(self.output, self.rung.plan, self.rung.folder)
+        return pending_edits(self.output, self.rung.plan, self.config, self.rung.folder)
 
     def build(self, items: pa.Table, rows: int, deadline: Deadline) -> ray.data.Dataset:
         part = allocate(self.execution, 1 if deadline.isolate else len(items))
@@ -67,4 +68,5 @@ class EditWork(PhaseWork):
     def commit_failure(self, item: Row, outcome: Row) -> Row:
         common = made_by(self.config, self.editor, self.revision) | outcome
         edits = [common | {"edit_id": edit_id} for edit_id in item["edit_ids"]]
-        return commit_edits(self.output, edits, self.rung.folder) | {"began": None, "ended": None}
+        times = {"began": None, "ended": None, "windows": item["windows"]}
+        return commit_edits(self.output, edits, self.rung.folder) | times

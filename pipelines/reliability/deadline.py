@@ -22,12 +22,13 @@ from pipelines.storage import Storage
 
 @dataclass(frozen=True)
 class Deadline:
-    """Kills the whole process, wherever it hangs, if a step takes longer than `seconds`.
+    """Kills the whole process, wherever it hangs, if a step takes longer than allowed.
 
     The driver observes the worker's death. An attempt record below `output` identifies the row.
     """
 
     seconds: float
+    """Timeout of a step that processes one window of a clip."""
     output: Storage | None = None
     """Where attempt records are written. None: nowhere."""
     attempt: str = ""
@@ -36,9 +37,14 @@ class Deadline:
     """Process items sequentially, and write an attempt record before every step."""
 
     @contextmanager
-    def __call__(self, stage: str, item: str) -> Iterator[None]:
-        """Bounds the duration of one step of an item."""
-        order: dict[str, Any] = {"seconds": self.seconds}
+    def __call__(self, stage: str, item: str, windows: float = 1) -> Iterator[None]:
+        """Bounds the duration of one step of an item.
+
+        Args:
+            windows: length of the item's clip, by which the timeout is multiplied.
+        """
+        seconds = self.seconds * windows
+        order: dict[str, Any] = {"seconds": seconds}
         if self.output:
             if self.isolate:
                 self.record(item, self.attempt, stage=stage)
@@ -46,7 +52,7 @@ class Deadline:
             order |= {"name": attempt_file(item, self.attempt)}
             order |= {"record": {"stage": stage, "late": True}}
         _order_watchdog(order)
-        faulthandler.dump_traceback_later(self.seconds)  # into the worker's log
+        faulthandler.dump_traceback_later(seconds)  # into the worker's log
         try:
             yield
         finally:

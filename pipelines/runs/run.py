@@ -115,7 +115,9 @@ class Run:
                 if rung.number and not len(pending):
                     continue
                 editors = allocate(self.config.execution, len(pending)).workers
-                for row in self._completed(work, pending, breaker=tally.breaker):
+                windows = pc.sum(pending["windows"]).as_py() or 0
+                rows = self._completed(work, pending, "windows", windows, tally.breaker)
+                for row in rows:
                     tally.add(row)
                     tally.busy.add(row)
                     telemetry.busy(tally.busy.fraction(editors))
@@ -221,17 +223,19 @@ class Run:
         work: PhaseWork,
         pending: pa.Table,
         unit: str | None = None,
+        total: int | None = None,
         breaker: CircuitBreaker | None = None,
     ) -> Iterator[Row]:
         """Run a phase's work with progress, metrics and a circuit breaker; yields its rows.
 
         Args:
-            unit: the column that counts the items of a row; by default each row is one item.
+            unit: the column that counts the progress of a row; by default each row counts once.
+            total: sum of the column over all rows. None: the number of pending items.
             breaker: has counted earlier work of the phase. None: there is none.
         """
         breaker = breaker or CircuitBreaker(work.name, self.config.execution)
         rows = self._watched(work.name, run_to_completion(work, pending), breaker)
-        return progress(rows, work.name, len(pending), unit)
+        return progress(rows, work.name, len(pending) if total is None else total, unit)
 
     def _watched(self, phase: str, rows: Iterable[Row], breaker: CircuitBreaker) -> Iterator[Row]:
         for row in self._held(rows):

@@ -18,22 +18,30 @@ class Stage:
         function: returns the columns to set.
         deadline: bounds the duration of every call.
         key: the column by which attempt records identify a row.
+        window: number of frames of a window. The deadline of a longer clip is that much later.
     """
 
     def __init__(
-        self, name: str, function: Callable[[Row], Row], deadline: Deadline, key: str = "source_row"
+        self,
+        name: str,
+        function: Callable[[Row], Row],
+        deadline: Deadline,
+        key: str = "source_row",
+        window: int | None = None,
     ) -> None:
         self.name = name
         self.function = function
         self.deadline = deadline
         self.key = key
+        self.window = window
 
     def __call__(self, row: Row) -> Row:
         if row["status"] != "ok":
             return row
         started = time.perf_counter()
         try:
-            with self.deadline(self.name, row[self.key]):
+            windows = max(1.0, row["num_frames"] / self.window) if self.window else 1.0
+            with self.deadline(self.name, row[self.key], windows):
                 columns = self.function(row)
         except Exception as error:
             columns = failure(self.name, error)

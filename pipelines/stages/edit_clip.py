@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class EditClip:
     """Edits a clip to all its targets in a process of its own, and commits the results as one file.
 
-    Reads an item: clip_file, clip_row, source_prompt, edits, and the lists edit_ids,
+    Reads an item: clip_file, clip_row, source_prompt, windows, edits, and the lists edit_ids,
     target_prompts, target_wheres and seeds. Writes rows of `schema.EDITS`, see `ClipEditor`. An
     item whose process dies has no result, and is repeated in the pass with `deadline.isolate`, at
     most `execution.attempts` times.
@@ -40,7 +40,7 @@ class EditClip:
         output: where clips are read and edits are written.
         editor: the editor's class.
         revision: revision of the weights in the plan.
-        deadline: bounds the duration of a clip with all its edits.
+        deadline: bounds the duration of a clip with all its edits, by the number of its windows.
         folder: where edits are written, below the output.
     """
 
@@ -58,7 +58,7 @@ class EditClip:
         self.process = IsolatedProcess(ClipEditor, (config, output, editor, revision, folder))
 
     def __call__(self, work: Row) -> list[Row]:
-        """Returns one row: counts, `began` and `ended`. No row if the edits have no result."""
+        """Returns one row: counts, `began`, `ended` and `windows`. No row without a result."""
         for index in range(self.attempts):
             attempt = f"{self.deadline.attempt}-{index}"
             record = partial(self.deadline.record, work["edits"], attempt)
@@ -66,7 +66,7 @@ class EditClip:
                 record(stage="edit")
             began = time.time()
             try:
-                done, seconds = self.process(work, self.deadline.seconds)
+                done, seconds = self.process(work, self.deadline.seconds * work["windows"])
             except ProcessDied:
                 if self.deadline.isolate:
                     record(stage="edit", died=True)
@@ -78,7 +78,8 @@ class EditClip:
             else:
                 for each in seconds:
                     telemetry.record_seconds("edit", each)
-                return [done | {"began": began, "ended": time.time()}]
+                times = {"began": began, "ended": time.time(), "windows": work["windows"]}
+                return [done | times]
         return []
 
 

@@ -23,11 +23,11 @@ from strmatch.metrics.base import Metric, Sample
 class MeasureClip:
     """Computes the metrics of a clip's edits, and commits them as one file.
 
-    Reads an item: clip_file, clip_row, source_prompt, edit_file, measures, and the lists edit_ids,
-    target_prompts and target_wheres. Writes a row of `schema.MEASURES` for every edit that is ok.
-    An exception of a metric fails its edit; `error_type` is the exception's class. After
-    `NotMeasured`, the metric has no value, and the reason is recorded. A clip that cannot be read
-    fails all its edits.
+    Reads an item: clip_file, clip_row, source_prompt, num_frames, edit_file, measures, and the
+    lists edit_ids, target_prompts and target_wheres. Writes a row of `schema.MEASURES` for every
+    edit that is ok. An exception of a metric fails its edit; `error_type` is the exception's class.
+    After `NotMeasured`, the metric has no value, and the reason is recorded. A clip that cannot be
+    read fails all its edits.
 
     Args:
         config: the run's configuration.
@@ -51,7 +51,10 @@ class MeasureClip:
             metrics = plugins.metrics(self.config)
         except RunError as error:  # independent of the edits
             return outcome([]) | {"problem": str(error)}
-        with at("measurement", work["clip_row"]), self.deadline("measure", work["measures"]):
+        length = self.config.clip.num_frames
+        windows = max(1.0, (work["num_frames"] or length) / length)
+        deadline = self.deadline("measure", work["measures"], windows)
+        with at("measurement", work["clip_row"]), deadline:
             return commit_measures(self.output, work["measures"], self._measure_all(work, metrics))
 
     def _measure_all(self, work: Row, metrics: Mapping[str, Metric]) -> list[Row]:

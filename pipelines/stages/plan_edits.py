@@ -13,7 +13,7 @@ from pipelines.tables.plan import Prompts, row_checksum
 
 INPUTS = [
     *("row_id", "clip_id", "source_uri", "start_seconds", "source_prompt", "targets", "mask"),
-    "status",
+    *("num_frames", "status"),
 ]
 
 
@@ -80,6 +80,7 @@ class PlanEdits:
             ),
             "clip_row": clip["row_id"],
             "clip_file": file,
+            "num_frames": clip["num_frames"],
             "clip_id": clip["clip_id"],
             "source_uri": clip["source_uri"],
             "start_seconds": clip["start_seconds"],

@@ -6,9 +6,12 @@ the edits of a rung as a table with the columns of the plan, in which `edit_id` 
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.config.config import Config
+from pipelines.config.windows import count_windows
 from pipelines.ids import content_id
 from pipelines.rows import Row
 from pipelines.schema import EDITS, rows_table, unique
@@ -67,17 +70,33 @@ CLIPS_PER_LOOKUP = 10_000
 """Clips whose edit ids are Python objects at the same time."""
 
 
-def pending_edits(output: Storage, plan: pa.Table, folder: str = EDITS_FOLDER) -> pa.Table:
+def pending_edits(
+    output: Storage, plan: pa.Table, config: Config, folder: str = EDITS_FOLDER
+) -> pa.Table:
     """Returns the planned edits that a folder lacks, one row per clip.
 
-    The column `edits` identifies the edits of a clip, see `edits_name`.
+    The column `edits` identifies the edits of a clip, see `edits_name`. `windows` is the number of
+    windows of the clip. The clips with the most windows to edit come first, so that editors that
+    work in parallel end at about the same time (longest processing time first, Graham 1969). Clips
+    with as many have the order of the plan.
+
+    Args:
+        plan: the planned edits.
+        config: the configuration of the editor.
+        folder: see `edits_folder`.
     """
     done = committed(output, plan, folder)
     left = plan.filter(pc.invert(pc.is_in(plan["edit_id"], done["edit_id"])))
     clips = by_clip(left, EDITOR_INPUTS)
+    lengths = clips["num_frames"]
     batches = clips.select(["edit_ids"]).to_batches(CLIPS_PER_LOOKUP)
     names = [edits_name(ids) for some in batches for ids in some["edit_ids"].to_pylist()]
-    return clips.append_column("edits", pa.array(names, pa.string()))
+    counts = {length: count_windows(config, length) for length in pc.unique(lengths).to_pylist()}
+    windows = np.array([counts[length] for length in lengths.to_pylist()], np.int32)
+    clips = clips.append_column("edits", pa.array(names, pa.string()))
+    clips = clips.append_column("windows", pa.array(windows))
+    work = windows * pc.list_value_length(clips["edit_ids"]).to_numpy()
+    return clips.take(pa.array(np.argsort(-work, kind="stable")))
 
 
 def committed(output: Storage, plan: pa.Table, folder: str = EDITS_FOLDER) -> pa.Table:

@@ -10,7 +10,7 @@ from pipelines.config.config import Config
 from pipelines.config.fingerprints import fingerprints
 from pipelines.ids import content_id
 from pipelines.rows import Row
-from pipelines.schema import MEASURES, rows_table
+from pipelines.schema import MEASURES, PLAN, rows_table
 from pipelines.storage import Storage
 from pipelines.tables.commit import commit
 from pipelines.tables.plan import PLAN_BATCH_ROWS, PLANNED_CLIP
@@ -48,7 +48,7 @@ def measures_file(name: str) -> str:
 
 MEASURE_ITEMS = pa.schema(
     [
-        *((name, pa.string()) for name in PLANNED_CLIP),
+        *(PLAN.field(name).remove_metadata() for name in PLANNED_CLIP),
         ("edit_file", pa.string()),
         ("edit_ids", pa.list_(pa.string())),
         ("target_prompts", pa.list_(pa.string())),

@@ -26,7 +26,7 @@ PLAN_BATCH_ROWS = 10_000
 """Rows of a plan that are Python objects at the same time."""
 
 
-PLANNED_CLIP = ("clip_row", "clip_file", "source_prompt")
+PLANNED_CLIP = ("clip_row", "clip_file", "source_prompt", "num_frames")
 """The columns that all rows of a clip share."""
 
 

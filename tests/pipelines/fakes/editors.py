@@ -64,6 +64,16 @@ class Slow(Invert):
         return super().edit(inversion, target_prompt, mask, seed)
 
 
+class Proportional(Invert):
+    """Takes a time that is proportional to the number of frames."""
+
+    seconds = 0.25
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        time.sleep(self.seconds * len(inversion))
+        return super().edit(inversion, target_prompt, mask, seed)
+
+
 class Poisoned(Invert):
     """Kills its process, hangs or raises as the target demands. Edits for any other target."""
 

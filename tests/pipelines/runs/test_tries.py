@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from itertools import count
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ray
@@ -63,7 +64,8 @@ def in_this_process(commits):
                 editor = ClipEditor(
                     work.config, work.output, work.editor, work.revision, work.rung.folder
                 )
-                yield editor(item)[0] | {"began": 0.0, "ended": 1.0}
+                times = {"began": 0.0, "ended": 1.0, "windows": item["windows"]}
+                yield editor(item)[0] | times
             else:
                 yield MeasureClip(work.config, work.output, Deadline(60.0))(item)
 
@@ -327,11 +329,31 @@ def test_the_estimate_counts_the_tries_of_the_sample(finished):
     record.phases["annotate"] |= {"sources": 2, "clips": 2, "new": 2}
     record.phases["plan"] |= {"planned": 5}
     record.phases["measure"] |= {"seconds": 22.0, "new": 11}
-    speed = _speed(Storage(str(output)), record.phases, "here")
-    assert (speed.clips, speed.edits, speed.tries) == (1, 2.5, 3)
+    config = load_config(assignments=[*SETTINGS, IMPROVING])
+    speed = _speed(Storage(str(output)), config, record.phases, "here")
+    assert (speed.clips, speed.windows, speed.edits, speed.tries) == (1, 1, 2.5, 3)
     assert speed.measure_seconds == pytest.approx(2.0 * 5.5)
     seconds = [pd.read_parquet(path)["seconds"].sum() for path in output.glob("edits/**/*.parquet")]
-    assert speed.edit_seconds == pytest.approx(sum(seconds) / 2)
+    assert speed.window_seconds == pytest.approx(sum(seconds) / 2)
+
+
+def test_the_estimate_counts_the_windows_of_long_clips(finished):
+    """Six and four frames are five and three windows of two frames, with a stride of one."""
+    output, record = finished
+    longer = shutil.copytree(output, output.parent / "longer")
+    plan = pq.read_table(longer / "plan/plan.parquet")
+    frames = [6 if uri == "a.mp4" else 4 for uri in plan["source_uri"].to_pylist()]
+    place = plan.column_names.index("num_frames")
+    plan = plan.set_column(place, plan.field(place), pa.array(frames, pa.int32()))
+    pq.write_table(plan, longer / "plan/plan.parquet")
+    record = record.model_copy(deep=True)
+    record.phases["annotate"] |= {"sources": 2, "clips": 2, "new": 2}
+    record.phases["plan"] |= {"planned": 5}
+    config = load_config(assignments=[*SETTINGS, IMPROVING])
+    speed = _speed(Storage(str(longer)), config, record.phases, "here")
+    seconds = [pd.read_parquet(path)["seconds"].sum() for path in longer.glob("edits/**/*.parquet")]
+    assert speed.windows == 4
+    assert speed.window_seconds == pytest.approx(sum(seconds) / 8)
 
 
 def test_retry_makes_the_tries_of_what_it_repeats(planned, tmp_path):

@@ -27,6 +27,7 @@ def measure(folder, *metrics, mask=None, source=GREY, problem=None, where="subje
     names = ", ".join(f"{METRICS}:{name}" for name in metrics)
     config = load_config(assignments=[f"measure.metrics=[{names}]"])
     work = {"clip_file": "clips/a.parquet", "clip_row": "c", "source_prompt": "a cat"}
+    work["num_frames"] = None
     work |= {"edit_file": "edits/e.parquet", "edit_ids": list(edits), "target_prompts": list(edits)}
     work["target_wheres"] = [where] * len(edits)
     done = MeasureClip(config, output, Deadline(60.0))(work | {"measures": "m"})
