@@ -13,9 +13,11 @@ from torch import Tensor
 from pipelines.captioners.small_world_looks import has_background, has_colour
 from pipelines.errors import Rejected
 from pipelines.media.foreground import find_objects
+from pipelines.media.frames import frame_positions
 from strmatch.backbones.folder import weights_folder
 from strmatch.inputs import to_unit_range
 from strmatch.metrics.clip import copies, load_clip
+from strmatch.miniature.long_scenes import MOTION_FRAMES
 from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
 from strmatch.miniature.subject import shape_overlaps
 from strmatch.miniature.tracks import name_motion
@@ -49,6 +51,9 @@ class SmallWorldCaptioner:
     and the embedded CLIP gives colour and background. A clip that the embedded autoencoder cannot
     reproduce is outside the small world and gets no caption, and neither does a clip with a figure
     or a background that no word of the small world describes.
+
+    A longer clip is described by its looks in evenly spaced frames and by its first motion, which
+    takes 16 frames. Memory and time do not grow with the clip.
     """
 
     def __init__(self) -> None:
@@ -72,12 +77,17 @@ class SmallWorldCaptioner:
                 f"the embedded captioner knows the small world only, and this is not of it "
                 f"({fidelity:.0f} dB after its autoencoder): {PATIENCE}",
             )
-        objects = find_objects(frames)
+        spread = frame_positions(len(frames), MOTION_FRAMES)
+        used = sorted({*range(min(len(frames), MOTION_FRAMES)), *spread})
+        looked = np.isin(used, spread)
+        objects = find_objects(frames[used])
+        motions = [name_motion_of(mask[:MOTION_FRAMES]) for mask in objects]
+        frames, objects = frames[used][looked], objects[:, looked]
         if not len(objects):
             raise Rejected("NotOfTheWorld", f"the embedded captioner sees no figure: {PATIENCE}")
         small, things = resized(frames), []
         for index, mask in enumerate(objects):
-            shape, motion = name_shape(mask), name_motion_of(mask)
+            shape, motion = name_shape(mask), motions[index]
             if shape is None or motion is None:
                 raise Rejected(
                     "NotOfTheWorld",

@@ -283,8 +283,8 @@ class Bounds(Section):
 class Publish(Section):
     limits: dict[str, Bounds | None] = {}
     """Limits by metric: {motion_error: {max: 3}}. An edit outside is rejected. A metric without a
-    value rejects nothing. Null removes a limit of the preset; null instead of all limits removes
-    them all."""
+    value rejects nothing. Of a clip longer than `clip.num_frames`, the worst window counts. Null
+    removes a limit of the preset; null instead of all limits removes them all."""
     size: Literal["model", "source"] = "model"
     """Size of the videos of edits that are ok. model: that of a clip. source: that of the source,
     over whose frames an edit is laid. ANNOTATE stores clips at that size, too. An output may be

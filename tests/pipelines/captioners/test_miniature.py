@@ -35,6 +35,17 @@ def test_captions_of_the_small_world_equal_the_true_ones(captioner):
     assert sum(right) >= 15, list(zip(said, map(caption, scenes), strict=True))
 
 
+def test_a_long_clip_is_described_by_its_first_motion_and_its_looks_throughout(captioner):
+    scenes = [sample_scene(seed, "dev") for seed in range(2)]
+    clips = [stored(frames) for frames in render(scenes).frames]
+    long = [np.concatenate([clip, *[clip[::-1], clip] * 7]) for clip in clips]  # 240 frames
+    assert [captioner(clip) for clip in long] == [captioner(clip) for clip in clips]
+    faded = long[0].copy()
+    faded[16:] = (faded[16:] // 2) + 64
+    with pytest.raises(Rejected):
+        captioner(faded)
+
+
 def test_two_figures_are_both_named(captioner):
     scenes = [sample_scene(seed, "dev", "two_sprites") for seed in range(6)]
     named = []
