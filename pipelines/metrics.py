@@ -117,7 +117,7 @@ class FrameConsistency(_WithFile):
 
     def __init__(self, config: Config) -> None:
         from strmatch.metrics.frame_consistency import FrameConsistency
-        from strmatch.metrics.rife import RIFE
+        from strmatch.metrics.interpolation.rife import RIFE
 
         by_rife = config.measure.rife is not None
         interpolators = [on_cpu(RIFE, self.weights(config))] if by_rife else []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from strmatch.metrics.base import Sample
-from strmatch.metrics.interpolation import flow_midpoints
+from strmatch.metrics.interpolation.optical_flow import flow_midpoints
 
 Interpolate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Maps frames and their successors, uint8 (n, H, W, 3) each, to the middle frames."""

@@ -12,8 +12,8 @@ from pipelines import plugins, registry
 from pipelines.config.loading import load_config
 from pipelines.errors import RunError
 from strmatch.metrics.base import Sample
+from strmatch.metrics.interpolation.rife import RIFE, IFNet
 from strmatch.metrics.lpips import LPIPS
-from strmatch.metrics.rife import RIFE, IFNet
 
 
 def sample(shift=0, mask=True):

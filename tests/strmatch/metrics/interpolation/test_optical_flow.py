@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from strmatch.metrics.interpolation import flow_midpoints
+from strmatch.metrics.interpolation.optical_flow import flow_midpoints
 from tests.strmatch.metrics.clips import panned
 
 

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from strmatch import WeightsError
 from strmatch.metrics.frame_consistency import FrameConsistency
-from strmatch.metrics.rife import RIFE
+from strmatch.metrics.interpolation.rife import RIFE
 from tests.strmatch.metrics.clips import beside, panned
 
 BLOCKS = {"block0": (7, 192), "block1": (12, 128), "block2": (12, 96), "block3": (12, 64)}
