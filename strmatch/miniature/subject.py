@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from strmatch.miniature.colours import delta_e
+from strmatch.colours import delta_e
 from strmatch.miniature.components import largest_component, spread
 from strmatch.miniature.patterns import Patterns
 from strmatch.miniature.shapes import AREAS, coverage, signed_distance

@@ -3,7 +3,7 @@ from itertools import combinations
 import pytest
 import torch
 
-from strmatch.miniature.colours import delta_e, rgb_to_lab
+from strmatch.colours import delta_e, rgb_to_lab
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS
 
 
