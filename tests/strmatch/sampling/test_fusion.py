@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from jobs.benchmark.memory import peak_bytes
 from strmatch import STRMatch, generate
 from strmatch.baselines.dmt import DMT, difference_loss
 from strmatch.baselines.sdedit import SDEdit
@@ -162,6 +163,17 @@ def test_the_fused_gradient_equals_finite_differences_of_the_fused_loss(backbone
     assert loss.item() == pytest.approx(loss_at(0.0), rel=1e-12)
     slope = (loss_at(1e-5) - loss_at(-1e-5)) / 2e-5
     assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-4)
+
+
+def test_memory_grows_only_by_frames_and_latents(backbone):
+    """Of a lean edit. Otherwise Ω^src is kept up to `FEATURE_BYTES`."""
+    editor, peaks, sizes = STRMatch(backbone, memory="lean"), [], []
+    for count in (LENGTH, 5 * LENGTH):
+        clip = np.zeros((count, SIZE, SIZE, 3), np.uint8)
+        inversion = editor.invert(clip, SOURCE, num_inference_steps=1)
+        peaks.append(peak_bytes(lambda inversion=inversion: editor.edit(inversion, TARGET)))
+        sizes.append(inversion.latents.nbytes + clip.nbytes)
+    assert peaks[1] - sizes[1] < 1.3 * peaks[0]
 
 
 def test_another_stride_inverts_again(backbone, frames):
