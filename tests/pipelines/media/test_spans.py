@@ -9,6 +9,7 @@ from pipelines.config.loading import load_config
 from pipelines.errors import RowError
 from pipelines.media.spans import find_spans
 from pipelines.media.video.opening import open_video
+from pipelines.media.video.reader import Video
 from tests.pipelines.support.videos import BIKES, MEGAMIND, real_clip, shot, write_video
 
 SMALL = ("clip.num_frames=8", "clip.height=64", "clip.width=128")
@@ -148,9 +149,17 @@ def test_no_clip_of_every_frame_crosses_a_cut_or_a_pause(tmp_path):
         assert bounds(found(path, *settings, start=10 / 8)) == [expected]
 
 
-def test_a_given_start_is_searched_for_cuts_from_there_on(tmp_path):
+def test_a_given_start_is_searched_for_cuts_from_there_on(tmp_path, monkeypatch):
     path = two_shots_and_a_pause(tmp_path)
+    pictures, read = Video.pictures, []
+
+    def noting(video, numbers):
+        read.append(numbers[0])
+        return pictures(video, numbers)
+
+    monkeypatch.setattr(Video, "pictures", noting)
     assert bounds(found(path, "clip.span=shot", start=20 / 8)) == [(20, 36)]
+    assert read == [20]
     with pytest.raises(RowError, match="the shot ends with the frame at 2.375 s"):
         found(path, "clip.span=shot", start=19 / 8)
 

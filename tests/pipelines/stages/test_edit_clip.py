@@ -4,10 +4,11 @@ import pytest
 from pipelines.config.loading import load_config
 from pipelines.editors.base import BackboneEditor
 from pipelines.media.encode import encode_video
+from pipelines.media.video.opening import open_video
 from pipelines.schema import CLIPS, rows_table
 from pipelines.stages.edit_clip import ClipEditor
 from pipelines.storage import Storage
-from tests.pipelines.fakes.editors import Careless, Large
+from tests.pipelines.fakes.editors import Careless, Invert, Large
 
 
 @pytest.fixture
@@ -61,6 +62,18 @@ def test_anything_but_frames_of_the_clips_shape_is_a_failed_edit(output):
     for failed in committed["failures"]:
         kind, message = faults[failed["row_id"]]
         assert failed["error_type"] == kind and message in failed["error_message"]
+
+
+def test_an_edit_has_the_times_of_its_clip(output, tmp_path):
+    times = [0.0, 0.1, 0.75, 1.0]
+    clip = {"row_id": "c", "fps": 3.0, "timestamps": times}
+    clip["source_video"] = encode_video(np.zeros((4, 16, 16, 3), np.uint8), 3, timestamps=times)
+    output.commit_table("clips/a.parquet", rows_table([clip], CLIPS))
+    ClipEditor(load_config(), output, Invert, "1")(work("a dog"))
+    (row,) = output.read_folder("edits", ["edited_video"]).to_pylist()
+    (tmp_path / "edit.mp4").write_bytes(row["edited_video"])
+    with open_video(str(tmp_path / "edit.mp4")) as video:
+        np.testing.assert_allclose(video.timestamps, times, atol=1e-4)
 
 
 def test_a_target_that_is_the_caption_is_refused_before_any_work(output):

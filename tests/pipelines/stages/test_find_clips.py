@@ -362,6 +362,15 @@ def test_a_clip_of_a_variable_rate_keeps_its_times_in_column_and_file(tmp_path):
     assert table["timestamps"] == row["timestamps"]
 
 
+def test_ids_of_windows_are_pinned(tmp_path):
+    """Existing outputs go on with their clips and edits."""
+    path = write_video(tmp_path / "a.mp4", coded_frames(20), fps=8)
+    assert [row["clip_id"] for row in clips_of(path, source_id="x")] == [
+        "058916db67187d563a51902a2856f1a1",
+        "83dfb5ba45776aad9286935a67d7f063",
+    ]
+
+
 def test_ids_of_whole_clips_follow_from_start_and_length(tmp_path):
     path = write_video(tmp_path / "a.mp4", coded_frames(64), fps=8)
 
