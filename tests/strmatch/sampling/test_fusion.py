@@ -168,7 +168,7 @@ def test_the_fused_gradient_equals_finite_differences_of_the_fused_loss(backbone
 def test_memory_grows_only_by_frames_and_latents(backbone):
     """Of a lean edit. Otherwise Ω^src is kept up to `FEATURE_BYTES`."""
     editor, peaks, sizes = STRMatch(backbone, memory="lean"), [], []
-    for count in (LENGTH, 5 * LENGTH):
+    for count in (LENGTH, 3 * LENGTH):
         clip = np.zeros((count, SIZE, SIZE, 3), np.uint8)
         inversion = editor.invert(clip, SOURCE, num_inference_steps=1)
         peaks.append(peak_bytes(lambda inversion=inversion: editor.edit(inversion, TARGET)))
