@@ -237,7 +237,7 @@ def test_ids_depend_on_the_options_that_change_the_result(installed):
     frames[:, :16], frames[:, 16:24] = 200, 110
     row = {"mask": None, "subject": None, "source_video": encode_video(frames, 8, 12)}
     row |= {"source_row": "s", "clip_id": "c", "level": "clip", "source_prompt": "A dog."}
-    row |= {"targets": [{"prompt": "A fox."}]}
+    row |= {"targets": [{"prompt": "A fox."}], "num_frames": len(frames)}
 
     def clip_id(threshold):
         config = load_config(
