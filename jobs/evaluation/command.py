@@ -159,7 +159,7 @@ def check(weights: str | None) -> tuple[str, str]:
     return weights, weights_revision(folder)
 
 
-def _run(suite: Suite | LongSuite, output: Path | None) -> dict[str, list[dict[str, Any]]]:
+def _run(suite: Suite, output: Path | None) -> dict[str, list[dict[str, Any]]]:
     """Returns the measures of every clip by part of the suite, in the order of the cases."""
     processes = default_processes()
     minutes = suite.projected_seconds(processes) / 60

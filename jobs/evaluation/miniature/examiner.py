@@ -16,8 +16,7 @@ from strmatch.backbones.folder import weights_folder
 from strmatch.inputs import to_unit_range, tokenize
 from strmatch.miniature.judge import judge, score_edit
 from strmatch.miniature.scenes import Scene, attributes, caption
-from strmatch.miniature.splits import Attributes
-from strmatch.miniature.world import render
+from strmatch.miniature.world import Rendered, render
 from strmatch.presets import load_preset
 
 Changes = dict[str, Any]
@@ -128,22 +127,9 @@ class MiniatureExaminer:
             edited = self.editor.edit(
                 inversion, prompts["target_prompt"], mask=mask if masked else None, **changes
             ).frames
-            seen = judge(torch.from_numpy(edited)[None])
-            clips.append(
-                Clip(
-                    f"{method}/{index:04d}",
-                    edited,
-                    truth,
-                    prompts
-                    | _scores(case, seen.verdicts[0])
-                    | {
-                        "centroid_px": centroid_error(seen.tracks[0], rendered.tracks[1, 0]),
-                        "background_psnr": psnr(edited, decoded, outside),
-                        "counterfactual_iou": iou(seen.masks[0], rendered.masks[1, 0]),
-                        "counterfactual_psnr": psnr(edited, truth),
-                    },
-                )
-            )
+            row = prompts | against_truth(case, rendered, edited)
+            row["background_psnr"] = psnr(edited, decoded, outside)
+            clips.append(Clip(f"{method}/{index:04d}", edited, truth, row))
         return clips
 
     def watch(self, case: EditCase, changes: Changes) -> dict[str, float]:
@@ -170,12 +156,25 @@ class MiniatureExaminer:
         }
 
 
-def _scores(case: EditCase, verdict: Attributes) -> dict[str, Any]:
-    """Returns the judged attributes, the requested ones that are met, and the kept ones."""
-    score = score_edit(verdict, case.source, case.target)
+def against_truth(case: EditCase, rendered: Rendered, edited: np.ndarray) -> dict[str, Any]:
+    """Compares an edit with its counterfactual.
+
+    Args:
+        case: the edit.
+        rendered: the source and the target of the case.
+        edited: uint8 (f, H, W, 3).
+
+    Returns:
+        The judged attributes, the requested ones that are met, the kept ones, and distances.
+    """
+    seen = judge(torch.from_numpy(edited)[None])
+    score = score_edit(seen.verdicts[0], case.source, case.target)
     return {
-        "seen": verdict._asdict(),
+        "seen": seen.verdicts[0]._asdict(),
         "asked_colour": score.asked.get("colour"),
         "asked_shape": score.asked.get("shape"),
         "kept": [score.kept[name] for name in ("colour", "shape") if name in score.kept],
+        "centroid_px": centroid_error(seen.tracks[0], rendered.tracks[1, 0]),
+        "counterfactual_iou": iou(seen.masks[0], rendered.masks[1, 0]),
+        "counterfactual_psnr": psnr(edited, rendered.frames[1].numpy()),
     }

@@ -1,32 +1,26 @@
 """The suite of long clips: tasks for the processes, and figures from their results."""
 
+import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 
-from jobs.evaluation.figures import Figure, mean, median, share
+from jobs.evaluation.figures import Figure, mean
 from jobs.evaluation.miniature.long_examiner import (
     LENGTHS,
     METHODS,
     LongExaminer,
     draw_long_edits,
 )
-from jobs.evaluation.miniature.suite import FEW_STEPS
+from jobs.evaluation.miniature.suite import FEW_STEPS, Suite, edit_figures
 from jobs.evaluation.pool import Task
-from strmatch.miniature.splits import Split
 
 
-@dataclass(frozen=True)
-class LongSuite:
-    """The size of the suite, and the model to evaluate."""
-
-    weights: str
-    clips: int
-    seed: int
-    split: Split = "test"
+class LongSuite(Suite):
+    """The suite of long clips."""
 
     def tasks(self) -> list[Task]:
         """Returns all tasks, the longest first, so that processes finish together."""
@@ -36,7 +30,7 @@ class LongSuite:
             ("edit", (method, case, index)) for index, case in longest_first for method in METHODS
         ]
 
-    def examiner(self) -> "partial[LongExaminer]":
+    def examiner(self) -> Callable[[], Any]:
         """What makes the examiner of a process."""
         return partial(LongExaminer, self.weights)
 
@@ -60,20 +54,7 @@ class LongSuite:
 
 
 def long_figures(rows: list[dict[str, Any]]) -> dict[str, Figure]:
-    """Figures of one method."""
-
-    def of(name: str) -> list[Any]:
-        return [row[name] for row in rows if row[name] is not None and row[name] == row[name]]
-
-    shares = {
-        "subject_colour": share(of("asked_colour")),
-        "subject_shape": share(of("asked_shape")),
-        "kept_attribute": share([kept for row in rows for kept in row["kept"]]),
-    }
-    names = ("centroid_px", "background_psnr", "counterfactual_iou", "counterfactual_psnr")
+    """Figures of one method: `edit_figures`, and the means of measures over time."""
     times = ("seam", "seam_of_truth", "drift", "drift_of_window")
-    return (
-        shares
-        | {name: median(of(name)) for name in names}
-        | {name: mean(of(name)) for name in times}
-    )
+    known = {name: [row[name] for row in rows if not math.isnan(row[name])] for name in times}
+    return edit_figures(rows) | {name: mean(values) for name, values in known.items()}

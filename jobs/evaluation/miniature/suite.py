@@ -1,6 +1,7 @@
 """The suite: tasks for the processes, and figures from their results."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,7 +38,7 @@ class Suite:
         ]
         return tasks + [("round_trip", (scene, i)) for i, scene in enumerate(scenes)]
 
-    def examiner(self) -> "partial[MiniatureExaminer]":
+    def examiner(self) -> Callable[[], Any]:
         """What makes the examiner of a process."""
         return partial(MiniatureExaminer, self.weights)
 
