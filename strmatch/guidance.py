@@ -31,28 +31,16 @@ def guided_epsilon(
         scale: guidance scale.
         windows: windows of the clips. None: the clips are single windows.
     """
+
+    def guided(part: Tensor) -> Tensor:
+        if scale == 1 or unconditional is target:
+            return backbone.epsilon(part, timestep, target)
+        if len(part) > 1:
+            part = torch.cat([part] * 2)
+        both = torch.cat([unconditional, target])
+        epsilon_u, epsilon_c = backbone.epsilon(part, timestep, both).chunk(2)
+        return epsilon_u + scale * (epsilon_c - epsilon_u)
+
     if windows is None:
-        return _guided(backbone, latents, timestep, unconditional, target, scale)
-    parts = (of_window(latents, window) for window in windows)
-    return fuse(
-        windows,
-        (_guided(backbone, part, timestep, unconditional, target, scale) for part in parts),
-    )
-
-
-def _guided(
-    backbone: Backbone,
-    latents: Tensor,
-    timestep: int,
-    unconditional: Tensor,
-    target: Tensor,
-    scale: float,
-) -> Tensor:
-    """Guided noise of one window."""
-    if scale == 1 or unconditional is target:
-        return backbone.epsilon(latents, timestep, target)
-    both = torch.cat([unconditional, target])
-    if len(latents) > 1:
-        latents = torch.cat([latents] * 2)
-    epsilon_u, epsilon_c = backbone.epsilon(latents, timestep, both).chunk(2)
-    return epsilon_u + scale * (epsilon_c - epsilon_u)
+        return guided(latents)
+    return fuse(windows, (guided(of_window(latents, window)) for window in windows))

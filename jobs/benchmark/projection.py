@@ -57,19 +57,15 @@ def _unchecked() -> Iterator[None]:
 
 def _project(model: Model, frames: int | None) -> dict[str, int]:
     backbone = model.backbone
-    clip = (
-        model.frames
-        if frames is None
-        else np.resize(model.frames, (frames, *model.frames.shape[1:]))
-    )
+    length, *size = model.frames.shape
+    clip = np.resize(model.frames, (frames or length, *size))
     backbone.scheduler.alphas_cumprod = [0.5] * 1000  # fake tensors have no values
     matcher, lean = (Matcher(backbone, backbone.settings, lean) for lean in (False, True))
     latents = backbone.encode(clip)
     windows = clip_windows(latents, backbone.num_frames, backbone.settings)
     ends = windows[:1] + windows[1:][-1:]  # all windows need equal memory
     source, target = backbone.embed(SOURCE), backbone.embed(TARGETS[0])
-    first = of_window(latents, windows[0])
-    features = matcher.features(first, 500, source)
+    features = matcher.features(of_window(latents, windows[0]), 500, source)
     chunk = latents[0].transpose(0, 1)[: backbone.frames_at_once].to(backbone.dtype)
     parts: dict[str, Callable[[], object]] = {
         "encoding": lambda: backbone.encode(clip),
