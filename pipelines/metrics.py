@@ -24,7 +24,7 @@ the dataset card. A class without `Options` is built of `config` alone. Options 
 in a pool of workers with a GPU each.
 
 A metric that is a mean over frames declares `worst`, "lowest" or "highest". The metric of a clip
-longer than `clip.num_frames` is then computed for each window of so many frames: see
+longer than `clip.num_frames` is then computed for each window of this length: see
 `pipelines.stages.windowed_metrics`. Other metrics receive the whole clip.
 
 The built-in classes below load a metric of `strmatch.metrics` with its weights. Their libraries are

@@ -27,8 +27,8 @@ class Clip(Section):
     """Take every n-th frame of the video. Null: sample at `fps` instead. Applies to `span` window
     only."""
     span: str | float = "window"
-    """What a clip covers. window: `num_frames` frames at `fps`. shot: a whole shot. A number:
-    consecutive clips of so many seconds of each shot. Clips of a shot or of seconds have every
+    """What a clip covers. window: `num_frames` frames at `fps`. shot: a whole shot. A number: the
+    length in seconds of consecutive clips of each shot. Clips of a shot or of seconds have every
     frame of the source, at its own rate and times."""
     min_seconds: float = expert(1.0, ge=0)
     """Minimum length of a clip of a shot or of seconds. A shorter shot, or rest of a shot, gives no

@@ -242,7 +242,7 @@ def _parts_of_seconds(
 
 
 def _after(times: np.ndarray, first: int, seconds: float) -> int:
-    """Returns the first frame that is shown so many seconds after another one."""
+    """Returns the first frame that is shown at least `seconds` after frame `first`."""
     return max(first + 1, int(np.searchsorted(times, times[first] + seconds - ROUNDING)))
 
 

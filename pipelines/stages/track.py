@@ -21,7 +21,7 @@ class Track:
         tracker: returns the subject's mask, or None.
         limits: a mask outside them rejects the clip, see `trackers.mask_check`.
         window: number of frames of a window. A longer clip must be within the limits in every
-            second, and in so many frames at least. None: clips are windows.
+            second, or in every window if a window is longer. None: clips are windows.
     """
 
     def __init__(
