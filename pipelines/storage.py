@@ -143,7 +143,21 @@ class Storage:
         if not isinstance(self.fs, LocalFileSystem):
             self.fs.pipe_file(path, data)
             return
-        with _beside(path, data) as temporary:
+        with _beside(path, [data]) as temporary:
+            os.replace(temporary, path)
+
+    def write_chunks(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Write a file of any size, replacing an existing file. Holds one chunk at a time.
+
+        On a disk the write is atomic.
+        """
+        path = self.path(name)
+        if not isinstance(self.fs, LocalFileSystem):
+            with self.fs.open(path, "wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+            return
+        with _beside(path, chunks) as temporary:
             os.replace(temporary, path)
 
     def create(self, name: str, data: bytes) -> None:
@@ -154,7 +168,7 @@ class Storage:
         """
         path = self.path(name)
         if isinstance(self.fs, LocalFileSystem):
-            with _beside(path, data) as temporary:
+            with _beside(path, [data]) as temporary:
                 os.link(temporary, path)
             return
         try:
@@ -282,8 +296,8 @@ def _within(places: np.ndarray, first: int, rows: int) -> np.ndarray:
 
 
 @contextmanager
-def _beside(path: str, data: bytes) -> Iterator[str]:
-    """Write bytes to a temporary file in the folder of `path`, synchronised to disk.
+def _beside(path: str, chunks: Iterable[bytes]) -> Iterator[str]:
+    """Write chunks of bytes to a temporary file in the folder of `path`, synchronised to disk.
 
     Yields the path of the temporary file, which is removed on exit.
     """
@@ -292,7 +306,7 @@ def _beside(path: str, data: bytes) -> Iterator[str]:
     temporary = os.path.join(folder, f".{base}.{uuid.uuid4().hex[:8]}")
     try:
         with open(temporary, "wb") as file:
-            file.write(data)
+            file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
         yield temporary

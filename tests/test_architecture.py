@@ -12,7 +12,7 @@ PACKAGES = ("strmatch", "pipelines", "jobs")
 FLOORS = (
     {"runs"},
     {"phases"},
-    {"stages", "publishing"},
+    {"stages", "publishing", "exports"},
     {"plugins"},
     {"prompters", "captioners", "judges"},
     {"trackers", "editors", "metrics", "vision_language", "openai_client"},

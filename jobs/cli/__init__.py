@@ -10,8 +10,8 @@ import typer
 
 from jobs import logs
 from jobs.cli import cluster_jobs as submission
+from jobs.cli import exports, runs
 from jobs.cli import models as model
-from jobs.cli import runs
 from jobs.cli.literal_help import escape_help
 from strmatch import __version__
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (runs, submission, model):
+for commands in (runs, exports, submission, model):
     app.add_typer(commands.app)
 escape_help(app)
 

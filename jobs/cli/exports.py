@@ -1,0 +1,39 @@
+"""Commands that export the edits of a run in formats that others read."""
+
+from typing import Annotated
+
+import typer
+
+from jobs.cli.options import Assign, RunFolder, one_line_errors
+
+app = typer.Typer()
+export_app = typer.Typer(
+    help="Export the edits that are ok in a format that other tools read.\n\n"
+    "Example: strmatch export pairs runs/first --to exports/pairs",
+    no_args_is_help=True,
+)
+app.add_typer(export_app, name="export")
+
+To = Annotated[
+    str,
+    typer.Option(
+        help="Folder or fsspec URI to write, empty. The same command continues an export that was "
+        "interrupted."
+    ),
+]
+Inverse = Annotated[
+    bool, typer.Option("--inverse", help="Add the way back: from each edit to its source.")
+]
+
+
+@export_app.command()
+@one_line_errors
+def pairs(output: RunFolder, to: To, inverse: Inverse = False, set: Assign = None) -> None:
+    """Export lists of source, edit and instruction (CSV and JSON lines) beside MP4 files.
+
+    Example: strmatch export pairs runs/first --to exports/pairs
+    """
+    from jobs.exports import command as job
+    from pipelines.exports.pairs import Pairs
+
+    job.run(output, to, Pairs(inverse), set or [])

@@ -1,0 +1,71 @@
+"""The contract of a format, and the export of a dataset in a format.
+
+An export is done part by part. Each part writes its files first and then commits its entries. When
+all parts are committed, the format writes what concerns all of them, and `_SUCCESS` comes last. The
+same export continues with the parts that are missing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from pipelines.exports.destination import Destination
+from pipelines.exports.edits import PublishedDataset
+from pipelines.rows import Row
+from pipelines.storage import Storage
+
+
+class Format(Protocol):
+    """A format of exports."""
+
+    @property
+    def name(self) -> str:
+        """As in `strmatch export NAME`."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Columns of the dataset that the format reads."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All that changes the files of an export, as JSON values."""
+
+    def write_part(self, to: Storage, number: int, edits: Iterable[Row]) -> Iterator[Row]:
+        """Write the files of a part; yields the part's entries, JSON objects.
+
+        The files depend on the arguments and the settings alone, because an interrupted part is
+        written again.
+
+        Args:
+            to: the destination.
+            number: of the part, from 0 in the dataset's order.
+            edits: that are ok, with `columns`; can be read once.
+        """
+
+    def finish(self, to: Storage, entries: Callable[[], Iterator[Row]]) -> None:
+        """Write the files that concern all parts.
+
+        Args:
+            to: the destination.
+            entries: yields the entries of all parts in order, at every call.
+        """
+
+
+def export(dataset: PublishedDataset, format: Format, to: Storage) -> Iterator[Row]:
+    """Export the edits of a dataset that are ok; yields a row for every part.
+
+    Yields nothing if the destination holds the complete export.
+
+    Raises:
+        RunError: the destination holds something else, or another process writes to it.
+    """
+    destination = Destination(to, format.name, dataset.identity, format.settings)
+    if destination.is_complete():
+        return
+    with destination.writing():
+        done = destination.done()
+        for number, part in enumerate(dataset.parts):
+            if number not in done:
+                edits = dataset.edits(part, format.columns)
+                destination.commit(number, format.write_part(to, number, edits))
+            yield {"part": number}
+        format.finish(to, lambda: destination.entries(len(dataset.parts)))

@@ -1,0 +1,115 @@
+"""The edits of a published dataset that are ok, read in order and in bounded memory."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.errors import RunError
+from pipelines.rows import Row
+from pipelines.storage import Storage
+from pipelines.tables.record import RECORD, SUCCESS
+
+FOLDER = "dataset"
+ROWS_AT_ONCE = 8
+"""Rows with their videos that are in memory at the same time."""
+BUFFER = 2**20
+"""Bytes that are read at once of each column, so that a large row group is never held."""
+REQUIRED = ("row_id", "level", "status", "clip_id", "source_video", "edited_video")
+
+
+class Part(NamedTuple):
+    """A row group of a file of the dataset: the unit in which an export is done and resumed."""
+
+    file: str
+    group: int
+
+
+class PublishedDataset:
+    """The dataset below a run's folder, which may have been moved or copied without the run.
+
+    Attributes:
+        parts: in the dataset's order.
+        schema: of the first file, without the columns that are in names of folders.
+        identity: a hash of the names and footers of all files, independent of the folder's place.
+            Datasets with other rows or videos have another identity.
+
+    Args:
+        output: the run's folder.
+
+    Raises:
+        RunError: there is no dataset, the run has not finished publishing, or a file cannot be read
+            or lacks a column that all exports need.
+    """
+
+    def __init__(self, output: Storage) -> None:
+        self.output = output
+        files = output.find(FOLDER, ".parquet")
+        if not files:
+            raise RunError(f"{output} holds no {FOLDER}/*.parquet: name the folder of a run")
+        if output.exists(RECORD) and not output.exists(SUCCESS):
+            raise RunError(
+                f"the dataset of {output} is not complete or has no edit that is ok: {SUCCESS} is "
+                "missing; continue the run, or `strmatch publish`"
+            )
+        self.parts: list[Part] = []
+        digest = hashlib.sha256()
+        for name in files:
+            footer = self._footer(name)
+            if name == files[0]:
+                self.schema = footer.schema.to_arrow_schema()
+            self.parts += [Part(name, group) for group in range(footer.num_row_groups)]
+            stored = pa.BufferOutputStream()
+            footer.write_metadata_file(stored)
+            digest.update(f"{name}\n".encode() + stored.getvalue())
+        self.identity = digest.hexdigest()[:32]
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Returns the number of rows of the dataset by level and status."""
+        found: Counter[tuple[str, str]] = Counter()
+        for name in dict.fromkeys(part.file for part in self.parts):
+            table = self.output.read_table(name, ["level", "status"])
+            groups = table.group_by(["level", "status"], use_threads=False)
+            for row in groups.aggregate([([], "count_all")]).to_pylist():
+                found[row["level"], row["status"]] += row["count_all"]
+        return found
+
+    def edits(self, part: Part, columns: Sequence[str]) -> Iterator[Row]:
+        """Yields the edits of a part that are ok, in order.
+
+        Args:
+            columns: to read. A column that is in the name of a folder is text; a column that a
+                dataset of an older version lacks is null.
+        """
+        folders = partition_values(part.file)
+        with self.output.arrow.open_input_file(self.output.path(part.file)) as file:
+            parquet = pq.ParquetFile(file, buffer_size=BUFFER)
+            there = [name for name in columns if name in parquet.schema_arrow.names]
+            read = list(dict.fromkeys([*there, "level", "status"]))
+            missing = dict.fromkeys(columns) | {n: v for n, v in folders.items() if n in columns}
+            for batch in parquet.iter_batches(ROWS_AT_ONCE, [part.group], read):
+                ok = pc.and_(pc.equal(batch["level"], "edit"), pc.equal(batch["status"], "ok"))
+                for row in batch.filter(ok).select(there).to_pylist():
+                    yield missing | row
+
+    def _footer(self, name: str) -> pq.FileMetaData:
+        try:
+            with self.output.arrow.open_input_file(self.output.path(name)) as file:
+                footer = pq.read_metadata(file)
+        except pa.ArrowException as error:
+            raise RunError(f"{self.output}/{name} cannot be read: {error}") from error
+        lacking = [column for column in REQUIRED if column not in footer.schema.names]
+        if lacking:
+            raise RunError(f"{self.output}/{name} lacks the column {lacking[0]} of a dataset")
+        return footer
+
+
+def partition_values(file: str) -> dict[str, str]:
+    """Returns the columns that are in the names of a file's folders: dataset/split=train/…"""
+    pairs = (folder.partition("=") for folder in file.split("/")[1:-1])
+    return {unquote(name): unquote(value) for name, _, value in pairs}
