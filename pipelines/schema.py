@@ -229,6 +229,9 @@ DATASET = pa.schema(
 )
 """The published dataset, without metrics and the manifest's own columns."""
 
+VIDEOS = ("source_video", "edited_video")
+"""The dataset's columns of MP4 files."""
+
 METRIC_PREFIX = "metric_"
 """The prefix of the columns of metrics."""
 WORST_SUFFIX = "_worst"

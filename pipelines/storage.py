@@ -191,9 +191,11 @@ class Storage:
                 os.rmdir(self.root)
 
     def write_table(self, name: str, table: pa.Table, row_group_size: int | None = None) -> None:
-        """Write a table atomically as one Parquet file."""
+        """Write a table atomically as one Parquet file with an index of its pages."""
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd", row_group_size=row_group_size)
+        pq.write_table(
+            table, sink, compression="zstd", row_group_size=row_group_size, write_page_index=True
+        )
         self.write(name, sink.getvalue().to_pybytes())
 
     def commit_table(

@@ -14,6 +14,7 @@ from pipelines.config.config import Config
 from pipelines.config.options import recorded_options
 from pipelines.config.sections import Bounds
 from pipelines.editors.base import editor_settings
+from pipelines.publishing.hub_metadata import hub_metadata
 from pipelines.schema import meaning, metric_column, worst_column
 from pipelines.storage import Storage
 from pipelines.tables.record import RunRecord
@@ -44,10 +45,12 @@ def write_card(output: Storage, config: Config, record: RunRecord) -> None:
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"md": escape, "py": repr}
     template = files("pipelines.publishing").joinpath("card.md.j2").read_text(encoding="utf-8")
+    rows = sum(each.rows for each in record.outcomes.rows) if record.outcomes else 0
     card = environment.from_string(template).render(
+        metadata=hub_metadata(_pretty_name(output), schema, rows),
         folder=str(output),
         found=record.outcomes,
-        rows=record.outcomes and sum(each.rows for each in record.outcomes.rows),
+        rows=rows,
         columns=columns,
         folders=config.publish.partition_by,
         config=config,
@@ -57,6 +60,10 @@ def write_card(output: Storage, config: Config, record: RunRecord) -> None:
         settings=json.loads(json.dumps(editor_settings(plugins.find_editor(config), config))),
     )
     output.write(CARD, card.encode(errors="replace"))
+
+
+def _pretty_name(output: Storage) -> str:
+    return f"Edited videos: {output.root.rpartition('/')[2]}"
 
 
 def escape(text: Any) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import InputError
 from pipelines.schema import is_taken
+from pipelines.sources.plain_types import plain_type
 
 SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".csv")
 KNOWN = (
@@ -250,17 +251,6 @@ def is_carried_as(name: str) -> bool:
     return name not in KNOWN and is_taken(name)
 
 
-PLAIN: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
-    (pa.types.is_null, pa.string()),  # other readers reject the null type
-    (pa.types.is_string_view, pa.string()),
-    (pa.types.is_binary_view, pa.binary()),
-)
-
-
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    for holds, kind in PLAIN:
-        if holds(column.type):
-            return column.cast(kind)
-    return column
+    kind = plain_type(column.type)
+    return column if kind == column.type else column.cast(kind)
