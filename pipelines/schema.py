@@ -116,6 +116,10 @@ _TRIES = [
         "settings (JSON), metrics (JSON) and reason of tries outside the limits; null: none",
     ),
 ]
+_INSTRUCTIONS = [
+    _column("instruction", TEXT, "the edit as an instruction in English; null: no edit"),
+    _column("inverse_instruction", TEXT, "the way back from the edit to the source; null: no edit"),
+]
 _COMPOSITED = _column(
     "composited",
     TEXT,
@@ -217,6 +221,7 @@ DATASET = pa.schema(
         *_PROPERTIES,
         *_CLIP,
         *_TARGET,
+        *_INSTRUCTIONS,
         _SEED,
         *_MEDIA,
         *_EDITED,

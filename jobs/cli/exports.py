@@ -24,16 +24,26 @@ To = Annotated[
 Inverse = Annotated[
     bool, typer.Option("--inverse", help="Add the way back: from each edit to its source.")
 ]
+Wordings = Annotated[
+    int,
+    typer.Option(min=1, help="Number of rows of each edit, with the instruction in other words."),
+]
 
 
 @export_app.command()
 @one_line_errors
-def pairs(output: RunFolder, to: To, inverse: Inverse = False, set: Assign = None) -> None:
+def pairs(
+    output: RunFolder,
+    to: To,
+    inverse: Inverse = False,
+    wordings: Wordings = 1,
+    set: Assign = None,
+) -> None:
     """Export lists of source, edit and instruction (CSV and JSON lines) beside MP4 files.
 
-    Example: strmatch export pairs runs/first --to exports/pairs
+    Example: strmatch export pairs runs/first --to exports/pairs --inverse --wordings 3
     """
     from jobs.exports import command as job
     from pipelines.exports.pairs import Pairs
 
-    job.run(output, to, Pairs(inverse), set or [])
+    job.run(output, to, Pairs(inverse, wordings), set or [])

@@ -50,6 +50,11 @@ def plural(noun: str) -> str:
     return _PLURALS.get(noun) or _engine().plural_noun(noun)
 
 
+def with_article(noun: str, number: Number) -> str:
+    """Return a noun with "a" or "an" if it is singular."""
+    return str(_engine().a(noun)) if number == "singular" else noun
+
+
 def replace(text: str, start: int, end: int, new: str) -> str:
     """Return `text` with the characters from `start` to `end` replaced by `new`.
 

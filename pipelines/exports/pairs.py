@@ -3,12 +3,10 @@
 Trainers of video editors read such lists, as CSV or as JSON lines.
 """
 
-import csv
-import io
-import json
 from collections.abc import Callable, Iterable, Iterator
 
-from pipelines.exports.videos import COLUMNS, with_files
+from pipelines.exports import videos, wordings
+from pipelines.exports.lists import csv_lines, json_lines
 from pipelines.rows import Row
 from pipelines.storage import Storage
 
@@ -19,56 +17,29 @@ class Pairs:
     """Writes `pairs.csv` and `pairs.jsonl` with `FIELDS`; videos are relative to their folder.
 
     Args:
-        inverse: whether a further line of each edit leads from the edit back to the source.
+        inverse: whether further lines of each edit lead from the edit back to the source.
+        count: lines of each edit in each direction, with the instruction in different words.
     """
 
     name = "pairs"
-    columns = (*COLUMNS, "source_prompt", "target_prompt")
+    columns = (*videos.COLUMNS, *wordings.COLUMNS)
 
-    def __init__(self, inverse: bool = False) -> None:
-        self.settings = {"inverse": inverse}
+    def __init__(self, inverse: bool = False, count: int = 1) -> None:
+        self.settings = {"inverse": inverse, "wordings": count}
         self.inverse = inverse
+        self.count = count
 
     def write_part(self, to: Storage, number: int, edits: Iterable[Row]) -> Iterator[Row]:
         """See `Format`."""
-        for row in with_files(to, edits):
+        for row in videos.with_files(to, edits):
             source, edited = row["source_file"], row["edited_file"]
-            yield _pair(
-                source, edited, f"Turn “{row['source_prompt']}” into “{row['target_prompt']}”."
-            )
-            if self.inverse:
-                yield _pair(
-                    edited, source, f"Turn “{row['target_prompt']}” into “{row['source_prompt']}”."
-                )
+            told = wordings.wordings(row, self.count)
+            for text in told.there:
+                yield dict(zip(FIELDS, (source, edited, text), strict=True))
+            for text in told.back if self.inverse else ():
+                yield dict(zip(FIELDS, (edited, source, text), strict=True))
 
     def finish(self, to: Storage, entries: Callable[[], Iterator[Row]]) -> None:
         """See `Format`."""
-        to.write_chunks("pairs.jsonl", map(json_line, entries()))
+        to.write_chunks("pairs.jsonl", json_lines(entries()))
         to.write_chunks("pairs.csv", csv_lines(FIELDS, entries()))
-
-
-def _pair(source: str, target: str, prompt: str) -> Row:
-    return dict(zip(FIELDS, (source, target, prompt), strict=True))
-
-
-def json_line(entry: Row) -> bytes:
-    """Returns an entry as a line of JSON."""
-    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
-
-
-def csv_lines(fields: Iterable[str], entries: Iterable[Row]) -> Iterator[bytes]:
-    """Yields a header and entries as lines of CSV (RFC 4180)."""
-    line = io.StringIO()
-    writer = csv.DictWriter(line, list(fields))
-    writer.writeheader()
-    for entry in entries:
-        yield _taken(line)
-        writer.writerow(entry)
-    yield _taken(line)
-
-
-def _taken(text: io.StringIO) -> bytes:
-    data = text.getvalue().encode()
-    text.seek(0)
-    text.truncate()
-    return data

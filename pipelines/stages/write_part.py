@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from pipelines.causes import at
 from pipelines.config.config import Config
+from pipelines.english.instructions import instruction_columns
 from pipelines.rows import Row
 from pipelines.schema import STATUSES, VIDEOS, conform, extras_of, rows_table
 from pipelines.stages.composite_edit import CompositeEdit
@@ -163,7 +164,8 @@ def _rows(item: Row, clip: Row, edits: Mapping[str, Row]) -> Iterator[Row]:
         planned = dict(zip(PLANNED_EDIT, values, strict=True))
         named = {"row_id": planned["edit_id"], "level": "edit"}
         prompt = {"source_prompt": item["source_prompt"]}
-        yield clip | edits[tries[-1]["edit_id"]] | named | prompt | planned
+        row = clip | edits[tries[-1]["edit_id"]] | named | prompt | planned
+        yield row | instruction_columns(row)
 
 
 def _is_edit(row: Row) -> bool:

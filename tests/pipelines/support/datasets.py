@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from pipelines.english.instructions import instruction_columns
 from pipelines.ids import content_id
 from pipelines.media.encode import encode_video
 from pipelines.schema import DATASET, rows_table, with_extras, with_metrics
@@ -100,14 +101,15 @@ WOMAN = GivenClip(
 CLIPS = (RED_CAR, DOG, HORSES, BOAT, WOMAN)
 
 
-def clips() -> list[dict[str, Any]]:
+def dataset_rows() -> list[dict[str, Any]]:
     """The rows of the dataset: sixteen clips with two targets each, and eight without an edit."""
     rows: list[dict[str, Any]] = []
     for number in range(16):
         given = CLIPS[number % len(CLIPS)]
         clip = _clip(number, given)
         for place, target in enumerate(given.targets):
-            rows.append(clip | _edit(number, place, target))
+            row = clip | _edit(number, place, target)
+            rows.append(row | instruction_columns(row))
     for number in range(16, 24):
         rows.append(_without_edit(number))
     return rows
@@ -187,7 +189,7 @@ def write_dataset(output: Storage, drop: tuple[str, ...] = ()) -> list[dict[str,
     """
     extras = pa.schema([("label", pa.string())])
     schema = with_extras(with_metrics(DATASET, ["background"]), extras)
-    rows = clips()
+    rows = dataset_rows()
     for start in range(0, len(rows), ROWS_PER_FILE):
         table = rows_table(rows[start : start + ROWS_PER_FILE], schema)
         kept = table.select([name for name in schema.names if name not in drop])

@@ -1,0 +1,120 @@
+import pytest
+
+from pipelines.english.change import EditedPrompt, find_change
+
+
+def change(source, target, kind=None, source_word=None, target_word=None, where="subject"):
+    found = find_change(EditedPrompt(source, target, kind, source_word, target_word, where))
+    return found.there, found.back
+
+
+def test_a_noun_keeps_its_modifiers_and_gets_its_article():
+    there, back = change(
+        "A red car turns", "A red ambulance turns", "noun_near", "car", "ambulance"
+    )
+    assert there == ("replace", {"noun": "red car", "a_new": "a red ambulance"})
+    assert back == ("replace", {"noun": "red ambulance", "a_new": "a red car"})
+    there, back = change("An owl turns", "A mouse turns", "noun_near", "owl", "mouse")
+    assert (there.fields["a_new"], back.fields["a_new"]) == ("a mouse", "an owl")
+
+
+def test_plurals_and_mass_nouns_have_no_article():
+    there, _ = change("Two red cars turn", "Two red owls turn", "noun_far", "cars", "owls")
+    assert there.fields == {"noun": "red cars", "a_new": "red owls"}
+    there, _ = change("Smoke rises", "Water rises", "noun_near", "Smoke", "water")
+    assert there.fields == {"noun": "smoke", "a_new": "water"}
+
+
+def test_capitals_of_a_sentence_are_dropped_and_those_of_names_kept():
+    def noun(source, word):
+        target = source.replace(word, "cottage")
+        return change(source, target, "noun_near", word, "cottage")[0].fields["noun"]
+
+    assert noun("Golden retriever on a lawn", "Golden retriever") == "golden retriever"
+    assert noun("Japanese temple on a hill", "temple") == "Japanese temple"
+    assert noun("Traditional Japanese temple in fog", "temple") == "traditional Japanese temple"
+    assert noun("The Eiffel Tower at night", "Eiffel Tower") == "Eiffel Tower"
+
+
+def test_a_named_colour_is_replaced_at_its_own_noun():
+    source, target = "A woman in a green coat walks", "A woman in an orange coat walks"
+    there, back = change(source, target, "recolour", "green", "orange")
+    expected = {"noun": "coat", "old": "green", "colour": "orange", "a_colour": "an orange"}
+    assert there == ("recolour", expected)
+    assert back.fields == {
+        "noun": "coat",
+        "old": "orange",
+        "colour": "green",
+        "a_colour": "a green",
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "word", "agreement"),
+    [
+        ("A car turns", "car", {"is": "is", "has": "has", "its": "its"}),
+        ("Two dogs run", "dogs", {"is": "are", "has": "have", "its": "their"}),
+        ("A king waves", "king", {"is": "is", "has": "has", "its": "his"}),
+        ("A chef cooks", "chef", {"is": "is", "has": "has", "its": "their"}),
+    ],
+)
+def test_words_agree_with_the_noun(source, word, agreement):
+    made = source.replace(word, f"{word} made of glass")
+    there, back = change(source, made, "restyle", word, f"{word} made of glass")
+    assert {**there.fields, **agreement} == there.fields
+    assert there.name == "restyle" and there.fields["style"] == "made of glass"
+    assert back.name == "unstyle" and f"real {word}" in back.fields["a_real"]
+
+
+def test_a_colour_that_was_not_named_leads_back_to_the_natural_one():
+    there, back = change("A car turns", "A blue car turns", "recolour", "car", "blue car")
+    assert (there.name, back.name) == ("colour", "uncolour")
+    assert there.fields["noun"] == "car" and there.fields["colour"] == "blue"
+
+
+def test_a_background_is_named_without_its_preposition():
+    def ends(source_word, target_word):
+        source, target = f"A dog runs {source_word}", f"A dog runs {target_word}"
+        there, back = change(source, target, "background", source_word, target_word, "background")
+        assert back.fields == {"old": there.fields["new"], "new": there.fields["old"]}
+        return there.fields["old"], there.fields["new"]
+
+    assert ends("through a meadow", "along a sandy beach") == ("a meadow", "a sandy beach")
+    assert ends("in her garden", "on a frozen lake") == ("the garden", "a frozen lake")
+    assert ends("on the streets of Rome", "in a quiet village")[0] == "the streets of Rome"
+    assert ends("bricks", "stripes") == ("bricks", "stripes")
+
+
+def test_prompts_of_a_user_tell_by_their_difference():
+    there, _ = change("A red car turns.", "a blue truck turns")
+    assert there == ("replace", {"noun": "red car", "a_new": "a blue truck"})
+    there, _ = change("a red car turns", "a blue car turns")
+    assert there.name == "recolour" and there.fields["noun"] == "car"
+    there, _ = change("a car turns", "a blue car turns")
+    assert there.name == "colour" and there.fields["noun"] == "car"
+    there, _ = change("a dog on a meadow", "a dog on a beach", where="background")
+    assert there == ("background", {"old": "a meadow", "new": "a beach"})
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("a dog runs", "a dog sleeps"),
+        ("a red dog on bricks", "a blue dog on stripes"),
+        ("ein Hund läuft", "eine Katze läuft"),
+        ("一只狗在跑", "一只猫在跑"),
+        ("a dog", "a dog"),
+        ("🚤", "{noun} {0} %s"),
+    ],
+)
+def test_what_has_no_simpler_words_is_told_by_both_prompts(source, target):
+    there, back = change(f" {source}\n.", target)
+    assert there == ("prompt", {"old": source, "new": target})
+    assert back.fields == {"old": there.fields["new"], "new": there.fields["old"]}
+
+
+def test_words_that_are_not_in_the_prompt_are_not_relied_on():
+    there, _ = change("A dog runs", "A cat runs", "noun_near", "submarine", "cat")
+    assert there.name == "prompt"
+    there, _ = change("A dog runs", "A blue dog runs", "recolour", "green", "blue")
+    assert there.name == "prompt"

@@ -1,0 +1,87 @@
+import random
+import re
+from collections import Counter
+
+import pytest
+
+from pipelines.english.instructions import instruction_columns, instructions
+from pipelines.english.word_lists import read_list
+from tests.pipelines.english.captions import captions
+from tests.pipelines.support.prompters import noun_swap
+
+KINDS = ("noun_near", "noun_far", "recolour", "restyle", "background")
+RED_CAR = {
+    "row_id": "1",
+    "seed": 0,
+    "source_prompt": "A red car turns",
+    "target_prompt": "A red truck turns",
+    "target_kind": "noun_near",
+    "source_word": "car",
+    "target_word": "truck",
+}
+
+
+@pytest.fixture(scope="module")
+def planned():
+    """Rows of edits, as planned for captions of stock footage."""
+    said = captions()
+    rng = random.Random(0)
+    rows = []
+    for number, each in enumerate(rng.sample(said, 60)):
+        for target in noun_swap(KINDS)(each.caption, None, 5, number):
+            row = {f"target_{n}": v for n, v in target.as_row().items()}
+            row |= {"source_word": target.source_word, "target_word": target.target_word}
+            row |= {"source_prompt": each.caption, "row_id": str(len(rows)), "seed": 0}
+            rows.append(row)
+    assert len(rows) > 200
+    return rows
+
+
+def test_every_kind_has_at_least_five_wordings():
+    templates = read_list("instructions.yaml")
+    assert all(len(set(texts)) >= 5 for texts in templates.values())
+
+
+def test_planned_edits_are_told_by_their_kind_and_words(planned):
+    for row in planned:
+        told = instructions(row)
+        assert len(set(told.there)) == len(told.there) >= 5
+        assert len(set(told.back)) == len(told.back) >= 5
+        for text in told.there + told.back:
+            assert re.fullmatch(r"[A-Z][^{}“”]*[.]", text), text
+            assert "  " not in text
+        new = row["target_word"].split()[-1]
+        assert all(new in text for text in told.there), (row, told.there)
+
+
+def test_articles_stand_before_singular_nouns_only(planned):
+    nouns = Counter()
+    for row in planned:
+        if row["target_kind"] != "noun_near":
+            continue
+        target = instructions(row).there[0].lower()
+        word = row["target_word"].lower()
+        if re.search(rf"\b(?:two|three|several)\b.* {word}", row["target_prompt"].lower()):
+            assert not re.search(rf"\ban? (?:\w+ )?{word}\b", target), target
+            nouns["plural"] += 1
+        if re.search(rf"\b(?:a|an) {word}\b", row["target_prompt"].lower()):
+            assert re.search(rf"\b(?:a|an) {word}\b", target), target
+            nouns["singular"] += 1
+    assert nouns["plural"] >= 2 and nouns["singular"] >= 20
+
+
+def test_wordings_are_drawn_by_the_seed_and_the_row():
+    first = instructions(RED_CAR)
+    assert instructions(RED_CAR) == first
+    drawn = {instructions(RED_CAR | {"row_id": str(i)}).there[0] for i in range(60)}
+    assert drawn == set(first.there)
+    assert "Replace the red car with a red truck." in drawn
+    seeds = {instructions(RED_CAR | {"seed": seed}).there[0] for seed in range(60)}
+    assert seeds == drawn
+    assert sorted(instructions(RED_CAR | {"seed": None}).there) == sorted(first.there)
+
+
+def test_the_columns_are_the_first_wordings():
+    told = instructions(RED_CAR)
+    expected = {"instruction": told.there[0], "inverse_instruction": told.back[0]}
+    assert instruction_columns(RED_CAR) == expected
