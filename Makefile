@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 AIRFLOW := .venv-airflow
+LEROBOT := .venv-lerobot
 
 # of `make faults`
 FAULTS ?= 100
@@ -12,7 +13,7 @@ ROWS ?= 100000
 # where either writes its figures
 JSON ?=
 
-.PHONY: install demo test test-all test-infra test-airflow faults scale docs lint format
+.PHONY: install demo test test-all test-infra test-airflow test-lerobot faults scale docs lint format
 .DEFAULT_GOAL := install
 
 install: $(READY)
@@ -60,6 +61,21 @@ $(AIRFLOW)/.ready: infra/airflow/pyproject.toml infra/airflow/constraints.txt
 	$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(AIRFLOW)/bin/uv pip install --quiet --compile-bytecode --python $(AIRFLOW)/bin/python \
 		-c infra/airflow/constraints.txt -e 'infra/airflow[dev]'
+	touch $@
+
+# lerobot has an environment of its own, and opens what the project's tests write:
+# apt-get install ffmpeg
+test-lerobot: install $(LEROBOT)/.ready
+	$(BIN)/python -m pytest -m "infra or not infra" tests/infra/lerobot
+
+$(LEROBOT)/.ready: tests/infra/lerobot/requirements.txt
+	test -x $(LEROBOT)/bin/python || $(PYTHON) -m venv $(LEROBOT)
+	$(LEROBOT)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	UV_FIND_LINKS="$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)" \
+		$(LEROBOT)/bin/uv pip install --quiet --compile-bytecode --python $(LEROBOT)/bin/python \
+		-r tests/infra/lerobot/requirements.txt
+	$(LEROBOT)/bin/uv pip install --quiet --compile-bytecode --python $(LEROBOT)/bin/python \
+		--no-deps lerobot==0.4.4 torchvision==0.28.0 torchcodec==0.11.1
 	touch $@
 
 faults: install

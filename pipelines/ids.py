@@ -46,7 +46,8 @@ def source_row_id(source: Mapping[str, Any]) -> str:
     # Rows of older outputs have no label.
     label = {} if source.get("mask_label") is None else {"mask_label": source["mask_label"]}
     where = {} if source.get("targets_where") is None else {"where": source["targets_where"]}
-    return content_id(**{name: source.get(name) for name in given}, **label, **where)
+    frames = {} if source.get("num_frames") is None else {"num_frames": source["num_frames"]}
+    return content_id(**{name: source.get(name) for name in given}, **label, **where, **frames)
 
 
 def clip_row_id(row: Mapping[str, Any]) -> str:

@@ -146,6 +146,8 @@ SOURCES = pa.schema(
         ("source_version", TEXT),  # changes with the files of the row
         ("location", TEXT),  # where the video is read
         ("mask_location", TEXT),
+        ("num_frames", WHOLE),  # of the only clip, from start_seconds on; null: as `clip` says
+        ("target_group", TEXT),  # the clips of a group get equal targets; null: each its own
         ("problem", TEXT),  # why this row of the manifest cannot be used
     ]
 )
@@ -172,8 +174,8 @@ CLIPS = pa.schema(
 )
 """The result of ANNOTATE: one row per clip, and per source without a clip."""
 
-STEP = pa.schema([*CLIPS, ("caption", TEXT)])
-"""The intermediate result of ANNOTATE: CLIPS, and the manifest's caption."""
+STEP = pa.schema([*CLIPS, ("caption", TEXT), ("target_group", TEXT)])
+"""The intermediate result of ANNOTATE: CLIPS, and what the source says of caption and targets."""
 
 FULL_SIZE = pa.schema([_CLIP_ID, *_OUTCOME, ("full_video", BYTES)])
 """The clip at the source's size, one row a file: MP4 (H.264), null if it cannot be made."""

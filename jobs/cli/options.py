@@ -19,7 +19,7 @@ Input = Annotated[
     str,
     typer.Option(
         help="Folder, glob, video, or manifest (.parquet, .jsonl, .csv with a column uri); "
-        "a path or an fsspec URI."
+        "a path or an fsspec URI. Or a LeRobot dataset, lerobot:// before a path, URI or hub id."
     ),
 ]
 Output = Annotated[str, typer.Option(help="Folder or fsspec URI of the run.")]

@@ -11,7 +11,7 @@ from pipelines.config.config import Config
 from pipelines.config.windows import count_windows
 from pipelines.runs.open_run import open_run
 from pipelines.schema import unique
-from pipelines.sources.listing import find_sources
+from pipelines.sources.listing import list_sources
 from pipelines.storage import Storage
 from pipelines.tables.edits import EDITS_FOLDER, committed
 from pipelines.tables.plan import read_plan
@@ -56,7 +56,7 @@ def estimate(
         gpu_hour: price of a GPU hour in dollars.
     """
     options = config.execution.storage_options
-    sources = find_sources(input, options, exclude=Storage(output, options)).slice(0, limit)
+    sources = list_sources(input, config, exclude=Storage(output, options)).slice(0, limit)
     from pipelines.cluster import allocate, cluster  # imports Ray
 
     with cluster(config.execution):

@@ -23,6 +23,7 @@ from pipelines.config.fingerprints import dump, fingerprints
 from pipelines.config.loading import load_config
 from pipelines.errors import ConfigError, RunError
 from pipelines.ids import content_id
+from pipelines.sources.listing import input_address
 from pipelines.storage import Storage
 from pipelines.tables.record import SUCCESS
 
@@ -42,7 +43,7 @@ SILENCE = 300.0
 def submission_id(input: str, output: str, config: Config, limit: int | None) -> str:
     """Names the job of a run: the same inputs, output and settings, the same job."""
     named = content_id(
-        input=Storage(input).uri,
+        input=input_address(input),
         output=Storage(output).uri,
         limit=limit,
         fingerprint=fingerprints(config)["publish"],
@@ -58,7 +59,7 @@ def entrypoint(input: str, output: str, config: Config, limit: int | None) -> st
     Raises:
         ConfigError: a setting is a secret, which everyone could read in the job's command.
     """
-    words = ["strmatch", "run", "--input", Storage(input).uri, "--output", Storage(output).uri]
+    words = ["strmatch", "run", "--input", input_address(input), "--output", Storage(output).uri]
     words += ["--preset", config.preset]
     if limit is not None:
         words += ["--limit", str(limit)]

@@ -6,6 +6,7 @@ import pydantic
 
 from pipelines.config.clip import Clip
 from pipelines.config.edit import Edit
+from pipelines.config.input import Input
 from pipelines.config.sections import (
     Annotate,
     Backbone,
@@ -28,6 +29,8 @@ class Config(Section):
     """Name of the preset that supplies the defaults for a backbone."""
     seed: int = pydantic.Field(default=0, ge=0)
     """Seed for the choice of target prompts and for stochastic editors."""
+    input: Input = Input()
+    """Which part of a LeRobot dataset is edited. Inputs of other kinds are taken whole."""
     clip: Clip
     """How clips are cut out of videos."""
     annotate: Annotate = Annotate()

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.config.config import Config
+from pipelines.config.input import Input
 from pipelines.ids import without_later_settings
 
 SETTINGS = {
-    "annotate": ("seed", "clip", "annotate"),
+    "annotate": ("seed", "input", "clip", "annotate"),
     "plan": ("backbone", "editor", "edit", "editor_options"),
     "edit": (),
     "measure": ("measure",),
@@ -18,6 +19,10 @@ SETTINGS = {
 """The fields of `Config` that each phase adds to those of the phases before it."""
 TRIES = ("tries", "ladder")
 """The fields of `edit` that change no try, and only decide which tries are made and published."""
+
+WHOLE_INPUT = Input().model_dump(mode="json")
+ABSENT: tuple[tuple[Any, Any], ...] = ((None, {}), ({}, None), (None, WHOLE_INPUT))
+"""Pairs of values that mean the same: older runs lack some options."""
 
 
 def dump(config: Config) -> dict[str, Any]:
@@ -29,7 +34,7 @@ def fingerprints(config: Config) -> dict[str, str]:
     """One hash a phase over everything that can change its result, chained."""
     values, chained, result = _without_empty_options(_by_phase(dump(config))), "", {}
     for phase, fields in SETTINGS.items():
-        part = {name: values[name] for name in fields}
+        part = {name: values[name] for name in fields if name in values}
         text = json.dumps([chained, part], sort_keys=True)
         chained = hashlib.sha256(text.encode()).hexdigest()[:16]
         result[phase] = chained
@@ -68,6 +73,8 @@ def _without_empty_options(values: dict[str, Any]) -> dict[str, Any]:
     measure = dict(values["measure"])
     if not measure["options"]:
         del measure["options"]
+    if values["input"] == WHOLE_INPUT:
+        values = {name: value for name, value in values.items() if name != "input"}
     sections = {"clip": clip, "annotate": annotate, "measure": measure, "publish": publish}
     return values | sections | {"edit": without_later_settings(values["edit"])}
 
@@ -84,6 +91,6 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") 
             continue
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             found += differences(a, b, f"{here}.")
-        elif a != b and (a, b) not in ((None, {}), ({}, None)):  # older runs have no such options
+        elif a != b and (a, b) not in ABSENT:
             found.append(f"{here}: {a} → {b}")
     return found

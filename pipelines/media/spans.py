@@ -39,7 +39,9 @@ class Span(NamedTuple):
     """Seconds of each frame from the clip's first one. None: frame i is shown at i / fps."""
 
 
-def find_spans(video: Video, start: float | None, clip: Clip) -> Iterator[Span]:
+def find_spans(
+    video: Video, start: float | None, clip: Clip, num_frames: int | None = None
+) -> Iterator[Span]:
     """Find the clips of a video, in order.
 
     A given start makes one clip. Otherwise clips follow each other from the beginning of every
@@ -48,18 +50,22 @@ def find_spans(video: Video, start: float | None, clip: Clip) -> Iterator[Span]:
     requested clips.
 
     Spans other than windows have every frame of the video. From a given start, such a clip ends
-    with its shot.
+    with its shot. A given start and number of frames are the whole span, across cuts, too.
 
     Args:
         video: the opened source.
         start: start of the only clip, seconds; None if the manifest gives none.
         clip: how clips are cut.
+        num_frames: length of the only clip; None if the source gives none.
 
     Raises:
         RowError: TooShort, the video or each of its shots is shorter than a clip.
             DecodeFailed, the frame rate is not plausible. Errors of `Video.frames`.
     """
     times = video.timestamps
+    if num_frames is not None:
+        yield _given_frames(video, start or 0.0, num_frames)
+        return
     first = int(np.searchsorted(times, (start or 0.0) - ROUNDING))
     least = clip.num_frames if clip.span == "window" else 2
     if len(times) - first < least:
@@ -93,6 +99,18 @@ def same_span(video: Video, start: float, fps: float, num_frames: int, clip: Cli
     if clip.span == "window":
         return Span(start, fps, frame_indices(times, start, fps, num_frames))
     first = int(np.searchsorted(times, start - ROUNDING))
+    return _every_frame(video, first, first + num_frames)
+
+
+def _given_frames(video: Video, start: float, num_frames: int) -> Span:
+    """Returns the clip of frames from the one that is shown nearest to `start` on."""
+    first = int(np.abs(video.timestamps - start).argmin())
+    left = len(video.timestamps) - first
+    if left < num_frames or num_frames < 2:
+        raise RowError(
+            "TooShort",
+            f"{left} frames from {start:g} s on, the source gives {num_frames} and a clip needs 2",
+        )
     return _every_frame(video, first, first + num_frames)
 
 

@@ -16,7 +16,7 @@ from pipelines.editors.base import editor_revision, editor_settings
 from pipelines.errors import RunError
 from pipelines.reliability.lease import LEASE_FOLDER, Lease
 from pipelines.runs.preflight import fetch_models
-from pipelines.sources.listing import find_sources
+from pipelines.sources.listing import input_address, list_sources
 from pipelines.storage import Storage
 from pipelines.tables.record import (
     RunRecord,
@@ -46,7 +46,7 @@ def open_run(
     Args:
         output: folder or fsspec URI of the run.
         config: the run's configuration.
-        input: as for `sources.listing.find_sources`.
+        input: as for `sources.listing.list_sources`.
         limit: maximum number of sources to process, the first ones. Results of other sources stay
             in the dataset.
         replan: discard an existing plan.
@@ -54,17 +54,16 @@ def open_run(
     Raises:
         RunError: in one line, what is wrong. No work was done.
     """
-    options = config.execution.storage_options
-    storage = Storage(output, options)
+    storage = Storage(output, config.execution.storage_options)
     telemetry.RUN.set(str(storage))
-    sources = find_sources(input, options, exclude=storage)
+    sources = list_sources(input, config, exclude=storage)
     _check_settings(config)
     with _locked(storage) as lease:
         plugins.check_annotators(config, used=True)
         plugins.check_metrics(config, used=True)
         plugins.check_editor(config)
         fetch_models(config)
-        record = _begin(storage, lease, config, Storage(input).uri)
+        record = _begin(storage, lease, config, input_address(input))
         write_sources(storage, sources)
         from pipelines.runs.run import Run
 
@@ -110,7 +109,7 @@ def run_sources(output: Storage, record: RunRecord, config: Config) -> "pa.Table
         return sources
     if record.input is None:
         raise RunError(f"output {output}: run.json names no input")
-    return find_sources(record.input, config.execution.storage_options, exclude=output)
+    return list_sources(record.input, config, exclude=output)
 
 
 def find_run(output: str, assignments: Collection[str]) -> tuple[RunRecord, Config]:

@@ -1,4 +1,4 @@
-"""List the source videos of an input: a folder, a glob, one video, or a manifest."""
+"""List the sources of an input: a folder, a glob, a video, a manifest, or a LeRobot dataset."""
 
 import logging
 import os
@@ -10,9 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.errors import InputError
+from pipelines.config.config import Config
+from pipelines.config.input import Input
+from pipelines.errors import ConfigError, InputError
 from pipelines.ids import content_id, source_row_id
 from pipelines.schema import SOURCES, rows_table, with_extras
+from pipelines.sources.lerobot.address import absolute, is_lerobot
+from pipelines.sources.lerobot.listing import lerobot_sources
 from pipelines.sources.manifest_file import KNOWN, SUFFIXES, is_carried_as, read_manifest
 from pipelines.sources.manifest_rows import source_rows, with_ids
 from pipelines.sources.versions import versions
@@ -31,18 +35,48 @@ NOT_READ = (".json", ".tsv", ".txt", ".xlsx", ".gz", ".zst", ".bz2", ".zip", ".y
 AT_ONCE = 10_000  # rows converted to Python objects at a time, to bound memory
 
 
+def input_address(uri: str) -> str:
+    """Returns the address of an input as an absolute path or a URI."""
+    return absolute(uri) if is_lerobot(uri) else address(uri, "input")
+
+
+def list_sources(uri: str, config: Config, exclude: Storage | None = None) -> pa.Table:
+    """List the sources of a run, as `find_sources`.
+
+    Args:
+        uri, exclude: as for `find_sources`.
+        config: the run's configuration.
+
+    Raises:
+        InputError: the input has no videos, or cannot be read.
+        ConfigError: the settings do not suit the input.
+    """
+    if not is_lerobot(uri) and config.input != Input():
+        raise ConfigError(f"input {uri}: the settings input.* are for inputs lerobot://… only")
+    if is_lerobot(uri) and config.clip.span != "shot":
+        raise ConfigError(
+            f"input {uri}: an episode is edited with every frame, give --set clip.span=shot"
+        )
+    return find_sources(uri, config.execution.storage_options, exclude, config.input, config.seed)
+
+
 def find_sources(
     uri: str,
     options: Mapping[str, Any],
     exclude: Storage | None = None,
+    chosen: Input | None = None,
+    seed: int = 0,
 ) -> pa.Table:
     """List the sources behind `uri`.
 
     Args:
         uri: a folder (searched recursively), a glob, a video, or a manifest (.parquet, .jsonl,
-            .csv) with at least a column `uri`; on a disk or under any fsspec URI.
+            .csv) with at least a column `uri`; on a disk or under any fsspec URI. Or a LeRobot
+            dataset, `lerobot://…`.
         options: storage options of fsspec.
         exclude: a folder whose videos are ignored, because the output may lie inside the input.
+        chosen: the part of a LeRobot dataset. None: all of its cameras and episodes.
+        seed: for the choice of episodes.
 
     Returns:
         A table of `schema.SOURCES` followed by the further columns of the manifest. The column
@@ -52,7 +86,12 @@ def find_sources(
         InputError: the input has no videos, or cannot be read.
     """
     try:
-        table = _find(address(uri, "input"), options, exclude)
+        if is_lerobot(uri):
+            rows, columns = lerobot_sources(uri, options, chosen or Input(), seed)
+            carried = dict(zip(columns.column_names, columns.columns, strict=True))
+            table = _with_columns(_named(rows), carried)
+        else:
+            table = _find(address(uri, "input"), options, exclude)
     except InputError:
         raise
     except Exception as error:  # object stores have exceptions of their own
@@ -157,6 +196,11 @@ def _from_manifest(fs: Any, uri: str, path: str) -> pa.Table:
         if kept != name:
             log.warning("manifest %s: column %s is carried as %s", uri, name, kept)
         extras[kept] = manifest.table.column(name)
+    return _with_columns(base, extras)
+
+
+def _with_columns(base: pa.Table, extras: Mapping[str, pa.ChunkedArray]) -> pa.Table:
+    """Returns sources with columns that are carried to the dataset."""
     fields = pa.schema([(name, column.type) for name, column in extras.items()])
     return pa.Table.from_arrays(
         [*base.columns, *extras.values()], schema=with_extras(SOURCES, fields)

@@ -60,7 +60,7 @@ class FindClips:
             TargetPrompt(prompt.strip(), where=where).as_row()
             for prompt, where in zip(prompts, wheres, strict=True)
         ]
-        given = {name: source[name] for name in ("caption", "subject")}
+        given = {name: source[name] for name in ("caption", "subject", "target_group")}
         given["targets"] = targets or None
         try:
             with self.deadline("decode", source["source_row"]):
@@ -81,7 +81,7 @@ class FindClips:
         given, most = source["start_seconds"], self.clip.max_clips_per_video
         skip, taken = ClipFilter(self.clip), 0
         with open_video(source["location"], self.options) as video:
-            spans = find_spans(video, given, self.clip)
+            spans = find_spans(video, given, self.clip, source["num_frames"])
             for span in islice(spans, most and LOOKED_AT * most):
                 decode["num_frames"] = len(span.frames)
                 row: Row = {

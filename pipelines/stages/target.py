@@ -10,7 +10,8 @@ from pipelines.stages.caption import composed
 class Target:
     """Sets targets, a list of `schema.TARGET`: those of the manifest, else of the prompter.
 
-    Reads source_prompt, subject and clip_id. Fails with `NoTarget` if the prompter returns none.
+    Reads source_prompt, subject, clip_id and target_group: clips of a group get equal targets if
+    their prompts are equal. Fails with `NoTarget` if the prompter returns none.
 
     Args:
         prompter: derives target prompts.
@@ -27,7 +28,9 @@ class Target:
         if row["targets"]:
             given = [target | {"prompt": composed(target["prompt"])} for target in row["targets"]]
             return {"targets": given}
-        seed = int(content_id(clip=row["clip_id"], seed=self.seed)[:16], 16)
+        group = row.get("target_group")  # clips of older steps have none
+        named = {"clip": row["clip_id"]} if group is None else {"group": group}
+        seed = int(content_id(**named, seed=self.seed)[:16], 16)
         targets = self.prompter(row["source_prompt"], row["subject"], self.count, seed)
         if not targets:
             raise RowError(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.schema import SOURCES, conform, extras_of, with_extras
 from pipelines.storage import Storage
 
 SOURCES_FILE = "sources.parquet"
@@ -25,7 +26,11 @@ def read_sources(output: Storage, columns: Sequence[str] | None = None) -> pa.Ta
     """Returns the sources of the run; None in an output of an older version."""
     if not output.exists(SOURCES_FILE):
         return None
-    return output.read_table(SOURCES_FILE, None if columns is None else list(columns))
+    if columns is not None:
+        return output.read_table(SOURCES_FILE, list(columns))
+    sources = output.read_table(SOURCES_FILE)
+    # Older outputs lack columns.
+    return conform(sources, with_extras(SOURCES, extras_of(sources.schema)))
 
 
 def current(rows: pa.Table, sources: pa.Table | None) -> pa.Table:

@@ -302,3 +302,11 @@ def test_null_removes_limits_of_a_preset_and_the_record_keeps_that():
         assert other.publish.bounds == {} and other.measure.options == {}
     mine = load_config(assignments=["publish.limits.edited.min=0.4"])
     assert mine.publish.bounds["edited"].min == 0.4
+
+
+def test_episodes_are_numbers_and_ranges():
+    config = load_config(assignments=["input.episodes=[0, 10-19]"])
+    assert config.input.episodes == (0, "10-19")
+    for wrong in ("[first]", "[-1]", "[9-3]", "['1-']"):
+        with pytest.raises(ConfigError, match="want numbers and ranges such as 10-19, got"):
+            load_config(assignments=[f"input.episodes={wrong}"])

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import ids
-from pipelines.config.fingerprints import fingerprints
+from pipelines.config.fingerprints import differences, dump, fingerprints
 from pipelines.config.loading import load_config
 from pipelines.plugins import find_editor
 from pipelines.schema import CLIPS, conform
@@ -112,6 +112,14 @@ def test_fingerprints_and_edit_ids_are_pinned(preset, assignments, hashes, edit_
     )
     plan = PlanEdits(output, config, find_editor(config), "revision", {})
     assert [row["edit_id"] for row in plan(FILE)] == [edit_id]
+
+
+def test_a_part_of_a_dataset_has_fingerprints_of_its_own():
+    whole, part = (load_config(assignments=a) for a in ((), ["input.episodes=[3]"]))
+    assert {*fingerprints(whole).values()}.isdisjoint(fingerprints(part).values())
+    older = {name: value for name, value in dump(whole).items() if name != "input"}
+    assert differences(older, dump(whole)) == []
+    assert differences(dump(whole), dump(part)) == ["input.episodes: None → [3]"]
 
 
 def test_the_embedded_weights_keep_their_revision():

@@ -128,6 +128,14 @@ def test_a_shot_that_is_too_short_for_a_whole_clip_is_refused(frames, start, set
         next(find_spans(Times(frames, 10), start, clip_config(WHOLE, "clip.span=shot", *settings)))
 
 
+@pytest.mark.parametrize("settings", [["clip.span=shot"], ["clip.span=shot", "clip.max_seconds=2"]])
+def test_a_span_with_a_number_of_frames_is_taken_whole(settings):
+    (span,) = find_spans(Times(100, 10), 3.04, clip_config(*settings), num_frames=50)
+    assert bounds([span]) == [(30, 80)] and (span.start, span.timestamps) == (3.0, None)
+    with pytest.raises(RowError, match="20 frames from 8 s on, the source gives 50"):
+        next(find_spans(Times(100, 10), 8.0, clip_config(*settings), num_frames=50))
+
+
 def two_shots_and_a_pause(tmp_path):
     """46 frames at 8 a second: a cut before frame 20, and a pause before frame 36."""
     frames = np.concatenate([shot(0, 20), shot(1, 26)])

@@ -104,6 +104,8 @@ def test_a_manifest_is_read_alike_in_every_format(tmp_path, kind):
         "mask_location": f"file://{tmp_path}/masks/a",
         "mask_label": None,
         "source_version": None,  # there is no file
+        "num_frames": None,
+        "target_group": None,
         "problem": None,
         "label": "pet",
         "weight": 3,
