@@ -47,3 +47,42 @@ def pairs(
     from pipelines.exports.pairs import Pairs
 
     job.run(output, to, Pairs(inverse, wordings), set or [])
+
+
+@export_app.command()
+@one_line_errors
+def videofolder(
+    output: RunFolder,
+    to: To,
+    inverse: Inverse = False,
+    wordings: Wordings = 1,
+    set: Assign = None,
+) -> None:
+    """Export MP4 files and metadata.jsonl, which `datasets` loads as columns of videos.
+
+    Example: strmatch export videofolder runs/first --to exports/videofolder
+    """
+    from jobs.exports import command as job
+    from pipelines.exports.videofolder import VideoFolder
+
+    job.run(output, to, VideoFolder(inverse, wordings), set or [])
+
+
+@export_app.command()
+@one_line_errors
+def webdataset(
+    output: RunFolder,
+    to: To,
+    shard_mb: Annotated[
+        float, typer.Option(min=0, help="Approximate size of a shard, megabytes.")
+    ] = 512,
+    set: Assign = None,
+) -> None:
+    """Export tar shards with source, edit and metadata, for the library webdataset.
+
+    Example: strmatch export webdataset runs/first --to exports/webdataset --shard-mb 1000
+    """
+    from jobs.exports import command as job
+    from pipelines.exports.webdataset import WebDataset
+
+    job.run(output, to, WebDataset(shard_mb), set or [])

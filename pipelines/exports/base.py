@@ -6,10 +6,13 @@ same export continues with the parts that are missing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
+import pyarrow as pa
+
 from pipelines.exports.destination import Destination
-from pipelines.exports.edits import PublishedDataset
+from pipelines.exports.edits import PublishedDataset, grouped
 from pipelines.rows import Row
 from pipelines.storage import Storage
 
@@ -22,12 +25,15 @@ class Format(Protocol):
         """As in `strmatch export NAME`."""
 
     @property
-    def columns(self) -> Sequence[str]:
-        """Columns of the dataset that the format reads."""
-
-    @property
     def settings(self) -> Mapping[str, Any]:
         """All that changes the files of an export, as JSON values."""
+
+    @property
+    def part_bytes(self) -> int:
+        """Approximate size of a part, which has one row group of the dataset at least."""
+
+    def columns(self, schema: pa.Schema) -> Sequence[str]:
+        """Returns the columns that the format reads of a dataset."""
 
     def write_part(self, to: Storage, number: int, edits: Iterable[Row]) -> Iterator[Row]:
         """Write the files of a part; yields the part's entries, JSON objects.
@@ -61,11 +67,13 @@ def export(dataset: PublishedDataset, format: Format, to: Storage) -> Iterator[R
     destination = Destination(to, format.name, dataset.identity, format.settings)
     if destination.is_complete():
         return
+    columns = format.columns(dataset.schema)
+    parts = grouped(dataset.row_groups, format.part_bytes)
     with destination.writing():
         done = destination.done()
-        for number, part in enumerate(dataset.parts):
+        for number, groups in enumerate(parts):
             if number not in done:
-                edits = dataset.edits(part, format.columns)
+                edits = chain.from_iterable(dataset.edits(group, columns) for group in groups)
                 destination.commit(number, format.write_part(to, number, edits))
             yield {"part": number}
-        format.finish(to, lambda: destination.entries(len(dataset.parts)))
+        format.finish(to, lambda: destination.entries(len(parts)))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -23,19 +23,21 @@ BUFFER = 2**20
 REQUIRED = ("row_id", "level", "status", "clip_id", "source_video", "edited_video")
 
 
-class Part(NamedTuple):
-    """A row group of a file of the dataset: the unit in which an export is done and resumed."""
+class RowGroup(NamedTuple):
+    """A row group of a file of the dataset."""
 
     file: str
-    group: int
+    number: int
+    bytes: int
+    """Its size, uncompressed."""
 
 
 class PublishedDataset:
     """The dataset below a run's folder, which may have been moved or copied without the run.
 
     Attributes:
-        parts: in the dataset's order.
-        schema: of the first file, without the columns that are in names of folders.
+        row_groups: in the dataset's order.
+        schema: of the first file, and the columns in names of folders, which are text.
         identity: a hash of the names and footers of all files, independent of the folder's place.
             Datasets with other rows or videos have another identity.
 
@@ -57,42 +59,47 @@ class PublishedDataset:
                 f"the dataset of {output} is not complete or has no edit that is ok: {SUCCESS} is "
                 "missing; continue the run, or `strmatch publish`"
             )
-        self.parts: list[Part] = []
+        self.row_groups: list[RowGroup] = []
+        folders: dict[str, str] = {}
         digest = hashlib.sha256()
         for name in files:
             footer = self._footer(name)
             if name == files[0]:
-                self.schema = footer.schema.to_arrow_schema()
-            self.parts += [Part(name, group) for group in range(footer.num_row_groups)]
+                columns = list(footer.schema.to_arrow_schema())
+            folders |= partition_values(name)
+            for number in range(footer.num_row_groups):
+                size = footer.row_group(number).total_byte_size
+                self.row_groups.append(RowGroup(name, number, size))
             stored = pa.BufferOutputStream()
             footer.write_metadata_file(stored)
             digest.update(f"{name}\n".encode() + stored.getvalue())
+        self.schema = pa.schema([*columns, *((name, pa.string()) for name in folders)])
         self.identity = digest.hexdigest()[:32]
 
     def counts(self) -> Counter[tuple[str, str]]:
         """Returns the number of rows of the dataset by level and status."""
         found: Counter[tuple[str, str]] = Counter()
-        for name in dict.fromkeys(part.file for part in self.parts):
+        for name in dict.fromkeys(group.file for group in self.row_groups):
             table = self.output.read_table(name, ["level", "status"])
             groups = table.group_by(["level", "status"], use_threads=False)
             for row in groups.aggregate([([], "count_all")]).to_pylist():
                 found[row["level"], row["status"]] += row["count_all"]
         return found
 
-    def edits(self, part: Part, columns: Sequence[str]) -> Iterator[Row]:
-        """Yields the edits of a part that are ok, in order.
+    def edits(self, group: RowGroup, columns: Sequence[str]) -> Iterator[Row]:
+        """Yields the edits of a row group that are ok, in order.
 
         Args:
             columns: to read. A column that is in the name of a folder is text; a column that a
                 dataset of an older version lacks is null.
         """
-        folders = partition_values(part.file)
-        with self.output.arrow.open_input_file(self.output.path(part.file)) as file:
+        folders = partition_values(group.file)
+        with self.output.arrow.open_input_file(self.output.path(group.file)) as file:
             parquet = pq.ParquetFile(file, buffer_size=BUFFER)
             there = [name for name in columns if name in parquet.schema_arrow.names]
             read = list(dict.fromkeys([*there, "level", "status"]))
             missing = dict.fromkeys(columns) | {n: v for n, v in folders.items() if n in columns}
-            for batch in parquet.iter_batches(ROWS_AT_ONCE, [part.group], read):
+            for batch in parquet.iter_batches(ROWS_AT_ONCE, [group.number], read):
                 ok = pc.and_(pc.equal(batch["level"], "edit"), pc.equal(batch["status"], "ok"))
                 for row in batch.filter(ok).select(there).to_pylist():
                     yield missing | row
@@ -107,6 +114,19 @@ class PublishedDataset:
         if lacking:
             raise RunError(f"{self.output}/{name} lacks the column {lacking[0]} of a dataset")
         return footer
+
+
+def grouped(groups: Iterable[RowGroup], size: int) -> list[list[RowGroup]]:
+    """Returns row groups in groups of about `size` bytes, each of one row group at least."""
+    found: list[list[RowGroup]] = []
+    filled = 0
+    for group in groups:
+        if not found or filled + group.bytes > size:
+            found.append([])
+            filled = 0
+        found[-1].append(group)
+        filled += group.bytes
+    return found
 
 
 def partition_values(file: str) -> dict[str, str]:

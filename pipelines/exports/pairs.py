@@ -3,7 +3,9 @@
 Trainers of video editors read such lists, as CSV or as JSON lines.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import pyarrow as pa
 
 from pipelines.exports import videos, wordings
 from pipelines.exports.lists import csv_lines, json_lines
@@ -22,12 +24,16 @@ class Pairs:
     """
 
     name = "pairs"
-    columns = (*videos.COLUMNS, *wordings.COLUMNS)
+    part_bytes = 0
 
     def __init__(self, inverse: bool = False, count: int = 1) -> None:
         self.settings = {"inverse": inverse, "wordings": count}
         self.inverse = inverse
         self.count = count
+
+    def columns(self, schema: pa.Schema) -> Sequence[str]:
+        """See `Format`."""
+        return [*videos.COLUMNS, *wordings.COLUMNS]
 
     def write_part(self, to: Storage, number: int, edits: Iterable[Row]) -> Iterator[Row]:
         """See `Format`."""

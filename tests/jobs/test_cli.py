@@ -21,7 +21,7 @@ from tests.pipelines.support.videos import coded_frames, write_audio, write_vide
 COMMANDS = [
     *("run", "annotate", "plan", "edit", "measure", "publish", "demo", "config", "config show"),
     *("check", "failures", "retry", "submit", "job status", "job logs", "job stop"),
-    *("export", "export pairs"),
+    *("export", "export pairs", "export videofolder", "export webdataset"),
     *(
         "generate",
         "evaluate",

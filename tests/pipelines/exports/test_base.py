@@ -33,7 +33,7 @@ class FailingStorage(Storage):
 @pytest.fixture(scope="module")
 def whole(published, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    assert write(published, Pairs(), Storage(str(folder))) == len(published.dataset.parts)
+    assert write(published, Pairs(), Storage(str(folder))) == len(published.dataset.row_groups)
     return content(folder)
 
 
@@ -67,8 +67,8 @@ def test_finished_parts_are_not_read_again(published, tmp_path):
     edits, read = published.dataset, []
     original = edits.edits
     edits.edits = lambda part, columns: read.append(part) or original(part, columns)
-    assert sum(1 for _ in export(edits, Pairs(), to)) == len(edits.parts)
-    assert read == edits.parts[4:]
+    assert sum(1 for _ in export(edits, Pairs(), to)) == len(edits.row_groups)
+    assert read == edits.row_groups[4:]
 
 
 def test_the_same_export_ends_at_once(published, whole, tmp_path):

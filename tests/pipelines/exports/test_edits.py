@@ -6,12 +6,12 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import RunError
-from pipelines.exports.edits import PublishedDataset
+from pipelines.exports.edits import PublishedDataset, grouped
 from pipelines.storage import Storage
 
 
 def read(dataset, columns):
-    return [row for part in dataset.parts for row in dataset.edits(part, columns)]
+    return [row for group in dataset.row_groups for row in dataset.edits(group, columns)]
 
 
 def test_only_edits_that_are_ok_are_read_in_order(published):
@@ -21,11 +21,17 @@ def test_only_edits_that_are_ok_are_read_in_order(published):
     assert read(published.dataset, columns) == expected
 
 
-def test_every_row_group_is_a_part(published):
-    parts = published.dataset.parts
-    assert len({part.file for part in parts}) == 3
-    assert len(parts) == 9
-    assert parts == sorted(parts)
+def test_row_groups_are_grouped_in_order_to_about_a_size(published):
+    groups = published.dataset.row_groups
+    assert len({group.file for group in groups}) == 3
+    assert len(groups) == 9 and groups == sorted(groups)
+    assert grouped(groups, 0) == [[group] for group in groups]
+    size = groups[0].bytes + groups[1].bytes
+    some = grouped(groups, size)
+    assert [group for part in some for group in part] == groups
+    assert some[0] == groups[:2]
+    assert all(sum(g.bytes for g in part) <= size or len(part) == 1 for part in some)
+    assert grouped([], 1) == []
 
 
 def test_rows_are_counted_by_level_and_status(published):
@@ -47,8 +53,10 @@ def test_columns_in_names_of_folders_are_read(published, tmp_path):
     output = Storage(str(tmp_path))
     table = published.output.read_table("dataset/part-00000.parquet").drop_columns("label")
     output.write_table("dataset/label=a%2Fb%20c/part-00000.parquet", table)
-    labels = {row["label"] for row in read(PublishedDataset(output), ["label"])}
-    assert labels == {"a/b c"}
+    output.write_table("dataset/part-00000.parquet", table)
+    dataset = PublishedDataset(output)
+    assert dataset.schema.field("label").type == pa.string()
+    assert {row["label"] for row in read(dataset, ["label"])} == {"a/b c", None}
 
 
 def test_a_column_that_an_older_version_lacks_is_null(published):
@@ -65,7 +73,7 @@ def test_folders_without_a_whole_dataset_are_refused(published, tmp_path):
     with pytest.raises(RunError, match="_SUCCESS is missing"):
         PublishedDataset(output)
     output.write("_SUCCESS", b"")
-    assert PublishedDataset(output).parts
+    assert PublishedDataset(output).row_groups
 
 
 def test_files_that_are_no_dataset_are_named(tmp_path):

@@ -5,7 +5,7 @@ from tests.pipelines.support.datasets import write_dataset
 
 
 def told(dataset, count):
-    rows = (row for part in dataset.parts for row in dataset.edits(part, COLUMNS))
+    rows = (row for group in dataset.row_groups for row in dataset.edits(group, COLUMNS))
     return [wordings(row, count) for row in rows]
 
 
