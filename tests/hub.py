@@ -30,8 +30,8 @@ class Hub:
     gated: set[str] = field(default_factory=set)
     """Ids that need a token."""
     failures: list[int] = field(default_factory=list)
-    """Status codes of the next requests, consumed one by one. The last one is repeated if it is
-    negative."""
+    """Status codes of the next requests, consumed one by one; 0: the usual answer. The last one is
+    repeated if it is negative."""
     tampered: set[str] = field(default_factory=set)
     """Names of files whose content differs from what the listing says."""
     broken_after: int | None = None
@@ -56,6 +56,8 @@ class Hub:
             def do_GET(self):
                 hub.answer(self, body=True)
 
+            do_POST = do_PUT = do_GET
+
             def log_message(self, *args):
                 pass
 
@@ -74,13 +76,20 @@ class Hub:
         self.requests.append((handler.command, handler.path, handler.headers.get("Range")))
         if self.failures:
             status = self.failures[0]
-            if status > 0:
+            if status >= 0:
                 self.failures.pop(0)
-            return _send(handler, abs(status), b"{}", {"Retry-After": "0"})
+            if status:
+                return _send(handler, abs(status), b"{}", {"Retry-After": "0"})
+        if self.respond(handler, path):
+            return None
         for pattern, respond in ((TREE, self._tree), (FILE, self._file), (SIGNED, self._signed)):
             if found := pattern.fullmatch(path):
                 return respond(handler, body, **found.groupdict())
         return _send(handler, 404, b"{}")
+
+    def respond(self, handler, path):
+        """Answer a request of a subclass; returns whether the request is one."""
+        return False
 
     def _refusal(self, handler, id, commit):
         if id in self.gated and handler.headers.get("Authorization") != "Bearer right":

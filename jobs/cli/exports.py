@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from jobs.cli import export_sinks
 from jobs.cli.options import Assign, RunFolder, one_line_errors
 
 app = typer.Typer()
@@ -12,6 +13,7 @@ export_app = typer.Typer(
     "Example: strmatch export pairs runs/first --to exports/pairs",
     no_args_is_help=True,
 )
+export_app.add_typer(export_sinks.app)
 app.add_typer(export_app, name="export")
 
 To = Annotated[

@@ -14,7 +14,7 @@ from pipelines.config.config import Config
 from pipelines.config.options import recorded_options
 from pipelines.config.sections import Bounds
 from pipelines.editors.base import editor_settings
-from pipelines.publishing.hub_metadata import hub_metadata
+from pipelines.publishing.hub_metadata import as_yaml, hub_metadata
 from pipelines.schema import meaning, metric_column, worst_column
 from pipelines.storage import Storage
 from pipelines.tables.record import RunRecord
@@ -47,7 +47,7 @@ def write_card(output: Storage, config: Config, record: RunRecord) -> None:
     template = files("pipelines.publishing").joinpath("card.md.j2").read_text(encoding="utf-8")
     rows = sum(each.rows for each in record.outcomes.rows) if record.outcomes else 0
     card = environment.from_string(template).render(
-        metadata=hub_metadata(_pretty_name(output), schema, rows),
+        metadata=as_yaml(hub_metadata(_pretty_name(output), schema, rows)),
         folder=str(output),
         found=record.outcomes,
         rows=rows,

@@ -32,8 +32,8 @@ _NAMES = {
 """Names of types in `datasets` that differ from those in pyarrow."""
 
 
-def hub_metadata(name: str, schema: pa.Schema, rows: int) -> str:
-    """Returns the metadata as YAML. A licence is not named: it is that of the sources.
+def hub_metadata(name: str, schema: pa.Schema, rows: int) -> dict[str, Any]:
+    """Returns the metadata by key. A licence is not named: it is that of the sources.
 
     Args:
         name: of the dataset, for people.
@@ -50,7 +50,12 @@ def hub_metadata(name: str, schema: pa.Schema, rows: int) -> str:
     }
     if schema.names:
         metadata["dataset_info"] = {"features": features(schema)}
-    return yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
+    return metadata
+
+
+def as_yaml(metadata: dict[str, Any]) -> str:
+    """Returns metadata as the lines of YAML that begin a card."""
+    return f"---\n{yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)}---\n"
 
 
 def features(schema: pa.Schema) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ import ray.data
 from pipelines.config.loading import load_config
 from pipelines.media.encode import encode_video
 from pipelines.publishing.card import write_card
-from pipelines.publishing.hub_metadata import features, hub_metadata
+from pipelines.publishing.hub_metadata import as_yaml, features, hub_metadata
 from pipelines.schema import DATASET, conform, rows_table, with_extras, with_metrics
 from pipelines.sources.manifest_file import read_manifest
 from pipelines.storage import Storage
@@ -143,12 +143,12 @@ def test_the_hub_reads_the_card(output):
 
 @pytest.mark.parametrize(("rows", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10**9, "1B<n<10B")])
 def test_the_card_names_the_size(rows, size):
-    assert f"\n- {size}\n" in hub_metadata("x", DATASET, rows)
+    assert hub_metadata("x", DATASET, rows)["size_categories"] == [size]
 
 
 def test_any_name_of_a_column_stays_in_the_metadata():
     name = "a\n---\n: - # 'b' \"c\" {{ d }}"
-    text = f"---\n{hub_metadata(name, pa.schema([(name, pa.string())]), 1)}---\n# title\n"
+    text = as_yaml(hub_metadata(name, pa.schema([(name, pa.string())]), 1)) + "# title\n"
     card = huggingface_hub.DatasetCard(text)
     data = card.data.to_dict()
     assert data["pretty_name"] == name and data["dataset_info"]["features"][0]["name"] == name

@@ -1,0 +1,40 @@
+"""Commands that export a run to a repository or to a table that grows."""
+
+from typing import Annotated
+
+import typer
+
+from jobs.cli.options import Assign, RunFolder, one_line_errors
+
+app = typer.Typer()
+
+Repository = Annotated[str, typer.Option("--repo", help="Repository, owner/name.")]
+Revision = Annotated[str, typer.Option(help="Branch, which is made if it does not exist.")]
+Report = Annotated[bool, typer.Option("--report", help="Upload the report page, too.")]
+Public = Annotated[bool, typer.Option("--public", help="Make a new repository public.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="List the files and their bytes; send nothing.")
+]
+
+
+@app.command()
+@one_line_errors
+def hub(
+    output: RunFolder,
+    repository: Repository,
+    revision: Revision = "main",
+    report: Report = False,
+    public: Public = False,
+    dry_run: DryRun = False,
+    set: Assign = None,
+) -> None:
+    """Upload the dataset and its card to the Hugging Face Hub, with the token in HF_TOKEN.
+
+    Files that the repository holds are not sent again. All become visible by one commit. A new
+    repository is private.
+
+    Example: strmatch export hub runs/first --repo owner/name
+    """
+    from jobs.exports import hub as job
+
+    job.run(output, repository, revision, report, public, dry_run, set or [])
