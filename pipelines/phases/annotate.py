@@ -26,7 +26,7 @@ from pipelines.cluster import (
 from pipelines.config.config import Config
 from pipelines.phases.full_size import FullSizeWork
 from pipelines.plugins import InWorker
-from pipelines.reliability.deadline import Deadline
+from pipelines.reliability.deadline import Bound, Deadline
 from pipelines.reliability.resilient_work import PhaseWork
 from pipelines.rows import Row
 from pipelines.schema import CLIPS, SOURCES, STEP, with_extras
@@ -100,7 +100,7 @@ def pool(step: str, config: Config) -> Model | None:
     return worker if worker and plugins.on_gpu(worker, config) else None
 
 
-def stages(steps: Sequence[str], config: Config, deadline: Deadline, key: str) -> list[Stage]:
+def stages(steps: Sequence[str], config: Config, deadline: Bound, key: str) -> list[Stage]:
     """Returns the stages of the steps.
 
     Args:

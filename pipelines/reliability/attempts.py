@@ -41,15 +41,23 @@ def give_up_reason(records: list[dict[str, Any]], execution: Execution) -> Row |
     late = [record for record in records if record.get("late")]
     deaths = [record for record in records if record.get("died")]
     if late:
-        error = RowError(
-            "Deadline",
-            f"took longer than {execution.deadline:g} s, execution.deadline, and was ended",
-        )
+        error = deadline_exceeded(execution)
     elif len(deaths) >= execution.attempts:
-        error = RowError(
-            "WorkerDied",
-            f"was alone in {len(deaths)} processes that died (a crash, or out of memory)",
-        )
+        error = worker_died(len(deaths))
     else:
         return None
     return failure((late or deaths)[-1]["stage"], error)
+
+
+def deadline_exceeded(execution: Execution) -> RowError:
+    """Returns the failure of an item that exceeded its timeout."""
+    return RowError(
+        "Deadline", f"took longer than {execution.deadline:g} s, execution.deadline, and was ended"
+    )
+
+
+def worker_died(deaths: int) -> RowError:
+    """Returns the failure of an item that was alone in processes that died."""
+    return RowError(
+        "WorkerDied", f"was alone in {deaths} processes that died (a crash, or out of memory)"
+    )

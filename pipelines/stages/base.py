@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from pipelines import telemetry
-from pipelines.reliability.deadline import Deadline
+from pipelines.reliability.deadline import Bound
 from pipelines.rows import Row, failure
 
 
@@ -25,7 +25,7 @@ class Stage:
         self,
         name: str,
         function: Callable[[Row], Row],
-        deadline: Deadline,
+        deadline: Bound,
         key: str = "source_row",
         window: int | None = None,
     ) -> None:

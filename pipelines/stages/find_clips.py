@@ -19,7 +19,7 @@ from pipelines.media.mask_files import frames_of, read_mask
 from pipelines.media.spans import find_spans
 from pipelines.media.video.opening import open_video
 from pipelines.media.video.reader import Video, check_one_size
-from pipelines.reliability.deadline import Deadline
+from pipelines.reliability.deadline import Bound
 from pipelines.rows import Row, failure
 from pipelines.schema import CLIPS
 from pipelines.sources.versions import file_version
@@ -46,7 +46,7 @@ class FindClips:
         deadline: bounds the duration of a source.
     """
 
-    def __init__(self, clip: Clip, storage_options: Mapping[str, Any], deadline: Deadline) -> None:
+    def __init__(self, clip: Clip, storage_options: Mapping[str, Any], deadline: Bound) -> None:
         self.clip = clip
         self.options = dict(storage_options)
         self.deadline = deadline

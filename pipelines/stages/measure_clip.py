@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from pipelines import plugins, telemetry
 from pipelines.causes import at
@@ -17,7 +18,7 @@ from pipelines.storage import Storage
 from pipelines.tables.clips import read_clip
 from pipelines.tables.edits import read_ok_edits
 from pipelines.tables.measures import commit_measures
-from strmatch.metrics.base import Metric, Sample
+from strmatch.metrics.base import Metric, Sample, Where
 
 
 class MeasureClip:
@@ -61,28 +62,45 @@ class MeasureClip:
         edits = read_ok_edits(self.output, work["edit_file"], work["edit_ids"])
         if not edits:
             return []
-        try:
-            clip = read_clip(self.output, work["clip_file"], work["clip_row"])
-            source = decode_video(clip["source_video"])
-            mask = None if clip["mask"] is None else masks.decode(clip["mask"])
-        except Exception as error:
-            failed = failure("measure", error)
-            return [{"edit_id": edit["edit_id"], **failed} for edit in edits]
         lists = zip(work["edit_ids"], work["target_prompts"], work["target_wheres"], strict=True)
-        unedited = {
-            edit_id: Sample(
-                source,
-                source,
-                masks.region(mask, where),
-                work["source_prompt"],
-                target,
-                where,
-                clip["fps"],
-            )
-            for edit_id, target, where in lists
-        }
-        length = self.config.clip.num_frames
-        return [_measure(edit, unedited[edit["edit_id"]], metrics, length) for edit in edits]
+        targets = {edit_id: (prompt, where) for edit_id, prompt, where in lists}
+        read = partial(read_clip, self.output, work["clip_file"], work["clip_row"])
+        return measure_edits(
+            work["source_prompt"], targets, edits, read, metrics, self.config.clip.num_frames
+        )
+
+
+def measure_edits(
+    source_prompt: str,
+    targets: Mapping[str, tuple[str, Where]],
+    edits: Sequence[Row],
+    read: Callable[[], Row],
+    metrics: Mapping[str, Metric],
+    length: int,
+) -> list[Row]:
+    """Returns the measures of edits of one clip, rows of `schema.MEASURES`.
+
+    Args:
+        source_prompt: what the clip shows.
+        targets: prompt and place of each edit, by edit_id.
+        edits: edit_id and edited_video.
+        read: returns the clip with source_video, mask and fps. An exception fails all edits.
+        metrics: by name.
+        length: number of frames of a window.
+    """
+    try:
+        clip = read()
+        source = decode_video(clip["source_video"])
+        mask = None if clip["mask"] is None else masks.decode(clip["mask"])
+    except Exception as error:
+        failed = failure("measure", error)
+        return [{"edit_id": edit["edit_id"], **failed} for edit in edits]
+    regions = {where: masks.region(mask, where) for _, where in targets.values()}
+    unedited = {
+        edit_id: Sample(source, source, regions[where], source_prompt, prompt, where, clip["fps"])
+        for edit_id, (prompt, where) in targets.items()
+    }
+    return [_measure(edit, unedited[edit["edit_id"]], metrics, length) for edit in edits]
 
 
 def _measure(edit: Row, unedited: Sample, metrics: Mapping[str, Metric], length: int) -> Row:

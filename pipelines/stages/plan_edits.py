@@ -20,14 +20,12 @@ INPUTS = [
 class PlanEdits:
     """Plans clips of one file: reads `file` and `clip_rows`, and returns rows of `schema.PLAN`.
 
-    Clips that are not ok have no row.
-
     Args:
         output: the run's folder.
         config: the run's configuration.
         editor: the editor's class.
         revision: revision of the editor's weights.
-        kept: the prompts of the clips in the existing plan, by the clip's row_id.
+        kept: as for `PlanClip`.
     """
 
     def __init__(
@@ -39,6 +37,34 @@ class PlanEdits:
         kept: Mapping[str, list[Prompts]],
     ) -> None:
         self.output = output
+        self.plan = PlanClip(config, editor, revision, kept)
+
+    def __call__(self, row: Row) -> list[Row]:
+        chosen = [("row_id", "in", row["clip_rows"])]
+        with at("planning", row["file"]):
+            clips = self.output.read_table(row["file"], INPUTS, chosen).to_pylist()
+            return [edit for clip in clips for edit in self.plan(clip, row["file"])]
+
+
+class PlanClip:
+    """Plans a clip: reads a row with the columns `INPUTS`, and returns rows of `schema.PLAN`.
+
+    A clip that is not ok has no row.
+
+    Args:
+        config: the run's configuration.
+        editor: the editor's class.
+        revision: revision of the editor's weights.
+        kept: the prompts of the clips in the existing plan, by the clip's row_id.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        editor: type[Editor],
+        revision: str,
+        kept: Mapping[str, list[Prompts]],
+    ) -> None:
         self.kept = kept
         self.seed = config.seed
         self.stochastic = editor.stochastic
@@ -50,16 +76,14 @@ class PlanEdits:
             "settings": ids.without_later_settings(editor_settings(editor, config)),
         }
 
-    def __call__(self, row: Row) -> list[Row]:
-        chosen = [("row_id", "in", row["clip_rows"])]
-        with at("planning", row["file"]):
-            clips = self.output.read_table(row["file"], INPUTS, chosen).to_pylist()
-            return [
-                self._edit(clip | {"source_prompt": source}, target, row["file"])
-                for clip in clips
-                if clip["status"] == "ok"
-                for source, target in self._targets(clip)
-            ]
+    def __call__(self, clip: Row, file: str | None = None) -> list[Row]:
+        """Returns the planned edits of a clip, which lies in `file` below the output."""
+        if clip["status"] != "ok":
+            return []
+        return [
+            self._edit(clip | {"source_prompt": source}, target, file)
+            for source, target in self._targets(clip)
+        ]
 
     def _targets(self, clip: Row) -> list[tuple[str, Row]]:
         """Returns source prompts and targets. Prompts written by hand have no further columns."""
@@ -72,7 +96,7 @@ class PlanEdits:
             for kept in self.kept.get(clip["row_id"], list(derived))
         ]
 
-    def _edit(self, clip: Row, target: Row, file: str) -> Row:
+    def _edit(self, clip: Row, target: Row, file: str | None) -> Row:
         seed = self.seed if self.stochastic else None
         planned = {
             "edit_id": ids.edit_id(

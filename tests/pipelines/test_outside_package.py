@@ -18,7 +18,7 @@ from pipelines.config.options import choose
 from pipelines.editors.base import editor_settings
 from pipelines.errors import ConfigError
 from pipelines.media.encode import encode_video
-from pipelines.stages.plan_edits import PlanEdits
+from pipelines.stages.plan_edits import PlanClip
 from pipelines.stages.track import Track
 from pipelines.tables.clips import name_row
 
@@ -250,10 +250,10 @@ def test_ids_depend_on_the_options_that_change_the_result(installed):
 
     def edit_id(*assignments):
         config = load_config(assignments=[*CHOSEN, *assignments])
-        plan = PlanEdits(None, config, plugins.find_editor(config), "1", {})
-        clip = row | {"row_id": "r", "source_uri": "a", "start_seconds": 0.0}
-        target = {"prompt": "A fox.", "where": "subject"}
-        return plan._edit(clip, target, "file")["edit_id"]
+        plan = PlanClip(config, plugins.find_editor(config), "1", {})
+        clip = row | {"row_id": "r", "status": "ok", "source_uri": "a", "start_seconds": 0.0}
+        (planned,) = plan(clip)
+        return planned["edit_id"]
 
     assert edit_id() == edit_id("editor_options.red=64") != edit_id("editor_options.red=65")
     settings = editor_settings(

@@ -173,6 +173,14 @@ class Signed(Prompted):
         return edited
 
 
+class SlowlySigned(Signed):
+    """Waits long enough to be interrupted."""
+
+    def edit(self, inversion, target_prompt, mask, seed):
+        time.sleep(0.5)
+        return super().edit(inversion, target_prompt, mask, seed)
+
+
 class Improving(Invert):
     """Returns the clip itself from the seed on that ends the target, and its negative before.
 
