@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("strmatch", "pipelines", "jobs")
 FLOORS = (
-    {"runs"},
+    {"runs", "ray_data"},
     {"phases"},
     {"stages", "publishing", "exports"},
     {"plugins"},

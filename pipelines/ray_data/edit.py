@@ -14,6 +14,7 @@ from pipelines.ray_data.isolated import Isolated
 from pipelines.rows import Row, failure
 from pipelines.schema import DATASET
 from pipelines.stages.plan_edits import PlanClip
+from pipelines.stages.write_part import edit_row
 from pipelines.storage import Storage
 from pipelines.tables.edits import commit_edits, edits_file
 from pipelines.tables.plan import PLANNED_EDIT
@@ -55,13 +56,8 @@ class EditRows:
         if not planned:
             return [clip | {"package_version": PACKAGE_VERSION}]
         edits = {edit["edit_id"]: edit for edit in self._edits(clip, planned)}
-        return [
-            clip
-            | edits[each["edit_id"]]
-            | {"row_id": each["edit_id"], "level": "edit", "edit_try": 0}
-            | {name: each[name] for name in PLANNED_EDIT}
-            for each in planned
-        ]
+        told = [{name: each[name] for name in ("source_prompt", *PLANNED_EDIT)} for each in planned]
+        return [edit_row(clip, edits[each["edit_id"]] | {"edit_try": 0}, each) for each in told]
 
     def _edits(self, clip: Row, planned: list[Row]) -> list[Row]:
         edit_ids = [each["edit_id"] for each in planned]

@@ -162,10 +162,21 @@ def _rows(item: Row, clip: Row, edits: Mapping[str, Row]) -> Iterator[Row]:
     lists = zip(*(item[f"{name}s"] for name in PLANNED_EDIT), strict=True)
     for values, tries in zip(lists, item["tries"], strict=True):
         planned = dict(zip(PLANNED_EDIT, values, strict=True))
-        named = {"row_id": planned["edit_id"], "level": "edit"}
-        prompt = {"source_prompt": item["source_prompt"]}
-        row = clip | edits[tries[-1]["edit_id"]] | named | prompt | planned
-        yield row | instruction_columns(row)
+        planned["source_prompt"] = item["source_prompt"]
+        yield edit_row(clip, edits[tries[-1]["edit_id"]], planned)
+
+
+def edit_row(clip: Row, edit: Row, planned: Row) -> Row:
+    """Returns the row of an edit, of `schema.DATASET`.
+
+    Args:
+        clip: the clip's row, of `schema.CLIPS`.
+        edit: the columns of `schema.EDITS`, and others.
+        planned: source_prompt, and the columns `PLANNED_EDIT`. `edit_id` names the row.
+    """
+    named = {"row_id": planned["edit_id"], "level": "edit"}
+    row = clip | edit | named | planned
+    return row | instruction_columns(row)
 
 
 def _is_edit(row: Row) -> bool:
