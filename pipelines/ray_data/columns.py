@@ -9,7 +9,6 @@ from pipelines.schema import CLIPS, DATASET, rows_table
 from pipelines.sources.manifest_file import is_carried_as
 
 INTERNAL = ("source_row", "source_version", "clips_in_source", "found_row", "found_file")
-INTERNAL += ("target_group",)
 ANNOTATED = pa.schema([field for field in CLIPS if field.name not in INTERNAL])
 """The columns of `annotate`: those of `schema.CLIPS` that need no files of a run."""
 
