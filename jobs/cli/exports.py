@@ -88,3 +88,29 @@ def webdataset(
     from pipelines.exports.webdataset import WebDataset
 
     job.run(output, to, WebDataset(shard_mb), set or [])
+
+
+@export_app.command()
+@one_line_errors
+def qa(output: RunFolder, to: To, set: Assign = None) -> None:
+    """Export questions that source and edit answer differently (JSON lines), beside MP4 files.
+
+    Example: strmatch export qa runs/first --to exports/qa
+    """
+    from jobs.exports import command as job
+    from pipelines.exports.qa import QuestionsAndAnswers
+
+    job.run(output, to, QuestionsAndAnswers(), set or [])
+
+
+@export_app.command()
+@one_line_errors
+def dpo(output: RunFolder, to: To, set: Assign = None) -> None:
+    """Export questions with a chosen and a rejected answer (JSON lines), beside MP4 files.
+
+    Example: strmatch export dpo runs/first --to exports/dpo
+    """
+    from jobs.exports import command as job
+    from pipelines.exports.dpo import Preferences
+
+    job.run(output, to, Preferences(), set or [])

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pipelines.english.grammar import PRONOUNS, Number, Pronoun, with_article
 from pipelines.english.language import is_english
-from pipelines.english.noun_phrase import read_phrase
+from pipelines.english.noun_phrase import Phrase, read_phrase
 from pipelines.english.subject import Subject, find_subject
 from pipelines.english.swaps import swaps
 from pipelines.english.tokens import tokenise, words
@@ -100,9 +100,15 @@ def _by_prompts(edit: EditedPrompt) -> Change | None:
 
 
 def _replaced(old: str, new: str, old_number: Number, new_number: Number) -> Change:
+    one, other = with_article(old, old_number), with_article(new, new_number)
+    is_one, is_other = _is(old_number), _is(new_number)
     return Change(
-        Wording("replace", {"noun": old, "a_new": with_article(new, new_number)}),
-        Wording("replace", {"noun": new, "a_new": with_article(old, old_number)}),
+        Wording(
+            "replace", {"noun": old, "old": one, "new": other, "is": is_one, "is_new": is_other}
+        ),
+        Wording(
+            "replace", {"noun": new, "old": other, "new": one, "is": is_other, "is_new": is_one}
+        ),
     )
 
 
@@ -118,19 +124,21 @@ def _recoloured(prompt: str, source: str, target: str) -> Change | None:
         if phrase is None or phrase.begin != at or phrase.end <= first:
             return None
         noun = prompt[tokens[first].start : tokens[phrase.end - 1].end]
-        return Change(_recolour(noun, source, target), _recolour(noun, target, source))
+        number: Number = "plural" if _is_plural(phrase, noun) else "singular"
+        return Change(
+            _recolour(noun, number, source, target), _recolour(noun, number, target, source)
+        )
     return None
 
 
-def _recolour(noun: str, old: str, new: str) -> Wording:
-    colour = {"colour": new, "a_colour": with_article(new, "singular")}
-    return Wording("recolour", {"noun": noun, "old": old, **colour})
+def _recolour(noun: str, number: Number, old: str, new: str) -> Wording:
+    colours = {"old": old, "new": new, "a_new": with_article(new, "singular")}
+    return Wording("recolour", {"noun": noun, "is": _is(number), **colours})
 
 
 def _coloured(subject: Subject, noun: str, colour: str) -> Change:
     """Returns the change of a thing whose colour is not named: car → blue car."""
-    fields = _agreeing(subject, noun)
-    fields |= {"colour": colour, "a_colour": with_article(colour, "singular")}
+    fields = _agreeing(subject, noun) | {"new": colour, "a_new": with_article(colour, "singular")}
     return Change(Wording("colour", fields), Wording("uncolour", fields))
 
 
@@ -142,9 +150,12 @@ def _restyled(subject: Subject, source: str, target: str) -> Change | None:
     modifiers = _modifiers(subject)
     noun = f"{modifiers}{source}" if modifiers else _lower(subject, source)
     fields = _agreeing(subject, noun) | {"style": style}
-    there = fields | {"a_new": with_article(f"{noun} {style}", subject.number)}
-    back = fields | {"a_real": with_article(f"real {noun}", subject.number)}
-    return Change(Wording("restyle", there), Wording("unstyle", back))
+    made = with_article(f"{noun} {style}", subject.number)
+    real = with_article(f"real {noun}", subject.number)
+    return Change(
+        Wording("restyle", fields | {"old": real, "new": made}),
+        Wording("unstyle", fields | {"old": made, "new": real}),
+    )
 
 
 def _both_ways(name: str, old: str, new: str) -> tuple[Wording, Wording]:
@@ -155,8 +166,19 @@ def _agreeing(subject: Subject, noun: str) -> dict[str, str]:
     many = subject.number == "plural"
     person = subject.concept.root == "person" and subject.gender == "n"
     pronoun: Pronoun = "p" if many or person else subject.gender
-    verbs = {"is": "are", "has": "have"} if many else {"is": "is", "has": "has"}
+    verbs = {"is": _is(subject.number), "has": "have" if many else "has"}
     return {"noun": noun, "its": PRONOUNS[pronoun]["possessive"], **verbs}
+
+
+def _is(number: Number) -> str:
+    return "are" if number == "plural" else "is"
+
+
+def _is_plural(phrase: Phrase, noun: str) -> bool:
+    """Whether a phrase without its determiners is plural, as far as its noun tells."""
+    if phrase.sense is not None:
+        return phrase.sense.numbers == ("plural",)
+    return noun.endswith("s") and not noun.endswith("ss")
 
 
 def _subject(edit: EditedPrompt, word: str) -> Subject | None:

@@ -9,20 +9,23 @@ def change(source, target, kind=None, source_word=None, target_word=None, where=
 
 
 def test_a_noun_keeps_its_modifiers_and_gets_its_article():
-    there, back = change(
-        "A red car turns", "A red ambulance turns", "noun_near", "car", "ambulance"
-    )
-    assert there == ("replace", {"noun": "red car", "a_new": "a red ambulance"})
-    assert back == ("replace", {"noun": "red ambulance", "a_new": "a red car"})
+    there, back = change("A red car turns", "A red bus turns", "noun_near", "car", "bus")
+    agree = {"is": "is", "is_new": "is"}
+    ends = {"old": "a red car", "new": "a red bus"}
+    assert there == ("replace", {"noun": "red car", **ends, **agree})
+    ends = {"old": "a red bus", "new": "a red car"}
+    assert back == ("replace", {"noun": "red bus", **ends, **agree})
     there, back = change("An owl turns", "A mouse turns", "noun_near", "owl", "mouse")
-    assert (there.fields["a_new"], back.fields["a_new"]) == ("a mouse", "an owl")
+    assert (there.fields["new"], back.fields["new"]) == ("a mouse", "an owl")
 
 
 def test_plurals_and_mass_nouns_have_no_article():
     there, _ = change("Two red cars turn", "Two red owls turn", "noun_far", "cars", "owls")
-    assert there.fields == {"noun": "red cars", "a_new": "red owls"}
+    assert there.fields["old"] == there.fields["noun"] == "red cars"
+    assert (there.fields["new"], there.fields["is"]) == ("red owls", "are")
     there, _ = change("Smoke rises", "Water rises", "noun_near", "Smoke", "water")
-    assert there.fields == {"noun": "smoke", "a_new": "water"}
+    assert (there.fields["old"], there.fields["new"]) == ("smoke", "water")
+    assert there.fields["is"] == "is"
 
 
 def test_capitals_of_a_sentence_are_dropped_and_those_of_names_kept():
@@ -39,14 +42,11 @@ def test_capitals_of_a_sentence_are_dropped_and_those_of_names_kept():
 def test_a_named_colour_is_replaced_at_its_own_noun():
     source, target = "A woman in a green coat walks", "A woman in an orange coat walks"
     there, back = change(source, target, "recolour", "green", "orange")
-    expected = {"noun": "coat", "old": "green", "colour": "orange", "a_colour": "an orange"}
-    assert there == ("recolour", expected)
-    assert back.fields == {
-        "noun": "coat",
-        "old": "orange",
-        "colour": "green",
-        "a_colour": "a green",
-    }
+    coat = {"noun": "coat", "is": "is"}
+    assert there == ("recolour", coat | {"old": "green", "new": "orange", "a_new": "an orange"})
+    assert back == ("recolour", coat | {"old": "orange", "new": "green", "a_new": "a green"})
+    there, _ = change("A man in red shoes", "A man in blue shoes", "recolour", "red", "blue")
+    assert (there.fields["noun"], there.fields["is"]) == ("shoes", "are")
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_words_agree_with_the_noun(source, word, agreement):
     there, back = change(source, made, "restyle", word, f"{word} made of glass")
     assert {**there.fields, **agreement} == there.fields
     assert there.name == "restyle" and there.fields["style"] == "made of glass"
-    assert back.name == "unstyle" and f"real {word}" in back.fields["a_real"]
+    assert back.name == "unstyle" and f"real {word}" in back.fields["new"]
 
 
 def test_a_colour_that_was_not_named_leads_back_to_the_natural_one():
     there, back = change("A car turns", "A blue car turns", "recolour", "car", "blue car")
     assert (there.name, back.name) == ("colour", "uncolour")
-    assert there.fields["noun"] == "car" and there.fields["colour"] == "blue"
+    assert there.fields["noun"] == "car" and there.fields["new"] == "blue"
 
 
 def test_a_background_is_named_without_its_preposition():
@@ -87,7 +87,8 @@ def test_a_background_is_named_without_its_preposition():
 
 def test_prompts_of_a_user_tell_by_their_difference():
     there, _ = change("A red car turns.", "a blue truck turns")
-    assert there == ("replace", {"noun": "red car", "a_new": "a blue truck"})
+    assert (there.name, there.fields["noun"]) == ("replace", "red car")
+    assert there.fields["new"] == "a blue truck"
     there, _ = change("a red car turns", "a blue car turns")
     assert there.name == "recolour" and there.fields["noun"] == "car"
     there, _ = change("a car turns", "a blue car turns")

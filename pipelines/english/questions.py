@@ -1,0 +1,68 @@
+"""Questions that the two videos of an edit answer differently: "What colour is the car?"."""
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pipelines.english.change import EditedPrompt, Wording, find_change
+from pipelines.english.subject import nouns_of
+from pipelines.english.swaps import content_words
+from pipelines.english.word_lists import read_list
+
+
+class Question(NamedTuple):
+    """A question with its answer for the source, and that for the edit."""
+
+    type: str
+    """open, choice or yes_no."""
+    question: str
+    source: str
+    edit: str
+
+
+def questions(row: Mapping[str, Any]) -> Iterator[Question]:
+    """Yield the questions about an edit whose answers follow from its prompts.
+
+    None where the source's answer is not known: a thing that gets a colour may have had it before.
+    Yes or no, and either or, are asked only if one answer excludes the other.
+
+    Args:
+        row: of the dataset, with `row_id`, `seed` and the columns of `EditedPrompt`.
+    """
+    edit = EditedPrompt.of_row(row)
+    change = find_change(edit).there
+    fields = {**change.fields}
+    for name in ("is", "is_new"):
+        fields[name.capitalize()] = fields.get(name, "").capitalize()
+    either = [fields.get("old", ""), fields["new"]]
+    random.Random(f"{row.get('seed')} {row['row_id']} choice").shuffle(either)
+    fields["first"], fields["second"] = either
+    exclusive = _is_exclusive(change, edit)
+    for asked in read_list("questions.yaml").get(change.name, ()):
+        if asked["type"] == "open" or exclusive:
+            source, after = (_answer(asked[name].format(**fields)) for name in ("source", "edit"))
+            yield Question(asked["type"], asked["question"].format(**fields), source, after)
+
+
+def _is_exclusive(change: Wording, edit: EditedPrompt) -> bool:
+    """Whether the source cannot be said to show what the edit shows, and the other way round."""
+    old, new = change.fields.get("old", ""), change.fields["new"]
+    if change.name == "recolour":
+        return not set(content_words(old)) & set(content_words(new)) - {"and"}
+    if change.name not in ("replace", "background"):
+        return True
+    return not (_is_said(old, edit.target_prompt) or _is_said(new, edit.source_prompt))
+
+
+def _is_said(phrase: str, prompt: str) -> bool:
+    """Whether a prompt has the last word of a phrase, or a noun that is of its kind."""
+    if content_words(phrase)[-1] in content_words(prompt):
+        return True
+    (*_, said) = [None, *nouns_of(phrase)]
+    others = nouns_of(prompt)
+    return said is not None and any(said.includes(o) or o.includes(said) for o in others)
+
+
+def _answer(text: str) -> str:
+    """Returns an answer as a sentence."""
+    return f"{text[0].upper()}{text[1:]}."
