@@ -1,10 +1,11 @@
 """The job of `strmatch export`: a format, with progress and a summary."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 
 from pipelines.config.loading import load_config
-from pipelines.exports.base import Format, export
+from pipelines.errors import RunError
+from pipelines.exports.base import Format, export, is_complete, parts_of
 from pipelines.exports.edits import PublishedDataset
 from pipelines.progress import progress
 from pipelines.storage import Storage
@@ -20,8 +21,14 @@ def run(output: str, to: str, format: Format, assignments: Iterable[str]) -> Non
         assignments: settings `execution.…=value`, for access to object stores.
     """
     dataset, destination = opened(output, to, assignments)
-    parts = sum(1 for _ in progress(export(dataset, format, destination), "export", None))
-    print_summary(dataset, destination, already=not parts)
+    counts = dataset.counts()
+    if not counts["edit", "ok"]:
+        raise RunError(f"{output} has no edit that is ok: there is nothing to export")
+    already = is_complete(dataset, format, destination)
+    if not already:
+        steps = export(dataset, format, destination)
+        deque(progress(steps, "export", len(parts_of(dataset, format))), maxlen=0)
+    print_summary(destination, counts, already)
 
 
 def opened(output: str, to: str, assignments: Iterable[str]) -> tuple[PublishedDataset, Storage]:
@@ -34,18 +41,20 @@ def opened(output: str, to: str, assignments: Iterable[str]) -> tuple[PublishedD
     return PublishedDataset(Storage(output, options)), Storage(to, options)
 
 
-def print_summary(dataset: PublishedDataset, to: Storage, already: bool) -> None:
+def print_summary(to: Storage, counts: Counter[tuple[str, str]], already: bool) -> None:
     """Print how many edits were exported and how many rows were left out, and why.
 
     Args:
+        to: the destination.
+        counts: rows of the dataset by level and status.
         already: the destination held the complete export before.
     """
-    counts = dataset.counts()
-    ok = counts.pop(("edit", "ok"), 0)
     left: Counter[str] = Counter()
     for (level, status), rows in counts.items():
+        if (level, status) == ("edit", "ok"):
+            continue
         left[f"{status} edits" if level == "edit" else "clips or sources without an edit"] += rows
     state = "already complete: " if already else ""
-    print(f"  {to}: {state}{ok} edits")
+    print(f"  {to}: {state}{counts['edit', 'ok']} edits")
     if left:
         print(f"  left out: {', '.join(f'{rows} {what}' for what, rows in sorted(left.items()))}")

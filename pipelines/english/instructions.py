@@ -7,6 +7,12 @@ from typing import Any, NamedTuple
 from pipelines.english.change import EditedPrompt, Wording, find_change
 from pipelines.english.word_lists import read_list
 
+COLUMNS = (
+    *("row_id", "seed", "instruction", "inverse_instruction"),
+    *EditedPrompt.__dataclass_fields__,
+)
+"""The columns of the dataset that `instructions` reads."""
+
 
 class Instructions(NamedTuple):
     """The instructions of an edit, all wordings of each."""
@@ -20,14 +26,18 @@ class Instructions(NamedTuple):
 def instructions(row: Mapping[str, Any]) -> Instructions:
     """Return the instructions of an edit.
 
-    The order of the wordings is drawn by the run's seed and the edit's id.
+    The order of the wordings is drawn by the run's seed and the edit's id. Instructions that the
+    row has are the first.
 
     Args:
-        row: of the dataset, with `row_id`, `seed` and the columns of `EditedPrompt`.
+        row: of the dataset, with `COLUMNS`. All but `row_id` and the prompts may be missing.
     """
     change = find_change(EditedPrompt.of_row(row))
     drawn_by = f"{row.get('seed')} {row['row_id']}"
-    return Instructions(_drawn(change.there, drawn_by), _drawn(change.back, f"{drawn_by} back"))
+    return Instructions(
+        _drawn(change.there, drawn_by, row.get("instruction")),
+        _drawn(change.back, f"{drawn_by} back", row.get("inverse_instruction")),
+    )
 
 
 def instruction_columns(row: Mapping[str, Any]) -> dict[str, str]:
@@ -36,7 +46,8 @@ def instruction_columns(row: Mapping[str, Any]) -> dict[str, str]:
     return {"instruction": found.there[0], "inverse_instruction": found.back[0]}
 
 
-def _drawn(wording: Wording, seed: str) -> list[str]:
+def _drawn(wording: Wording, seed: str, first: str | None) -> list[str]:
     templates: list[str] = read_list("instructions.yaml")[wording.name]
     texts = [template.format(**wording.fields) for template in templates]
-    return random.Random(seed).sample(texts, len(texts))
+    drawn = random.Random(seed).sample(texts, len(texts))
+    return list(dict.fromkeys([first, *drawn] if first else drawn))

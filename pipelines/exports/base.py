@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from pipelines.exports.destination import Destination
-from pipelines.exports.edits import PublishedDataset, grouped
+from pipelines.exports.edits import PublishedDataset, RowGroup, grouped
 from pipelines.rows import Row
 from pipelines.storage import Storage
 
@@ -56,19 +56,30 @@ class Format(Protocol):
         """
 
 
+def parts_of(dataset: PublishedDataset, format: Format) -> list[list[RowGroup]]:
+    """Returns the parts of an export, each a list of row groups."""
+    return grouped(dataset.row_groups, format.part_bytes)
+
+
+def is_complete(dataset: PublishedDataset, format: Format, to: Storage) -> bool:
+    """Whether a destination holds this export, complete.
+
+    Raises:
+        RunError: the destination holds something else.
+    """
+    return _destination(dataset, format, to).is_complete()
+
+
 def export(dataset: PublishedDataset, format: Format, to: Storage) -> Iterator[Row]:
     """Export the edits of a dataset that are ok; yields a row for every part.
-
-    Yields nothing if the destination holds the complete export.
 
     Raises:
         RunError: the destination holds something else, or another process writes to it.
     """
-    destination = Destination(to, format.name, dataset.identity, format.settings)
+    destination = _destination(dataset, format, to)
     if destination.is_complete():
         return
-    columns = format.columns(dataset.schema)
-    parts = grouped(dataset.row_groups, format.part_bytes)
+    columns, parts = format.columns(dataset.schema), parts_of(dataset, format)
     with destination.writing():
         done = destination.done()
         for number, groups in enumerate(parts):
@@ -77,3 +88,7 @@ def export(dataset: PublishedDataset, format: Format, to: Storage) -> Iterator[R
                 destination.commit(number, format.write_part(to, number, edits))
             yield {"part": number}
         format.finish(to, lambda: destination.entries(len(parts)))
+
+
+def _destination(dataset: PublishedDataset, format: Format, to: Storage) -> Destination:
+    return Destination(to, format.name, dataset.identity, format.settings)

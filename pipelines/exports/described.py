@@ -7,8 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as types
 
-from pipelines.english.instructions import Instructions
-from pipelines.exports import wordings
+from pipelines.english import instructions
 from pipelines.rows import Row
 
 LEFT_OUT = ("level", "status", "error_stage", "error_type", "error_message")
@@ -33,30 +32,31 @@ def columns(schema: pa.Schema) -> Sequence[str]:
         and field.name not in LEFT_OUT
         and not field.name.endswith(("file_name", "file_names"))
     ]
-    return list(dict.fromkeys((*plain, *wordings.COLUMNS)))
+    return list(dict.fromkeys((*plain, *instructions.COLUMNS)))
 
 
-def described(row: Row, told: Instructions, inverse: bool) -> Iterator[Row]:
+def described(row: Row, count: int, inverse: bool) -> Iterator[Row]:
     """Yields a row for each instruction: `source_file`, `target_file`, and the dataset's columns.
 
     Args:
         row: an edit with `columns`, `source_file` and `edited_file`.
-        told: its instructions.
+        count: number of instructions in each direction, in different words.
         inverse: whether further rows lead from the edit back to the source. `inverse` tells the
             two apart.
     """
-    yield from _rows(row, told.there, told.back[0], False)
+    told = instructions.instructions(row)
+    yield from _rows(row, told.there[:count], told.back[0], False)
     if inverse:
         turned = {b: row[a] for a, b in TURNED} | {a: row[b] for a, b in TURNED}
-        yield from _rows(row | turned, told.back, told.there[0], True)
+        yield from _rows(row | turned, told.back[:count], told.there[0], True)
 
 
 def _rows(row: Row, texts: Sequence[str], way_back: str, inverse: bool) -> Iterator[Row]:
     plain = {name: _json(value) for name, value in row.items()}
     files = {"source_file": plain.pop("source_file"), "target_file": plain.pop("edited_file")}
     for text in texts:
-        instructions = {"instruction": text, "inverse_instruction": way_back}
-        yield files | plain | instructions | {"inverse": inverse}
+        told = {"instruction": text, "inverse_instruction": way_back}
+        yield files | plain | told | {"inverse": inverse}
 
 
 def _is_plain(type: pa.DataType) -> bool:

@@ -16,11 +16,11 @@ from pipelines.storage import Storage
 from pipelines.tables.record import RECORD, SUCCESS
 
 FOLDER = "dataset"
-ROWS_AT_ONCE = 8
-"""Rows with their videos that are in memory at the same time."""
+ROWS_AT_ONCE = 4
+"""Rows that are Python objects at the same time, with their videos."""
 BUFFER = 2**20
-"""Bytes that are read at once of each column, so that a large row group is never held."""
-REQUIRED = ("row_id", "level", "status", "clip_id", "source_video", "edited_video")
+"""Bytes that are read at once of a column, which is held page by page."""
+REQUIRED = ("row_id", "level", "status", "source_video", "edited_video")
 
 
 class RowGroup(NamedTuple):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
-from pipelines.exports import videos, wordings
+from pipelines.english import instructions
+from pipelines.exports import videos
 from pipelines.exports.lists import csv_lines, json_lines
 from pipelines.rows import Row
 from pipelines.storage import Storage
@@ -33,16 +34,16 @@ class Pairs:
 
     def columns(self, schema: pa.Schema) -> Sequence[str]:
         """See `Format`."""
-        return [*videos.COLUMNS, *wordings.COLUMNS]
+        return [*videos.COLUMNS, *instructions.COLUMNS]
 
     def write_part(self, to: Storage, number: int, edits: Iterable[Row]) -> Iterator[Row]:
         """See `Format`."""
         for row in videos.with_files(to, edits):
             source, edited = row["source_file"], row["edited_file"]
-            told = wordings.wordings(row, self.count)
-            for text in told.there:
+            told = instructions.instructions(row)
+            for text in told.there[: self.count]:
                 yield dict(zip(FIELDS, (source, edited, text), strict=True))
-            for text in told.back if self.inverse else ():
+            for text in told.back[: self.count] if self.inverse else ():
                 yield dict(zip(FIELDS, (edited, source, text), strict=True))
 
     def finish(self, to: Storage, entries: Callable[[], Iterator[Row]]) -> None:

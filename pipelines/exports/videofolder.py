@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from pipelines.exports import described, videos
 from pipelines.exports.lists import json_lines
-from pipelines.exports.wordings import wordings
 from pipelines.rows import Row
 from pipelines.storage import Storage
 
@@ -34,7 +33,7 @@ class VideoFolder:
     def write_part(self, to: Storage, number: int, edits: Iterable[Row]) -> Iterator[Row]:
         """See `Format`."""
         for edit in videos.with_files(to, edits):
-            for row in described.described(edit, wordings(edit, self.count), self.inverse):
+            for row in described.described(edit, self.count, self.inverse):
                 source, target = row.pop("source_file"), row.pop("target_file")
                 yield {"source_file_name": source, "target_file_name": target, **row}
 

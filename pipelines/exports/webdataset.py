@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import pyarrow as pa
 
 from pipelines.exports import described
-from pipelines.exports.wordings import wordings
+from pipelines.exports.videos import plain_name
 from pipelines.rows import Row
 from pipelines.storage import Storage
 
@@ -74,10 +74,10 @@ class Shard:
 
 
 def _members(edit: Row) -> Iterator[tuple[str, bytes]]:
-    key = edit["row_id"]
+    key = plain_name(edit["row_id"])
     source, target = edit.pop("source_video"), edit.pop("edited_video")
     names = {"source_file": f"{key}.source.mp4", "edited_file": f"{key}.target.mp4"}
-    (told,) = described.described(edit | names, wordings(edit, 1), inverse=False)
+    (told,) = described.described(edit | names, 1, inverse=False)
     yield names["source_file"], source
     yield names["edited_file"], target
     yield f"{key}.json", json.dumps(told, ensure_ascii=False).encode()

@@ -85,3 +85,11 @@ def test_the_columns_are_the_first_wordings():
     told = instructions(RED_CAR)
     expected = {"instruction": told.there[0], "inverse_instruction": told.back[0]}
     assert instruction_columns(RED_CAR) == expected
+
+
+def test_instructions_that_a_row_has_are_the_first():
+    told = instructions(RED_CAR)
+    columns = {"instruction": told.there[3], "inverse_instruction": "Undo it."}
+    again = instructions(RED_CAR | columns)
+    assert again.there == [told.there[3], *told.there[:3], *told.there[4:]]
+    assert again.back == ["Undo it.", *told.back]
