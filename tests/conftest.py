@@ -19,15 +19,15 @@ def on_ray(file):
 
 
 class RayTogether(LoadFileScheduling):
-    """Gives all files that need Ray to one test process, and each other file to any.
+    """Gives the files of a folder that need Ray to one test process, and each other file to any.
 
-    Beside one cluster, the other test process computes. Two clusters would start the same libraries
-    at the same time, for twice the number of processes.
+    A cluster serves one file after the other. Tests on Ray often wait, so that two test processes
+    with a cluster each end sooner than one with all files.
     """
 
     def _split_scope(self, nodeid):
         file = super()._split_scope(nodeid)
-        return "ray" if on_ray(file) else file
+        return f"ray in {Path(file).parts[1]}" if on_ray(file) else file
 
 
 @pytest.hookimpl(optionalhook=True)
