@@ -13,7 +13,7 @@ folder is written, but for a cache of edits that the user names.
 """
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray.data import ActorPoolStrategy, Dataset
 
@@ -25,15 +25,25 @@ from pipelines.editors.base import editor_revision
 from pipelines.errors import ConfigError
 from pipelines.phases.annotate import STEPS, pool
 from pipelines.ray_data.annotate import AnnotateRows
+from pipelines.ray_data.captions import AnnotateAnswered, CarryRows, captioned
 from pipelines.ray_data.edit import EditRows
 from pipelines.ray_data.measure import MeasureRows
 from pipelines.runs.preflight import fetch_models
 from pipelines.storage import Storage
 
+if TYPE_CHECKING:
+    from ray.data.llm import ProcessorConfig
+
 __all__ = ["annotate", "augment", "edit", "load_config", "measure"]
 
 
-def annotate(ds: Dataset, config: Config, *, root: str | None = None) -> Dataset:
+def annotate(
+    ds: Dataset,
+    config: Config,
+    *,
+    root: str | None = None,
+    captioner: "ProcessorConfig | None" = None,
+) -> Dataset:
     """Find the clips of videos, with captions, masks and target prompts.
 
     Args:
@@ -44,6 +54,8 @@ def annotate(ds: Dataset, config: Config, *, root: str | None = None) -> Dataset
         root: folder or URI from which relative addresses start. Addresses below are recorded
             relative to the folder, as by a run whose input is the folder. None: the working
             directory.
+        captioner: a processor of `ray.data.llm` that captions clips without a caption. None:
+            `annotate.captioner` does.
 
     Returns:
         One row per clip, and per video without a clip.
@@ -55,7 +67,11 @@ def annotate(ds: Dataset, config: Config, *, root: str | None = None) -> Dataset
     fetch_models(config)
     folder = Storage(root or os.getcwd(), config.execution.storage_options)
     pools = [worker for step in STEPS if (worker := pool(step, config))]
-    return _map(ds, AnnotateRows, (config, folder), config, pools[0] if pools else None)
+    worker = pools[0] if pools else None
+    if captioner is None:
+        return _map(ds, AnnotateRows, (config, folder), config, worker)
+    found = _map(ds, CarryRows, (config, folder), config, None)
+    return _map(captioned(found, captioner, config), AnnotateAnswered, (config,), config, worker)
 
 
 def edit(ds: Dataset, config: Config, *, cache: str | None = None) -> Dataset:
@@ -101,10 +117,16 @@ def measure(ds: Dataset, config: Config) -> Dataset:
 
 
 def augment(
-    ds: Dataset, config: Config, *, root: str | None = None, cache: str | None = None
+    ds: Dataset,
+    config: Config,
+    *,
+    root: str | None = None,
+    captioner: "ProcessorConfig | None" = None,
+    cache: str | None = None,
 ) -> Dataset:
     """Annotate, edit and measure. Arguments and errors as for these functions."""
-    return measure(edit(annotate(ds, config, root=root), config, cache=cache), config)
+    clips = annotate(ds, config, root=root, captioner=captioner)
+    return measure(edit(clips, config, cache=cache), config)
 
 
 def _storage(uri: str | None, config: Config) -> Storage | None:
@@ -132,6 +154,7 @@ def _map(
         worker: whose pool works. None: tasks.
     """
     rows = ds.repartition(target_num_rows_per_block=1)
+    rows.context.execution_no_progress_timeout_s = -1  # every row has a deadline of its own
     batches: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow"}
     if worker is None:
         return rows.map_batches(make(*arguments), num_cpus=1, **batches)

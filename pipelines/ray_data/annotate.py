@@ -1,7 +1,7 @@
 """Clips of a user's videos, with captions, masks and target prompts."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,8 @@ from pipelines.tables.clips import name_row
 VIDEO = "video"
 """The column with the video: a URI or path, or the bytes of a file."""
 DECODE = "decode"
+STAGES = tuple(stage for step in STEPS.values() for stage in step if stage != DECODE)
+"""The stages after the decoder, in order."""
 
 
 class AnnotateRows:
@@ -39,20 +41,56 @@ class AnnotateRows:
     """
 
     def __init__(self, config: Config, root: Storage) -> None:
-        self.root = root
+        self.find = FindRows(config, root)
+        self.annotate = Annotation(config)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        origins, found = self.find.rows(batch)
+        rows = [self.annotate(row) for row in found]
+        return beside(renamed(batch), origins, rows, ANNOTATED)
+
+
+class Annotation:
+    """Takes the stages after the decoder on a clip's row, and names the row.
+
+    Args:
+        config: the configuration.
+        stages: names of the stages.
+    """
+
+    def __init__(self, config: Config, stages: Sequence[str] = STAGES) -> None:
+        self.stages = stages
         self.window = config.clip.num_frames
         self.run = Isolated(Annotator, (config.model_dump_json(),), config.execution)
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
+    def __call__(self, row: Row) -> Row:
+        for stage in self.stages:
+            if row["status"] == "ok":
+                try:
+                    row = self.run((stage, row), max(1.0, row["num_frames"] / self.window))
+                except RowError as error:
+                    row = row | failure(stage, error)
+        return name_row(row)
+
+
+class FindRows:
+    """Finds the clips of a batch of videos. Arguments as for `AnnotateRows`."""
+
+    def __init__(self, config: Config, root: Storage) -> None:
+        self.root = root
+        self.run = Isolated(Annotator, (config.model_dump_json(),), config.execution)
+
+    def rows(self, batch: pa.Table) -> tuple[list[int], list[Row]]:
+        """Returns rows of `schema.STEP`, and the row of the batch that each belongs to."""
         require(batch, [VIDEO], "annotate")
         origins: list[int] = []
         rows: list[Row] = []
         for index in range(len(batch)):
             with self._source(batch.slice(index, 1)) as source:
-                found = self._annotated(source)
+                found = self._clips(source)
             rows += found
             origins += [index] * len(found)
-        return beside(renamed(batch), origins, rows, ANNOTATED)
+        return origins, rows
 
     @contextmanager
     def _source(self, row: pa.Table) -> Iterator[Row]:
@@ -81,27 +119,13 @@ class AnnotateRows:
         prefix = f"{self.root.uri.rstrip('/')}/"
         return uri.removeprefix(prefix) if isinstance(uri, str) else uri
 
-    def _annotated(self, source: Row) -> list[Row]:
+    def _clips(self, source: Row) -> list[Row]:
         source["source_row"] = ids.source_row_id(source)
         try:
-            rows: list[Row] = self.run((DECODE, source))
+            found: list[Row] = self.run((DECODE, source))
         except RowError as error:
-            rows = [failed_source(source, failure(DECODE, error)) | {"seconds": 0.0}]
-        for step in STAGES:
-            rows = [self._step(step, row) for row in rows]
-        return [name_row(row) for row in rows]
-
-    def _step(self, step: str, row: Row) -> Row:
-        if row["status"] != "ok":
-            return row
-        try:
-            return self.run((step, row), max(1.0, row["num_frames"] / self.window))
-        except RowError as error:
-            return row | failure(step, error)
-
-
-STAGES = tuple(stage for step in STEPS.values() for stage in step if stage != DECODE)
-"""The stages after the decoder, in order."""
+            found = [failed_source(source, failure(DECODE, error)) | {"seconds": 0.0}]
+        return found
 
 
 class Annotator:
