@@ -4,6 +4,7 @@ import pytest
 
 from pipelines.errors import RunError
 from pipelines.exports.base import export
+from pipelines.exports.edits import PublishedDataset
 from pipelines.exports.pairs import Pairs
 from pipelines.reliability.lease import Lease
 from pipelines.storage import Storage
@@ -98,10 +99,22 @@ def test_a_destination_in_use_is_refused(published, tmp_path):
         write(published, Pairs(), to)
 
 
-def test_an_object_store_gets_the_same_bytes(published, whole):
-    to = Storage("memory://exports/pairs")
-    write(published, Pairs(), to)
+def test_an_object_store_gets_and_holds_the_same_bytes(published, whole, s3):
+    endpoint = {"endpoint_url": s3}
+    options = {"key": "k", "secret": "s", "client_kwargs": endpoint}
+    bucket = Storage("s3://exports", options)
+    bucket.fs.mkdir("exports")
+    for name in published.output.find("dataset", ".parquet"):
+        bucket.write(f"run/{name}", published.output.read(name))
+    dataset = PublishedDataset(Storage("s3://exports/run", options))
+    to = Storage("s3://exports/to", options)
+    steps = export(dataset, Pairs(), to)
+    next(steps)
+    steps.close()
+    assert not to.exists("_SUCCESS")
+    assert len(list(export(dataset, Pairs(), to))) == len(dataset.row_groups)
     names = to.fs.find(to.root)
     assert {name[len(to.root) + 1 :]: to.fs.cat_file(name) for name in names} == whole
-    assert write(published, Pairs(), to) == 0
-    to.fs.rm(to.root, recursive=True)
+    assert list(export(dataset, Pairs(), to)) == []
+    with pytest.raises(RunError, match="holds another export"):
+        list(export(dataset, Pairs(inverse=True), to))

@@ -15,6 +15,7 @@ import ray
 
 from pipelines.cluster import cluster
 from pipelines.config.loading import load_config
+from pipelines.english.instructions import instruction_columns
 from pipelines.errors import RunError
 from pipelines.media import masks
 from pipelines.media.encode import decode_video, encode_video
@@ -156,6 +157,18 @@ def test_edits_say_how_their_targets_came_about(published):
         swapped = row["source_prompt"].replace(row["source_word"], row["target_word"])
         assert swapped.removeprefix("a ") == row["target_prompt"].split(" ", 1)[1]
         assert (row["target_distance"] == 0) == (row["target_kind"] == "recolour")
+
+
+def test_edits_have_an_instruction_and_the_way_back(published):
+    columns = ["instruction", "inverse_instruction"]
+    rows = pq.read_table(published[0] / "dataset").to_pylist()
+    for row in rows:
+        is_edit = row["level"] == "edit"
+        told = instruction_columns(row) if is_edit else dict.fromkeys(columns)
+        assert {name: row[name] for name in columns} == told
+        if row["target_word"]:
+            assert row["target_word"].split()[0] in row["instruction"]
+    assert {row["level"] for row in rows} > {"edit"}
 
 
 def test_ok_rows_hold_what_they_say(published):
