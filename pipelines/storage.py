@@ -20,6 +20,7 @@ from pipelines.errors import InputError
 from strmatch.weights.remote import is_remote
 
 FILES_AT_ONCE = 64
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")
 _ONE_SLASH = re.compile(r"([A-Za-z][\w+.-]+):/(?!/)")
 
 
@@ -189,6 +190,20 @@ class Storage:
         if isinstance(self.fs, LocalFileSystem):
             with suppress(OSError):
                 os.rmdir(self.root)
+
+    def remove_partial(self, but: str) -> None:
+        """Delete the temporary files of writers that were killed, which are only on disks.
+
+        Args:
+            but: a folder below the root in which others may be writing.
+        """
+        if not isinstance(self.fs, LocalFileSystem):
+            return
+        for folder, folders, names in os.walk(self.root):
+            if folder == self.root:
+                folders[:] = [name for name in folders if name != but]
+            for name in filter(_TEMPORARY.fullmatch, names):
+                os.remove(os.path.join(folder, name))
 
     def write_table(self, name: str, table: pa.Table, row_group_size: int | None = None) -> None:
         """Write a table atomically as one Parquet file with an index of its pages."""

@@ -11,8 +11,9 @@ from pipelines.rows import Row
 from pipelines.storage import Storage
 from pipelines.tables.record import SUCCESS
 
-RECORD = ".export/export.json"
-PARTS = ".export/parts"
+FOLDER = ".export"
+RECORD = f"{FOLDER}/export.json"
+PARTS = f"{FOLDER}/parts"
 
 
 class Destination:
@@ -66,6 +67,8 @@ class Destination:
             RunError: another process writes to the folder.
         """
         with Lease(self.to) as lease:
+            if self.to.exists(FOLDER):
+                self.to.remove_partial(but=LEASE_FOLDER)
             self.to.write(RECORD, _line(self.record))
             yield
             lease.check()

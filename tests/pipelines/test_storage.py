@@ -105,3 +105,37 @@ def test_row_groups_without_wanted_rows_are_not_read(tmp_path):
     assert list(storage.some_rows("rows.parquet", ["number"], [13], at_once=10)) == [
         [{"number": 13}]
     ]
+
+
+def test_temporary_files_of_killed_writers_are_removed(tmp_path):
+    output = Storage(str(tmp_path))
+    kept = ["a.mp4", "folder/b.mp4", ".export/export.json", ".lease/.000001.json.0123abcd"]
+    for name in [*kept, ".a.mp4.0123abcd", "folder/.b.mp4.89abcdef"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    output.remove_partial(but=".lease")
+    files = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert sorted(str(path.relative_to(tmp_path)) for path in files) == sorted(kept)
+
+
+@pytest.mark.parametrize("root", ["file", "memory"])
+def test_chunks_are_written_as_one_file(tmp_path, root):
+    output = Storage(str(tmp_path) if root == "file" else "memory://chunks")
+    output.write_chunks("a/b.bin", (bytes([n]) * n for n in range(5)))
+    assert output.read("a/b.bin") == bytes([1, 2, 2, 3, 3, 3, 4, 4, 4, 4])
+    output.write_chunks("a/b.bin", [])
+    assert output.read("a/b.bin") == b""
+
+
+def test_chunks_that_fail_leave_the_file_as_it_was(tmp_path):
+    output = Storage(str(tmp_path))
+    output.write("a.bin", b"before")
+
+    def chunks():
+        yield b"after"
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        output.write_chunks("a.bin", chunks())
+    assert output.read("a.bin") == b"before"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]

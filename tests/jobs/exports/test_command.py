@@ -76,5 +76,6 @@ def test_a_killed_command_continues_to_the_same_bytes(output, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (killed / "_SUCCESS").exists()
+    (killed / "videos" / ".half.mp4.0123abcd").write_bytes(b"of a writer that was killed")
     subprocess.run([*command, str(killed)], check=True)
     assert content(killed) == content(tmp_path / "whole")
