@@ -38,3 +38,49 @@ def hub(
     from jobs.exports import hub as job
 
     job.run(output, repository, revision, report, public, dry_run, set or [])
+
+
+Videos = Annotated[
+    str,
+    typer.Option(
+        help="Folder or fsspec URI of the MP4 files: a complete export of the run as pairs or "
+        "videofolder, or an empty folder, which becomes an export as pairs."
+    ),
+]
+IcebergName = Annotated[str, typer.Option("--to", help="Table, namespace.table.")]
+Catalog = Annotated[str, typer.Option(help="A catalogue in the configuration of pyiceberg.")]
+LanceUri = Annotated[str, typer.Option("--to", help="Table: a path or a URI that Lance reads.")]
+
+
+@app.command()
+@one_line_errors
+def iceberg(
+    output: RunFolder,
+    to: IcebergName,
+    videos: Videos,
+    catalog: Catalog = "default",
+    set: Assign = None,
+) -> None:
+    """Append the edits that are ok to an Iceberg table, with the addresses of their videos.
+
+    Appends a dataset once, in one snapshot, whose summary names the dataset.
+
+    Example: strmatch export iceberg runs/first --to edits.first --videos exports/pairs
+    """
+    from jobs.exports import tables as job
+
+    job.run(output, videos, lambda: job.iceberg(to, catalog), set or [])
+
+
+@app.command()
+@one_line_errors
+def lance(output: RunFolder, to: LanceUri, videos: Videos, set: Assign = None) -> None:
+    """Append the edits that are ok to a Lance table, with the addresses of their videos.
+
+    Appends a dataset once, as one version of the table.
+
+    Example: strmatch export lance runs/first --to exports/edits.lance --videos exports/pairs
+    """
+    from jobs.exports import tables as job
+
+    job.run(output, videos, lambda: job.lance(to), set or [])

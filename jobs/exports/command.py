@@ -21,9 +21,7 @@ def run(output: str, to: str, format: Format, assignments: Iterable[str]) -> Non
         assignments: settings `execution.…=value`, for access to object stores.
     """
     dataset, destination = opened(output, to, assignments)
-    counts = dataset.counts()
-    if not counts["edit", "ok"]:
-        raise RunError(f"{output} has no edit that is ok: there is nothing to export")
+    counts = counted(dataset)
     already = is_complete(dataset, format, destination)
     if not already:
         steps = export(dataset, format, destination)
@@ -41,7 +39,19 @@ def opened(output: str, to: str, assignments: Iterable[str]) -> tuple[PublishedD
     return PublishedDataset(Storage(output, options)), Storage(to, options)
 
 
-def print_summary(to: Storage, counts: Counter[tuple[str, str]], already: bool) -> None:
+def counted(dataset: PublishedDataset) -> Counter[tuple[str, str]]:
+    """Returns the number of rows of a dataset by level and status.
+
+    Raises:
+        RunError: no edit is ok.
+    """
+    counts = dataset.counts()
+    if not counts["edit", "ok"]:
+        raise RunError(f"{dataset.output} has no edit that is ok: there is nothing to export")
+    return counts
+
+
+def print_summary(to: object, counts: Counter[tuple[str, str]], already: bool) -> None:
     """Print how many edits were exported and how many rows were left out, and why.
 
     Args:

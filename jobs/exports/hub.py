@@ -9,7 +9,7 @@ from huggingface_hub.utils import validate_repo_id
 from pipelines.config.loading import load_config
 from pipelines.errors import RunError
 from pipelines.exports.edits import PublishedDataset
-from pipelines.exports.hub import HubExport
+from pipelines.exports.hub.upload import HubExport
 from pipelines.progress import progress
 from pipelines.storage import Storage
 

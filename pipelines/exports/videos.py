@@ -34,15 +34,20 @@ def with_files(to: Storage, edits: Iterable[Row]) -> Iterator[Row]:
         while some := list(islice(rows, ROWS_AT_ONCE)):
             files: dict[str, bytes] = {}
             for row in some:
+                row["source_file"], row["edited_file"] = file_names(row)
                 source, edited = row.pop("source_video"), row.pop("edited_video")
-                row["source_file"] = _file(hashlib.sha256(source).hexdigest()[:32])
-                row["edited_file"] = _file(plain_name(row["row_id"]))
                 if row["source_file"] != last:
                     files[row["source_file"]] = source
                 files[row["edited_file"]] = edited
                 last = row["source_file"]
             list(pool.map(to.write, files, files.values()))
             yield from some
+
+
+def file_names(row: Row) -> tuple[str, str]:
+    """Returns the files of source and edit of a row with row_id and source_video."""
+    source = hashlib.sha256(row["source_video"]).hexdigest()[:32]
+    return _file(source), _file(plain_name(row["row_id"]))
 
 
 def _file(name: str) -> str:

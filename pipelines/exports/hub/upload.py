@@ -25,7 +25,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from pipelines.errors import RunError
 from pipelines.exports.edits import FOLDER, PublishedDataset
-from pipelines.exports.hub_card import card_for_hub, is_ours
+from pipelines.exports.hub.card import card_for_hub, is_ours
 from pipelines.publishing.card import CARD
 from pipelines.rows import Row
 from strmatch.weights.hub import QUERY

@@ -11,7 +11,7 @@ from huggingface_hub import constants
 
 from pipelines.errors import RunError
 from pipelines.exports.edits import PublishedDataset
-from pipelines.exports.hub import HubExport
+from pipelines.exports.hub.upload import HubExport
 from pipelines.storage import Storage
 from tests.hub_uploads import UploadHub
 

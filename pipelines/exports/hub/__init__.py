@@ -1,0 +1,1 @@
+"""The export to a dataset repository of the Hugging Face Hub."""

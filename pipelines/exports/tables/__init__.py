@@ -1,0 +1,1 @@
+"""The exports to tables that grow."""
