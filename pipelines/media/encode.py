@@ -1,7 +1,7 @@
 """Encode clips as MP4 that browsers play, with the same bytes for the same frames; decode them."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from io import BytesIO
 from itertools import chain
@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from pipelines.media.video.library_errors import row_errors
@@ -60,6 +61,7 @@ def encode_frames(
     fps: float,
     crf: int = 12,
     timestamps: Sequence[float] | None = None,
+    keyframes: Collection[int] = (),
 ) -> bytes:
     """Encode pictures one after the other as `encode_video`: a clip of HD frames has gigabytes.
 
@@ -69,6 +71,8 @@ def encode_frames(
     Args:
         pictures: uint8 (H, W, 3) RGB of equal size, at least one.
         fps, crf, timestamps: see `encode_video`.
+        keyframes: numbers of pictures from which a reader can start to decode, besides the first
+            one and those that the encoder chooses.
     """
     pictures = iter(pictures)
     first = next(pictures)
@@ -78,6 +82,8 @@ def encode_frames(
     # The macroblock tree of x264 gives other bytes from run to run (measured with different
     # contents of uninitialised memory).
     options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
+    if keyframes:
+        options["forced-idr"] = "1"
     # The muxer reads its own output to move the index to the front, which needs a real file.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
@@ -98,6 +104,8 @@ def encode_frames(
                     interpolation=EXACT,
                     threads=1,
                 )
+                if number in keyframes:
+                    frame.pict_type = PictureType.I
                 if timestamps is not None:
                     frame.pts, frame.time_base = round(timestamps[number] / TICK), TICK
                 container.mux(stream.encode(frame))

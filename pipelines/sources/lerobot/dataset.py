@@ -23,6 +23,10 @@ class EpisodeVideo(NamedTuple):
     """The MP4 file, below the dataset's folder."""
     first_frame: int
     """Position in the file of the episode's first frame."""
+    chunk: int
+    """Number of the folder that the file is in."""
+    number: int
+    """Number of the file in its folder."""
 
 
 class Episode(NamedTuple):
@@ -71,6 +75,13 @@ class LeRobotDataset:
     def cameras(self) -> list[str]:
         """The names of the video features that show colours, not depth."""
         return [name for name in self.videos if not _is_depth(name, self.features[name])]
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Returns height and width of a video feature, pixels."""
+        shape, axes = self.features[name]["shape"], self.features[name].get("names")
+        if axes and {"height", "width"} <= {*axes}:
+            return shape[axes.index("height")], shape[axes.index("width")]
+        return (shape[1], shape[2]) if shape[0] == 3 else (shape[0], shape[1])
 
     @cached_property
     def episodes(self) -> list[Episode]:

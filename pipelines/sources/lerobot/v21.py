@@ -16,14 +16,17 @@ def read_episodes(
     """As `v30.read_episodes`."""
     for row in read_lines(storage, EPISODES):
         index = row["episode_index"]
-        place = {"episode_chunk": index // info["chunks_size"], "episode_index": index}
+        chunk, number = divmod(index, info["chunks_size"])
+        place = {"episode_chunk": chunk, "episode_index": index}
         yield Episode(
             number=index,
             length=row["length"],
             tasks=tuple(row["tasks"]),
             data_file=info["data_path"].format(**place),
             videos={
-                name: EpisodeVideo(info["video_path"].format(video_key=name, **place), 0)
+                name: EpisodeVideo(
+                    info["video_path"].format(video_key=name, **place), 0, chunk, number
+                )
                 for name in videos
             },
         )

@@ -44,4 +44,4 @@ def _video(row: Mapping[str, Any], info: Mapping[str, Any], name: str) -> Episod
     chunk, file, start = (row[f"videos/{name}/{part}"] for part in _VIDEO)
     path = info["video_path"].format(video_key=name, chunk_index=chunk, file_index=file)
     # Start times are sums of floats, which drift: the nearest frame is meant.
-    return EpisodeVideo(path, round(start * info["fps"]))
+    return EpisodeVideo(path, round(start * info["fps"]), chunk, file)

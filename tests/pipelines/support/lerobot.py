@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.media.encode import encode_video
+from pipelines.media.encode import encode_frames, encode_video
 from tests.pipelines.support.pictures import SIZE, picture
 
 TOP, WRIST, DEPTH = (f"observation.images.{name}" for name in ("top", "wrist", "depth"))
@@ -28,15 +28,19 @@ def write_dataset(
     lengths: Sequence[int] = LENGTHS,
     tasks: Sequence[str] = TASKS,
     episodes_per_file: int = 3,
+    starts_with_keyframe: bool = True,
 ) -> Path:
     """Write a dataset whose pictures name their episode, camera and frame.
 
     Args:
         episodes_per_file: of data and video files, in version v3.0.
+        starts_with_keyframe: whether each episode does, in version v3.0.
     """
     folder.mkdir(parents=True)
-    write = _write_v30 if version == "v3.0" else _write_v21
-    write(folder, lengths, tasks, episodes_per_file)
+    if version == "v3.0":
+        _write_v30(folder, lengths, tasks, episodes_per_file, starts_with_keyframe)
+    else:
+        _write_v21(folder, lengths, tasks)
     return folder
 
 
@@ -119,7 +123,11 @@ def _info(lengths: Sequence[int], tasks: Sequence[str], **layout: Any) -> dict[s
 
 
 def _write_v30(
-    folder: Path, lengths: Sequence[int], tasks: Sequence[str], episodes_per_file: int
+    folder: Path,
+    lengths: Sequence[int],
+    tasks: Sequence[str],
+    episodes_per_file: int,
+    starts_with_keyframe: bool,
 ) -> None:
     names = task_table(tasks)
     _write_json(
@@ -160,15 +168,15 @@ def _write_v30(
         _write_table(folder / f"data/chunk-000/file-{file:03d}.parquet", pa.concat_tables(tables))
         for name, frames in pictures.items():
             path = folder / f"videos/{name}/chunk-000/file-{file:03d}.mp4"
-            _write(path, encode_video(np.stack(frames), FPS, 18))
+            ends = set(np.cumsum(lengths[start : start + episodes_per_file]).tolist())
+            keyframes = ends if starts_with_keyframe else ()
+            _write(path, encode_frames(frames, FPS, 18, keyframes=keyframes))
     table = pa.Table.from_pylist(episodes)
     _write_table(folder / "meta/episodes/chunk-000/file-000.parquet", table)
     _write_json(folder / "meta/stats.json", every[0])
 
 
-def _write_v21(
-    folder: Path, lengths: Sequence[int], tasks: Sequence[str], episodes_per_file: int
-) -> None:
+def _write_v21(folder: Path, lengths: Sequence[int], tasks: Sequence[str]) -> None:
     names = task_table(tasks)
     _write_json(
         folder / "meta/info.json",
