@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli import export_sinks
-from jobs.cli.options import Assign, RunFolder, one_line_errors
+from jobs.cli import export_lerobot, export_sinks
+from jobs.cli.options import Assign, RunFolder, To, one_line_errors
 
 app = typer.Typer()
 export_app = typer.Typer(
@@ -14,15 +14,9 @@ export_app = typer.Typer(
     no_args_is_help=True,
 )
 export_app.add_typer(export_sinks.app)
+export_app.add_typer(export_lerobot.app)
 app.add_typer(export_app, name="export")
 
-To = Annotated[
-    str,
-    typer.Option(
-        help="Folder or fsspec URI to write, empty. The same command continues an export that was "
-        "interrupted."
-    ),
-]
 Inverse = Annotated[
     bool, typer.Option("--inverse", help="Add the way back: from each edit to its source.")
 ]

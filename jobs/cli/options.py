@@ -53,6 +53,13 @@ Offline = Annotated[
     typer.Option("--offline", help="Use the models that each machine has cached; fetch none."),
 ]
 RunFolder = Annotated[str, typer.Argument(help="Folder or fsspec URI of the run.")]
+To = Annotated[
+    str,
+    typer.Option(
+        help="Folder or fsspec URI to write, empty. The same command continues an export that was "
+        "interrupted."
+    ),
+]
 Types = Annotated[
     list[str] | None,
     typer.Option(help="Only failures of this error_type. May be repeated."),

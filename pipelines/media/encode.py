@@ -1,12 +1,13 @@
 """Encode clips as MP4 that browsers play, with the same bytes for the same frames; decode them."""
 
+import os
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import av
 import numpy as np
@@ -21,6 +22,45 @@ PIXELS = "yuv420p"  # the only format that all browsers play
 PIXELS_ODD = "yuv444p"
 TICK = Fraction(1, 90_000)
 """Unit of the times of frames that are not evenly spaced, seconds: the clock of MPEG."""
+
+Codec = Literal["h264", "hevc", "av1"]
+
+
+class Encoder(NamedTuple):
+    """An encoder of FFmpeg that gives the same bytes for the same frames."""
+
+    name: str
+    options: Mapping[str, str]
+    forced: Mapping[str, str]
+    """Options with which frames that are asked for are keyframes."""
+
+
+def x264(crf: int) -> Encoder:
+    """Returns the encoder of H.264 of a quality."""
+    # The macroblock tree of x264 gives other bytes from run to run (measured with different
+    # contents of uninitialised memory).
+    options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
+    return Encoder("libx264", options, {"forced-idr": "1"})
+
+
+ENCODERS: Mapping[Codec, Encoder] = {
+    "h264": x264(18),
+    "hevc": Encoder(
+        "libx265",
+        {
+            "crf": "20",
+            "preset": "veryfast",
+            "x265-params": "log-level=error:pools=1:frame-threads=1",
+        },
+        {"forced-idr": "1"},
+    ),
+    "av1": Encoder(
+        "libsvtav1",
+        {"crf": "20", "preset": "10", "svtav1-params": "lp=1"},
+        {"svtav1-params": "lp=1:force-key-frames=1"},
+    ),
+}
+"""By codec, of a quality whose compression is not visible."""
 
 
 def encode_video(
@@ -74,38 +114,67 @@ def encode_frames(
         keyframes: numbers of pictures from which a reader can start to decode, besides the first
             one and those that the encoder chooses.
     """
-    pictures = iter(pictures)
-    first = next(pictures)
-    height, width = first.shape[:2]
-    pixels = PIXELS_ODD if height % 2 or width % 2 else PIXELS
+    return _encoded(map(_converted, pictures), fps, x264(crf), timestamps, keyframes)
+
+
+def join_videos(
+    videos: Iterable[bytes], fps: float, codec: Codec = "h264", keyframes: Collection[int] = ()
+) -> bytes:
+    """Encode the frames of clips again, one clip after the other, as one clip.
+
+    Colours are not converted, so that they lose nothing but by the compression.
+
+    Args:
+        videos: clips written by `encode_frames`, of equal size, at least one.
+        codec: of the result, whose compression is not visible.
+        fps, keyframes: see `encode_frames`.
+
+    Raises:
+        RowError: `DecodeFailed`.
+    """
+    frames = (frame for video in videos for frame in _decoded(video))
+    return _encoded(frames, fps, ENCODERS[codec], None, keyframes)
+
+
+def _converted(picture: np.ndarray) -> av.VideoFrame:
+    """Returns a picture, uint8 (H, W, 3) RGB, as a frame of a video."""
+    height, width = picture.shape[:2]
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    return frame.reformat(
+        format=PIXELS_ODD if height % 2 or width % 2 else PIXELS,
+        dst_colorspace=Colorspace.ITU709,
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=EXACT,
+        threads=1,
+    )
+
+
+def _encoded(
+    frames: Iterator[av.VideoFrame],
+    fps: float,
+    encoder: Encoder,
+    timestamps: Sequence[float] | None,
+    keyframes: Collection[int],
+) -> bytes:
+    first = next(frames)
     rate = Fraction(fps).limit_denominator(1001)
-    # The macroblock tree of x264 gives other bytes from run to run (measured with different
-    # contents of uninitialised memory).
-    options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
-    if keyframes:
-        options["forced-idr"] = "1"
+    options = {**encoder.options, **(encoder.forced if keyframes else {})}
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 would print its settings
     # The muxer reads its own output to move the index to the front, which needs a real file.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         muxing = {"movflags": "+faststart", "fflags": "+bitexact"}
         with av.open(str(path), "w", options=muxing) as container:
-            stream: Any = container.add_stream("libx264", rate=rate, options=options)
-            stream.height, stream.width, stream.pix_fmt = height, width, pixels
+            stream: Any = container.add_stream(encoder.name, rate=rate, options=options)
+            stream.height, stream.width = first.height, first.width
+            stream.pix_fmt = first.format.name
             if timestamps is not None:
                 stream.codec_context.time_base = TICK
             _tag_bt709(stream.codec_context)
-            for number, picture in enumerate(chain([first], pictures)):
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-                frame = frame.reformat(
-                    format=pixels,
-                    dst_colorspace=Colorspace.ITU709,
-                    src_color_range=ColorRange.JPEG,
-                    dst_color_range=ColorRange.MPEG,
-                    interpolation=EXACT,
-                    threads=1,
-                )
-                if number in keyframes:
-                    frame.pict_type = PictureType.I
+            for number, frame in enumerate(chain([first], frames)):
+                frame.pict_type = PictureType.I if number in keyframes else PictureType.NONE
+                frame.pts, frame.time_base = number, 1 / rate
                 if timestamps is not None:
                     frame.pts, frame.time_base = round(timestamps[number] / TICK), TICK
                 container.mux(stream.encode(frame))
@@ -129,10 +198,20 @@ def decode_frames(data: bytes) -> Iterator[np.ndarray]:
     Raises:
         RowError: `DecodeFailed`.
     """
+    for frame in _decoded(data):
+        yield frame.to_ndarray(format="rgb24", threads=1)
+
+
+def count_frames(data: bytes) -> int:
+    """Returns the number of frames of a clip written by `encode_frames`, from its header."""
+    with row_errors("the clip cannot be decoded"), av.open(BytesIO(data)) as container:
+        return int(container.streams.video[0].frames)
+
+
+def _decoded(data: bytes) -> Iterator[av.VideoFrame]:
     with row_errors("the clip cannot be decoded"), av.open(BytesIO(data)) as container:
         container.streams.video[0].codec_context.thread_count = 1
-        for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="rgb24", threads=1)
+        yield from container.decode(video=0)
 
 
 def _tag_bt709(codec: Any) -> None:

@@ -7,12 +7,13 @@ from typing import NamedTuple
 from pipelines.english.change import EditedPrompt
 from pipelines.errors import RunError
 from pipelines.exports.edits import PublishedDataset, partition_values
+from pipelines.media.encode import ENCODERS, Codec
 from pipelines.rows import Row
 from pipelines.sources.lerobot.dataset import LeRobotDataset
 from pipelines.sources.lerobot.listing import COLUMNS
 
 READ = (
-    *("row_id", "level", "status", "num_frames", "height", "width"),
+    *("row_id", "level", "status", "num_frames", "height", "width", "source_codec"),
     *COLUMNS.names,
     *EditedPrompt.__dataclass_fields__,
 )
@@ -24,6 +25,9 @@ class Edit(NamedTuple):
     file: str
     row: int
     """Number of the row in the file."""
+    codec: Codec
+    """Of the edited video in the export: the source's, because LeRobot joins files of a camera
+    without a new encoding."""
 
 
 class EditedEpisode(NamedTuple):
@@ -53,7 +57,7 @@ def edited_episodes(dataset: PublishedDataset, source: LeRobotDataset) -> Edited
     Raises:
         RunError: the dataset was not made of the source, or its videos have another size.
     """
-    lacking = [name for name in COLUMNS.names if name not in _columns(dataset)]
+    lacking = [name for name in COLUMNS.names if name not in dataset.schema.names]
     if lacking:
         raise RunError(
             f"{dataset.output}: the dataset has no column {lacking[0]}, it was not made of an "
@@ -61,10 +65,11 @@ def edited_episodes(dataset: PublishedDataset, source: LeRobotDataset) -> Edited
         )
     groups: dict[tuple[int, str], dict[str, Edit]] = {}
     prompts: dict[tuple[int, str], EditedPrompt] = {}
-    cameras, planned = set[str](), set[tuple[int, str]]()
+    cameras, seen, planned = set[str](), set[int](), set[tuple[int, str]]()
     for place, row in _rows(dataset):
         _check_dataset(row, source)
         cameras.add(row["lerobot_camera"])
+        seen.add(int(row["lerobot_episode"]))
         if row["level"] != "edit":
             continue
         key = int(row["lerobot_episode"]), row["target_prompt"]
@@ -79,22 +84,26 @@ def edited_episodes(dataset: PublishedDataset, source: LeRobotDataset) -> Edited
         EditedEpisode(key[0], prompts[key], groups[key])
         for key in sorted(whole, key=lambda key: (key[0], order[key]))
     ]
-    some = len(groups) - len(whole)
-    left = {"no camera ok": len(planned) - len(groups), "not all cameras ok": some}
+    left = {
+        "episodes without an edit": len(seen - {episode for episode, _ in planned}),
+        "edits of an episode that are ok in no camera": len(planned) - len(groups),
+        "edits of an episode that are not ok in all cameras": len(groups) - len(whole),
+    }
     return EditedEpisodes(found, sorted(cameras), +Counter(left))
 
 
-def _columns(dataset: PublishedDataset) -> set[str]:
-    folders = partition_values(dataset.parts[0].file) if dataset.parts else {}
-    return {*dataset.schema.names, *folders}
-
-
 def _rows(dataset: PublishedDataset) -> Iterator[tuple[Edit, Row]]:
-    for file in dict.fromkeys(part.file for part in dataset.parts):
+    for file in dict.fromkeys(group.file for group in dataset.row_groups):
         folders = partition_values(file)
         table = dataset.output.read_table(file, [name for name in READ if name not in folders])
         for number, row in enumerate(table.to_pylist()):
-            yield Edit(file, number), row | folders
+            yield Edit(file, number, _codec(row)), row | folders
+
+
+def _codec(row: Row) -> Codec:
+    """Returns the source's codec, or H.264 if the source has one that is not written."""
+    even = not (row["height"] or 0) % 2 and not (row["width"] or 0) % 2
+    return next((codec for codec in ENCODERS if row["source_codec"] == codec and even), "h264")
 
 
 def _check_dataset(row: Row, source: LeRobotDataset) -> None:

@@ -25,8 +25,6 @@ STATS = "meta/stats.json"
 EPISODES_V30 = v30.EPISODES + "/chunk-{chunk:03d}/file-{file:03d}.parquet"
 WRITTEN = (INFO, STATS, STATS_V21, TASKS, TASKS_V21, v21.EPISODES, AUGMENTATION)
 """Metadata that an export writes. All other files of the source's meta/ are copied."""
-ENCODED = {"video.codec": "h264", "video.pix_fmt": "yuv420p"}
-"""What the description of a feature says of edited videos."""
 TASK = "__index_level_0__"
 TASKS_METADATA = {
     "pandas": json.dumps(
@@ -124,8 +122,10 @@ def _info(source: LeRobotDataset, layout: Layout, plan: Plan) -> dict[str, Any]:
     kept = {name: value for name, value in source.info.items() if name not in LAYOUT_OF_VERSION}
     features = dict(source.features)
     for name in source.videos:
-        if all(planned.edited and name in planned.edited.edits for planned in episodes):
-            told = {**(features[name].get("info") or {}), **ENCODED}
+        edits = [planned.edited and planned.edited.edits.get(name) for planned in episodes]
+        codecs = {edit and edit.codec for edit in edits}
+        if None not in codecs:
+            told = {**(features[name].get("info") or {}), "video.codec": codecs.pop()}
             features[name] = {**features[name], "info": told}
     return kept | {
         "codebase_version": layout.version,

@@ -11,13 +11,11 @@ import numpy as np
 
 from pipelines.errors import RunError
 from pipelines.exports.lerobot.edits import Edit
-from pipelines.media.encode import decode_frames, encode_frames
+from pipelines.media.encode import count_frames, join_videos
 from pipelines.media.video.opening import open_video
 from pipelines.rows import Row
 from pipelines.storage import Storage
 
-CRF = 18
-"""Quality of edited videos, visually lossless."""
 KEYFRAME_EVERY = 2
 """Frames from one keyframe to the next, as LeRobot has: training reads single frames."""
 CHUNK = 2**20
@@ -28,7 +26,7 @@ TOLERANCE = 1e-4
 def write_edits(
     output: Storage, edits: Sequence[tuple[Edit, int]], fps: float, to: Storage, name: str
 ) -> None:
-    """Encode the edited videos of episodes one after the other as one file.
+    """Encode the edited videos of episodes one after the other as one file, in their codec.
 
     Args:
         output: the run's folder.
@@ -38,17 +36,15 @@ def write_edits(
     starts = [0, *accumulate(length for _, length in edits)]
     keys = {n for a, b in pairwise(starts) for n in range(a, b, KEYFRAME_EVERY)}
 
-    def pictures() -> Iterator[np.ndarray]:
+    def videos() -> Iterator[bytes]:
         for edit, length in edits:
             video = read_columns(output, edit, ["edited_video"])["edited_video"]
-            shown = 0
-            for picture in decode_frames(video):
-                yield picture
-                shown += 1
+            shown = count_frames(video)
             if shown != length:
                 raise RunError(f"{output}/{edit.file}: an edit has {shown} frames, not {length}")
+            yield video
 
-    to.write(name, encode_frames(pictures(), fps, CRF, keyframes=keys))
+    to.write(name, join_videos(videos(), fps, edits[0][0].codec, keys))
 
 
 def read_columns(output: Storage, edit: Edit, columns: list[str]) -> Row:

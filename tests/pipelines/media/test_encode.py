@@ -2,14 +2,16 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
 from pipelines.errors import RowError
-from pipelines.media.encode import decode_video, encode_video
+from pipelines.media.encode import count_frames, decode_video, encode_video, join_videos
 from pipelines.media.video.opening import open_video
 from tests.pipelines.support.videos import coded_frames, read_codes
 
@@ -136,3 +138,22 @@ def test_bytes_that_cannot_be_decoded_raise_a_row_error() -> None:
     for data in (b"", b"no video"):
         with pytest.raises(RowError, match="the clip cannot be decoded"):
             decode_video(data)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+def test_joined_clips_have_all_frames_and_the_keyframes_that_were_asked_for(codec):
+    clips = [np.full((5, 64, 96, 3), level, np.uint8) for level in (40, 200)]
+    encoded = [encode_video(clip, 10.0, 12) for clip in clips]
+    joined = join_videos(encoded, 10.0, codec, keyframes={0, 2, 4, 5, 7, 9})
+    assert joined == join_videos(encoded, 10.0, codec, keyframes={0, 2, 4, 5, 7, 9})
+    assert count_frames(joined) == 10
+    # A second conversion of colours would darken the frames.
+    before = np.concatenate([*map(decode_video, encoded)])
+    assert np.abs(decode_video(joined).astype(int) - before).max() <= 1
+    with av.open(BytesIO(joined)) as file:
+        assert file.streams.video[0].codec_context.codec.canonical_name == codec
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+        assert [n for n, packet in enumerate(packets) if packet.is_keyframe] == [0, 2, 4, 5, 7, 9]
+        assert sorted(float(packet.pts * packet.time_base) for packet in packets) == pytest.approx(
+            np.arange(10) / 10
+        )

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from pipelines.ids import content_id
 from pipelines.media.encode import encode_video
@@ -34,18 +33,20 @@ def write_run(
     failed: Sequence[tuple[int, str]] = (),
     cameras: Sequence[str] = (TOP, WRIST),
     size: int = SIZE,
+    codec: str = "h264",
 ) -> Storage:
     """Write the dataset of a run on a LeRobot dataset, one target a clip.
 
     Args:
         failed: episodes and cameras of which the edit failed.
         size: height and width of the videos, as published.
+        codec: of the dataset's videos.
     """
     storage, rows = Storage(str(output)), []
     for source in find_sources(f"lerobot://{dataset}", {}).to_pylist():
         if source["lerobot_camera"] in cameras:
             took = source["lerobot_episode"], source["lerobot_camera"]
-            rows.append(_row(source, size, took in failed))
+            rows.append(_row(source, size, took in failed, codec))
     schema = with_extras(with_metrics(DATASET, ["background"]), COLUMNS)
     for start in range(0, len(rows), 3):
         table = rows_table(rows[start : start + 3], schema)
@@ -53,7 +54,7 @@ def write_run(
     return storage
 
 
-def _row(source: dict[str, Any], size: int, failed: bool) -> dict[str, Any]:
+def _row(source: dict[str, Any], size: int, failed: bool, codec: str) -> dict[str, Any]:
     caption, frames = source["caption"], source["num_frames"]
     word = next(word for word in SWAPS if word in caption)
     episode, camera = source["lerobot_episode"], (TOP, WRIST).index(source["lerobot_camera"])
@@ -69,6 +70,7 @@ def _row(source: dict[str, Any], size: int, failed: bool) -> dict[str, Any]:
         "level": "edit",
         "fps": 10.0,
         "num_frames": frames,
+        "source_codec": codec,
         "height": size,
         "width": size,
         "source_prompt": caption,
