@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pipelines.english.grammar import PRONOUNS, Number, Pronoun, with_article
+from pipelines.english.grammar import PRONOUNS, Pronoun, with_article
 from pipelines.english.language import is_english
 from pipelines.english.noun_phrase import Phrase, read_phrase
 from pipelines.english.subject import Subject, find_subject
@@ -41,8 +41,9 @@ class EditedPrompt:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> "EditedPrompt":
-        """Returns what a row of the dataset tells of its edit."""
-        values: dict[str, Any] = {name: row.get(name) for name in cls.__dataclass_fields__}
+        """Returns what a row of the dataset tells of its edit, each text in one line."""
+        texts = {name: row.get(name) for name in cls.__dataclass_fields__}
+        values: dict[str, Any] = {n: text and " ".join(text.split()) for n, text in texts.items()}
         return cls(**values)
 
 
@@ -54,7 +55,7 @@ def find_change(edit: EditedPrompt) -> Change:
     found = _by_kind(edit) if edit.target_kind else _by_prompts(edit)
     if found is not None:
         return found
-    old, new = _sentence(edit.source_prompt), _sentence(edit.target_prompt)
+    old, new = (text.removesuffix(".").strip() for text in (edit.source_prompt, edit.target_prompt))
     return Change(*_both_ways("prompt", old, new))
 
 
@@ -74,7 +75,7 @@ def _by_kind(edit: EditedPrompt) -> Change | None:
     if edit.target_kind == "restyle":
         return _restyled(subject, source, target)
     new = f"{_modifiers(subject)}{target}"
-    return _replaced(_phrase(subject), new, subject.number, subject.number)
+    return _replaced(_noun(subject), Noun(new, with_article(new, subject.number)))
 
 
 def _by_prompts(edit: EditedPrompt) -> Change | None:
@@ -92,24 +93,36 @@ def _by_prompts(edit: EditedPrompt) -> Change | None:
     other = _with_words(edit.target_prompt, target)
     if one is None or other is None:
         return None
-    old, new = _phrase(one), _phrase(other)
+    old, new = _noun(one), _noun(other)
     if edit.target_where == "background":
-        old, new = with_article(old, one.number), with_article(new, other.number)
-        return Change(*_both_ways("background", old, new))
-    return _replaced(old, new, one.number, other.number)
+        return Change(*_both_ways("background", old.introduced, new.introduced))
+    return _replaced(old, new)
 
 
-def _replaced(old: str, new: str, old_number: Number, new_number: Number) -> Change:
-    one, other = with_article(old, old_number), with_article(new, new_number)
-    is_one, is_other = _is(old_number), _is(new_number)
-    return Change(
-        Wording(
-            "replace", {"noun": old, "old": one, "new": other, "is": is_one, "is_new": is_other}
-        ),
-        Wording(
-            "replace", {"noun": new, "old": other, "new": one, "is": is_other, "is_new": is_one}
-        ),
-    )
+class Noun(NamedTuple):
+    """A noun with its modifiers."""
+
+    bare: str
+    introduced: str
+    """With the article that it has where it is new: a red car, red cars, the Eiffel Tower."""
+
+
+def _noun(subject: Subject) -> Noun:
+    bare = _phrase(subject)
+    before = subject.caption[: subject.begin].split()
+    if subject.word.split()[-1].istitle() and (before or " " in bare):  # the name of one thing
+        definite = before and before[-1].lower() == "the"
+        return Noun(bare, f"the {bare}" if definite else bare)
+    return Noun(bare, with_article(bare, subject.number))
+
+
+def _replaced(old: Noun, new: Noun) -> Change:
+    return Change(_replace(old, new), _replace(new, old))
+
+
+def _replace(old: Noun, new: Noun) -> Wording:
+    ends = {"old": old.introduced, "new": new.introduced}
+    return Wording("replace", {"noun": old.bare, **ends})
 
 
 def _recoloured(prompt: str, source: str, target: str) -> Change | None:
@@ -124,16 +137,14 @@ def _recoloured(prompt: str, source: str, target: str) -> Change | None:
         if phrase is None or phrase.begin != at or phrase.end <= first:
             return None
         noun = prompt[tokens[first].start : tokens[phrase.end - 1].end]
-        number: Number = "plural" if _is_plural(phrase, noun) else "singular"
-        return Change(
-            _recolour(noun, number, source, target), _recolour(noun, number, target, source)
-        )
+        thing = {"noun": noun, "is": "are" if _is_plural(phrase, noun) else "is"}
+        return Change(_recolour(thing, source, target), _recolour(thing, target, source))
     return None
 
 
-def _recolour(noun: str, number: Number, old: str, new: str) -> Wording:
+def _recolour(thing: dict[str, str], old: str, new: str) -> Wording:
     colours = {"old": old, "new": new, "a_new": with_article(new, "singular")}
-    return Wording("recolour", {"noun": noun, "is": _is(number), **colours})
+    return Wording("recolour", thing | colours)
 
 
 def _coloured(subject: Subject, noun: str, colour: str) -> Change:
@@ -166,12 +177,8 @@ def _agreeing(subject: Subject, noun: str) -> dict[str, str]:
     many = subject.number == "plural"
     person = subject.concept.root == "person" and subject.gender == "n"
     pronoun: Pronoun = "p" if many or person else subject.gender
-    verbs = {"is": _is(subject.number), "has": "have" if many else "has"}
+    verbs = {"is": "are", "has": "have"} if many else {"is": "is", "has": "has"}
     return {"noun": noun, "its": PRONOUNS[pronoun]["possessive"], **verbs}
-
-
-def _is(number: Number) -> str:
-    return "are" if number == "plural" else "is"
 
 
 def _is_plural(phrase: Phrase, noun: str) -> bool:
@@ -230,8 +237,3 @@ def _place(said: str) -> str:
 
 def _are_colours(said: str) -> bool:
     return {token.word for token in tokenise(said)} <= words("colours") | {"and", ","}
-
-
-def _sentence(prompt: str) -> str:
-    """Returns a prompt in one line, without its full stop."""
-    return " ".join(prompt.split()).removesuffix(".").strip()

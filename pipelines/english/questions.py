@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pipelines.english.change import EditedPrompt, Wording, find_change
-from pipelines.english.subject import nouns_of
+from pipelines.english.subject import find_subject, nouns_of
 from pipelines.english.swaps import content_words
 from pipelines.english.word_lists import read_list
 
@@ -24,24 +24,31 @@ def questions(row: Mapping[str, Any]) -> Iterator[Question]:
     """Yield the questions about an edit whose answers follow from its prompts.
 
     None where the source's answer is not known: a thing that gets a colour may have had it before.
-    Yes or no, and either or, are asked only if one answer excludes the other.
+    Yes or no, and either or, are asked only if one answer excludes the other, and for the main
+    subject only if that is what is swapped.
 
     Args:
         row: of the dataset, with `row_id`, `seed` and the columns of `EditedPrompt`.
     """
     edit = EditedPrompt.of_row(row)
     change = find_change(edit).there
-    fields = {**change.fields}
-    for name in ("is", "is_new"):
-        fields[name.capitalize()] = fields.get(name, "").capitalize()
+    fields = change.fields | {"Is": change.fields.get("is", "").capitalize()}
     either = [fields.get("old", ""), fields["new"]]
     random.Random(f"{row.get('seed')} {row['row_id']} choice").shuffle(either)
     fields["first"], fields["second"] = either
-    exclusive = _is_exclusive(change, edit)
+    is_main = change.name != "replace" or _is_main(change.fields["noun"], edit.source_prompt)
+    is_exclusive = _is_exclusive(change, edit)
     for asked in read_list("questions.yaml").get(change.name, ()):
-        if asked["type"] == "open" or exclusive:
+        if is_main if asked["type"] == "open" else is_exclusive:
             source, after = (_answer(asked[name].format(**fields)) for name in ("source", "edit"))
-            yield Question(asked["type"], asked["question"].format(**fields), source, after)
+            if source.lower() != after.lower():
+                yield Question(asked["type"], asked["question"].format(**fields), source, after)
+
+
+def _is_main(noun: str, prompt: str) -> bool:
+    """Whether a noun is the main subject of a prompt."""
+    main = find_subject(prompt)
+    return main is not None and content_words(main.word)[-1:] == content_words(noun)[-1:]
 
 
 def _is_exclusive(change: Wording, edit: EditedPrompt) -> bool:
@@ -56,11 +63,10 @@ def _is_exclusive(change: Wording, edit: EditedPrompt) -> bool:
 
 def _is_said(phrase: str, prompt: str) -> bool:
     """Whether a prompt has the last word of a phrase, or a noun that is of its kind."""
-    if content_words(phrase)[-1] in content_words(prompt):
+    if set(content_words(phrase)[-1:]) <= set(content_words(prompt)):
         return True
-    (*_, said) = [None, *nouns_of(phrase)]
-    others = nouns_of(prompt)
-    return said is not None and any(said.includes(o) or o.includes(said) for o in others)
+    of_phrase, of_prompt = nouns_of(phrase)[-1:], nouns_of(prompt)
+    return any(one.includes(o) or o.includes(one) for one in of_phrase for o in of_prompt)
 
 
 def _answer(text: str) -> str:

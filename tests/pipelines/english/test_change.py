@@ -4,17 +4,18 @@ from pipelines.english.change import EditedPrompt, find_change
 
 
 def change(source, target, kind=None, source_word=None, target_word=None, where="subject"):
-    found = find_change(EditedPrompt(source, target, kind, source_word, target_word, where))
+    row = {"source_prompt": source, "target_prompt": target, "target_kind": kind}
+    row |= {"source_word": source_word, "target_word": target_word, "target_where": where}
+    found = find_change(EditedPrompt.of_row(row))
     return found.there, found.back
 
 
 def test_a_noun_keeps_its_modifiers_and_gets_its_article():
     there, back = change("A red car turns", "A red bus turns", "noun_near", "car", "bus")
-    agree = {"is": "is", "is_new": "is"}
     ends = {"old": "a red car", "new": "a red bus"}
-    assert there == ("replace", {"noun": "red car", **ends, **agree})
+    assert there == ("replace", {"noun": "red car", **ends})
     ends = {"old": "a red bus", "new": "a red car"}
-    assert back == ("replace", {"noun": "red bus", **ends, **agree})
+    assert back == ("replace", {"noun": "red bus", **ends})
     there, back = change("An owl turns", "A mouse turns", "noun_near", "owl", "mouse")
     assert (there.fields["new"], back.fields["new"]) == ("a mouse", "an owl")
 
@@ -22,10 +23,9 @@ def test_a_noun_keeps_its_modifiers_and_gets_its_article():
 def test_plurals_and_mass_nouns_have_no_article():
     there, _ = change("Two red cars turn", "Two red owls turn", "noun_far", "cars", "owls")
     assert there.fields["old"] == there.fields["noun"] == "red cars"
-    assert (there.fields["new"], there.fields["is"]) == ("red owls", "are")
+    assert there.fields["new"] == "red owls"
     there, _ = change("Smoke rises", "Water rises", "noun_near", "Smoke", "water")
     assert (there.fields["old"], there.fields["new"]) == ("smoke", "water")
-    assert there.fields["is"] == "is"
 
 
 def test_capitals_of_a_sentence_are_dropped_and_those_of_names_kept():
@@ -37,6 +37,14 @@ def test_capitals_of_a_sentence_are_dropped_and_those_of_names_kept():
     assert noun("Japanese temple on a hill", "temple") == "Japanese temple"
     assert noun("Traditional Japanese temple in fog", "temple") == "traditional Japanese temple"
     assert noun("The Eiffel Tower at night", "Eiffel Tower") == "Eiffel Tower"
+
+
+def test_names_have_the_article_of_their_caption():
+    there, back = change("The Eiffel Tower at night", "A lighthouse at night")
+    assert (there.fields["noun"], there.fields["old"]) == ("Eiffel Tower", "the Eiffel Tower")
+    assert there.fields["new"] == back.fields["old"] == "a lighthouse"
+    there, _ = change("Truck on a road", "Bus on a road")
+    assert (there.fields["old"], there.fields["new"]) == ("a truck", "a bus")
 
 
 def test_a_named_colour_is_replaced_at_its_own_noun():

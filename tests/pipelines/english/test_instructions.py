@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from pipelines.english.instructions import instruction_columns, instructions
+from pipelines.english.questions import questions
 from pipelines.english.word_lists import read_list
 from tests.pipelines.english.captions import captions
 from tests.pipelines.support.prompters import noun_swap
@@ -93,3 +94,59 @@ def test_instructions_that_a_row_has_are_the_first():
     again = instructions(RED_CAR | columns)
     assert again.there == [told.there[3], *told.there[:3], *told.there[4:]]
     assert again.back == ["Undo it.", *told.back]
+
+
+def test_no_text_of_a_user_keeps_an_edit_from_being_told():
+    said = [each.caption for each in captions()]
+    odd = [
+        "",
+        " ",
+        "\n",
+        ".",
+        "🚤",
+        "the",
+        "A",
+        "red",
+        "black and white",
+        "an orange",
+        "of",
+        "in her",
+    ]
+    odd += [
+        "’s",
+        "dog's",
+        "s'",
+        "{x}",
+        "“",
+        '"',
+        "一只狗",
+        "Rex",
+        "1",
+        "made of",
+        ",",
+        "-",
+        "\u2028",
+    ]
+    rng = random.Random(0)
+
+    def text():
+        words = rng.choice(said).split()
+        for _ in range(rng.randint(0, 4)):
+            words.insert(rng.randint(0, len(words)), rng.choice(odd))
+        return " ".join(words[rng.randint(0, len(words)) :])
+
+    def word(prompt):
+        return rng.choice([None, rng.choice(odd), *prompt.split()[:3]])
+
+    for number in range(2000):
+        source, target = text(), text()
+        if rng.random() < 0.5:
+            target = source.replace(word(source) or "a", rng.choice(odd))
+        row = {"row_id": str(number), "source_prompt": source, "target_prompt": target}
+        row |= {"target_kind": rng.choice([None, *KINDS]), "subject": word(source)}
+        row |= {"source_word": word(source), "target_word": word(target)}
+        row |= {"target_where": rng.choice(["subject", "background", "all"])}
+        told = instructions(row)
+        assert len(told.there) >= 5 and len(told.back) >= 5
+        for question in questions(row):
+            assert question.source != question.edit

@@ -21,14 +21,21 @@ def test_a_swapped_noun_is_asked_for_openly_by_choice_and_by_yes_or_no():
     assert ask("A red car turns", "A red owl turns", "noun_far", "car", "owl") == [
         ("open", "What is the main subject of the video?", "A red car.", "A red owl."),
         ("choice", "Does the video show a red car or a red owl?", "A red car.", "A red owl."),
-        ("yes_no", "Is there a red car in the video?", "Yes.", "No."),
-        ("yes_no", "Is there a red owl in the video?", "No.", "Yes."),
+        ("yes_no", "Does the video show a red car?", "Yes.", "No."),
+        ("yes_no", "Does the video show a red owl?", "No.", "Yes."),
     ]
 
 
-def test_verbs_agree():
+def test_the_main_subject_is_asked_for_only_if_it_is_what_is_swapped():
+    asked = ask("A man rides a horse", "A man rides a zebra")
+    assert [question[0] for question in asked] == ["choice", "yes_no", "yes_no"]
+    asked = ask("A man rides a horse", "A robot rides a horse")
+    assert [question[0] for question in asked] == ["open", "choice", "yes_no", "yes_no"]
+
+
+def test_nouns_and_verbs_agree():
     asked = ask("Two dogs run", "Two cats run", "noun_near", "dogs", "cats")
-    assert ("yes_no", "Are there dogs in the video?", "Yes.", "No.") in asked
+    assert ("yes_no", "Does the video show dogs?", "Yes.", "No.") in asked
     asked = ask("A man in red shoes", "A man in blue shoes", "recolour", "red", "blue")
     assert asked[0] == ("open", "What colour are the shoes?", "Red.", "Blue.")
     assert asked[2] == ("yes_no", "Are the shoes red?", "Yes.", "No.")
