@@ -26,6 +26,7 @@ from pipelines.storage import Storage
 from pipelines.tables.record import SUCCESS
 
 GROUPS_PER_TASK = 16
+"""Row groups of the dataset that a task reads, one after another."""
 DATASET_ID = pa.field(
     "dataset_id", pa.string(), metadata={MEANING: "names the dataset that the row came with"}
 )
@@ -123,9 +124,9 @@ def _refuse_known_rows(dataset: PublishedDataset, table: Table) -> None:
     names = dict.fromkeys(group.file for group in dataset.row_groups)
     ok = [("level", "=", "edit"), ("status", "=", "ok")]
     read = [dataset.output.read_table(name, ["row_id"], ok)["row_id"] for name in names]
-    ids = pa.chunked_array([chunk for column in read for chunk in column.chunks], pa.string())
+    ids = pa.concat_arrays([chunk for column in read for chunk in column.chunks])
     for batch in table.rows():
-        known = pc.is_in(batch["row_id"].cast(pa.string()), value_set=ids.combine_chunks())
+        known = pc.is_in(batch["row_id"].cast(ids.type), value_set=ids)
         if pc.any(known).as_py():
             earlier = batch.filter(known)["dataset_id"][0]
             raise RunError(
