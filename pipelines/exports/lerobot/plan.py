@@ -38,7 +38,7 @@ def make_plan(source: LeRobotDataset, edited: Sequence[EditedEpisode], originals
         edited: by episode.
         originals: share of the source's episodes that are part of the export.
     """
-    tasks = read_tasks(source)
+    tasks = dict.fromkeys(read_tasks(source))
     taken = [(episode, None) for episode in _originals(source.episodes, originals)]
     made = [(source.episodes[one.episode], one) for one in edited]
     episodes: list[PlannedEpisode] = []
@@ -46,10 +46,10 @@ def make_plan(source: LeRobotDataset, edited: Sequence[EditedEpisode], originals
     for episode, edit in [*taken, *made]:
         texts = {} if edit is None else {task: rewrite(task, edit.prompt) for task in episode.tasks}
         changed = {old: new for old, new in texts.items() if old != new}
-        tasks += [new for new in changed.values() if new not in tasks]
+        tasks |= dict.fromkeys(changed.values())
         episodes.append(PlannedEpisode(len(episodes), first, episode, edit, changed))
         first += episode.length
-    return Plan(episodes, tasks)
+    return Plan(episodes, [*tasks])
 
 
 def _originals(episodes: Sequence[Episode], share: float) -> list[Episode]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.errors import RunError
 from pipelines.exports.lerobot.layout import Layout
@@ -57,6 +58,7 @@ class WritePart:
         self.texts = plan.tasks
         self.to = to
         self.records = records(source)
+        self._data: tuple[str, pa.Table] | None = None  # the last file, of many episodes
 
     def __call__(self, part: int, episodes: Sequence[PlannedEpisode]) -> Iterator[Row]:
         """Yields for each episode `row`, `stats` and `augmentation`, when all files are written.
@@ -144,8 +146,10 @@ class WritePart:
     def _frames(self, planned: PlannedEpisode) -> pa.Table:
         """Returns the frames of an episode as the source has them, with other counters."""
         episode = planned.source
-        wanted = [("episode_index", "=", episode.number)]
-        table = self.source.storage.read_table(episode.data_file, filters=wanted)
+        if self._data is None or self._data[0] != episode.data_file:
+            self._data = episode.data_file, self.source.storage.read_table(episode.data_file)
+        _, data = self._data
+        table = data.filter(pc.equal(data["episode_index"], episode.number))
         if len(table) != episode.length:
             raise RunError(
                 f"{self.source.storage}/{episode.data_file} has {len(table)} frames of episode "
