@@ -30,6 +30,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "sdedit": "pipelines.editors.baselines:SDEditEditor",
         "dmt": "pipelines.editors.baselines:DMTEditor",
         "uniedit": "pipelines.editors.baselines:UniEditEditor",
+        "diffusers": "pipelines.editors.diffusers.editor:DiffusersEditor",
     },
     "metric": {
         "frame_consistency": "pipelines.metrics:FrameConsistency",
