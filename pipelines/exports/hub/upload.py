@@ -39,6 +39,8 @@ LONGEST_WAIT = 60.0
 FILES_AT_ONCE, BYTES_AT_ONCE = 64, 2**30
 """Files that are sent together, at most, and their bytes. Meanwhile, files of an object store are
 on the disk of this machine."""
+MADE_BY_THE_HUB = {".gitattributes", CARD}
+"""The files of a repository that a person has made on the Hub's pages."""
 CHUNK = 2**22
 KIND: Any = "dataset"
 T = TypeVar("T")
@@ -165,7 +167,7 @@ class HubExport:
         return {each.path: each for each in listed if isinstance(each, RepoFile)}
 
     def _refuse_foreign(self, there: Mapping[str, RepoFile]) -> None:
-        if not there.keys() - {".gitattributes"}:
+        if not there.keys() - MADE_BY_THE_HUB:
             return
         with tempfile.TemporaryDirectory(prefix="strmatch-") as folder:
             ours = CARD in there and is_ours(self._read_there(folder))

@@ -57,6 +57,21 @@ def test_wrong_arguments_end_in_one_line(output, tmp_path, arguments, said):
     assert said in ended.stderr and len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("format", "table", "package"),
+    [("iceberg", "edits.first", "pyiceberg.catalog"), ("lance", "edits.lance", "lance_ray")],
+)
+def test_a_missing_package_is_named_with_its_extra(
+    output, tmp_path, monkeypatch, format, table, package
+):
+    monkeypatch.delitem(sys.modules, f"pipelines.exports.tables.{format}", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    ended = call(format, output, "--to", table, "--videos", tmp_path / "videos")
+    assert ended.exit_code == 1
+    assert f"{package} " in ended.stderr and f"pip install 'strmatch[{format}]'" in ended.stderr
+    assert not (tmp_path / "videos").exists()
+
+
 def lance_rows(folder):
     path = folder / "edits.lance"
     return lance.dataset(path).count_rows() if path.exists() else 0

@@ -165,14 +165,22 @@ def test_a_dataset_that_changed_replaces_the_files_of_the_earlier_one(hub, outpu
     assert [row["file"] for row in sent] == ["dataset/part-00001.parquet"]
 
 
-def test_a_repository_of_others_is_left_alone(hub, output):
-    api = huggingface_hub.HfApi(token="right")
-    api.create_repo(REPO, repo_type="dataset")
-    hub.datasets[REPO].branches["main"]["README.md"] = b"---\ntags: [cats]\n---\n"
+@pytest.mark.parametrize("others", [["train.csv", "README.md"], ["dataset/part-00000.parquet"]])
+def test_a_repository_of_others_is_left_alone(hub, output, others):
+    huggingface_hub.HfApi(token="right").create_repo(REPO, repo_type="dataset")
+    for name in others:
+        hub.datasets[REPO].branches["main"][name] = b"---\ntags: [cats]\n---\n"
     before = dict(hub.datasets[REPO].branches["main"])
     with pytest.raises(RunError, match="holds files that strmatch did not write: name another"):
         upload(output)
     assert hub.datasets[REPO].branches["main"] == before and not hub.received
+
+
+def test_a_repository_that_holds_a_card_alone_is_filled(hub, output):
+    huggingface_hub.HfApi(token="right").create_repo(REPO, repo_type="dataset")
+    hub.datasets[REPO].branches["main"]["README.md"] = b"---\nlicense: mit\n---\n"
+    upload(output)
+    assert_whole(hub, output)
 
 
 def test_a_branch_is_made_and_the_report_comes_if_asked_for(hub, output):
