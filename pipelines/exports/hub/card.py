@@ -20,7 +20,7 @@ def card_for_hub(dataset: PublishedDataset, repository: str) -> bytes:
     licence, stay.
 
     Args:
-        repository: as in `hf://datasets/REPOSITORY`.
+        repository: owner/name.
     """
     output, text = dataset.output, ""
     if output.exists(CARD):

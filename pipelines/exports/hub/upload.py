@@ -77,8 +77,7 @@ class HubExport:
 
     @cached_property
     def card(self) -> bytes:
-        branch = "" if self.revision == constants.DEFAULT_REVISION else f"@{self.revision}"
-        return card_for_hub(self.dataset, self.repository + branch)
+        return card_for_hub(self.dataset, self.repository)
 
     @cached_property
     def files(self) -> dict[str, int]:

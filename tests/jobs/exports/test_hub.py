@@ -1,6 +1,7 @@
 """The command that uploads to the Hub, against a local server, in processes of their own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,25 +11,34 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli import app
+from pipelines.config.loading import load_config
+from pipelines.publishing.card import write_card
 from pipelines.storage import Storage
+from pipelines.tables.outcomes import OutcomeCounter
 from tests.hub_uploads import UploadHub
+from tests.pipelines.publishing.test_card import RECORD
 from tests.pipelines.support.datasets import write_dataset
 
 TOKEN = "hf_do_not_show"
-LOAD = """
-import datasets
-rows = datasets.load_dataset("owner/edits", split="train")
-assert isinstance(rows.features["edited_video"], datasets.Video)
-rows = rows.select_columns("edited_video")
-rows = rows.cast_column("edited_video", datasets.Video(decode=False))
-print(len(rows), sum(row["edited_video"] is not None for row in rows))
+PROGRAM = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
+TYPES = """
+loaded = datasets.load_dataset(folder, split="train")
+for name, count in (("source_video", 36), ("edited_video", 29)):
+    assert isinstance(loaded.features[name], datasets.Video)
+    assert sum(row[name] is not None for row in rows.select_columns(name)) == count
 """
 
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory):
     output = tmp_path_factory.mktemp("run")
-    write_dataset(Storage(str(output)))
+    storage = Storage(str(output))
+    write_dataset(storage)
+    config = load_config(assignments=["measure.metrics=[changed]", "publish.limits=null"])
+    counter = OutcomeCounter(config.publish.bounds)
+    for name in storage.find("dataset", ".parquet"):
+        counter.add(storage.read_table(name))
+    write_card(storage, config, RECORD.model_copy(update={"outcomes": counter.result()}))
     return output
 
 
@@ -71,14 +81,18 @@ def test_a_killed_upload_continues_without_sending_a_file_twice(output, environm
 
 
 @pytest.mark.slow
-def test_datasets_loads_videos_from_the_repository(output, environment):
-    _, variables = environment
+def test_the_programs_of_the_card_read_the_repository(output, environment):
+    hub, variables = environment
     shown, _ = begin(variables, output, "--repo", "owner/edits").communicate()
     assert "commit" in shown, shown
-    loaded = subprocess.run(
-        [sys.executable, "-c", LOAD], env=variables, capture_output=True, text=True
-    )
-    assert loaded.stdout == "40 29\n", loaded.stderr
+    card = hub.datasets["owner/edits"].branches["main"]["README.md"].decode()
+    by_datasets, *others = PROGRAM.findall(card)
+    assert len(others) == 3
+    for program in (by_datasets + TYPES, *others):
+        ended = subprocess.run(
+            [sys.executable, "-c", program], env=variables, capture_output=True, text=True
+        )
+        assert ended.returncode == 0, ended.stderr
 
 
 def call(*arguments, **variables):

@@ -189,7 +189,6 @@ def test_a_branch_is_made_and_the_report_comes_if_asked_for(hub, output):
     assert branches["main"].keys() == {".gitattributes"}
     assert branches["v2"]["report/index.html"] == b"<html>"
     assert branches["v2"]["report/clips/a.mp4"] == b"1" * 1000
-    assert b'folder = "hf://datasets/owner/edits@v2"' in branches["v2"]["README.md"]
 
 
 def test_a_dataset_in_an_object_store_is_uploaded_alike(hub, output):
