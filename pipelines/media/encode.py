@@ -35,22 +35,22 @@ class Encoder(NamedTuple):
     """Options with which frames that are asked for are keyframes."""
 
 
-def x264(crf: int) -> Encoder:
-    """Returns the encoder of H.264 of a quality."""
+def x264(crf: int, further: Mapping[str, str] | None = None) -> Encoder:
+    """Returns the encoder of H.264 of a quality, with further options."""
     # The macroblock tree of x264 gives other bytes from run to run (measured with different
     # contents of uninitialised memory).
     options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
-    return Encoder("libx264", options, {"forced-idr": "1"})
+    return Encoder("libx264", options | dict(further or {}), {"forced-idr": "1"})
 
 
 ENCODERS: Mapping[Codec, Encoder] = {
-    "h264": x264(18),
+    "h264": x264(18, {"bf": "0"}),
     "hevc": Encoder(
         "libx265",
         {
             "crf": "20",
             "preset": "veryfast",
-            "x265-params": "log-level=error:pools=1:frame-threads=1",
+            "x265-params": "log-level=error:pools=1:frame-threads=1:bframes=0",
         },
         {"forced-idr": "1"},
     ),
@@ -60,7 +60,8 @@ ENCODERS: Mapping[Codec, Encoder] = {
         {"svtav1-params": "lp=1:force-key-frames=1"},
     ),
 }
-"""By codec, of a quality whose compression is not visible."""
+"""By codec, of a quality whose compression is not visible. Frames are decoded in the order in which
+they are shown, so that other tools can join files without a new encoding."""
 
 
 def encode_video(

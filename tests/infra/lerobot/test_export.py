@@ -18,23 +18,33 @@ ORIGIN = [0, 1, 2, 3, 0, 2, 3]
 """The source's episode of each episode; the edit of one camera of episode 1 failed."""
 
 
+RATES = {"av1": ("libsvtav1", 10), "h264": ("h264", 30)}
+"""By codec: lerobot's name of the encoder, and frames per second."""
+EXPORTS = {"v3.0": ("v3.0", 1.0), "v2.1": ("v2.1", 1.0), "edits": ("v3.0", 0.0)}
+"""By name: version and share of originals."""
+
+
 @pytest.fixture(scope="module")
 def read(lerobot, tmp_path_factory):
-    """What lerobot reads: its own dataset, exports to v3.0 and v2.1, and edits alone."""
+    """What lerobot reads of its own datasets and of their exports. It converts v2.1 first."""
     folder = tmp_path_factory.mktemp("exported")
-    source = folder / "source"
+    given = {"lengths": LENGTHS, "tasks": TASKS}
     lerobot.make(
-        {"folder": source, "codec": "libsvtav1", "fps": 10, "lengths": LENGTHS, "tasks": TASKS}
+        *(
+            {"folder": folder / codec / "source", "codec": name, "fps": fps, **given}
+            for codec, (name, fps) in RATES.items()
+        )
     )
-    run = write_run(folder / "run", source, failed=[(1, WRIST)], codec="av1")
-    exports = [folder / "v3.0", folder / "v2.1", folder / "edits"]
-    for to, version, originals in zip(exports, ("v3.0", "v2.1", "v3.0"), (1, 1, 0), strict=True):
-        dataset = open_dataset(Storage(str(source)))
-        assert [*prepare(PublishedDataset(run), dataset, version, originals).run(Storage(str(to)))]
-    lerobot.convert(exports[1])
-    return dict(
-        zip(("source", "v3.0", "v2.1", "edits"), lerobot.read(source, *exports), strict=True)
-    )
+    for codec in RATES:
+        source = folder / codec / "source"
+        run = write_run(folder / codec / "run", source, failed=[(1, WRIST)], codec=codec)
+        for name, (version, originals) in EXPORTS.items():
+            to = Storage(str(folder / codec / name))
+            dataset = open_dataset(Storage(str(source)))
+            assert [*prepare(PublishedDataset(run), dataset, version, originals).run(to)]
+    lerobot.convert(*(folder / codec / "v2.1" for codec in RATES))
+    names = [(codec, name) for codec in RATES for name in ("source", *EXPORTS)]
+    return dict(zip(names, lerobot.read(*(folder / c / n for c, n in names)), strict=True))
 
 
 def frames(origin):
@@ -42,11 +52,12 @@ def frames(origin):
     return [(episode, frame) for episode in origin for frame in range(LENGTHS[episode])]
 
 
+@pytest.mark.parametrize("codec", RATES)
 @pytest.mark.parametrize(
     ("name", "origin"), [("v3.0", ORIGIN), ("v2.1", ORIGIN), ("edits", ORIGIN[4:])]
 )
-def test_every_frame_has_its_columns_and_pictures(read, name, origin):
-    source, written = read["source"][0], read[name][0]
+def test_every_frame_has_its_columns_and_pictures(read, codec, name, origin):
+    source, written = read[codec, "source"][0], read[codec, name][0]
     places = frames(origin)
     there = frames(range(len(LENGTHS)))
     rows = [there.index(place) for place in places]
@@ -69,8 +80,9 @@ def test_every_frame_has_its_columns_and_pictures(read, name, origin):
                 assert (image == source[key][there.index((episode, frame))]).all()
 
 
-def test_statistics_are_those_of_the_frames_that_lerobot_decodes(read):
-    columns, told = read["edits"]
+@pytest.mark.parametrize("codec", RATES)
+def test_statistics_are_those_of_the_frames_that_lerobot_decodes(read, codec):
+    columns, told = read[codec, "edits"]
     for key in (TOP, WRIST):
         channels = columns[key].reshape(-1, 3) / 255
         stats = {name: np.ravel(value) for name, value in told["stats"][key].items()}
@@ -85,8 +97,10 @@ def test_statistics_are_those_of_the_frames_that_lerobot_decodes(read):
             assert np.ravel(told["stats"][key][name]) == pytest.approx(wanted, rel=1e-4, abs=1e-6)
 
 
-def test_the_version_and_the_rate_are_kept(read):
-    for name in ("v3.0", "v2.1", "edits"):
-        info = read[name][1]["info"]
-        assert (info["codebase_version"], info["fps"]) == ("v3.0", 10), "v2.1 was converted"
-        assert info["total_frames"] == len(read[name][0]["index"])
+@pytest.mark.parametrize("codec", RATES)
+def test_the_rate_and_the_codec_are_kept(read, codec):
+    for name in EXPORTS:
+        info = read[codec, name][1]["info"]
+        assert (info["codebase_version"], info["fps"]) == ("v3.0", RATES[codec][1])
+        assert info["total_frames"] == len(read[codec, name][0]["index"])
+        assert info["features"][TOP]["info"]["video.codec"] == codec
