@@ -309,7 +309,8 @@ class Server(Section):
     timeout: float = expert(60.0, gt=0)
     """Timeout of one request, seconds."""
     attempts: int = expert(4, ge=1)
-    """Maximum number of requests per answer, retried with exponential backoff."""
+    """Maximum number of requests per answer, retried with exponential backoff. Requests that the
+    server answers with 429 and Retry-After do not count."""
     total_timeout: float = expert(300.0, gt=0)
     """Timeout of one answer including all retries, seconds. A caption, and a value of vlm_judge,
     take up to two answers."""

@@ -86,7 +86,7 @@ def test_the_client_closes_its_loop_and_connections(recwarn, caplog):
     with Served(completion("Yes.")) as server:
         endpoint = Endpoint(config(server.url))
         ask(endpoint)
-        loop = endpoint.loop
+        loop = endpoint.client.loop
         del endpoint
         gc.collect()
         assert loop.is_closed()
@@ -109,6 +109,13 @@ def test_transient_errors_are_retried(bad):
     with Served(bad, completion("Yes.")) as server:
         assert ask(Endpoint(config(server.url))) == "Yes."
         assert len(server.requests) == 2
+
+
+def test_a_busy_server_is_asked_later_without_an_attempt():
+    busy = (429, b"slow down", {"Retry-After": "1"})
+    with Served(busy, busy, completion("Yes.")) as server:
+        assert ask(Endpoint(config(server.url, attempts=1))) == "Yes."
+        assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(
