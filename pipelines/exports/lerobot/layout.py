@@ -5,7 +5,8 @@ from typing import Any, NamedTuple, Protocol
 
 from pipelines.exports.lerobot.plan import PlannedEpisode
 from pipelines.rows import Row
-from pipelines.sources.lerobot.dataset import EpisodeVideo, LeRobotDataset
+from pipelines.sources.lerobot.dataset import LeRobotDataset
+from pipelines.sources.lerobot.episode import EpisodeVideo
 
 CHUNK = 1000
 """Files in a folder."""

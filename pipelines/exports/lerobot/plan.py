@@ -6,7 +6,8 @@ from typing import NamedTuple
 from pipelines.exports.lerobot.edits import EditedEpisode
 from pipelines.exports.lerobot.tasks import read_tasks, rewrite
 from pipelines.ids import content_id
-from pipelines.sources.lerobot.dataset import Episode, LeRobotDataset
+from pipelines.sources.lerobot.dataset import LeRobotDataset
+from pipelines.sources.lerobot.episode import Episode
 
 
 class PlannedEpisode(NamedTuple):

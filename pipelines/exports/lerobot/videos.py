@@ -1,10 +1,10 @@
 """The MP4 files of an export: edits are encoded, all others are copied without a new encoding."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -68,30 +68,40 @@ def cut(source: Storage, name: str, first: int, length: int, to: Storage, copied
     Raises:
         RunError: the episode does not begin with a keyframe.
     """
+    with source.fs.open(source.path(name), "rb") as file, av.open(file) as whole:
+        stream = whole.streams.video[0]
+        times = sorted(packet.pts for packet in whole.demux(stream) if packet.size)
+        shown = times[first : first + length]
+        whole.seek(0, stream=stream)
+        inside = (p for p in whole.demux(stream) if p.size and shown[0] <= p.pts <= shown[-1])
+        chosen = list(inside)
+        if not chosen[0].is_keyframe or chosen[0].pts != shown[0]:
+            raise RunError(
+                f"{source}/{name}: frame {first} is no keyframe, the episode cannot be cut out "
+                "without a new encoding: export with --version v3.0"
+            )
+        to.write(copied, _remuxed(stream, chosen, shown[0]))
+
+
+def _remuxed(stream: Any, packets: Sequence[Any], start: int) -> bytes:
+    """Returns packets as an MP4 file.
+
+    Args:
+        stream: that the packets are of.
+        start: display time of the first frame, in the stream's time base.
+    """
+    # The muxer reads its own output to move the index to the front, which needs a real file.
     with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder) / "source.mp4"
-        with source.fs.open(source.path(name), "rb") as file, local.open("wb") as kept:
-            shutil.copyfileobj(file, kept, CHUNK)
         path = Path(folder) / "episode.mp4"
-        with av.open(str(local)) as whole:
-            stream = whole.streams.video[0]
-            packets = [packet for packet in whole.demux(stream) if packet.size]
-            shown = sorted(packet.pts for packet in packets)[first : first + length]
-            chosen = [packet for packet in packets if shown[0] <= packet.pts <= shown[-1]]
-            if not chosen[0].is_keyframe or chosen[0].pts != shown[0]:
-                raise RunError(
-                    f"{source}/{name}: frame {first} is no keyframe, the episode cannot be cut out "
-                    "without a new encoding: export with --version v3.0"
-                )
-            muxing = {"movflags": "+faststart", "fflags": "+bitexact"}
-            with av.open(str(path), "w", options=muxing) as container:
-                made = container.add_stream_from_template(stream, opaque=True)
-                made.time_base = stream.time_base
-                for packet in chosen:
-                    packet.pts, packet.dts = packet.pts - shown[0], packet.dts - shown[0]
-                    packet.stream = made
-                    container.mux(packet)
-        to.write(copied, path.read_bytes())
+        muxing = {"movflags": "+faststart", "fflags": "+bitexact"}
+        with av.open(str(path), "w", options=muxing) as container:
+            made = container.add_stream_from_template(stream, opaque=True)
+            made.time_base = stream.time_base
+            for packet in packets:
+                packet.pts, packet.dts = packet.pts - start, packet.dts - start
+                packet.stream = made
+                container.mux(packet)
+        return path.read_bytes()
 
 
 class ReadBack:

@@ -15,7 +15,8 @@ from pipelines.exports.lerobot.stats import Stats, image_stats, number_stats, sa
 from pipelines.exports.lerobot.videos import ReadBack, copy, cut, read_columns, write_edits
 from pipelines.rows import Row
 from pipelines.schema import METRIC_PREFIX
-from pipelines.sources.lerobot.dataset import EpisodeVideo, LeRobotDataset
+from pipelines.sources.lerobot.dataset import LeRobotDataset
+from pipelines.sources.lerobot.episode import EpisodeVideo
 from pipelines.storage import Storage
 
 COUNTERS = ("episode_index", "index", "task_index")

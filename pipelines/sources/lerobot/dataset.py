@@ -5,42 +5,19 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipelines.errors import InputError
 from pipelines.ids import content_id
+from pipelines.sources.lerobot import v21, v30
+from pipelines.sources.lerobot.episode import Episode
 from pipelines.storage import Storage
 
 INFO = "meta/info.json"
 VERSIONS = ("v3.0", "v2.1")
+NEEDED = ("codebase_version", "fps", "features", "chunks_size", "data_path", "video_path")
+"""Keys of meta/info.json."""
 DEPTH = re.compile(r"(^|[^a-z])depth([^a-z]|$)")
-
-
-class EpisodeVideo(NamedTuple):
-    """What one camera recorded in an episode."""
-
-    file: str
-    """The MP4 file, below the dataset's folder."""
-    first_frame: int
-    """Position in the file of the episode's first frame."""
-    chunk: int
-    """Number of the folder that the file is in."""
-    number: int
-    """Number of the file in its folder."""
-
-
-class Episode(NamedTuple):
-    """An episode of a dataset."""
-
-    number: int
-    """episode_index, from 0 on."""
-    length: int
-    """Frames."""
-    tasks: tuple[str, ...]
-    data_file: str
-    """The Parquet file with the episode's rows, below the dataset's folder."""
-    videos: Mapping[str, EpisodeVideo]
-    """By the name of the video feature."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +76,6 @@ class LeRobotDataset:
         return found
 
     def _read_episodes(self) -> Iterator[Episode]:
-        from pipelines.sources.lerobot import v21, v30
-
         return (v30 if self.version == "v3.0" else v21).read_episodes(
             self.storage, self.info, self.videos
         )
@@ -122,14 +97,16 @@ def open_dataset(storage: Storage) -> LeRobotDataset:
         raise InputError(f"{storage}: no LeRobot dataset, {INFO} is missing")
     try:
         info = json.loads(storage.read(INFO))
-        dataset = LeRobotDataset(storage, info)
-        known = dataset.version, dataset.fps, dataset.videos
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{storage}/{INFO} is not that of a LeRobot dataset: {error}") from None
-    if known[0] not in VERSIONS:
+    except ValueError as error:
+        raise InputError(f"{storage}/{INFO} is not JSON: {error}") from None
+    lacking = [name for name in NEEDED if name not in info]
+    if lacking:
+        raise InputError(f"{storage}/{INFO} lacks {lacking[0]}")
+    dataset = LeRobotDataset(storage, info)
+    if dataset.version not in VERSIONS:
         raise InputError(
-            f"{storage}: LeRobot format {known[0]} is not read, only {' and '.join(VERSIONS)}; "
-            "convert the dataset with lerobot"
+            f"{storage}: LeRobot format {dataset.version} is not read, only "
+            f"{' and '.join(VERSIONS)}; convert the dataset with lerobot"
         )
     return dataset
 

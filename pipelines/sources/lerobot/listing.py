@@ -9,7 +9,8 @@ from pipelines.config.input import Input, span
 from pipelines.errors import InputError
 from pipelines.ids import content_id
 from pipelines.sources.lerobot.address import dataset_root
-from pipelines.sources.lerobot.dataset import Episode, LeRobotDataset, open_dataset
+from pipelines.sources.lerobot.dataset import LeRobotDataset, open_dataset
+from pipelines.sources.lerobot.episode import Episode
 from pipelines.storage import Storage
 
 COLUMNS = pa.schema(

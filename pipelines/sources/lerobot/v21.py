@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.sources.lerobot.dataset import Episode, EpisodeVideo
+from pipelines.sources.lerobot.episode import Episode, EpisodeVideo
 from pipelines.storage import Storage
 
 EPISODES = "meta/episodes.jsonl"

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.sources.lerobot.dataset import Episode, EpisodeVideo
+from pipelines.errors import InputError
+from pipelines.sources.lerobot.episode import Episode, EpisodeVideo
 from pipelines.storage import Storage
 
 EPISODES = "meta/episodes"
@@ -42,6 +43,8 @@ _VIDEO = ("chunk_index", "file_index", "from_timestamp")
 
 def _video(row: Mapping[str, Any], info: Mapping[str, Any], name: str) -> EpisodeVideo:
     chunk, file, start = (row[f"videos/{name}/{part}"] for part in _VIDEO)
+    if start is None:
+        raise InputError(f"episode {row['episode_index']} has no video of {name}")
     path = info["video_path"].format(video_key=name, chunk_index=chunk, file_index=file)
     # Start times are sums of floats, which drift: the nearest frame is meant.
     return EpisodeVideo(path, round(start * info["fps"]), chunk, file)

@@ -1,5 +1,6 @@
 import json
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -108,8 +109,25 @@ def test_a_folder_that_is_no_dataset_is_named(tmp_path):
     (folder / "meta/info.json").write_text(json.dumps(info | {"codebase_version": "v1.6"}))
     with pytest.raises(InputError, match="format v1.6 is not read, only v3.0 and v2.1"):
         listed(folder)
+    told = {name: value for name, value in info.items() if name != "fps"}
+    (folder / "meta/info.json").write_text(json.dumps(told))
+    with pytest.raises(InputError, match="meta/info.json lacks fps"):
+        listed(folder)
+    (folder / "meta/info.json").write_text("{")
+    with pytest.raises(InputError, match="meta/info.json is not JSON"):
+        listed(folder)
     (folder / "meta/info.json").write_text(json.dumps(info | {"total_episodes": 5}))
     with pytest.raises(InputError, match="counts 5 episodes, meta lists 4"):
+        listed(folder)
+
+
+def test_an_episode_without_a_video_is_named(tmp_path):
+    folder = write_dataset(tmp_path / "dataset")
+    episodes = folder / "meta/episodes/chunk-000/file-000.parquet"
+    table, name = pq.read_table(episodes), f"videos/{WRIST}/from_timestamp"
+    place = table.column_names.index(name)
+    pq.write_table(table.set_column(place, name, pa.array([0, 1.2, None, 0])), episodes)
+    with pytest.raises(InputError, match=f"episode 2 has no video of {WRIST}"):
         listed(folder)
 
 
