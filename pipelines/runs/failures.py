@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.config.config import Config
+from pipelines.errors import RunError
 from pipelines.reliability.attempts import ATTEMPTS
 from pipelines.rows import Row
 from pipelines.schema import OUTCOME, extras_of
@@ -99,7 +100,15 @@ def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
     Args:
         rows: result of `failures`.
         sources: the sources of the run.
+
+    Raises:
+        RunError: sources of a LeRobot dataset, whose number of frames no manifest can give.
     """
+    if "num_frames" in sources.column_names and sources["num_frames"].null_count < len(sources):
+        raise RunError(
+            "episodes of a LeRobot dataset cannot be written as a manifest: repeat them with "
+            "`strmatch retry`"
+        )
     given = {source["source_row"]: source for source in sources.to_pylist()}
     entries: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
