@@ -31,6 +31,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "dmt": "pipelines.editors.baselines:DMTEditor",
         "uniedit": "pipelines.editors.baselines:UniEditEditor",
         "diffusers": "pipelines.editors.diffusers.editor:DiffusersEditor",
+        "http": "pipelines.editors.http.editor:HttpEditor",
     },
     "metric": {
         "frame_consistency": "pipelines.metrics:FrameConsistency",

@@ -328,6 +328,19 @@ class Server(Section):
         return base_url.rstrip("/")
 
 
+class EditServer(Server):
+    base_url: str | None = None
+    """URL of a server of edits, see `infra/edit_server`: http://host:8080/v1. Null: no server is
+    used."""
+    timeout: float = expert(600.0, gt=0)
+    """Timeout of one request, seconds, with the wait in the server's queue."""
+    total_timeout: float = expert(1800.0, gt=0)
+    """Timeout of one edit including all retries, seconds. `execution.deadline`, which bounds all
+    edits of a clip, must be larger."""
+    max_answer_mb: float = expert(512.0, gt=0)
+    """Maximum size of an edited video, MB."""
+
+
 class Execution(Section):
     editors: int | None = Field(default=None, ge=1)
     """Number of editors that work in parallel. Null: one per GPU, or all CPUs of a machine but
@@ -373,6 +386,8 @@ class Execution(Section):
     and rejected rows are always included."""
     endpoint: Server = of_plugins(Server())
     """Server of the captioner openai, the prompter llm and the metric vlm_judge."""
+    edit_server: EditServer = of_plugins(EditServer())
+    """Server of the editor http."""
 
     @property
     def access(self) -> Access:

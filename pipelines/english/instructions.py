@@ -40,6 +40,12 @@ def instructions(row: Mapping[str, Any]) -> Instructions:
     )
 
 
+def instruction_between(source_prompt: str, target_prompt: str) -> str:
+    """Return the instruction for an edit of which only the prompts are known, always the same."""
+    row = {"source_prompt": source_prompt, "target_prompt": target_prompt}
+    return instructions(row | {"row_id": "", "seed": 0}).there[0]
+
+
 def instruction_columns(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the first wordings, as columns of `schema.DATASET`."""
     found = instructions(row)

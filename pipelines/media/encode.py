@@ -43,6 +43,8 @@ def x264(crf: int, further: Mapping[str, str] | None = None) -> Encoder:
     return Encoder("libx264", options | dict(further or {}), {"forced-idr": "1"})
 
 
+LOSSLESS = Encoder("libx264rgb", {"crf": "0", "preset": "veryfast", "threads": "1"}, {})
+"""H.264 in RGB: every pixel is kept."""
 ENCODERS: Mapping[Codec, Encoder] = {
     "h264": x264(18, {"bf": "0"}),
     "hevc": Encoder(
@@ -118,6 +120,17 @@ def encode_frames(
     return _encoded(map(_converted, pictures), fps, x264(crf), timestamps, keyframes)
 
 
+def encode_lossless(frames: np.ndarray, fps: float) -> bytes:
+    """Encode a clip as H.264 in RGB: every reader built on FFmpeg gets the same pixels back.
+
+    Args:
+        frames: uint8 (f, H, W, 3) RGB of any size.
+        fps: frames a second.
+    """
+    pictures = (av.VideoFrame.from_ndarray(np.ascontiguousarray(f), format="rgb24") for f in frames)
+    return _encoded(pictures, fps, LOSSLESS, None, ())
+
+
 def join_videos(
     videos: Iterable[bytes], fps: float, codec: Codec = "h264", keyframes: Collection[int] = ()
 ) -> bytes:
@@ -172,7 +185,8 @@ def _encoded(
             stream.pix_fmt = first.format.name
             if timestamps is not None:
                 stream.codec_context.time_base = TICK
-            _tag_bt709(stream.codec_context)
+            if not first.format.is_rgb:
+                _tag_bt709(stream.codec_context)
             for number, frame in enumerate(chain([first], frames)):
                 frame.pict_type = PictureType.I if number in keyframes else PictureType.NONE
                 frame.pts, frame.time_base = number, 1 / rate
@@ -207,6 +221,16 @@ def count_frames(data: bytes) -> int:
     """Returns the number of frames of a clip written by `encode_frames`, from its header."""
     with row_errors("the clip cannot be decoded"), av.open(BytesIO(data)) as container:
         return int(container.streams.video[0].frames)
+
+
+def frame_rate(data: bytes) -> float:
+    """Returns the frames a second of a video, from its header.
+
+    Raises:
+        RowError: `DecodeFailed`.
+    """
+    with row_errors("the clip cannot be decoded"), av.open(BytesIO(data)) as container:
+        return float(container.streams.video[0].average_rate)
 
 
 def _decoded(data: bytes) -> Iterator[av.VideoFrame]:

@@ -22,7 +22,7 @@ COMMANDS = [
     *("run", "annotate", "plan", "edit", "measure", "publish", "demo", "config", "config show"),
     *("check", "failures", "retry", "submit", "job status", "job logs", "job stop"),
     *("export", "export pairs", "export videofolder", "export webdataset"),
-    *("export qa", "export dpo"),
+    *("export qa", "export dpo", "serve-editor"),
     *(
         "generate",
         "evaluate",

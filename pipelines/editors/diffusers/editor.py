@@ -14,7 +14,7 @@ from pipelines.editors.diffusers.options import (
     check_arguments,
     own_names,
 )
-from pipelines.english.instructions import instructions
+from pipelines.english.instructions import instruction_between
 from pipelines.errors import RowError
 from strmatch.weights.source import Source
 
@@ -165,8 +165,7 @@ class _Told(NamedTuple):
 
     @property
     def instruction(self) -> str:
-        row = {"source_prompt": self.source, "target_prompt": self.target}
-        return instructions(row | {"row_id": "", "seed": 0}).there[0]
+        return instruction_between(self.source, self.target)
 
 
 def _dilated(mask: np.ndarray, form: Any) -> np.ndarray:

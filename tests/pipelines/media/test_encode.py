@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from pipelines.errors import RowError
-from pipelines.media.encode import count_frames, decode_video, encode_video, join_videos
+from pipelines.media.encode import (
+    count_frames,
+    decode_video,
+    encode_lossless,
+    encode_video,
+    frame_rate,
+    join_videos,
+)
 from pipelines.media.video.opening import open_video
 from tests.pipelines.support.videos import coded_frames, read_codes
 
@@ -157,3 +164,12 @@ def test_joined_clips_have_all_frames_and_the_keyframes_that_were_asked_for(code
         assert sorted(float(packet.pts * packet.time_base) for packet in packets) == pytest.approx(
             np.arange(10) / 10
         )
+
+
+@pytest.mark.parametrize("size", [(16, 32), (15, 33)])
+def test_a_lossless_clip_has_every_pixel_and_its_rate(size):
+    frames = np.random.default_rng(0).integers(0, 256, (5, *size, 3), np.uint8)
+    data = encode_lossless(frames, 23.976)
+    assert np.array_equal(decode_video(data), frames)
+    assert frame_rate(data) == pytest.approx(23.976, abs=1e-3)
+    assert encode_lossless(frames, 23.976) == data

@@ -14,10 +14,10 @@ def completion(text):
 
 class Served:
     """One answer per request, the last one repeated: a body, (status, body, headers), or a function
-    of the handler that writes the response.
+    of the handler, which has the `body` of the request, that writes the response.
 
     Attributes:
-        requests: path, headers and JSON of each request.
+        requests: path, headers and body of each request, parsed if the body is JSON.
         connections: addresses of the clients.
     """
 
@@ -38,10 +38,13 @@ class Served:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-                served.requests.append((self.path, dict(self.headers), json.loads(body or b"{}")))
+                is_form = self.headers.get_content_maintype() == "multipart"
+                parsed = body if is_form else json.loads(body or b"{}")
+                served.requests.append((self.path, dict(self.headers), parsed))
                 served.connections.add(self.client_address)
                 last = len(served.answers) == 1
                 answer = served.answers[0] if last else served.answers.pop(0)
+                self.body = body
                 if callable(answer):
                     answer(self, served.stopping)
                     return
