@@ -15,6 +15,8 @@ from pipelines.english.tokens import (
 from pipelines.english.unknown_noun import branch_by_ending
 
 ANIMATE = ("person", "animal")
+CLAUSE = frozenset({"it", "them", "him", "her", "then"})
+"""Words by which a clause follows a conjunction or comma, and no adjective."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,9 @@ def _is_view(tokens: Sequence[Token], at: int) -> bool:
 def _joins_adjectives(tokens: Sequence[Token], begin: int, at: int) -> bool:
     """Whether a conjunction or comma joins two adjectives: "a small, fluffy dog"."""
     if tokens[at].word not in ("and", "but", ",") or at == begin:
+        return False
+    following = tokens[at + 1 : at + 3]  # "a block and put it down", "a block, then …"
+    if any(is_determiner(token) or token.word in CLAUSE for token in following):
         return False
     last = tokens[at - 1].word
     determined = begin > 0 and is_determiner(tokens[begin - 1])
