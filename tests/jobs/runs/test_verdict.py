@@ -16,7 +16,7 @@ from strmatch.miniature.scenes import caption
 from strmatch.miniature.world import render
 from tests.pipelines.fakes.outcomes import name
 
-SCENES = 18
+SCENES = 22
 """Every second one has its counterfactual, every other one the next of the faults."""
 
 

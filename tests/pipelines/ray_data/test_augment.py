@@ -105,7 +105,7 @@ CONFIG = """load_config(assignments=[
 def test_the_example_of_the_page_edits_nothing_twice_after_a_kill(tmp_path, ray_cluster):
     """The program is that of the page, with an editor that notes each edit, and a metric of its
     own in the filter."""
-    (program,) = re.findall(r"```py\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    program, *_ = re.findall(r"```py\n(.*?)```", PAGE.read_text(), re.DOTALL)
     config = CONFIG.replace("=notes", f"={tmp_path / 'notes'}")
     program = program.replace('load_config("miniature")', config)
     program = program.replace("metric_background_difference < 10", f"{METRIC} > 1 and label != 3")

@@ -154,7 +154,7 @@ def test_outside_its_mask_an_edit_shows_the_source(published):
             decode_video(data).astype(int) for data in (row.source_video, row.edited_video)
         )
         again = decode_video(encode_frames(source.astype(np.uint8), row.fps))
-        codec = 1.5 * np.abs(again - source).mean()
+        codec = 2 * np.abs(again - source).mean()  # both videos are encodings of the source
         assert row.composited == ("frame" if row.source_uri == "turned.mp4" else "mask")
         if row.composited == "frame":
             # Inverted, but for what the crop cut off: 60 of 160 rows are left.
