@@ -6,6 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+DRAWS = 2000
+"""Samples of the bootstrap."""
+AT_ONCE = 2_000_000
+"""Values of samples that are in memory at the same time."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -39,7 +44,11 @@ def _bootstrap(values: Sequence[float], statistic: Callable[..., np.ndarray]) ->
     if not values:
         return Figure(np.nan, np.nan, np.nan)
     sample = np.asarray(values, dtype=float)
-    draws = np.random.default_rng(0).choice(sample, size=(2000, len(sample)))
+    generator, at_once = np.random.default_rng(0), max(1, AT_ONCE // len(sample))
+    drawn = [
+        statistic(generator.choice(sample, (min(at_once, DRAWS - done), len(sample))), axis=1)
+        for done in range(0, DRAWS, at_once)
+    ]
     # Order statistics, because interpolation between infinities gives NaN.
-    low, high = np.quantile(statistic(draws, axis=1), [0.025, 0.975], method="nearest")
+    low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975], method="nearest")
     return Figure(float(statistic(sample)), float(low), float(high))

@@ -1,4 +1,4 @@
-"""A new run that starts from the results of another run."""
+"""A run that starts from the results of another run."""
 
 import logging
 
@@ -7,7 +7,7 @@ from pipelines.config.config import Config
 from pipelines.config.fingerprints import fingerprints
 from pipelines.editors.base import editor_revision
 from pipelines.errors import RunError
-from pipelines.runs.run import PHASES
+from pipelines.runs.run import PHASES, Run
 from pipelines.storage import Storage
 from pipelines.tables.plan import is_changed_by_hand
 from pipelines.tables.record import RECORD, read_record, write_record
@@ -54,3 +54,34 @@ def copy_run(old: Storage, new: Storage, config: Config) -> list[str]:
         new, record.model_copy(update={"phases": phases, "counts": None, "outcomes": None})
     )
     return kept
+
+
+def share_plan(first: Run, other: Run) -> None:
+    """Give `other` the clips and the plan of `first`, with ids of its own editor.
+
+    What `other` has is replaced where it differs. Both runs have the same sources and the same
+    settings of ANNOTATE.
+    """
+    annotate, plan, *_ = PHASES
+    for folder in annotate.folders:
+        _mirror(first.output, other.output, folder)
+    for folder in plan.folders:
+        other.output.remove(folder)
+        _mirror(first.output, other.output, folder)
+    other.record.phases[annotate.name] = first.record.phases[annotate.name]
+    other.plan()
+
+
+def _mirror(old: Storage, new: Storage, folder: str) -> None:
+    """Make a folder of `new` equal to that of `old`. Files of the same size are not copied."""
+    wanted, there = _sizes(old, folder), _sizes(new, folder)
+    for name in there.keys() - wanted.keys():
+        new.remove(name)
+    for name, size in wanted.items():
+        if there.get(name) != size:
+            new.write(name, old.read(name))
+
+
+def _sizes(output: Storage, folder: str) -> dict[str, int]:
+    names = output.find(folder, "")
+    return {name: output.fs.size(output.path(name)) for name in names}

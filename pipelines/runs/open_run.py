@@ -37,7 +37,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_run(
-    output: str, config: Config, input: str, limit: int | None = None, replan: bool = False
+    output: str,
+    config: Config,
+    input: str,
+    limit: int | None = None,
+    replan: bool = False,
+    exclude: str | None = None,
 ) -> Iterator["Run"]:
     """Check input, output, plug-ins and weights, and that the output has no incompatible run.
 
@@ -50,13 +55,15 @@ def open_run(
         limit: maximum number of sources to process, the first ones. Results of other sources stay
             in the dataset.
         replan: discard an existing plan.
+        exclude: a folder whose videos are no sources. None: the output.
 
     Raises:
         RunError: in one line, what is wrong. No work was done.
     """
-    storage = Storage(output, config.execution.storage_options)
+    options = config.execution.storage_options
+    storage = Storage(output, options)
     telemetry.RUN.set(str(storage))
-    sources = list_sources(input, config, exclude=storage)
+    sources = list_sources(input, config, Storage(exclude, options) if exclude else storage)
     _check_settings(config)
     with _locked(storage) as lease:
         plugins.check_annotators(config, used=True)

@@ -20,7 +20,7 @@ from tests.pipelines.support.videos import coded_frames, write_audio, write_vide
 
 COMMANDS = [
     *("run", "annotate", "plan", "edit", "measure", "publish", "demo", "config", "config show"),
-    *("check", "failures", "retry", "submit", "job status", "job logs", "job stop"),
+    *("check", "failures", "retry", "compare", "submit", "job status", "job logs", "job stop"),
     *("export", "export pairs", "export videofolder", "export webdataset"),
     *("export qa", "export dpo", "serve-editor"),
     *(

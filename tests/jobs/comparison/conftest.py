@@ -1,0 +1,3 @@
+from tests.pipelines.publishing.report.conftest import browser
+
+__all__ = ["browser"]
