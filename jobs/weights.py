@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Literal
 from fsspec.implementations.local import LocalFileSystem
 
 from pipelines.config.loading import load_config
+from pipelines.editors.base import uses_backbone
 from pipelines.errors import RunError
 from pipelines.progress import DownloadBar, progress
 from pipelines.runs.preflight import models, prepare_backbone
@@ -83,14 +84,16 @@ def fetch_preset(preset: str, to: str) -> None:
     The folder is a store: `strmatch run --weights` takes the models from there.
 
     Args:
-        preset: a preset with a published model.
+        preset: a preset with a published model, or of an editor without a backbone.
         to: a folder or fsspec URI that is empty, or that this command wrote.
 
     Raises:
         RunError: a model cannot be fetched, or `to` cannot be written.
     """
-    _published(preset)
     config, target = load_config(preset), Storage(to)
+    has_backbone = uses_backbone(config)
+    if has_backbone:
+        _published(preset)
     begun = _find_begun(target, "preset", preset)
     if begun and begun["models"]:
         print(f"  {to}: all models of {preset} are there already")
@@ -99,7 +102,7 @@ def fetch_preset(preset: str, to: str) -> None:
     written: dict[str, Any] = {}
     try:
         for model in models(config):
-            if model.kind == "editor":  # the store holds the converted backbone
+            if model.kind == "editor" and has_backbone:  # the store holds the converted backbone
                 continue
             _report(f"fetching {model}")
             folder = local_folder(model.source, progress=DownloadBar)

@@ -26,7 +26,7 @@ Output = Annotated[str, typer.Option(help="Folder or fsspec URI of the run.")]
 Preset = Annotated[
     str,
     typer.Option(
-        help=f"Settings for a backbone: {', '.join(PRESETS.built_in)}, or one of another package. "
+        help=f"Settings for a model: {', '.join(PRESETS.built_in)}, or one of another package. "
         "miniature and miniature-fast are embedded and run on a CPU."
     ),
 ]

@@ -16,13 +16,14 @@ from jobs.benchmark.models import SOURCE, TARGETS, Model, make_clip
 from jobs.benchmark.projection import project
 from pipelines import plugins
 from pipelines.config.config import Config
-from pipelines.editors.base import build_editor, editor_settings
+from pipelines.editors.base import build_editor, editor_settings, uses_backbone
 from pipelines.errors import RunError
 from pipelines.media.encode import decode_video, encode_video
 from pipelines.media.video.opening import open_video
 from pipelines.runs.preflight import amount, fetch_models, gpu_memory, models
 from strmatch.backbones.folder import weights_folder
 from strmatch.backbones.load_folder import build_untrained
+from strmatch.weights.locate import local_folder
 
 STEPS = 2
 """Steps of the edit."""
@@ -115,7 +116,9 @@ def _check_weights(config: Config) -> str:
     plugins.check_editor(config)
     fetch_models(config)
     named = [str(model) for model in models(config)]
-    return "\n".join([*named, f"backbone: {_folder(config)}"])
+    if uses_backbone(config):
+        named.append(f"backbone: {_folder(config)}")
+    return "\n".join(named) or "none are needed"
 
 
 def _folder(config: Config) -> Path:
@@ -128,6 +131,8 @@ def _check_memory(config: Config) -> str:
     Raises:
         RunError: this machine has too little, or a large model has no GPU.
     """
+    if not uses_backbone(config):
+        return _check_editor_memory(config)
     folder = _folder(config)
     dtype = _dtype(config)
     clip = make_clip(config.clip.height, config.clip.width, config.clip.num_frames)
@@ -155,8 +160,30 @@ def _check_memory(config: Config) -> str:
     return f"{told}, {_gpu()}"
 
 
+def _check_editor_memory(config: Config) -> str:
+    """Compare the models of an editor without a backbone with this machine.
+
+    Raises:
+        RunError: they are large, and there is no GPU.
+    """
+    folders = [
+        local_folder(model.source, config.execution.access)
+        for model in models(config)
+        if model.kind == "editor"
+    ]
+    size = sum(path.stat().st_size for each in folders for path in each.rglob("*"))
+    if _has_gpu():
+        return f"not projected; the editor's models have {amount(size)}, {_gpu()}"
+    if size > LARGE:
+        raise RunError(
+            f"no GPU: an edit takes hours on a CPU with models of {amount(size)}. Take a machine "
+            "with a GPU"
+        )
+    return f"not projected; the editor's models have {amount(size)}; no GPU"
+
+
 def _edit(config: Config) -> str:
-    """Edit a clip in two steps on this machine's device."""
+    """Edit a clip on this machine's device. Editors on the backbone do it in two steps."""
     clip = make_clip(config.clip.height, config.clip.width, config.clip.num_frames)
     edit = replace(config.edit, num_inference_steps=STEPS)
     short = config.model_copy(update={"edit": edit})
@@ -168,7 +195,8 @@ def _edit(config: Config) -> str:
     if edited.shape != clip.shape:
         raise RunError(f"the editor returned {edited.shape} of a clip {clip.shape}")
     where = _gpu() if _has_gpu() else "the CPU"
-    return f"{STEPS} steps in {ended - loaded:.1f} s on {where}, loaded in {loaded - began:.1f} s"
+    what = f"{STEPS} steps" if uses_backbone(config) else "a clip"
+    return f"{what} in {ended - loaded:.1f} s on {where}, loaded in {loaded - began:.1f} s"
 
 
 def _dtype(config: Config) -> torch.dtype:

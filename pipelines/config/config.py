@@ -26,7 +26,7 @@ class Config(Section):
     """
 
     preset: str
-    """Name of the preset that supplies the defaults for a backbone."""
+    """Name of the preset that supplies the defaults for a model."""
     seed: int = pydantic.Field(default=0, ge=0)
     """Seed for the choice of target prompts and for stochastic editors."""
     input: Input = Input()

@@ -50,10 +50,12 @@ def resolve(
         "preset": preset,
         "clip": {name: getattr(chosen, name) for name in ("num_frames", "height", "width", "fps")},
         "backbone": {"weights": preset},
+        "editor": chosen.editor,
         "edit": dataclasses.asdict(chosen.edit),
-        "editor_options": dict(chosen.editor_options.get(str(wanted.get("editor")), {})),
+        "editor_options": {},
     }
-    _merge(merged, copy.deepcopy(dict(chosen.pipeline)))
+    options = chosen.editor_options.get(str(wanted.get("editor", chosen.editor)), {})
+    _merge(merged, copy.deepcopy({**chosen.pipeline, "editor_options": {**options}}))
     _merge(merged, wanted)
     _settle_metrics(merged, chosen)
     refuse_booleans(Config, merged)
@@ -74,6 +76,9 @@ def show(config: Config, everything: bool = False) -> str:
             of plug-ins that are not chosen, where they have the values of the preset.
     """
     notes = option_texts(config)
+    licence = load_preset(config.preset).licence
+    if licence:
+        notes["preset"] = [f"Licence of its weights: {licence}."]
     if everything:
         return to_yaml(config, notes)
     return to_yaml(config, notes, fields_read(config), resolve({"preset": config.preset}))
@@ -136,7 +141,7 @@ def _given(values: Any) -> Any:
 
 
 def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
-    if "weights" in extra and "revision" in base:
+    if {"weights", "model"} & {*extra} and "revision" in base:
         base["revision"] = None  # the commit is that of the weights which are replaced
     for name, value in extra.items():
         if isinstance(value, Mapping) and isinstance(base.get(name), dict):

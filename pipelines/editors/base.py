@@ -40,7 +40,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from pipelines.config.config import Config
-from pipelines.config.options import Choice
+from pipelines.config.options import Choice, choose
 from pipelines.errors import ConfigError
 from pipelines.rows import Row
 from pipelines.versions import PACKAGE_VERSION
@@ -182,6 +182,24 @@ def editor_settings(editor: type[Editor], config: Config) -> dict[str, Any]:
         return choice.call("settings")
     options = choice.options_dump() if choice.has_options else config.editor_options
     return dataclasses.asdict(config.edit.settings) | options
+
+
+def uses_backbone(config: Config) -> bool:
+    """Whether the editor of a configuration edits by the configured backbone."""
+    return issubclass(choose("editor", config).plugin, BackboneEditor)
+
+
+def weights_licence(config: Config) -> str | None:
+    """Licence of the weights of an editor, where the preset states it and the weights are its own.
+
+    None: not known.
+    """
+    preset = load_preset(config.preset)
+    if uses_backbone(config):
+        is_own = preset.weights is not None and config.backbone.weights == config.preset
+        return preset.licence if is_own else None
+    own = preset.editor_options.get(config.editor, {}).get("model")
+    return preset.licence if own and own == config.editor_options.get("model") else None
 
 
 def editor_revision(editor: type[Editor], config: Config) -> str:

@@ -13,7 +13,7 @@ from pipelines import plugins
 from pipelines.config.config import Config
 from pipelines.config.options import recorded_options
 from pipelines.config.sections import Bounds
-from pipelines.editors.base import editor_settings
+from pipelines.editors.base import editor_settings, uses_backbone, weights_licence
 from pipelines.publishing.hub_metadata import as_yaml, hub_metadata
 from pipelines.schema import meaning, metric_column, worst_column
 from pipelines.storage import Storage
@@ -57,6 +57,8 @@ def write_card(output: Storage, config: Config, record: RunRecord) -> None:
         record=record,
         limits={name: _limits(config.publish.bounds.get(name)) for name in metrics},
         options=recorded_options(config),
+        has_backbone=uses_backbone(config),
+        licence=weights_licence(config),
         settings=json.loads(json.dumps(editor_settings(plugins.find_editor(config), config))),
     )
     output.write(CARD, card.encode(errors="replace"))

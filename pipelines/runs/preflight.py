@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipelines.config.config import Config
 from pipelines.config.options import choose, chosen
+from pipelines.editors.base import uses_backbone
 from pipelines.errors import RunError
 from pipelines.progress import DownloadBar
 from pipelines.registry import Kind
@@ -85,7 +86,7 @@ def prepare_backbone(config: Config) -> Path | None:
     Raises:
         WeightsError: a source cannot be fetched, or does not fit the model.
     """
-    if config.backbone.weights not in PRESETS or not _uses_backbone(config):
+    if config.backbone.weights not in PRESETS or not uses_backbone(config):
         return None
     from strmatch.backbones.folder import weights_folder
 
@@ -96,7 +97,7 @@ def prepare_backbone(config: Config) -> Path | None:
 
 def gpu_memory(config: Config) -> str | None:
     """The memory that an editor of a preset needs on a GPU, in words; None: not known."""
-    if config.backbone.weights not in PRESETS:
+    if config.backbone.weights not in PRESETS or not uses_backbone(config):
         return None
     memory = load_preset(config.backbone.weights).gpu_gb
     if memory is None:
@@ -106,12 +107,6 @@ def gpu_memory(config: Config) -> str | None:
         f"{normal:g} GB of GPU memory for an editor at the clip size of the preset, {lean:g} GB "
         "with execution.memory=lean (projected)"
     )
-
-
-def _uses_backbone(config: Config) -> bool:
-    from pipelines.editors.base import BackboneEditor
-
-    return issubclass(choose("editor", config).plugin, BackboneEditor)
 
 
 def _announce(config: Config, missing: list[tuple[Model, int]]) -> None:

@@ -41,7 +41,7 @@ def weights_folder(
     weights = load_preset(str(source)).weights if str(source) in PRESETS else os.fspath(source)
     if weights is None:
         raise WeightsError(
-            f"the preset {source!r} names no weights: name a folder or URI that holds them in "
+            f"the preset {source!r} has no backbone: name a folder or URI that holds one in "
             "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/)"
         )
     if isinstance(weights, Published):

@@ -1,4 +1,4 @@
-"""Presets: the settings that suit a backbone.
+"""Presets: the settings that suit a model.
 
 A preset is a `Preset` in a module of its own. Other packages add presets through the entry-point
 group `strmatch.preset`:
@@ -30,17 +30,30 @@ PRESETS = Registry(
         "lavie": "strmatch.presets.lavie:PRESET",
         "zeroscope": "strmatch.presets.zeroscope:PRESET",
         "animatediff": "strmatch.presets.animatediff:PRESET",
+        "wan-vace": "strmatch.presets.wan_vace:PRESET",
+        "wan-vace-14b": "strmatch.presets.wan_vace_14b:PRESET",
+        "wan-v2v": "strmatch.presets.wan_v2v:PRESET",
+        "ltx": "strmatch.presets.ltx:PRESET",
+        "cogvideox-v2v": "strmatch.presets.cogvideox_v2v:PRESET",
+        "cosmos-transfer": "strmatch.presets.cosmos_transfer:PRESET",
     },
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """The weights of a backbone, the clips it was trained on, and edit settings that suit it."""
+    """The weights of a model, the clips it was trained on, and edit settings that suit it.
 
-    weights: str | Published | None
-    """Folder or fsspec URI of the weights, or a published model that is fetched from the hub and
-    converted once. None: the user must name a folder or URI."""
+    The model is a backbone, or that of an editor without one, which `editor_options` describe.
+    """
+
+    weights: str | Published | None = None
+    """The backbone: folder or fsspec URI of the weights, or a published model that is fetched from
+    the hub and converted once. None: the editor has none, or the user names a folder or URI."""
+    editor: str = "str_match"
+    """Name of the editor, where the user names no other."""
+    licence: str | None = None
+    """Licence of the weights. None: not stated."""
     num_frames: int
     """Number of frames of a clip."""
     height: int
@@ -49,12 +62,13 @@ class Preset:
     """Width of a clip, pixels."""
     fps: float
     """Frame rate of a clip, frames per second."""
-    edit: EditSettings
+    edit: EditSettings = field(default_factory=EditSettings)
+    """Settings of editors on the backbone."""
     gpu_gb: tuple[float, float] | None = None
     """GPU memory of an edit in gigabytes, projected in float16 at the size above by
     `jobs.benchmark.projection`: normal, and with `execution.memory` lean. None: not projected."""
     editor_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Options of other editors, by the name of the editor, where their defaults do not suit."""
+    """Options of editors, by the name of the editor, where their defaults do not suit."""
     pipeline: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Values for further sections of a configuration: annotators, metrics, and their models."""
 

@@ -30,6 +30,7 @@ PRESET = Preset(
     height=320,
     width=512,
     fps=8.0,
+    licence="Apache-2.0 (LaVie), CreativeML Open RAIL-M (Stable Diffusion 1.4)",
     edit=EditSettings(),
     # Weights 2.2, score pass 6.4 (lean 3.0), cached Ω_src of 50 steps 7.0 (lean none).
     gpu_gb=(15.6, 5.2),

@@ -44,6 +44,7 @@ PRESET = Preset(
     height=320,
     width=576,
     fps=8.0,
+    licence="CC BY-NC 4.0: no commercial use",
     edit=EditSettings(),
     # Weights 3.3, score pass 20.6 (lean 7.2), cached Ω_src 8.6, which is their limit (lean none).
     gpu_gb=(32.5, 10.5),

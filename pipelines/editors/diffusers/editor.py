@@ -8,9 +8,11 @@ import numpy as np
 from pipelines.config.config import Config
 from pipelines.editors.diffusers import loading
 from pipelines.editors.diffusers.chunks import in_chunks, padded, valid_length
+from pipelines.editors.diffusers.families import check_family
 from pipelines.editors.diffusers.options import (
     Content,
     DiffusersOptions,
+    call_size,
     check_arguments,
     own_names,
 )
@@ -57,8 +59,15 @@ class DiffusersEditor:
 
     @classmethod
     def check(cls, config: Config, options: DiffusersOptions) -> None:
-        """Raises ConfigError where the pipeline does not exist or takes other arguments."""
+        """Check the options against the pipeline, without its weights.
+
+        Raises:
+            ConfigError: in one line, which commit is missing, that there is no such pipeline, or
+                which argument, size or number of frames the pipeline would refuse.
+        """
+        loading.refuse_unpinned(options)
         check_arguments(options, loading.parameters(loading.pipeline_class(options.pipeline)))
+        check_family(options, (config.clip.height, config.clip.width))
 
     @classmethod
     def revision(cls, config: Config, options: DiffusersOptions) -> str:
@@ -75,7 +84,8 @@ class DiffusersEditor:
 
     def invert(self, frames: np.ndarray, source_prompt: str) -> Clip:
         """Resize a clip once for all its targets."""
-        return Clip(frames, _resized(frames, self._size(frames)), source_prompt)
+        size = call_size(self.options.size, frames.shape[1:3])
+        return Clip(frames, _resized(frames, size), source_prompt)
 
     def edit(
         self, inversion: Clip, target_prompt: str, mask: np.ndarray | None, seed: int
@@ -135,7 +145,7 @@ class DiffusersEditor:
         return {
             "video": lambda: _images(video),
             "mask": lambda: _images(np.where(white, 255, 0).astype(np.uint8)),
-            "edges": lambda: _images(np.stack([cv2.Canny(frame, 100, 200) for frame in video])),
+            "edges": lambda: _images(np.stack([_edges(frame) for frame in video])),
             "first_frame": lambda: _images(video[:1])[0],
             "target_prompt": lambda: told.target,
             "source_prompt": lambda: told.source,
@@ -146,14 +156,6 @@ class DiffusersEditor:
             "num_frames": lambda: len(video),
             "fps": lambda: self.fps,
         }
-
-    def _size(self, frames: np.ndarray) -> tuple[int, int]:
-        size = self.options.size
-        sides = zip((size.height, size.width), frames.shape[1:3], strict=True)
-        height, width = (
-            given or max(1, round(side / size.multiple)) * size.multiple for given, side in sides
-        )
-        return height, width
 
 
 class _Told(NamedTuple):
@@ -184,6 +186,11 @@ def _resized(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     how = cv2.INTER_NEAREST if is_mask else cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     each = [cv2.resize(f.astype(np.uint8), size[::-1], interpolation=how) for f in frames]
     return np.stack(each).astype(frames.dtype)
+
+
+def _edges(frame: np.ndarray) -> np.ndarray:
+    """Returns the edges of a frame, white on black, uint8 (h, w, 3)."""
+    return cv2.cvtColor(cv2.Canny(frame, 100, 200), cv2.COLOR_GRAY2RGB)
 
 
 def _images(frames: np.ndarray) -> list[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config.config import Config
-from pipelines.editors.diffusers.options import DiffusersOptions
+from pipelines.editors.diffusers.options import DiffusersOptions, Memory
 from pipelines.errors import ConfigError
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import local_folder
@@ -28,6 +28,22 @@ def source(options: DiffusersOptions) -> Source:
 def lora_sources(options: DiffusersOptions) -> list[Source]:
     """The weights of the adapters."""
     return [Source(lora.model, lora.revision, FILES, ("*.safetensors",)) for lora in options.loras]
+
+
+def refuse_unpinned(options: DiffusersOptions) -> None:
+    """Refuse hub ids without a commit.
+
+    Raises:
+        ConfigError: in one line, which option is to name the commit.
+    """
+    fields = ["editor_options", *(f"editor_options.loras.{n}" for n in range(len(options.loras)))]
+    for field, weights in zip(fields, [source(options), *lora_sources(options)], strict=True):
+        if weights.is_uri or weights.is_local or weights.revision or "@" in weights.weights:
+            continue
+        raise ConfigError(
+            f"{field}.revision: {weights.weights} is no folder; of a hub id, set {field}.revision "
+            "to its commit"
+        )
 
 
 def pipeline_class(name: str) -> Any:
@@ -65,8 +81,8 @@ def load(config: Config, options: DiffusersOptions) -> Any:
     if config.execution.torch_threads:
         torch.set_num_threads(config.execution.torch_threads)
     access = config.execution.access
-    on_gpu = torch.cuda.is_available()
-    default = "bfloat16" if on_gpu else "float32"
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    default = "float32" if device == "cpu" else "bfloat16"
     named = default if config.backbone.dtype == "auto" else config.backbone.dtype
     pipeline = pipeline_class(options.pipeline).from_pretrained(
         local_folder(source(options), access),
@@ -76,9 +92,7 @@ def load(config: Config, options: DiffusersOptions) -> Any:
     )
     pipeline.set_progress_bar_config(disable=True)
     _load_loras(pipeline, options, config)
-    _save_memory(pipeline, options)
-    if options.memory.offload == "none":
-        pipeline.to("cuda" if on_gpu else "cpu")
+    place(pipeline, options.memory, device)
     return pipeline
 
 
@@ -91,15 +105,18 @@ def _load_loras(pipeline: Any, options: DiffusersOptions, config: Config) -> Non
         pipeline.set_adapters(names, [lora.scale for lora in options.loras])
 
 
-def _save_memory(pipeline: Any, options: DiffusersOptions) -> None:
-    if options.memory.vae_tiling:
+def place(pipeline: Any, memory: Memory, device: str) -> None:
+    """Put a pipeline on a device, in a memory mode. On a CPU nothing is offloaded."""
+    if memory.vae_tiling:
         pipeline.vae.enable_tiling()
-    if options.memory.vae_slicing:
+    if memory.vae_slicing:
         pipeline.vae.enable_slicing()
-    if options.memory.offload == "model":
-        pipeline.enable_model_cpu_offload()
-    if options.memory.offload == "sequential":
-        pipeline.enable_sequential_cpu_offload()
+    if device == "cpu" or memory.offload == "none":
+        pipeline.to(device)
+    elif memory.offload == "model":
+        pipeline.enable_model_cpu_offload(device=device)
+    else:
+        pipeline.enable_sequential_cpu_offload(device=device)
 
 
 def revision(config: Config, options: DiffusersOptions) -> str:

@@ -125,6 +125,15 @@ class DiffusersOptions(Options):
     """Adapters."""
 
 
+def call_size(size: Size, clip: tuple[int, int]) -> tuple[int, int]:
+    """Returns height and width of a call for clips of this height and width, pixels."""
+    height, width = (
+        given or max(1, round(side / size.multiple)) * size.multiple
+        for given, side in zip((size.height, size.width), clip, strict=True)
+    )
+    return height, width
+
+
 def own_names(parameters: Mapping[str, Any]) -> dict[str, Content]:
     """Returns the arguments of parameters that have the name of what they get."""
     same: tuple[Content, ...] = ("video", "mask", "generator", "height", "width", "num_frames")

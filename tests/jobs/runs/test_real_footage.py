@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from pipelines.config.loading import load_config
 from tests.hub import SIGNATURE, Hub
 from tests.hub_models import BACKBONES, SMALL, serve_annotators
+from tests.pipelines.editors.diffusers.tiny import save
 from tests.pipelines.support.videos import real_clip
 
 NOWHERE = "http://127.0.0.1:9"
@@ -133,6 +135,28 @@ def test_check_passes_with_everything(served, machine, preset):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for name in ("decoders", "plug-ins", "weights", "memory", "edit"):
         assert any(line.split()[:2] == [name, "ok"] for line in ended.stdout.splitlines())
+
+
+@pytest.mark.slow
+def test_a_preset_without_a_backbone_is_checked_and_fetched(served, machine):
+    pipeline = save("WanVACEPipeline", machine / "wan")
+    options = load_config("wan-vace").editor_options
+    served.add(f"{options['model']}@{options['revision']}", pipeline)
+    check = ["check", "--preset", "wan-vace", "--config", "small.yaml"]
+    ended = strmatch(machine, served.url, *check)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "backbone" not in ended.stdout
+    assert f"editor diffusers: {options['model']}" in ended.stdout
+    assert "the editor's models have" in ended.stdout and "a clip in" in ended.stdout
+    fetch = ["weights", "fetch", "--preset", "wan-vace", "--to", "wan-store"]
+    ended = strmatch(machine, served.url, *fetch)
+    assert ended.returncode == 0, ended.stderr
+    stored = strmatch(machine, NOWHERE, *check, "--weights", "wan-store", caches="none")
+    assert stored.returncode == 0, stored.stdout + stored.stderr
+    for preset in ("cosmos-transfer", "wan-v2v"):
+        fetch = ["weights", "fetch", "--preset", preset, "--to", preset]
+        ended = strmatch(machine, served.url, *fetch)
+        assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1, ended.stderr
 
 
 @pytest.mark.slow

@@ -54,6 +54,19 @@ def test_every_column_of_the_dataset_is_explained(card):
     )
 
 
+def test_the_licence_of_an_editors_own_weights_is_told(card, tmp_path):
+    output = Storage(str(tmp_path / "cosmos"))
+    output.write_table("dataset/part-00000.parquet", rows_table([], DATASET))
+    config = load_config("cosmos-transfer")
+    counted = OutcomeCounter(config.publish.bounds).result()
+    write_card(output, config, RECORD.model_copy(update={"outcomes": counted}))
+    shown = output.read("README.md").decode()
+    assert "is used for:\nNVIDIA Open Model License.\n" in shown
+    assert "| its weights | revision 1 |" in shown
+    assert "| its weights | miniature, revision 1 |" in card
+    assert "licence of their own" not in card
+
+
 def test_the_card_shows_counts_and_limits(card):
     assert "3 rows:" in card
     assert "| ok |  |  | 2 |" in card

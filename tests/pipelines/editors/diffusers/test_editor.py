@@ -6,9 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from accelerate.hooks import AlignDevicesHook, CpuOffload
 
 from pipelines.config.loading import resolve
 from pipelines.config.options import choose
+from pipelines.editors.diffusers import loading
+from pipelines.editors.diffusers.options import Memory
 from pipelines.errors import ConfigError, RowError
 from strmatch.weights.errors import WeightsError
 from tests.pipelines.editors.diffusers.tiny import MADE, OPTIONS, save
@@ -132,6 +135,8 @@ def test_an_unknown_class_with_other_parameters_works_by_options(tmp_path):
     assert (noted["hint"], noted["tall"], noted["strength"]) == (SOURCE, 64, 0.5)
     assert noted["seed_of"].initial_seed() == 5
     assert len(noted["clip"]) == len(noted["region"]) == len(noted["edges"]) == 9
+    assert {image.mode for image in noted["edges"]} == {"RGB"}
+    assert {value for image in noted["edges"] for value in np.unique(image)} == {0, 255}
     # White is where editing is wanted.
     white = np.stack([np.asarray(each) for each in noted["region"]]) == 255
     np.testing.assert_array_equal(white[:6], grown(mask, 2))
@@ -229,3 +234,47 @@ def test_memory_modes_are_those_of_the_pipeline(folders):
     plain = chosen(**given).build().pipeline
     assert saving.vae.use_tiling and saving.vae.use_slicing
     assert not plain.vae.use_tiling and not plain.vae.use_slicing
+
+
+@pytest.fixture(params=MADE)
+def on_meta(request, folders, monkeypatch):
+    """Puts a pipeline in a mode on the device whose tensors have no contents; returns its models.
+
+    Hooks are set there, and nothing can be computed.
+    """
+    # This device has no cache to empty.
+    monkeypatch.setattr("diffusers.pipelines.pipeline_utils.empty_device_cache", lambda device: 0)
+
+    def put(offload):
+        pipeline = loading.pipeline_class(request.param).from_pretrained(folders[request.param])
+        loading.place(pipeline, Memory(offload=offload), "meta")
+        assert pipeline._execution_device.type == "meta"
+        return [each for each in pipeline.components.values() if hasattr(each, "parameters")]
+
+    return put
+
+
+def test_offload_of_models_puts_a_hook_on_each(on_meta):
+    models = on_meta("model")
+    assert len(models) >= 3
+    for model in models:
+        assert isinstance(model._hf_hook, CpuOffload)
+        assert model._hf_hook.execution_device.type == "meta"
+        assert {weight.device.type for weight in model.parameters()} == {"cpu"}
+
+
+def test_sequential_offload_puts_a_hook_on_every_layer_with_weights(on_meta):
+    models = on_meta("sequential")
+    assert len(models) >= 3
+    for model in models:
+        for layer in model.modules():
+            if any(weight is not None for weight in layer._parameters.values()):
+                hooks = getattr(layer._hf_hook, "hooks", [layer._hf_hook])
+                assert any(isinstance(hook, AlignDevicesHook) and hook.offload for hook in hooks)
+        assert {weight.device.type for weight in model.parameters()} == {"meta"}
+
+
+def test_on_a_cpu_nothing_is_offloaded(folders):
+    given = {"pipeline": "WanVACEPipeline", "model": str(folders["WanVACEPipeline"])}
+    pipeline = chosen(**given, memory={"offload": "model"}).build().pipeline
+    assert not hasattr(pipeline.transformer, "_hf_hook")
