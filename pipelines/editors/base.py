@@ -190,16 +190,17 @@ def uses_backbone(config: Config) -> bool:
 
 
 def weights_licence(config: Config) -> str | None:
-    """Licence of the weights of an editor, where the preset states it and the weights are its own.
-
-    None: not known.
-    """
-    preset = load_preset(config.preset)
+    """Licence of the weights of an editor, where a preset states it. None: not known."""
+    backbone = config.backbone.weights
     if uses_backbone(config):
-        is_own = preset.weights is not None and config.backbone.weights == config.preset
-        return preset.licence if is_own else None
-    own = preset.editor_options.get(config.editor, {}).get("model")
-    return preset.licence if own and own == config.editor_options.get("model") else None
+        preset = load_preset(backbone) if backbone in PRESETS else None
+        return preset.licence if preset and preset.weights is not None else None
+    model = config.editor_options.get("model")
+    for preset in map(load_preset, dict.fromkeys([config.preset, *PRESETS.built_in])):
+        own = preset.editor_options.get(config.editor, {}).get("model")
+        if own is not None and own == model:
+            return preset.licence
+    return None
 
 
 def editor_revision(editor: type[Editor], config: Config) -> str:

@@ -1,6 +1,7 @@
 """The presets of the editor `diffusers`, with the installed classes and tiny pipelines."""
 
 import copy
+import json
 from importlib.util import find_spec
 
 import numpy as np
@@ -119,6 +120,8 @@ def test_the_licence_of_the_weights_is_shown(name):
     licence = load_preset(name).licence
     assert f"# Licence of its weights: {licence}.\n" in show(config)
     assert weights_licence(config) == licence
+    beside = ["editor=diffusers", f"editor_options={json.dumps(config.editor_options)}"]
+    assert weights_licence(load_config("lavie", assignments=beside)) == licence
     other = load_config(name, assignments=["editor_options.model=s3://bucket/mine"])
     assert weights_licence(other) is None
 
