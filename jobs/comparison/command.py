@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +15,7 @@ from jobs.evaluation.report import as_json
 from jobs.runs.commands import cluster
 from pipelines import telemetry
 from pipelines.config.config import Config
-from pipelines.errors import RunError
+from pipelines.errors import InputError, RunError
 from pipelines.runs.open_run import open_run
 from pipelines.storage import Storage
 from pipelines.tables.record import RECORD, SUCCESS
@@ -46,12 +46,12 @@ def compare(input: str, output: str, configs: Mapping[str, Config], limit: int |
     storage = Storage(output, first.execution.storage_options)
     _refuse_another(storage, list(configs))
     with ExitStack() as stack:
-        opened = {
-            name: stack.enter_context(
-                open_run(_folder(storage, name), config, input, limit, exclude=output)
-            )
-            for name, config in configs.items()
-        }
+        opened = {}
+        for name, config in configs.items():
+            folder = f"{storage}/editors/{name}"
+            with _naming(name):
+                run = open_run(folder, config, input, limit, exclude=output)
+                opened[name] = stack.enter_context(run)
         storage.remove(SUCCESS)
         record = {"version": VERSION, "editors": list(configs)}
         storage.write(COMPARISON, json.dumps(record, indent=2).encode())
@@ -79,16 +79,27 @@ def _run_all(opened: Mapping[str, Any]) -> None:
             run.run_phases(["annotate", "plan"])
         else:
             share_plan(first, run)
-        try:
-            run.run_phases(["edit", "measure", "publish"])
-        except RunError as error:
-            if run.record.counts is None:
-                raise RunError(f"editor {name}: {error}") from error
-            log.warning("editor %s: no edit is ok", name)
+        with _naming(name):
+            run.run_phases(["edit", "measure"])
+            try:
+                run.run_phases(["publish"])
+            except RunError:
+                if run.record.counts is None:
+                    raise
+                log.warning("editor %s: no edit is ok", name)
 
 
-def _folder(storage: Storage, name: str) -> str:
-    return f"{storage}/editors/{name}"
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Name an editor in the errors of the block that are its own, as far as they do not."""
+    try:
+        yield
+    except InputError:
+        raise
+    except RunError as error:
+        if name in str(error):
+            raise
+        raise RunError(f"{name}: {error}") from error
 
 
 def _refuse_another(output: Storage, names: list[str]) -> None:

@@ -94,7 +94,8 @@ def refuse_incompatible(previous: RunRecord, record: RunRecord, output: Storage)
     if changed:
         raise RunError(
             f"output {output} holds a run with other settings ({'; '.join(changed)}): "
-            "choose another output, or --fork to one that starts from what stays valid"
+            "choose another output, or `strmatch run --fork` to one that starts from what stays "
+            "valid"
         )
 
 

@@ -1,6 +1,7 @@
 """A comparison of quick editors, killed and repeated, and one of embedded editors."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,6 +136,22 @@ def test_the_page_has_rows_of_the_same_clip_and_target(compared):
                 assert decode_video(video.read_bytes()).shape == (2, 64, 128, 3)
 
 
+def test_a_plan_changed_by_hand_is_that_of_all_editors(work, compared):
+    output = shutil.copytree(compared, work / "changed")
+    (plan,) = (output / "editors" / "signed" / "plan").glob("*.parquet")
+    rows = pd.read_parquet(plan)
+    rows[rows["target_prompt"] != "never a fox"].to_parquet(plan)
+    stale = output / "editors" / "noise" / "clips" / "stale.parquet"
+    stale.write_bytes(b"of an earlier version of the input")
+    with without_ray(commits=2):  # the metrics of one clip by two editors
+        command(work, *NAMES, output="changed")
+    assert not stale.exists()
+    for name in NAMES:
+        assert dataset(output, name)["target_prompt"].tolist() == ["a dog", "a dog"]
+    found = json.loads((output / "figures.json").read_text())["editors"]
+    assert [own["edits"] for own in found.values()] == [2, 2]
+
+
 def test_another_comparison_is_refused_before_any_work(work, compared):
     before = (compared / "figures.json").stat().st_mtime_ns
     with pytest.raises(RunError, match="holds a comparison of signed,noise: name these first"):
@@ -144,13 +161,27 @@ def test_another_comparison_is_refused_before_any_work(work, compared):
     assert (compared / "figures.json").stat().st_mtime_ns == before
 
 
+def test_an_editor_that_cannot_work_is_named_before_any_work(work, tmp_path):
+    options = f"{{editor: {FAKES}.editors:Signed, editor_options: {{notes: 3}}}}"
+    (tmp_path / "wrong.yaml").write_text(options)
+    missing = "{editor: str_match, backbone: {weights: /no/such/model}}"
+    (tmp_path / "missing.yaml").write_text(missing)
+    for name, why in (("wrong", "notes"), ("missing", "missing: .*/no/such/model")):
+        with pytest.raises(RunError, match=why):
+            entries = f"noise={FAKES}.editors:Seeded,{name}={tmp_path / name}.yaml"
+            every = read_editors(entries, "miniature", None, SETTINGS)
+            compare(str(work / "manifest.jsonl"), str(tmp_path / "out"), every, None)
+    assert not [*(tmp_path / "out").rglob("*.parquet")][1:], "nothing but the list of sources"
+
+
 @pytest.mark.slow
 def test_three_embedded_editors_of_which_the_third_is_added_after_a_kill(tmp_path):
     rows = [_render(tmp_path, example) for example in EXAMPLES[:2]]
     (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
     output = tmp_path / "out"
     words = ["compare", "--input", str(tmp_path / "manifest.jsonl"), "--output", str(output)]
-    words += ["--set", "edit.num_inference_steps=2", "--editors"]
+    words += ["--set", "edit.num_inference_steps=2"]
+    words += ["--set", "measure.metrics=[changed, motion_error]", "--editors"]
     program = [sys.executable, "-m", "jobs.cli", *words]
     process = subprocess.Popen([*program, "str_match,sdedit"])
     until = time.monotonic() + 300
