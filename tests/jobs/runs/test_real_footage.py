@@ -153,6 +153,11 @@ def test_a_preset_without_a_backbone_is_checked_and_fetched(served, machine):
     assert ended.returncode == 0, ended.stderr
     stored = strmatch(machine, NOWHERE, *check, "--weights", "wan-store", caches="none")
     assert stored.returncode == 0, stored.stdout + stored.stderr
+    ended = run(machine, served.url, "wan-run", "--limit", "1", preset="wan-vace")
+    assert ended.returncode == 0, ended.stderr
+    (row,) = rows_of(machine, "wan-run").to_dict("records")
+    assert (row["editor"], row["model_revision"]) == ("diffusers", options["revision"])
+    assert "is used for:\nApache-2.0.\n" in (machine / "wan-run" / "README.md").read_text()
     for preset in ("cosmos-transfer", "wan-v2v"):
         fetch = ["weights", "fetch", "--preset", preset, "--to", preset]
         ended = strmatch(machine, served.url, *fetch)
