@@ -48,9 +48,9 @@ def compare(
 
     Example: strmatch compare --input videos/ --output runs/compare --editors str_match,sdedit,dmt
 
-    Example: strmatch compare --input videos/ --output runs/compare --preset lavie
-    --editors str_match,weak=weak.yaml, where weak.yaml has
-    {editor: sdedit, editor_options: {strength: 0.4}}
+    Example: strmatch compare --input videos/ --output runs/compare --editors str_match,weak=w.yaml
+
+    The file w.yaml has, for example: {editor: sdedit, editor_options: {strength: 0.4}}
     """
     from jobs.comparison.entries import read_editors
 
