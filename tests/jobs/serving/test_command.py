@@ -8,7 +8,6 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from pipelines.editors.base import build_editor
 from pipelines.editors.http.editor import HttpEditor
 from pipelines.errors import RowError
 from pipelines.media.encode import decode_video
+from tests.clusters import ROOT
 from tests.pipelines.support.videos import shot, write_video
 
 SLOW = "tests.pipelines.fakes.editors:Slow"
@@ -28,10 +28,10 @@ SLOW = "tests.pipelines.fakes.editors:Slow"
 @contextmanager
 def served(*settings):
     """Yields the process of a server on a free port, and its URL."""
-    command = [str(Path(sys.executable).parent / "strmatch"), "--log-format", "json"]
+    command = [sys.executable, "-m", "jobs.cli", "--log-format", "json"]
     command += ["serve-editor", "--port", "0"]
     command += [word for setting in settings for word in ("--set", setting)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         for line in process.stderr:
             if found := re.search(r"serving .* at (http://[^\s\"]+)", line):
