@@ -1,8 +1,9 @@
 """CogVideoX 2B, video to video: noise is added to the clip and removed under the target prompt.
 
 The model was trained in float16, on 8k + 1 frames. It takes no mask: the clip's own pixels are laid
-outside. Strength, guidance and steps are the defaults of diffusers. The preset is unmeasured:
-nobody has run it with the published weights.
+outside. Strength, guidance and steps are the defaults of diffusers.
+
+The preset is untested with the published weights.
 """
 
 from strmatch.presets import Preset

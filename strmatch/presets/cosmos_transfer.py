@@ -3,7 +3,7 @@
 The pipeline makes longer clips itself, in chunks of 93 frames that continue each other. Steps and
 guidance are its defaults. The parts are published in several branches of the hub, of which no
 public source attests a commit: the preset names none, and a folder with the whole pipeline is given
-as `editor_options.model`. The preset is unmeasured: nobody has run it with the published weights.
+as `editor_options.model`. The preset is untested with the published weights.
 """
 
 from strmatch.presets import Preset

@@ -1,8 +1,9 @@
 """LTX-Video 0.9.5, conditioned by the clip: every frame keeps a share `strength` of the clip.
 
 The model takes no mask: the clip's own pixels are laid outside. `strength` is by reasoning, the
-steps are those of the example in diffusers, the decoder's timestep and noise are customary. The
-preset is unmeasured: nobody has run it with the published weights.
+steps are those of the example in diffusers, the decoder's timestep and noise are customary.
+
+The preset is untested with the published weights.
 """
 
 from strmatch.presets import Preset

@@ -1,7 +1,7 @@
 """Wan 2.1 T2V 1.3B, video to video: noise is added to the clip and removed under the target prompt.
 
 Strength and guidance are those of the example in diffusers. The model takes no mask: the clip's own
-pixels are laid outside. The preset is unmeasured: nobody has run it with the published weights.
+pixels are laid outside. The preset is untested with the published weights.
 """
 
 from dataclasses import replace

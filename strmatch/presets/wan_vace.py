@@ -1,7 +1,8 @@
 """Wan 2.1 VACE 1.3B: video, mask and prompt; what lies outside the mask stays.
 
-Steps and guidance are those of the example in diffusers. The preset is unmeasured: nobody has run
-it with the published weights.
+Steps and guidance are those of the example in diffusers.
+
+The preset is untested with the published weights.
 """
 
 from strmatch.presets import Preset

@@ -1,6 +1,6 @@
 """Wan 2.1 VACE 14B: the preset `wan-vace` with the large model, for a GPU of 80 GB.
 
-The preset is unmeasured: nobody has run it with the published weights.
+The preset is untested with the published weights.
 """
 
 from dataclasses import replace

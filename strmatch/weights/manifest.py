@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from strmatch.weights.errors import WeightsError
@@ -61,8 +61,14 @@ def sha256(path: Path) -> str:
 
 def weights_revision(folder: Path) -> str:
     """Hash the names and contents of all files in the model's parts: 16 hexadecimal digits."""
+    paths = [p for part in PARTS for p in (folder / part).rglob("*") if p.is_file()]
+    return files_revision(folder, sorted(paths))
+
+
+def files_revision(folder: Path, paths: Iterable[Path]) -> str:
+    """Hash the names and contents of files below a folder: 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    for path in sorted(p for part in PARTS for p in (folder / part).rglob("*") if p.is_file()):
+    for path in paths:
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -13,6 +13,7 @@ from pipelines.editors.diffusers.options import DiffusersOptions, Memory
 from pipelines.errors import ConfigError
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import local_folder
+from strmatch.weights.manifest import files_revision
 from strmatch.weights.source import Source
 
 FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja")
@@ -128,12 +129,7 @@ def _revision(weights: Source, config: Config) -> str:
     if not weights.is_uri and not weights.is_local:
         return weights.hub_id()[1]
     folder = local_folder(weights, config.execution.access)
-    digest = hashlib.sha256()
-    for path in _files(folder):
-        digest.update(path.relative_to(folder).as_posix().encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
+    return files_revision(folder, _files(folder))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -26,8 +26,8 @@ class Edit(NamedTuple):
     row: int
     """Number of the row in the file."""
     codec: Codec
-    """Of the edited video in the export: the source's, because LeRobot joins files of a camera
-    without a new encoding."""
+    """Codec of the edited video in the export: the source's, because LeRobot joins files of a
+    camera without a new encoding."""
 
 
 class EditedEpisode(NamedTuple):
@@ -35,7 +35,7 @@ class EditedEpisode(NamedTuple):
 
     episode: int
     prompt: EditedPrompt
-    """Of the first camera; the others have the same target."""
+    """Prompts of the first camera; the others have the same target."""
     edits: Mapping[str, Edit]
     """By camera."""
 
