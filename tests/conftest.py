@@ -7,14 +7,13 @@ import pytest
 import torch
 from xdist.scheduler import LoadFileScheduling
 
-ROOT = Path(__file__).parents[1]
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in `pipelines.cluster`
 
 
 @cache
 def on_ray(file):
     """Whether tests of a file need a Ray cluster."""
-    text = (ROOT / file).read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8")
     return "ray_cluster" in text or "mark.ray" in text
 
 
@@ -27,7 +26,33 @@ class RayTogether(LoadFileScheduling):
 
     def _split_scope(self, nodeid):
         file = super()._split_scope(nodeid)
-        return f"ray in {Path(file).parts[1]}" if on_ray(file) else file
+        return f"ray in {Path(file).parts[1]}" if on_ray(self.config.rootpath / file) else file
+
+    def remove_node(self, node):
+        """Returns the test that a test process died of, which fails and is not run again.
+
+        xdist would hand the test to the next process, and each would die of the same test.
+        """
+        for tests in self.assigned_work[node].values():
+            died_of = next((test for test, done in tests.items() if not done), None)
+            if died_of:
+                tests[died_of] = True
+                super().remove_node(node)
+                return died_of
+        return super().remove_node(node)
+
+    def _reschedule(self, node):
+        """Give a test process files until the process has three tests or no file is left.
+
+        A process runs a test once the next test is known. xdist gives one file, so that a process
+        that replaces a dead one would wait for ever if the file has one test.
+        """
+        if node.shutting_down or node not in self.registered_collections:
+            return
+        while self.workqueue and self._pending_of(self.assigned_work[node]) <= 2:
+            self._assign_work_unit(node)
+        if not self.workqueue:
+            node.shutdown()
 
 
 @pytest.hookimpl(optionalhook=True)
