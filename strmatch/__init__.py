@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from strmatch.editor import EditResult, Inversion, STRMatch
     from strmatch.finite import NotFinite
     from strmatch.generation import generate
+    from strmatch.regions import Region
     from strmatch.score import str_score
     from strmatch.settings import EditSettings
     from strmatch.weights.errors import WeightsError
@@ -26,6 +27,7 @@ __all__ = [
     "EditSettings",
     "Inversion",
     "NotFinite",
+    "Region",
     "STRMatch",
     "WeightsError",
     "__version__",
@@ -38,6 +40,7 @@ _HOMES = {
     "EditSettings": "strmatch.settings",
     "Inversion": "strmatch.editor",
     "NotFinite": "strmatch.finite",
+    "Region": "strmatch.regions",
     "STRMatch": "strmatch.editor",
     "WeightsError": "strmatch.weights.errors",
     "generate": "strmatch.generation",

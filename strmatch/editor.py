@@ -1,6 +1,6 @@
 """STR-Match, Algorithm 1 of arXiv 2506.22868: invert a clip, then edit it."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,8 +11,9 @@ from torch import Tensor
 from strmatch.backbones.base import Backbone
 from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
-from strmatch.masks import blend, latent_mask, mask_tensor
+from strmatch.masks import blend
 from strmatch.matching import Matcher, map_choice
+from strmatch.regions import Region, as_regions, latent_masks
 from strmatch.sampling.ddim import Schedule, ddim_step, invert
 from strmatch.sampling.fresh_start import freshen
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
@@ -116,19 +117,27 @@ class STRMatch:
     def edit(
         self,
         inversion: Inversion,
-        target_prompt: str,
+        target_prompt: str | Sequence[Region],
         *,
         mask: np.ndarray | None = None,
+        joint_prompt: str | None = None,
         callback: Callback | None = None,
         **overrides: Any,
     ) -> EditResult:
         """Part 2 of Algorithm 1: denoise towards the target prompt while matching the STR score.
 
+        Regions are edited in one pass, see `strmatch.regions`. One region gives exactly the edit
+        with its target prompt and mask.
+
         Args:
             inversion: result of `invert`. Its settings apply unless overridden, in which case the
                 clip is inverted again.
-            target_prompt: description of the edited clip.
-            mask: bool (f, H, W), True where editing is allowed. None allows it everywhere.
+            target_prompt: description of the edited clip, or regions with a description each, from
+                back to front.
+            mask: bool (f, H, W), True where editing is allowed. None allows it everywhere. Regions
+                have masks of their own.
+            joint_prompt: description of the whole clip after the edit of all regions, on which
+                the target's score is conditioned. None: see `strmatch.regions.join_prompts`.
             callback: called after each step with a dict of step (from 0), timestep, loss (summed
                 over the windows) and grad_norm (at the latents before the SGD step), and latents
                 (after blending). Without a callback, steps that only denoise skip the loss and
@@ -137,7 +146,8 @@ class STRMatch:
 
         Raises:
             TypeError: an argument has the wrong type, or an override is no field.
-            ValueError: the mask does not match the clip's frames and size, or an override has a
+            ValueError: a mask does not match the clip's frames and size, there are no regions, a
+                mask or joint prompt does not belong to the form of the edit, or an override has a
                 wrong value.
             NotFinite: the loss, gradient or latents of a step, or the decoded frames, are NaN or
                 infinite.
@@ -155,19 +165,19 @@ class STRMatch:
         alphas, timesteps = inversion.schedule.alphas, inversion.schedule.timesteps
         z_source = inversion.latents
         windows = clip_windows(z_source[0], self.backbone.num_frames, settings)
-        editable = None
-        if mask is not None:
-            height, width = z_source.shape[-2:]
-            pixels = mask_tensor(self.backbone, mask, z_source[0])
-            editable = latent_mask(pixels, height, width, settings.mask_dilation)
+        source_prompt, negative_prompt = inversion.source_prompt, settings.negative_prompt
+        regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt, source_prompt)
+        masks = latent_masks(regions, self.backbone, z_source[0], settings.mask_dilation)
+        editable = masks.any(dim=0, keepdim=True)
 
-        negative_prompt = settings.negative_prompt
         if negative_prompt is None:
-            negative_prompt = inversion.source_prompt
-        prompts = (inversion.source_prompt, target_prompt, negative_prompt)
+            negative_prompt = source_prompt
+        wanted = [region.target_prompt for region in regions]
+        prompts = (source_prompt, negative_prompt, joint_prompt, *wanted)
         embeddings = {prompt: self.backbone.embed(prompt) for prompt in set(prompts)}
-        source, target, unconditional = (embeddings[prompt] for prompt in prompts)
-        scored = [unconditional, target] if settings.scored_halves == "both" else [target]
+        source, unconditional, joint, *targets = (embeddings[prompt] for prompt in prompts)
+        target = torch.cat(targets) if len(targets) > 1 else targets[0]
+        scored = [unconditional, joint] if settings.scored_halves == "both" else [joint]
         matcher = Matcher(self.backbone, settings, self.lean)
 
         z, check = z_source[-1], StepCheck("denoising")
@@ -177,19 +187,20 @@ class STRMatch:
             t = timesteps[noise_level]
             lam = settings.lam if noise_level > settings.unmatched_steps else 0.0
             if lam > 0 or callback:
-                wanted = (
+                features = (
                     self._source_features(matcher, inversion, noise_level, window, source)
                     for window in windows
                 )
-                loss, gradient = matcher.fused_loss_and_gradient(z, t, scored, wanted, windows)
+                loss, gradient = matcher.fused_loss_and_gradient(z, t, scored, features, windows)
                 check.record(step, t, loss=loss, gradient=gradient)
                 z = z - lam * gradient
             scale = settings.guidance_scale if noise_level > settings.unguided_steps else 1.0
-            epsilon = guided_epsilon(self.backbone, z, t, unconditional, target, scale, windows)
+            epsilon = guided_epsilon(
+                self.backbone, z, t, unconditional, target, scale, windows, masks
+            )
             z = ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
             check.record(step, t, latents=z)
-            if editable is not None:
-                z = blend(z, z_source[noise_level - 1], editable)
+            z = blend(z, z_source[noise_level - 1], editable)
             if callback:  # .item() synchronises with the GPU
                 callback(
                     {

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from strmatch.backbones.base import Backbone
-from strmatch.sampling.fusion import fuse, of_window
-from strmatch.sampling.windows import Window
+from strmatch.regions import in_front
+from strmatch.sampling.fusion import FRAMES, fuse, of_window
+from strmatch.sampling.windows import Window, find_windows
 
 
 def guided_epsilon(
@@ -18,10 +19,12 @@ def guided_epsilon(
     target: Tensor,
     scale: float,
     windows: Sequence[Window] | None = None,
+    masks: Tensor | None = None,
 ) -> Tensor:
     """Guided noise ε_u + scale · (ε_c − ε_u), (b, c, f, h, w), fused over the windows of the clip.
 
-    Needs a single pass without guidance if both embeddings are one tensor or the scale is 1.
+    Needs no unconditional pass if both embeddings are one tensor or the scale is 1. With the masks
+    of regions, ε_c is blended from the regions' own, see `strmatch.regions`.
 
     Args:
         backbone: see `strmatch.load_backbone`.
@@ -30,17 +33,23 @@ def guided_epsilon(
         unconditional, target: (b, tokens, d).
         scale: guidance scale.
         windows: windows of the clips. None: the clips are single windows.
+        masks: bool (regions, 1, f, h, w), dilated masks of the regions of a single clip. `target`
+            then is (regions, tokens, d), and `unconditional` (1, tokens, d). None: no regions.
     """
 
-    def guided(part: Tensor) -> Tensor:
-        if scale == 1 or unconditional is target:
-            return backbone.epsilon(part, timestep, target)
-        if len(part) > 1:
-            part = torch.cat([part] * 2)
-        both = torch.cat([unconditional, target])
-        epsilon_u, epsilon_c = backbone.epsilon(part, timestep, both).chunk(2)
-        return epsilon_u + scale * (epsilon_c - epsilon_u)
+    guides = scale != 1 and unconditional is not target
+    texts = [unconditional, target] if guides else [target]
+    num_frames = latents.shape[FRAMES]
 
-    if windows is None:
-        return guided(latents)
-    return fuse(windows, (guided(of_window(latents, window)) for window in windows))
+    def guided(window: Window) -> Tensor:
+        part = of_window(latents, window)
+        if len(part) > 1:
+            part = torch.cat([part] * len(texts))
+        epsilons = backbone.epsilon(part, timestep, torch.cat(texts))
+        *epsilon_u, epsilon_c = epsilons.split([len(text) for text in texts])
+        if masks is not None:
+            epsilon_c = in_front(epsilon_c, of_window(masks, window))
+        return epsilon_u[0] + scale * (epsilon_c - epsilon_u[0]) if guides else epsilon_c
+
+    windows = windows or find_windows(num_frames, num_frames)
+    return fuse(windows, (guided(window) for window in windows))

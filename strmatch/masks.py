@@ -8,13 +8,16 @@ from torch import Tensor
 from strmatch.backbones.base import Backbone
 
 
-def mask_tensor(backbone: Backbone, mask: np.ndarray, latents: Tensor) -> Tensor:
+def mask_tensor(
+    backbone: Backbone, mask: np.ndarray, latents: Tensor, name: str = "mask"
+) -> Tensor:
     """Convert a mask to a tensor on the device of the latents.
 
     Args:
         backbone: gives the pixel size of the latents.
         mask: bool (f, H, W).
         latents: (1, c, f, h, w) of the clip.
+        name: name of the mask, for messages.
 
     Returns:
         bool (f, H, W).
@@ -27,7 +30,7 @@ def mask_tensor(backbone: Backbone, mask: np.ndarray, latents: Tensor) -> Tensor
     size = (frames, *backbone.pixel_size(height, width))
     if mask.shape != size or mask.dtype != np.bool_:
         raise ValueError(
-            f"mask must be bool (f, H, W) = {size} like the clip, got {mask.dtype} {mask.shape}"
+            f"{name} must be bool (f, H, W) = {size} like the clip, got {mask.dtype} {mask.shape}"
         )
     return torch.from_numpy(mask).to(latents.device)
 

@@ -172,8 +172,12 @@ def _described(wanted: Any) -> str:
     if kind is Literal:
         return " or ".join(map(repr, options))
     if kind in (tuple, Sequence):
-        return f"a list of {NOUNS[options[0]][1]}"
+        return f"a list of {_plural(options[0])}"
     return NOUNS[kind][0] if kind in NOUNS else f"of type {kind.__name__}"
+
+
+def _plural(kind: Any) -> str:
+    return NOUNS[kind][1] if kind in NOUNS else f"{kind.__name__} objects"
 
 
 def _choices(wanted: Any) -> list[str]:

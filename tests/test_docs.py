@@ -24,6 +24,7 @@ from jobs.runs import demo
 from pipelines import plugins
 from pipelines.config.loading import load_config
 from pipelines.media.encode import decode_video
+from strmatch import STRMatch, load_backbone
 from strmatch.metrics.base import Sample
 from strmatch.presets import miniature
 
@@ -284,3 +285,17 @@ def test_the_example_of_the_library_runs_as_printed_in_few_steps(monkeypatch):
     exec(compile(program, "docs/library.md", "exec"), names)
     assert names["result"].frames.shape == names["frames"].shape == (16, 64, 64, 3)
     assert names["result"].settings.num_inference_steps == 2
+
+
+def test_the_example_of_regions_runs_as_printed_in_few_steps():
+    backbone = load_backbone("miniature")
+    settings = replace(backbone.settings, num_inference_steps=2)
+    circle, star = np.zeros((2, 16, 64, 64), bool)
+    circle[:, :20, :20], star[:, 40:, 40:] = True, True
+    frames = np.full((16, 64, 64, 3), 128, np.uint8)
+    names = {"editor": STRMatch(backbone, settings), "frames": frames}
+    (program,) = blocks("docs/library.md", "py")
+    names |= {"circle": circle, "star": star}
+    exec(compile(program, "docs/library.md", "exec"), names)
+    kept = (names["result"].latents == names["inversion"].latents[0])[0].all(dim=(0, 1))
+    assert not kept[:5, :5].any() and not kept[10:, 10:].any() and kept[12:, :4].all()

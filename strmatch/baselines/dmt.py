@@ -14,6 +14,7 @@ from strmatch.editor import EditResult, Inversion
 from strmatch.finite import StepCheck
 from strmatch.gradient import scaled_gradient
 from strmatch.guidance import guided_epsilon
+from strmatch.regions import Region, as_regions
 from strmatch.sampling.ddim import ddim_step
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
 from strmatch.sampling.windows import Window
@@ -23,7 +24,7 @@ from strmatch.validation import check_minimum, checks_arguments
 class DMT:
     """Generates a clip of the target prompt with the frame-to-frame feature changes of the source.
 
-    DMT regenerates the whole scene and supports no mask.
+    DMT regenerates the whole scene and supports no mask. Of regions, it takes the joint prompt.
 
     Departures from the publication:
 
@@ -76,22 +77,27 @@ class DMT:
     def edit(
         self,
         inversion: Inversion,
-        target_prompt: str,
+        target_prompt: str | Sequence[Region],
         *,
         mask: np.ndarray | None = None,
+        joint_prompt: str | None = None,
         seed: int = 0,
     ) -> EditResult:
         """Denoise towards the target prompt, guided by the features of the source.
 
         Args:
             inversion: result of `invert`.
-            target_prompt: description of the edited clip.
+            target_prompt: description of the edited clip, or regions with a description each,
+                whose masks are ignored.
             mask: must be None.
+            joint_prompt: description of the whole clip after the edit of all regions. None: see
+                `strmatch.regions.join_prompts`.
             seed: seed of all noise.
 
         Raises:
             TypeError: an argument has the wrong type.
-            ValueError: a mask is given, or the seed is negative.
+            ValueError: a mask is given, there are no regions, the joint prompt does not belong to
+                the form of the edit, or the seed is negative.
             NotFinite: the loss or latents of a step, or the decoded frames, are NaN or infinite.
         """
         if mask is not None:
@@ -101,7 +107,8 @@ class DMT:
         alphas, z_source = schedule.alphas, inversion.latents
         windows = clip_windows(z_source[0], backbone.num_frames, settings)
         source = backbone.embed(inversion.source_prompt)
-        target = backbone.embed(target_prompt)
+        _, joint_prompt = as_regions(target_prompt, None, joint_prompt, inversion.source_prompt)
+        target = backbone.embed(joint_prompt)
         unconditional = backbone.embed(settings.negative_prompt)
         generator = torch.Generator().manual_seed(seed)
 

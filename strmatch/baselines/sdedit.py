@@ -1,5 +1,7 @@
 """SDEdit (Meng et al. 2022, arXiv 2108.01073) on a text-to-video backbone."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,7 +11,8 @@ from strmatch.baselines.settings import SDEditSettings, settings_for
 from strmatch.editor import EditResult
 from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
-from strmatch.masks import blend, latent_mask, mask_tensor
+from strmatch.masks import blend, latent_mask
+from strmatch.regions import Region, as_regions, union_mask
 from strmatch.sampling.ddim import Schedule, add_noise, ddim_step, noise_like
 from strmatch.sampling.fusion import clip_windows
 from strmatch.validation import check_minimum, checks_arguments
@@ -59,24 +62,31 @@ class SDEdit:
     def edit(
         self,
         inversion: Tensor,
-        target_prompt: str,
+        target_prompt: str | Sequence[Region],
         *,
         mask: np.ndarray | None = None,
+        joint_prompt: str | None = None,
         seed: int = 0,
     ) -> EditResult:
         """Add noise up to `strength` and denoise towards the target prompt.
 
+        Of regions, the joint prompt guides the union of the masks.
+
         Args:
             inversion: result of `invert`.
-            target_prompt: description of the edited clip.
+            target_prompt: description of the edited clip, or regions with a description each.
             mask: bool (f, H, W), True where editing is allowed. None allows it everywhere. Outside
                 the mask, the latents of every level are the clip's with the same noise (Eq. 6 of
                 arXiv 2506.22868).
+            joint_prompt: description of the whole clip after the edit of all regions. None: the
+                different target prompts of the regions, joined by "and".
             seed: seed of the noise.
 
         Raises:
             TypeError: an argument has the wrong type.
-            ValueError: the mask does not match the clip's frames and size, or the seed is negative.
+            ValueError: a mask does not match the clip's frames and size, there are no regions, a
+                mask or joint prompt does not belong to the form of the edit, or the seed is
+                negative.
             NotFinite: the latents of a step or the decoded frames are NaN or infinite.
         """
         check_minimum(0, seed=seed)
@@ -84,17 +94,17 @@ class SDEdit:
         schedule = Schedule.from_scheduler(backbone.scheduler, settings.num_inference_steps)
         alphas = schedule.alphas
         noise = noise_like(inversion, seed)
-        editable = None
-        if mask is not None:
+        regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt)
+        pixels, editable = union_mask(regions, backbone, inversion), None
+        if pixels is not None:
             height, width = inversion.shape[-2:]
-            pixels = mask_tensor(backbone, mask, inversion)
             editable = latent_mask(pixels, height, width, settings.mask_dilation)
 
         def source(noise_level: int) -> Tensor:
             return add_noise(inversion, noise, alphas[noise_level]) if noise_level else inversion
 
         windows = clip_windows(inversion, backbone.num_frames, settings)
-        target = backbone.embed(target_prompt)
+        target = backbone.embed(joint_prompt)
         unconditional = backbone.embed(settings.negative_prompt)
         first = round(settings.strength * schedule.num_steps)
         z, check = source(first), StepCheck("denoising")

@@ -1,5 +1,7 @@
 """UniEdit (Bai et al. 2024, arXiv 2402.13185): appearance edits by injected attention."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,7 +12,8 @@ from strmatch.baselines.settings import UniEditSettings, settings_for
 from strmatch.editor import EditResult, Inversion
 from strmatch.finite import StepCheck
 from strmatch.guidance import guided_epsilon
-from strmatch.masks import latent_mask, mask_tensor
+from strmatch.masks import latent_mask
+from strmatch.regions import Region, as_regions, union_mask
 from strmatch.sampling.ddim import ddim_step
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
 from strmatch.sampling.windows import Window
@@ -65,29 +68,40 @@ class UniEdit:
     @checks_arguments
     @torch.no_grad()
     def edit(
-        self, inversion: Inversion, target_prompt: str, *, mask: np.ndarray | None = None
+        self,
+        inversion: Inversion,
+        target_prompt: str | Sequence[Region],
+        *,
+        mask: np.ndarray | None = None,
+        joint_prompt: str | None = None,
     ) -> EditResult:
         """Denoise towards the target prompt with injected attention of the source.
 
+        Of regions, the joint prompt guides the union of the masks.
+
         Args:
             inversion: result of `invert`.
-            target_prompt: description of the edited clip.
+            target_prompt: description of the edited clip, or regions with a description each.
             mask: bool (f, H, W), True where editing is allowed. None allows it everywhere.
+            joint_prompt: description of the whole clip after the edit of all regions. None: the
+                different target prompts of the regions, joined by "and".
 
         Raises:
             TypeError: an argument has the wrong type.
-            ValueError: the mask does not match the clip's frames and size.
+            ValueError: a mask does not match the clip's frames and size, there are no regions, or
+                a mask or joint prompt does not belong to the form of the edit.
             NotFinite: the latents of a step or the decoded frames are NaN or infinite.
         """
         settings, backbone, schedule = self.settings, self.backbone, inversion.schedule
         z_source = inversion.latents
+        regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt)
+        pixels = union_mask(regions, backbone, z_source[0])
         source = backbone.embed(inversion.source_prompt)
         unconditional = backbone.embed(settings.negative_prompt)
-        target = backbone.embed(target_prompt)
-        pixels = None if mask is None else mask_tensor(backbone, mask, z_source[0])
+        target = backbone.embed(joint_prompt)
         share = settings.injected_share
         if share is None:
-            share = 0.4 if mask is None else 0.5
+            share = 0.4 if pixels is None else 0.5
         injected_steps = round(share * schedule.num_steps)
         windows = clip_windows(z_source[0], backbone.num_frames, settings)
         texts = torch.cat([source, unconditional, target])

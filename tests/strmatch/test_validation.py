@@ -78,6 +78,7 @@ def test_the_settings_of_a_baseline_refuse_an_unknown_option_by_its_name():
         (Literal["row"] | None, 3, ValueError, "x must be 'row' or None, got 3"),
         (Sequence[str], "a cat", TypeError, "x must be a list of strings, got 'a cat'"),
         (tuple[int, ...] | None, [0.5], TypeError, "a list of integers or None, got"),
+        (str | Sequence[EditSettings], 1, TypeError, "a string or a list of EditSettings objects"),
         (EditSettings, {}, TypeError, "x must be of type EditSettings, got {}"),
         (str, np.zeros((9, 9)), TypeError, "x must be a string, got array"),
     ],
