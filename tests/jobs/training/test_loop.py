@@ -16,10 +16,19 @@ from jobs.training.workers import Worker
 PHASE = Phase(steps=40, batch=8, learning_rate=0.1, final_learning_rate=0.01, warmup=5, ema=0.9)
 
 
+# Processes of a server fork no threads of other tests' libraries, whose locks would stay held.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload([__name__])
+
+
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
-    monkeypatch.setattr(loop, "REPORT_EVERY", 10)
-    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 0.0)
+    report_often(monkeypatch.setattr)
+
+
+def report_often(set_attribute=setattr):
+    set_attribute(loop, "REPORT_EVERY", 10)
+    set_attribute(loop, "CHECKPOINT_EVERY", 0.0)
 
 
 def model():
@@ -46,6 +55,12 @@ def run(folder, dies_at=None, phase=PHASE):
     return net, reports
 
 
+def run_to_death(folder, dies_at):
+    report_often()
+    torch.set_num_threads(1)
+    run(folder, dies_at)
+
+
 def curve(folder):
     rows = [json.loads(line) for line in (folder / "loss.jsonl").read_text().splitlines()]
     return [(row["step"], row["loss"]) for row in rows]
@@ -62,9 +77,7 @@ def test_the_loss_falls_and_every_tenth_step_is_reported(tmp_path):
 @pytest.mark.parametrize("dies_at", [10, 17, 39])
 def test_a_killed_run_resumes_to_the_same_curve_and_weights(tmp_path, dies_at):
     undisturbed, _ = run(tmp_path / "undisturbed")
-    process = multiprocessing.get_context("fork").Process(
-        target=run, args=(tmp_path / "killed", dies_at)
-    )
+    process = PROCESSES.Process(target=run_to_death, args=(tmp_path / "killed", dies_at))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
