@@ -57,7 +57,15 @@ def clip_row_id(row: Mapping[str, Any]) -> str:
         prompt=row["source_prompt"],
         mask=mask_id(row["mask"]),
         targets=[_without_default(target) for target in row["targets"] or ()],
+        **_of_objects(row.get("objects")),
     )
+
+
+def _of_objects(objects: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+    """Returns what an id has of a clip's objects: nothing for one object, which `mask` shows."""
+    if objects is None or len(objects) < 2:
+        return {}
+    return {"objects": [[each["words"], mask_id(each["mask"])] for each in objects]}
 
 
 def _without_default(target: Mapping[str, Any]) -> dict[str, Any]:

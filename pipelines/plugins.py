@@ -100,6 +100,11 @@ def check_annotators(config: Config, used: bool) -> None:
                 f"execution.gpus_per_{kind} {gpus:g}: {kind} {choice.name} runs on no GPU"
             )
         _check(kind, choice.name, config, used)
+    count, tracker = config.annotate.objects_per_edit, choose("tracker", config)
+    if count > 1 and not hasattr(tracker.plugin, "objects"):
+        raise ConfigError(
+            f"annotate.objects_per_edit {count}: tracker {tracker.name} follows the subject alone"
+        )
 
 
 def check_editor(config: Config) -> None:
@@ -159,6 +164,10 @@ class InWorker(_ANY):
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return _built(self.kind, self.config)(*arguments, **named)
+
+    def objects(self, *arguments: Any) -> Any:
+        """See `Tracker.objects`."""
+        return _built(self.kind, self.config).objects(*arguments)
 
 
 @cache

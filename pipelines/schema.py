@@ -17,6 +17,10 @@ TEXT, REAL, WHOLE, BYTES = pa.string(), pa.float64(), pa.int32(), pa.binary()
 RLE = pa.struct([("size", pa.list_(WHOLE)), ("counts", TEXT)])
 """COCO run-length encoding of one frame's mask: size [height, width] and compressed counts."""
 
+OBJECT = pa.struct([("id", WHOLE), ("words", TEXT), ("mask", pa.list_(RLE)), ("score", REAL)])
+"""An object of a clip: a number, the phrase that names the object, the mask of every frame, and how
+certain the tracker is, 0–1; null: not known."""
+
 TARGET = pa.struct(
     [
         ("prompt", TEXT),
@@ -92,6 +96,12 @@ _MEDIA = [
     _column("source_video", BYTES, "MP4 (H.264): the clip before the edit"),
     _column("mask", pa.list_(RLE), "where the subject is, COCO RLE, one a frame; null: not known"),
     _column("mask_source", TEXT, "who says so: manifest, or a tracker"),
+    _column(
+        "objects",
+        pa.list_(OBJECT),
+        "id, words, mask (COCO RLE, one a frame) and score (0–1) of the subject and of the further "
+        "objects that an edit may change; null: the subject alone, by mask",
+    ),
 ]
 _EDITED = [
     _column("edited_video", BYTES, "MP4 (H.264): the clip after the edit; null: there is none"),

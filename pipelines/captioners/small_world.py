@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipelines.captioners.small_world_looks import has_background, has_colour
 from pipelines.errors import Rejected
-from pipelines.media.foreground import find_objects
+from pipelines.media.foreground import find_objects, without
 from pipelines.media.frames import frame_positions
 from strmatch.backbones.folder import weights_folder
 from strmatch.inputs import to_unit_range
@@ -33,7 +33,6 @@ the dev list, 98 % of single figures have 0.85 or more, and figures that an edit
 shapes up to 0.82."""
 STEADY = 0.65
 """Minimum share of frames in which that shape fits best."""
-HALO = np.ones((5, 5), np.uint8)
 
 
 class Look(NamedTuple):
@@ -166,18 +165,6 @@ def middles_of(mask: np.ndarray) -> Tensor:
         if frame.any():
             middle[:] = np.argwhere(frame).mean(axis=0)[::-1]
     return torch.from_numpy(middles)
-
-
-def without(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Frames in which a mask, bool (f, H, W), is filled from its surroundings (inpainting)."""
-    if not mask.any():
-        return frames
-    return np.stack(
-        [
-            cv2.inpaint(frame, cv2.dilate(hole.astype(np.uint8), HALO), 3, cv2.INPAINT_NS)
-            for frame, hole in zip(frames, mask, strict=True)
-        ]
-    )
 
 
 def _pixels(frames: np.ndarray) -> Tensor:

@@ -59,6 +59,8 @@ def _without_empty_options(values: dict[str, Any]) -> dict[str, Any]:
         for name, value in values["annotate"].items()
         if value or not name.endswith("_options")
     }
+    if annotate["objects_per_edit"] == 1:
+        del annotate["objects_per_edit"]
     if annotate["mask_check"]["required"]:
         annotate["mask_check"] = {
             name: value for name, value in annotate["mask_check"].items() if name != "required"

@@ -79,7 +79,7 @@ def find_subject(caption: str, named: str | None = None) -> Subject | None:
         phrase = _first_thing(tokens, opening)
         if phrase is None and opening:
             phrase = _first_thing(tokens, 0)
-    return None if phrase is None else _subject(caption, tokens, phrase)
+    return None if phrase is None else subject_of(caption, tokens, phrase)
 
 
 def later_mentions(subject: Subject) -> list[tuple[int, int, int]]:
@@ -93,7 +93,7 @@ def later_mentions(subject: Subject) -> list[tuple[int, int, int]]:
     tokens = tokenise(subject.caption)
     definite = words("definite")
     found = []
-    for phrase in _phrases(tokens):
+    for phrase in phrases_of(tokens):
         first, last = tokens[phrase.head], tokens[phrase.end - 1]
         start, end = first.start, last.start + len(last.word)
         if end == subject.end:
@@ -174,7 +174,7 @@ def _leads_in(tokens: Sequence[Token]) -> bool:
 def _named(tokens: Sequence[Token], name: Sequence[Token]) -> Phrase | None:
     """Return the first phrase with all words of `name`, else the first with its last word."""
     wanted = {token.word for token in name if not is_determiner(token)}
-    phrases = list(_phrases(tokens))
+    phrases = list(phrases_of(tokens))
     for words_of in (wanted, {name[-1].word} if name else set()):
         for phrase in phrases:
             if words_of and words_of <= {t.word for t in tokens[phrase.begin : phrase.end]}:
@@ -182,7 +182,7 @@ def _named(tokens: Sequence[Token], name: Sequence[Token]) -> Phrase | None:
     return None
 
 
-def _phrases(tokens: Sequence[Token], start: int = 0) -> Iterator[Phrase]:
+def phrases_of(tokens: Sequence[Token], start: int = 0) -> Iterator[Phrase]:
     at = start
     while at < len(tokens):
         phrase, behind = read_phrase(tokens, at)
@@ -198,7 +198,7 @@ def _first_thing(tokens: Sequence[Token], start: int) -> Phrase | None:
     "of" ("the beauty of a rose").
     """
     unknown = None
-    for phrase in _phrases(tokens, start):
+    for phrase in phrases_of(tokens, start):
         of = phrase.end < len(tokens) and tokens[phrase.end].word == "of"
         if phrase.sense is None and of and unknown is None:
             unknown = phrase  # "the beauty of a rose"
@@ -207,7 +207,7 @@ def _first_thing(tokens: Sequence[Token], start: int) -> Phrase | None:
     return unknown
 
 
-def _subject(caption: str, tokens: Sequence[Token], phrase: Phrase) -> Subject:
+def subject_of(caption: str, tokens: Sequence[Token], phrase: Phrase) -> Subject:
     first, last = tokens[_name_start(tokens, phrase)], tokens[phrase.end - 1]
     begin = tokens[phrase.begin].start
     end = last.start + len(last.word)

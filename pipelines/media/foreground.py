@@ -45,6 +45,9 @@ MOST_OBJECTS = 3
 INNER = np.ones((5, 5), np.uint8)
 
 
+HALO = np.ones((5, 5), np.uint8)
+
+
 OUTER = np.ones((3, 3), np.uint8)
 
 
@@ -73,6 +76,18 @@ def find_objects(frames: np.ndarray) -> np.ndarray:
             mask[index] = largest_region(grown & (nearest == part))
     found = [mask for mask in masks if mask.any()]
     return np.stack(sorted(found, key=np.count_nonzero, reverse=True))
+
+
+def without(frames: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Frames in which a mask, bool (f, H, W), is filled from its surroundings (inpainting)."""
+    if not mask.any():
+        return frames
+    return np.stack(
+        [
+            cv2.inpaint(frame, cv2.dilate(hole.astype(np.uint8), HALO), 3, cv2.INPAINT_NS)
+            for frame, hole in zip(frames, mask, strict=True)
+        ]
+    )
 
 
 def _border(frames: np.ndarray) -> np.ndarray:

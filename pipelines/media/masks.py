@@ -11,6 +11,9 @@ from strmatch.metrics.base import Where
 
 Rle = dict[str, Any]
 
+SAME_OBJECT = 0.5
+"""Intersection over union from which two masks or boxes show the same object."""
+
 
 def encode(mask: np.ndarray) -> list[Rle]:
     """Encode a mask bool (f, H, W) as COCO RLE, one {"size": [H, W], "counts": str} per frame."""
@@ -39,6 +42,12 @@ def region(mask: np.ndarray | None, where: Where) -> np.ndarray | None:
     if mask is None or where == "all":
         return None
     return ~mask if where == "background" else mask
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the intersection over union of two masks, 0–1. Of empty masks: 0."""
+    union = np.count_nonzero(one | other)
+    return np.count_nonzero(one & other) / union if union else 0.0
 
 
 def largest_region(frame: np.ndarray) -> np.ndarray:

@@ -108,7 +108,9 @@ def stages(steps: Sequence[str], config: Config, deadline: Bound, key: str) -> l
     """
     choice = config.annotate
     tracker = InWorker("tracker", config)
-    track = Track(choice.tracker, tracker, choice.mask_check, config.clip.num_frames)
+    track = Track(
+        choice.tracker, tracker, choice.mask_check, config.clip.num_frames, choice.objects_per_edit
+    )
     functions: dict[str, list[tuple[str, Callable[[Row], Row]]]] = {
         "captions": [("caption", Caption(choice.captioner, InWorker("captioner", config)))],
         "masks": [("subject", name_subject), ("track", track)],

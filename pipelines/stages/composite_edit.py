@@ -15,7 +15,7 @@ from pipelines.tables.full_size import read_full
 
 
 class CompositeEdit:
-    """Sets source_video, edited_video, mask, height and width to those of the source's size.
+    """Brings source_video, edited_video, mask and objects to the source's size, height and width.
 
     Reads a row of the dataset that is ok. Sets composited. A row that cannot be composited fails,
     and keeps the videos of the model's size. Frames are decoded and encoded one at a time.
@@ -51,6 +51,11 @@ class CompositeEdit:
             "source_video": full,
             "edited_video": edited,
             "mask": None if mask is None else self._enlarged(mask, height, width),
+            "objects": [
+                each | {"mask": self._enlarged(masks.decode(each["mask"]), height, width)}
+                for each in row.get("objects") or ()  # clips of older outputs have none
+            ]
+            or None,
             "height": height,
             "width": width,
             "composited": "frame" if region is None else "mask",

@@ -1,20 +1,29 @@
 """The masks of clips."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+
 from pipelines.config.sections import MaskCheck
+from pipelines.english.objects import objects_of
 from pipelines.errors import Rejected
 from pipelines.media import masks
 from pipelines.media.encode import decode_video
 from pipelines.rows import Row
-from pipelines.trackers.base import Tracker
+from pipelines.trackers.base import Found, Tracker
 from pipelines.trackers.mask_check import check_given_mask, check_mask
 
 
 class Track:
-    """Sets mask and mask_source, or checks the manifest's mask. Reads source_video, subject
-    and fps.
+    """Sets mask and mask_source, or checks the manifest's mask. Reads source_video, source_prompt,
+    subject and fps.
 
     Rejects with `NoMask` a clip in which the tracker finds no subject, unless the tracker is `none`
     or masks are not required.
+
+    Sets `objects`, too, where several are asked for and the caption names several. An object other
+    than the subject is left out if its mask is outside the limits, or is that of an earlier object.
 
     Args:
         name: the tracker's name, for mask_source.
@@ -22,22 +31,29 @@ class Track:
         limits: a mask outside them rejects the clip, see `trackers.mask_check`.
         window: number of frames of a window. A longer clip must be within the limits in every
             second, or in every window if a window is longer. None: clips are windows.
+        objects: maximum number of objects. The first one is the subject.
     """
 
     def __init__(
-        self, name: str, tracker: Tracker, limits: MaskCheck, window: int | None = None
+        self,
+        name: str,
+        tracker: Tracker,
+        limits: MaskCheck,
+        window: int | None = None,
+        objects: int = 1,
     ) -> None:
         self.name = name
         self.tracker = tracker
         self.limits = limits
         self.window = window
+        self.objects = objects
 
     def __call__(self, row: Row) -> Row:
         if row["mask"] is not None:
             check_given_mask(masks.decode(row["mask"]), self.limits, *self._stretch(row))
             return {}
-        mask = self.tracker(decode_video(row["source_video"]), row["subject"])
-        if mask is None and self.limits.required and self.name != "none":
+        found = self._follow(decode_video(row["source_video"]), row)
+        if not found and self.limits.required and self.name != "none":
             sought = row["subject"] or "a subject"
             raise Rejected(
                 "NoMask",
@@ -45,11 +61,43 @@ class Track:
                 "manifest, take another annotate.tracker, or edit whole clips by "
                 "annotate.mask_check.required=false",
             )
-        if mask is None:
+        if not found:
             return {"mask": None, "mask_source": "none"}
-        check_mask(mask, self.limits, *self._stretch(row))
-        return {"mask": masks.encode(mask), "mask_source": self.name}
+        subject, *others = found
+        check_mask(subject.mask, self.limits, *self._stretch(row))
+        columns = {"mask": masks.encode(subject.mask), "mask_source": self.name}
+        objects = [subject, *self._usable(subject, others, row)]
+        return columns | ({"objects": as_column(objects)} if len(objects) > 1 else {})
+
+    def _follow(self, frames: np.ndarray, row: Row) -> list[Found]:
+        """Returns what is found, the subject first; nothing without the subject."""
+        named = objects_of(row["source_prompt"], row["subject"]) if self.objects > 1 else []
+        phrases = [each.phrase for each in named[: self.objects]]
+        if len(phrases) < 2:
+            mask = self.tracker(frames, row["subject"])
+            return [] if mask is None else [Found(row["subject"], mask, None)]
+        found = self.tracker.objects(frames, phrases)
+        return found if found and found[0].words == phrases[0] else []
+
+    def _usable(self, subject: Found, others: Sequence[Found], row: Row) -> list[Found]:
+        """Returns the other objects with a mask of their own, within the limits."""
+        kept: list[Found] = []
+        for each in others:
+            taken = (masks.overlap(each.mask, one.mask) for one in (subject, *kept))
+            if max(taken) < masks.SAME_OBJECT:
+                with suppress(Rejected):
+                    check_mask(each.mask, self.limits, *self._stretch(row))
+                    kept.append(each)
+        return kept
 
     def _stretch(self, row: Row) -> tuple[int, float] | tuple[()]:
         """Number of frames that are checked together, and the frames per second of the clip."""
         return (max(self.window, round(row["fps"])), row["fps"]) if self.window else ()
+
+
+def as_column(objects: Sequence[Found]) -> list[Row]:
+    """Returns objects as a list of `schema.OBJECT`, numbered from 0."""
+    return [
+        each._asdict() | {"id": number, "mask": masks.encode(each.mask)}
+        for number, each in enumerate(objects)
+    ]

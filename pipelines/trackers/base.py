@@ -17,14 +17,26 @@
 
 A class without `Options` is built of `config` alone. Options are those of
 `annotate.tracker_options`. The hooks `validate`, `models` and `check` are optional: see
-`pipelines.config.options`.
+`pipelines.config.options`. So is `objects`, without which a tracker follows the subject alone.
 """
 
-from typing import Any, ClassVar, Protocol
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from pipelines.config.config import Config
+
+
+class Found(NamedTuple):
+    """An object of a clip."""
+
+    words: str
+    """The phrase that names the object."""
+    mask: np.ndarray
+    """bool (f, H, W), the visible pixels."""
+    score: float | None
+    """How certain the tracker is that the words name the object, 0–1; None: not known."""
 
 
 class Tracker(Protocol):
@@ -53,6 +65,23 @@ class Tracker(Protocol):
 
         Returns:
             A mask, bool (f, H, W); None if there is no subject.
+
+        Raises:
+            Rejected: the clip is not worth an edit.
+        """
+        ...
+
+    def objects(self, frames: np.ndarray, phrases: Sequence[str]) -> list[Found]:
+        """Optional. Find the objects that phrases name, at most one for each.
+
+        Called instead of the tracker itself where an edit may change several objects.
+
+        Args:
+            frames: uint8 (f, H, W, 3), RGB.
+            phrases: at least two noun phrases of one caption, the subject first.
+
+        Returns:
+            In the order of the phrases. Phrases that name nothing in the clip are left out.
 
         Raises:
             Rejected: the clip is not worth an edit.

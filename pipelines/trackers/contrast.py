@@ -1,11 +1,13 @@
 """The tracker `contrast`: what differs in colour from everything along the border of the frame."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from pipelines.config.config import Config
 from pipelines.media.foreground import find_objects
+from pipelines.trackers.base import Found
 
 COLOURS = {
     "red": (220, 40, 40), "orange": (250, 140, 30), "yellow": (250, 225, 50),
@@ -26,6 +28,12 @@ class ContrastTracker:
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
         return subject_mask(frames, subject)
+
+    def objects(self, frames: np.ndarray, phrases: Sequence[str]) -> list[Found]:
+        """See `Tracker`. The embedded CLIP names the objects, and is loaded at the first call."""
+        from pipelines.trackers.naming import name_objects
+
+        return name_objects(frames, find_objects(frames), phrases)
 
 
 def subject_mask(frames: np.ndarray, subject: str | None) -> np.ndarray | None:

@@ -1,11 +1,13 @@
 """The trackers `sam2_hf` and `sam2`: a detector finds the subject, SAM2 follows it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from pipelines.config.config import Config
 from pipelines.errors import Rejected
+from pipelines.trackers.base import Found
 from strmatch.weights.source import Source
 
 if TYPE_CHECKING:
@@ -62,6 +64,17 @@ class SubjectTracker:
             )
         seen = self.detector.find(frames, subject)
         return self.segmenter.track(frames, seen.box, seen.frame)
+
+    def objects(self, frames: np.ndarray, phrases: Sequence[str]) -> list[Found]:
+        """See `Tracker`. The detector seeks each phrase, and SAM2 follows each object.
+
+        Raises:
+            Rejected: `SubjectNotFound`.
+        """
+        return [
+            Found(seen.words, self.segmenter.track(frames, seen.box, seen.frame), seen.score)
+            for seen in self.detector.find_all(frames, phrases)
+        ]
 
 
 class Sam2HF(SubjectTracker):

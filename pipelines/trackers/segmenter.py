@@ -24,6 +24,13 @@ class Box:
         """Square pixels."""
         return (self.x1 - self.x0) * (self.y1 - self.y0)
 
+    def overlap(self, other: "Box") -> float:
+        """Intersection over union with another box, 0–1."""
+        width = min(self.x1, other.x1) - max(self.x0, other.x0)
+        height = min(self.y1, other.y1) - max(self.y0, other.y0)
+        shared = max(width, 0.0) * max(height, 0.0)
+        return shared / (self.area + other.area - shared)
+
 
 class Segmenter(Protocol):
     """Follows one object through a clip."""

@@ -57,3 +57,12 @@ def test_a_source_row_id_depends_on_the_given_values_only():
     given = {"source_id": None, "source_uri": "a.mp4", "caption": "a cat", "location": "/x/a.mp4"}
     assert ids.source_row_id(given) == ids.source_row_id(given | {"location": "/y/a.mp4"})
     assert ids.source_row_id(given) != ids.source_row_id(given | {"caption": "a dog"})
+
+
+def test_objects_are_part_of_a_clip_row_id_if_there_are_several():
+    dog, cat = {"words": "dog", "mask": MASK}, {"words": "cat", "mask": MASK}
+    assert ids.clip_row_id(CLIP | {"objects": None}) == ids.clip_row_id(CLIP)
+    assert ids.clip_row_id(CLIP | {"objects": [dog]}) == ids.clip_row_id(CLIP)
+    several = [[dog, cat], [cat, dog], [dog, cat | {"mask": None}], [dog, dog]]
+    found = {ids.clip_row_id(CLIP | {"objects": each}) for each in (None, *several)}
+    assert len(found) == 5

@@ -92,6 +92,10 @@ DETECTOR = "annotate.detector.weights={model}"
             "tracker sam2_hf: file://{empty} holds no config.json",
         ),
         (["execution.gpus_per_tracker=1"], "gpus_per_tracker 1: tracker contrast runs on no GPU"),
+        (
+            ["annotate.tracker=motion", "annotate.objects_per_edit=2"],
+            "annotate.objects_per_edit 2: tracker motion follows the subject alone",
+        ),
     ],
 )
 def test_annotators_with_missing_weights_are_refused_before_any_work(

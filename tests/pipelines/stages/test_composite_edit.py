@@ -90,9 +90,11 @@ def test_frames_are_the_composites_and_outside_exactly_the_source_s(
 
 
 def test_the_mask_covers_what_it_covered_at_the_model_s_size(output):
-    made = CompositeEdit(output, load_config(assignments=CLIP))(edit())
+    thing = {"id": 0, "words": "dog", "mask": masks.encode(mask()), "score": 0.5}
+    made = CompositeEdit(output, load_config(assignments=CLIP))(edit(objects=[thing]))
     back = fit(masks.decode(made["mask"]), 32, 48, "crop")
     assert (back != mask()).mean() < 0.01
+    assert made["objects"] == [thing | {"mask": made["mask"]}]
 
 
 def test_without_a_mask_the_whole_picture_is_the_edit(output):

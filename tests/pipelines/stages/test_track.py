@@ -6,6 +6,7 @@ from pipelines.errors import Rejected
 from pipelines.media import masks
 from pipelines.media.encode import encode_video
 from pipelines.stages.track import Track
+from pipelines.trackers.base import Found
 
 LIMITS = MaskCheck(max_area=1)
 
@@ -62,3 +63,57 @@ def test_an_unusable_mask_rejects_the_row():
     with pytest.raises(Rejected) as raised:
         Track("stub", lambda frames, subject: whole(frames), MaskCheck())(row)
     assert raised.value.type == "MaskTooLarge"
+
+
+def part(left, right):
+    mask = np.zeros((4, 32, 32), bool)
+    mask[:, 8:24, left:right] = True
+    return mask
+
+
+class Several:
+    """A tracker that finds objects by their words, and the subject alone in the whole frame."""
+
+    def __init__(self, **masks):
+        self.masks = masks
+
+    def __call__(self, frames, subject):
+        return whole(frames)
+
+    def objects(self, frames, phrases):
+        return [Found(words, self.masks[words], 0.5) for words in phrases if words in self.masks]
+
+
+def followed(tracker, prompt="a dog, a cat and a car", objects=3):
+    row = {"mask": None, "subject": None, "source_prompt": prompt, "fps": 8.0}
+    row["source_video"] = encode_video(np.zeros((4, 32, 32, 3), np.uint8), 8.0)
+    return Track("stub", tracker, MaskCheck(), objects=objects)(row)
+
+
+def test_the_objects_of_a_caption_are_followed_in_its_order():
+    columns = followed(Several(cat=part(12, 20), dog=part(0, 8), car=part(24, 32)))
+    assert columns["mask"] == masks.encode(part(0, 8))
+    assert [list(each) for each in columns["objects"]] == [["words", "mask", "score", "id"]] * 3
+    told = [(each["id"], each["words"], each["score"]) for each in columns["objects"]]
+    assert told == [(0, "dog", 0.5), (1, "cat", 0.5), (2, "car", 0.5)]
+    assert columns["objects"][2]["mask"] == masks.encode(part(24, 32))
+    two = followed(Several(cat=part(12, 20), dog=part(0, 8), car=part(24, 32)), objects=2)
+    assert [each["words"] for each in two["objects"]] == ["dog", "cat"]
+
+
+@pytest.mark.parametrize("cat", [np.zeros((4, 32, 32), bool), part(0, 9)], ids=["empty", "the dog"])
+def test_an_object_without_a_mask_of_its_own_is_left_out(cat):
+    columns = followed(Several(cat=cat, dog=part(0, 8), car=part(24, 32)))
+    assert [each["words"] for each in columns["objects"]] == ["dog", "car"]
+    assert followed(Several(cat=cat, dog=part(0, 8))) == {
+        "mask": masks.encode(part(0, 8)),
+        "mask_source": "stub",
+    }
+
+
+def test_a_clip_without_its_subject_or_with_one_noun_is_no_clip_of_several_objects():
+    with pytest.raises(Rejected, match="does not find a subject"):
+        followed(Several(cat=part(12, 20), car=part(24, 32)))
+    with pytest.raises(Rejected) as raised:
+        followed(Several(dog=part(0, 8)), prompt="a dog on a beach")
+    assert raised.value.type == "MaskTooLarge", "the tracker follows the subject alone"

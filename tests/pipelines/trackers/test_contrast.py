@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 
+from pipelines.config.loading import load_config
+from pipelines.english.objects import objects_of
 from pipelines.media.encode import decode_video, encode_video
-from pipelines.media.foreground import find_objects
-from pipelines.trackers.contrast import subject_mask
-from strmatch.miniature.scenes import sample_scene
+from pipelines.media.foreground import find_objects, without
+from pipelines.trackers.contrast import ContrastTracker, subject_mask
+from pipelines.trackers.naming import name_objects
+from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
 
 
@@ -43,6 +46,27 @@ def test_the_sprite_of_the_named_colour_is_followed_among_two():
     frames = stored(rendered.frames[0])
     first = subject_mask(frames, None)
     assert first.sum() == max(mask.sum() for mask in find_objects(frames))
+
+
+def test_objects_are_named_as_the_caption_names_them():
+    tracker = ContrastTracker(load_config())
+    for seed in range(100, 102):
+        scene = sample_scene(seed, "dev", "two_sprites")
+        rendered = render([scene])
+        phrases = [each.phrase for each in objects_of(caption(scene))]
+        assert phrases == [f"{sprite.colour} {sprite.shape}" for sprite in scene.sprites]
+        frames = stored(rendered.frames[0])
+        for order in (phrases, phrases[::-1]):
+            found = tracker.objects(frames, order)
+            assert [each.words for each in found] == order
+            for each in found:
+                exact = rendered.masks[0, phrases.index(each.words)].numpy()
+                assert overlap(each.mask, exact) > 0.75
+                assert each.score > 0.5
+    for one, other in (found, found[::-1]):
+        alone = without(frames, other.mask)
+        assert [each.words for each in name_objects(alone, one.mask[None], phrases)] == [one.words]
+    assert tracker.objects(np.zeros_like(frames), phrases) == []
 
 
 @pytest.mark.parametrize("picture", ["noise", "gradient", "black"])

@@ -4,7 +4,7 @@ import pytest
 from pipelines.config.sections import Detector
 from pipelines.errors import Rejected
 from pipelines.media.frames import frame_positions as sample
-from pipelines.trackers.detector import Detection, SubjectDetector, choose
+from pipelines.trackers.detector import Detection, SubjectDetector, choose, undisputed
 from pipelines.trackers.segmenter import Box
 from tests.pipelines.trackers.components import PATCHES
 
@@ -82,8 +82,31 @@ def test_sampled_frames_are_spread_over_the_clip(frames, count, expected):
     assert sample(frames, count) == expected
 
 
-def at(frame, score, side, x=0):
-    return Detection(frame, Box(x, 0, x + side, side), score)
+def test_objects_are_found_in_the_order_of_their_phrases(any_detector_folder):
+    frames = np.random.default_rng(2).integers(0, 256, (9, 48, 64, 3), dtype=np.uint8)
+    finder = detector(any_detector_folder, threshold=0, frames=2)
+    phrases = ["red circle", "blue square"]
+    found = finder.find_all(frames, phrases)
+    assert [each.words for each in found] == phrases[: len(found)]
+    one, other = (
+        [d for frame in (2, 6) for d in finder.search(frames[frame], words, frame)]
+        for words in phrases
+    )
+    clear = undisputed({"red circle": one, "blue square": other})
+    assert found[0] == choose(clear["red circle"])
+
+
+def test_a_box_that_two_phrases_claim_belongs_to_the_higher_score():
+    """The dog is also taken for a cat, and the cat at the right for a dog."""
+    dogs = [at(0, 0.9, 10, words="dog"), at(0, 0.4, 10, 50, words="dog")]
+    cats = [at(0, 0.6, 11, words="cat"), at(0, 0.5, 9, 50, words="cat")]
+    elsewhere = at(1, 0.3, 10, words="cat")
+    clear = undisputed({"dog": dogs, "cat": [*cats, elsewhere]})
+    assert clear == {"dog": dogs[:1], "cat": [cats[1], elsewhere]}
+
+
+def at(frame, score, side, x=0, words="dog"):
+    return Detection(words, frame, Box(x, 0, x + side, side), score)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,16 @@ def test_the_subject_is_detected_and_followed(make):
     np.testing.assert_array_equal(mask, expected)
 
 
+def test_each_object_is_detected_and_followed(make):
+    tracker = make()
+    found = tracker.objects(FRAMES, ["red circle", "blue square"])
+    seen = tracker.detector.find_all(FRAMES, ["red circle", "blue square"])
+    assert [(each.words, each.score) for each in found] == [(s.words, s.score) for s in seen]
+    for each, box in zip(found, seen, strict=True):
+        expected = tracker.segmenter.track(FRAMES, box.box, box.frame)
+        np.testing.assert_array_equal(each.mask, expected)
+
+
 def test_a_missing_caption_or_subject_rejects_the_row(make):
     with pytest.raises(Rejected, match="annotate.tracker=motion") as raised:
         make()(FRAMES, None)
