@@ -138,7 +138,11 @@ def bench(
 def train_miniature(
     output: Annotated[Path, typer.Option(help="Folder of checkpoints and weights.")],
     recipe: Annotated[
-        str, typer.Option(help="cpu, segmenter (a SAM2 of the small world), or a YAML file.")
+        str,
+        typer.Option(
+            help="cpu, several (its phases of two and three figures), segmenter (a SAM2 of the "
+            "small world), or a YAML file."
+        ),
     ] = "cpu",
     weights: Annotated[
         str | None,
@@ -155,6 +159,8 @@ def train_miniature(
     every command as --weights.
 
     Example: strmatch train-miniature --recipe cpu --output runs/miniature
+
+    Example: strmatch train-miniature --recipe several --weights miniature --output runs/several
 
     Example: strmatch train-miniature --recipe segmenter --weights miniature --output runs/sam2
     """

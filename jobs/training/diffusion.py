@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTokenizer
 
-from jobs.training.batches import draw_scenes
+from jobs.training.batches import draw_scenes, in_any_order
 from jobs.training.loop import Loss, step_generator
 from jobs.training.precision import fast
 from jobs.training.recipe import DiffusionPhase
@@ -45,7 +45,9 @@ def fill_bank(
     latents = []
     while len(scenes) < clips:
         generator = step_generator(seed, f"{name} clips", len(scenes), worker.index)
-        batch = draw_scenes(min(16, clips - len(scenes)), generator, phase.harder)
+        batch = draw_scenes(
+            min(16, clips - len(scenes)), generator, phase.harder, phase.pairs, phase.trios
+        )
         frames = to_unit_range(_frames(batch, phase, generator, worker.device))
         with fast(worker.device):
             means = vae.encode(frames.flatten(0, 1)).latent_dist.mean
@@ -145,7 +147,7 @@ def _shown(clean: Tensor, phase: DiffusionPhase, generator: torch.Generator) -> 
 
 
 def _say(scene: Scene, still: bool, generator: torch.Generator) -> str:
-    """Returns the caption, at random without an attribute, or empty."""
+    """Returns the caption, figures in random order, at random without an attribute, or empty."""
     draw = float(torch.rand((), generator=generator))
     if draw < NO_CAPTION:
         return ""
@@ -153,7 +155,7 @@ def _say(scene: Scene, still: bool, generator: torch.Generator) -> str:
     if draw < NO_CAPTION + UNSAID_ATTRIBUTE:
         index = int(torch.randint(len(Attributes._fields), (), generator=generator))
         without.add(Attributes._fields[index])
-    return caption(scene, without)
+    return caption(in_any_order(scene, generator), without)
 
 
 def _usual_error(alpha: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-RECIPES = ("cpu", "segmenter")
+RECIPES = ("cpu", "several", "segmenter")
 CLIP_FRAMES = 16
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -46,9 +46,15 @@ class DiffusionPhase(Phase):
     """Share of those clips in which the frame is random. In the others it is the first frame."""
     harder: Share = 0.0
     """Share of clips of the harder kinds."""
+    pairs: Share = 0.0
+    """Share of clips with two figures."""
+    trios: Share = 0.0
+    """Share of clips with three figures. All other clips are of the core."""
 
     @model_validator(mode="after")
     def _fits(self) -> "DiffusionPhase":
+        if self.harder + self.pairs + self.trios > 1:
+            raise ValueError("harder, pairs and trios are more than all clips")
         if self.stride and (self.frames - 1) * self.stride >= CLIP_FRAMES:
             raise ValueError(
                 f"{self.frames} frames with stride {self.stride} are no part of {CLIP_FRAMES}"

@@ -18,9 +18,9 @@ from strmatch.backbones.folder import weights_folder
 from strmatch.inputs import to_unit_range
 from strmatch.metrics.clip import copies, load_clip
 from strmatch.miniature.long_scenes import MOTION_FRAMES
+from strmatch.miniature.recognition.subject import shape_overlaps
+from strmatch.miniature.recognition.tracks import name_motion
 from strmatch.miniature.scenes import WORLD_SIZE, Scene, Sprite, caption
-from strmatch.miniature.subject import shape_overlaps
-from strmatch.miniature.tracks import name_motion
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 
 PATIENCE = "name another annotate.captioner (transformers_vlm, openai), or give captions"

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from strmatch.metrics.colour_difference import dilated
-from strmatch.miniature.patterns import templates
+from strmatch.miniature.recognition.patterns import templates
 from strmatch.miniature.textures import DARKEST
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from strmatch.miniature.patterns import find_patterns
+from strmatch.miniature.recognition.patterns import find_patterns
+from strmatch.miniature.recognition.subject import find_subjects
+from strmatch.miniature.recognition.tracks import name_motion
 from strmatch.miniature.scenes import Scene, attributes
 from strmatch.miniature.splits import Attributes
-from strmatch.miniature.subject import find_subjects
-from strmatch.miniature.tracks import name_motion
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 
 NONE = "none"

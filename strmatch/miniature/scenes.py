@@ -171,7 +171,7 @@ def sample_scene(
         split: list of combinations.
         kinds: "core", one of the harder kinds, or "harder" for any harder kind.
     """
-    draw = _Draw(generator)
+    draw = Draw(generator)
     kind = draw.choice(HARDER_KINDS) if kinds == "harder" else kinds
     combination = draw.choice(combinations(split))
     if kind == "two_sprites":
@@ -179,7 +179,7 @@ def sample_scene(
     if kind == "harder_motion":
         motion = draw.choice([name for name in MOTIONS if name not in CORE_MOTIONS])
         combination = combination._replace(motion=motion)
-    scene = _place(combination, draw)
+    scene = place(combination, draw)
     if kind == "textured":
         texture = draw.choice([name for name in TEXTURES if name != "plain"])
         return replace(scene, sprites=(replace(scene.sprites[0], texture=texture),))
@@ -191,13 +191,18 @@ def sample_scene(
 
 def scene_of(combination: Attributes, generator: torch.Generator | int) -> Scene:
     """Sample a scene with one sprite of the given attributes."""
-    return _place(combination, _Draw(generator))
+    return place(combination, Draw(generator))
 
 
-def _place(combination: Attributes, draw: "_Draw", max_size: float = MAX_SIZE) -> Scene:
+def place(
+    combination: Attributes,
+    draw: "Draw",
+    min_size: float = MIN_SIZE,
+    max_size: float = MAX_SIZE,
+) -> Scene:
     """A scene with one sprite that stays inside the frame for every shape."""
     shape, colour, motion, background = combination
-    size = largest = draw.between(MIN_SIZE, max_size)
+    size = largest = draw.between(min_size, max_size)
     displacement = phase = 0.0
     if motion in ("grow", "shrink"):
         smallest, displacement = draw.between(18.0, 20.0), draw.between(8.0, 10.0)
@@ -208,7 +213,8 @@ def _place(combination: Attributes, draw: "_Draw", max_size: float = MAX_SIZE) -
         displacement = draw.between(MIN_DISPLACEMENT, min(MAX_DISPLACEMENT, room))
     if motion == "circle":
         phase = draw.between(0.0, 1.0)
-    path = [shift(motion, displacement, phase, frame / 60) for frame in range(61)]
+    times = range(61) if motion in ("circle", "zigzag") else (0, 60)
+    path = [shift(motion, displacement, phase, time / 60) for time in times]
     margin = 0.5 + REACH * largest
     x, y = (
         draw.between(margin - min(way), WORLD_SIZE - 1 - margin - max(way))
@@ -218,7 +224,7 @@ def _place(combination: Attributes, draw: "_Draw", max_size: float = MAX_SIZE) -
     return Scene((sprite,), background, phase=draw.choice(PHASES))
 
 
-def _two_sprites(combination: Attributes, split: Split, draw: "_Draw") -> Scene:
+def _two_sprites(combination: Attributes, split: Split, draw: "Draw") -> Scene:
     """Two small sprites of different colours, in the placement of eight that overlaps least."""
     other = draw.choice(
         [
@@ -230,7 +236,7 @@ def _two_sprites(combination: Attributes, split: Split, draw: "_Draw") -> Scene:
     )
     scenes = []
     for _ in range(8):
-        back, front = (_place(one, draw, max_size=22.0) for one in (combination, other))
+        back, front = (place(one, draw, max_size=22.0) for one in (combination, other))
         scenes.append(replace(back, sprites=back.sprites + front.sprites))
     return max(scenes, key=_clearance)
 
@@ -242,7 +248,7 @@ def _clearance(scene: Scene) -> float:
     return min(math.dist(one[:2], other[:2]) for one, other in poses)
 
 
-class _Draw:
+class Draw:
     """Random choices. Numbers are multiples of 1/16, hence short and exact."""
 
     def __init__(self, generator: torch.Generator | int) -> None:

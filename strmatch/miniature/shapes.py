@@ -25,6 +25,15 @@ AREAS = {
     "cross": 2 * CROSS_ARM - CROSS_ARM**2,
 }
 
+# Distance of the farthest point from the centroid / size.
+RADII = {
+    "circle": 0.5,
+    "square": math.sqrt(0.5),
+    "triangle": REACH,
+    "star": 1 / STAR_WIDTH,
+    "cross": math.hypot(0.5, CROSS_ARM / 2),
+}
+
 
 def signed_distance(shape: str, x: Tensor, y: Tensor, size: Tensor) -> Tensor:
     """Signed distance to the outline of `shape` at offsets (x, y) from the centroid.

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from jobs.training.recipe import Phase
 from jobs.training.workers import Worker
 from strmatch.miniature.model import make_clip
 from strmatch.miniature.scenes import attributes, caption, sample_scene, with_attributes
+from strmatch.miniature.several import sample_several
 from strmatch.miniature.tokenizer import make_tokenizer
 
 
@@ -27,6 +30,20 @@ def test_of_two_sprites_the_colours_change_places():
     exchanged = _near(scene, torch.Generator().manual_seed(0))[-1]
     assert [sprite.colour for sprite in exchanged.sprites] == [second.colour, first.colour]
     assert sorted(caption(exchanged).split()) == sorted(caption(scene).split())
+
+
+def test_of_three_figures_two_exchange_colours_and_the_third_keeps_its_own():
+    scene = sample_several(1, figures=3)
+    exchanged = _near(scene, torch.Generator().manual_seed(0))[-1]
+    first, second, third = scene.sprites
+    assert [one.colour for one in exchanged.sprites] == [second.colour, first.colour, third.colour]
+    assert [one.shape for one in exchanged.sprites] == [one.shape for one in scene.sprites]
+
+
+def test_the_same_figures_in_another_order_are_no_wrong_answer():
+    scene = sample_several(1, figures=3)
+    turned = replace(scene, sprites=scene.sprites[::-1])
+    assert _same([scene, turned], "cpu").isneginf().tolist() == [[False, True], [True, False]]
 
 
 def test_a_caption_that_is_as_true_is_no_wrong_answer():

@@ -29,6 +29,13 @@ def test_the_model_s_recipe_ends_on_clips_of_sixteen_frames():
     assert load_recipe("cpu").diffusion[-1].frames == 16
 
 
+def test_several_figures_are_the_last_phases_of_the_model_s_recipe_and_a_recipe_of_their_own():
+    whole, several = load_recipe("cpu").diffusion, load_recipe("several").diffusion
+    assert whole[-len(several) :] == several
+    assert not any(phase.pairs or phase.trios for phase in whole[: -len(several)])
+    assert all(phase.pairs and phase.trios for phase in several)
+
+
 def test_a_recipe_of_ones_own(tmp_path):
     recipe = load_recipe(write(tmp_path, RECIPE))
     assert recipe.diffusion[0].clips == 8
@@ -44,6 +51,10 @@ def test_a_recipe_of_ones_own(tmp_path):
         (
             {"diffusion": [PHASE | {"frames": 4, "clips": 8, "stride": 6}]},
             "diffusion.0: .*4 frames with stride 6 are no part of 16",
+        ),
+        (
+            {"diffusion": [PHASE | {"frames": 1, "clips": 8, "pairs": 0.8, "trios": 0.4}]},
+            "diffusion.0: .*harder, pairs and trios are more than all clips",
         ),
         ({"segmenter": [PHASE | {"frames": 5, "stride": 4}]}, "5 frames with stride 4 are no part"),
         ({"image_tower": None}, "diffusion and image_tower need each other"),

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from strmatch.miniature.motions import shift
-from strmatch.miniature.tracks import name_motion
+from strmatch.miniature.recognition.tracks import name_motion
 from strmatch.miniature.vocabulary import MOTIONS
 
 

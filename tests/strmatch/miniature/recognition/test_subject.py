@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from strmatch.miniature.patterns import find_patterns
+from strmatch.miniature.recognition.patterns import find_patterns
+from strmatch.miniature.recognition.subject import Subjects, find_subjects
 from strmatch.miniature.scenes import Scene, Sprite, sample_scene
-from strmatch.miniature.subject import Subjects, find_subjects
 from strmatch.miniature.vocabulary import COLOURS, SHAPES
 from strmatch.miniature.world import render
 from tests.strmatch.miniature.corruption import corrupt

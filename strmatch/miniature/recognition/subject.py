@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from strmatch.colours import delta_e
-from strmatch.miniature.components import largest_component, spread
-from strmatch.miniature.patterns import Patterns
+from strmatch.miniature.recognition.components import largest_component, spread
+from strmatch.miniature.recognition.patterns import Patterns
 from strmatch.miniature.shapes import AREAS, coverage, signed_distance
 from strmatch.miniature.vocabulary import COLOURS, SHAPES
 

@@ -2,7 +2,7 @@ import cv2
 import torch
 import torch.nn.functional as F
 
-from strmatch.miniature.components import largest_component, spread
+from strmatch.miniature.recognition.components import largest_component, spread
 
 
 def test_spread_equals_max_pooling():

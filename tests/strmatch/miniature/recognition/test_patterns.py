@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from strmatch.miniature.patterns import find_patterns
+from strmatch.miniature.recognition.patterns import find_patterns
 from strmatch.miniature.scenes import Scene, Sprite
 from strmatch.miniature.vocabulary import BACKGROUNDS
 from strmatch.miniature.world import render
