@@ -194,15 +194,10 @@ def scene_of(combination: Attributes, generator: torch.Generator | int) -> Scene
     return place(combination, Draw(generator))
 
 
-def place(
-    combination: Attributes,
-    draw: "Draw",
-    min_size: float = MIN_SIZE,
-    max_size: float = MAX_SIZE,
-) -> Scene:
+def place(combination: Attributes, draw: "Draw", max_size: float = MAX_SIZE) -> Scene:
     """A scene with one sprite that stays inside the frame for every shape."""
     shape, colour, motion, background = combination
-    size = largest = draw.between(min_size, max_size)
+    size = largest = draw.between(MIN_SIZE, max_size)
     displacement = phase = 0.0
     if motion in ("grow", "shrink"):
         smallest, displacement = draw.between(18.0, 20.0), draw.between(8.0, 10.0)

@@ -9,8 +9,8 @@ from strmatch.miniature.scenes import Draw, Scene, Sprite, place
 from strmatch.miniature.shapes import RADII, REACH
 from strmatch.miniature.splits import Attributes, Split, combinations
 
-SIZES = {2: (16.0, 22.0), 3: (14.0, 18.0)}
-"""Smallest and largest size of a figure in a scene of two and of three figures, in pixels."""
+MAX_SIZES = {2: 23.0, 3: 20.0}
+"""Largest size of a figure in a scene of two and of three figures, in pixels."""
 CROSSING = 0.3
 """Share of scenes in which one figure passes in front of another."""
 GAP = 2.0
@@ -61,11 +61,11 @@ def _combinations(figures: int, split: Split, draw: Draw) -> list[Attributes]:
 
 def _place_all(drawn: list[Attributes], crosses: bool, draw: Draw) -> Scene | None:
     """A scene whose figures are apart, or of which the last crosses another. None if none fits."""
-    sizes = SIZES[len(drawn)]
-    scene = place(drawn[0], draw, *sizes)
+    largest = MAX_SIZES[len(drawn)]
+    scene = place(drawn[0], draw, largest)
     for combination in drawn[1:]:
         crossing = crosses and combination is drawn[-1]
-        tries = (place(combination, draw, *sizes).sprites[0] for _ in range(TRIES))
+        tries = (place(combination, draw, largest).sprites[0] for _ in range(TRIES))
         fitting = (one for one in tries if _fits(one, scene.sprites, crossing))
         sprite = next(fitting, None)
         if sprite is None:
@@ -84,8 +84,8 @@ def _fits(sprite: Sprite, others: tuple[Sprite, ...], crossing: bool) -> bool:
     )
     if not crossing:
         return all(gap >= GAP for gap in gaps)
-    smallest, *_ = near = sorted(gaps)
-    return smallest <= -DEPTH and sum(gap < GAP for gap in near) <= MOST_TOUCHING
+    touching = [gap for gap in gaps if gap < GAP]
+    return min(touching, default=GAP) <= -DEPTH and len(touching) <= MOST_TOUCHING
 
 
 def distance(one: Sprite, other: Sprite, time: float) -> float:
