@@ -69,9 +69,10 @@ def _of_objects(objects: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
 
 
 def _without_default(target: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a target as its id has it: most targets apply to the subject."""
-    where = target.get("where")
-    return {n: v for n, v in target.items() if n != "where"} | of_where(where)
+    """Returns a target as its id has it: most targets apply to the subject, and are one edit."""
+    where, edits = target.get("where"), target.get("edits")
+    plain = {n: v for n, v in target.items() if n not in ("where", "edits")}
+    return plain | of_where(where) | ({"edits": edits} if edits else {})
 
 
 def of_where(where: str | None) -> dict[str, str]:
@@ -95,6 +96,7 @@ def edit_id(
     model_revision: str,
     seed: int | None,
     where: str | None = None,
+    edits: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Returns the id of an edit: a hash of the annotated clip, the target, and the editor.
 
@@ -105,6 +107,7 @@ def edit_id(
         model_revision: revision of the editor's weights.
         seed: None for deterministic editors.
         where: where the target applies. None: to the subject.
+        edits: of several objects, as `schema.EDIT`.
     """
     return content_id(
         clip=row["clip_id"],
@@ -115,4 +118,11 @@ def edit_id(
         revision=model_revision,
         seed=seed,
         **of_where(where),
+        **_of_objects(row.get("objects") if edits else None),
+        **_of_edits(edits),
     )
+
+
+def _of_edits(edits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns what an id has of the edits of several objects: what changes, and to what."""
+    return {"edits": [[each["object"], each["prompt"]] for each in edits]} if edits else {}

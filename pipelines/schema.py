@@ -21,8 +21,9 @@ OBJECT = pa.struct([("id", WHOLE), ("words", TEXT), ("mask", pa.list_(RLE)), ("s
 """An object of a clip: a number, the phrase that names the object, the mask of every frame, and how
 certain the tracker is, 0–1; null: not known."""
 
-TARGET = pa.struct(
+EDIT = pa.struct(
     [
+        ("object", WHOLE),
         ("prompt", TEXT),
         ("kind", TEXT),
         ("source_word", TEXT),
@@ -31,8 +32,21 @@ TARGET = pa.struct(
         ("where", TEXT),
     ]
 )
+"""The edit of one of several objects, see `target_prompt.ObjectEdit`."""
+
+TARGET = pa.struct(
+    [
+        ("prompt", TEXT),
+        ("kind", TEXT),
+        ("source_word", TEXT),
+        ("target_word", TEXT),
+        ("distance", WHOLE),
+        ("where", TEXT),
+        ("edits", pa.list_(EDIT)),
+    ]
+)
 """A target prompt, where it applies, and how it was derived. Targets of the manifest have only a
-prompt and where."""
+prompt and where. Targets of one object have no edits."""
 
 MEANING = b"meaning"
 """The key of a field's metadata in Parquet files that explains the column."""
@@ -86,15 +100,33 @@ _CLIP = [
 ]
 _TARGET = [
     _column("target_prompt", TEXT, "what the edit shows instead"),
-    _column("target_kind", TEXT, "noun_near, noun_far, recolour, restyle, background; null: given"),
+    _column(
+        "target_kind",
+        TEXT,
+        "noun_near, noun_far, recolour, restyle, background, several; null: given",
+    ),
     _column("source_word", TEXT, "what target_word stands in the place of, in the source prompt"),
     _column("target_word", TEXT, "the word that is new in the target prompt"),
     _column("target_distance", WHOLE, "steps between the nouns in the taxonomy; 0: the same noun"),
     _column("target_where", TEXT, "where the target applies: subject, background or all"),
 ]
+_EDIT_LIST = _column(
+    "edit_list", TEXT, "the edits of several objects, a JSON list of schema.EDIT; null: one edit"
+)
+_EDITS = _column(
+    "edits",
+    pa.list_(EDIT),
+    "what changes in each of several objects: number in objects (null: the background), prompt, "
+    "kind, source_word, target_word, distance, where; null: one edit, which target_… describe",
+)
 _MEDIA = [
     _column("source_video", BYTES, "MP4 (H.264): the clip before the edit"),
-    _column("mask", pa.list_(RLE), "where the subject is, COCO RLE, one a frame; null: not known"),
+    _column(
+        "mask",
+        pa.list_(RLE),
+        "where the subject is, or all that several edits may change, COCO RLE, one a frame; null: "
+        "not known",
+    ),
     _column("mask_source", TEXT, "who says so: manifest, or a tracker"),
     _column(
         "objects",
@@ -201,6 +233,7 @@ PLAN = pa.schema(
         ("start_seconds", REAL),
         ("source_prompt", TEXT),
         *_TARGET,
+        _EDIT_LIST,
         _SEED,
         ("row_checksum", TEXT),  # differs if the row was changed by hand
     ]
@@ -233,6 +266,7 @@ DATASET = pa.schema(
         *_PROPERTIES,
         *_CLIP,
         *_TARGET,
+        _EDITS,
         *_INSTRUCTIONS,
         _SEED,
         *_MEDIA,

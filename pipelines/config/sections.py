@@ -201,8 +201,8 @@ class Annotate(Section):
     prompter_options: dict[str, Any] = of_plugins({})
     """Options that the prompter declares."""
     objects_per_edit: int = Field(default=1, ge=1)
-    """Maximum number of objects of a clip that are followed: the subject, then the others that the
-    caption names, in its order."""
+    """Maximum number of objects that an edit changes at once: the subject, then the others that the
+    caption names, in its order. More than 1 needs a tracker that follows several objects."""
     targets_per_clip: int = Field(default=2, ge=1)
     """Number of target prompts derived per clip."""
     target_kinds: tuple[TargetKind, ...] = of_plugins(("noun_near", "recolour"), min_length=1)

@@ -30,12 +30,14 @@
 A class without `Options` is built of `config` alone and may read `editor_options` itself. Options
 are those of `editor_options`. The hooks `validate`, `models` and `defaults` are optional: see
 `pipelines.config.options`. So is `settings(config)`, which returns everything that an edit depends
-on, as JSON values. Default: the section `edit` and the options.
+on, as JSON values. Default: the section `edit` and the options. And so is `edit_regions`, for edits
+of several objects.
 """
 
 import dataclasses
 import json
-from typing import Any, ClassVar, Protocol
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -49,6 +51,14 @@ from strmatch.presets import PRESETS, load_preset
 from strmatch.presets.published import Published
 from strmatch.sampling.windows import window_starts
 from strmatch.weights.source import Source
+
+
+class Region(NamedTuple):
+    """A part of a clip, and what is there after an edit of several parts."""
+
+    mask: np.ndarray
+    """bool (f, H, W), True where the clip is to change."""
+    prompt: str
 
 
 class Editor(Protocol):
@@ -97,6 +107,23 @@ class Editor(Protocol):
 
         Returns:
             Frames uint8 (f, H, W, 3) of the clip's shape. Anything else fails the edit.
+        """
+        ...
+
+    def edit_regions(
+        self, inversion: Any, target_prompt: str, regions: Sequence[Region], seed: int
+    ) -> np.ndarray:
+        """Optional. Edit several regions of a clip at once, each by a prompt of its own.
+
+        An editor without this method edits the union of the regions by the target prompt.
+
+        Args:
+            inversion: the result of `invert`.
+            target_prompt: describes the whole clip after the edit.
+            regions: from back to front.
+
+        Returns:
+            As `edit`.
         """
         ...
 

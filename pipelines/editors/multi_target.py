@@ -1,6 +1,7 @@
 """Edits of a clip to all its targets, by one editor that stays loaded."""
 
 import gc
+import json
 import logging
 import sys
 import time
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from pipelines.config.config import Config
-from pipelines.editors.base import Editor, build_editor, made_by
+from pipelines.editors.base import Editor, Region, build_editor, made_by
 from pipelines.errors import RowError
-from pipelines.media import masks
 from pipelines.media.encode import decode_video, encode_video
+from pipelines.media.regions import Edits, edit_regions, edited_region
 from pipelines.rows import Row, failure
+from strmatch.metrics.base import Where
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +45,10 @@ class MultiTargetEditor:
         """Returns rows of `schema.EDITS`, one a target.
 
         Args:
-            work: source_prompt, and the lists edit_ids, target_prompts, target_wheres and seeds.
-            read: returns the clip with source_video, mask, fps and timestamps. An exception fails
-                all edits.
+            work: source_prompt, and the lists edit_ids, target_prompts, target_wheres, edit_lists
+                and seeds.
+            read: returns the clip with source_video, mask, objects, fps and timestamps. An
+                exception fails all edits.
         """
         try:
             edits = self._edit_all(work, read)
@@ -58,7 +61,7 @@ class MultiTargetEditor:
 
     def _edit_all(self, work: Row, read: Callable[[], Row]) -> list[Row]:
         started = time.perf_counter()
-        lists = ("edit_ids", "target_prompts", "target_wheres", "seeds")
+        lists = ("edit_ids", "target_prompts", "target_wheres", "edit_lists", "seeds")
         wanted = list(zip(*(work[name] for name in lists), strict=True))
         edits = [
             {"edit_id": edit_id, **self._failure(_equal(target))}
@@ -73,17 +76,17 @@ class MultiTargetEditor:
             clip = read()
             # Files of older outputs have no timestamps.
             timing = clip["fps"], self.config.clip.crf, clip.get("timestamps")
-            mask = None if clip["mask"] is None else masks.decode(clip["mask"])
             frames = decode_video(clip["source_video"])
             inversion = self.editor.invert(frames, work["source_prompt"])
         except Exception as error:
             failed = self._failure(error)
             return edits + [{"edit_id": edit_id, **failed} for edit_id, *_ in wanted]
         shared = time.perf_counter() - started
-        for edit_id, target, where, seed in wanted:
+        for edit_id, target, where, edit_list, seed in wanted:
             started = time.perf_counter()
             try:
-                edited = self.editor.edit(inversion, target, masks.region(mask, where), seed)
+                parts = json.loads(edit_list or "[]")
+                edited = self._edit(inversion, clip, target, where, parts, seed)
                 check_frames(edited, frames.shape)
                 video = encode_video(edited, *timing)
                 outcome: Row = {"status": "ok", "edited_video": video}
@@ -91,10 +94,22 @@ class MultiTargetEditor:
                 outcome = self._failure(error)
             seconds = time.perf_counter() - started + shared / len(wanted)
             outcome |= {"edit_id": edit_id, "seconds": seconds, "inversion_seconds": shared}
-            outcome["edit_where"] = "all" if mask is None else where
+            outcome["edit_where"] = "all" if clip["mask"] is None else where
             outcome["unread_prompt"] = self._unread(target) or self._unread(work["source_prompt"])
             edits.append(outcome)
         return edits
+
+    def _edit(
+        self, inversion: Any, clip: Row, target: str, where: Where, edits: Edits, seed: int
+    ) -> Any:
+        """Returns the edited frames. The background is behind the objects, the subject in front."""
+        if edits and hasattr(self.editor, "edit_regions"):
+            ordered = [*reversed(edits)]
+            ordered.sort(key=lambda each: each["object"] is not None)
+            prompts = [each["prompt"] for each in ordered]
+            regions = [*map(Region, edit_regions(clip, ordered), prompts)]
+            return self.editor.edit_regions(inversion, target, regions, seed)
+        return self.editor.edit(inversion, target, edited_region(clip, where, edits), seed)
 
     def _unread(self, prompt: str) -> str | None:
         unread: Callable[[str], str | None] | None = getattr(self.editor, "unread", None)

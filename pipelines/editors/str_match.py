@@ -1,12 +1,13 @@
 """The editor `str_match`."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pipelines.config.config import Config
-from pipelines.editors.base import BackboneEditor
+from pipelines.editors.base import BackboneEditor, Region
 from pipelines.errors import ConfigError
 
 
@@ -40,3 +41,11 @@ class STRMatchEditor(BackboneEditor):
         self, inversion: Any, target_prompt: str, mask: np.ndarray | None, seed: int
     ) -> np.ndarray:
         return self.editor.edit(inversion, target_prompt, mask=mask).frames
+
+    def edit_regions(
+        self, inversion: Any, target_prompt: str, regions: Sequence[Region], seed: int
+    ) -> np.ndarray:
+        from strmatch import regions as strmatch_regions
+
+        each = [strmatch_regions.Region(*region) for region in regions]
+        return self.editor.edit(inversion, each, joint_prompt=target_prompt).frames

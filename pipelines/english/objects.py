@@ -13,6 +13,14 @@ SURROUNDINGS = ("place", "pattern", "nature", "body")
 """Branches of nouns for what is no object of its own in a clip: a beach, dots, the sky, a hand."""
 
 
+def is_named_once(caption: str, words: str) -> bool:
+    """Whether exactly one noun phrase of a caption has all these words."""
+    tokens = tokenise(caption)
+    wanted = {token.word for token in tokenise(words)}
+    phrases = ({t.word for t in tokens[p.begin : p.end]} for p in phrases_of(tokens))
+    return sum(wanted <= phrase for phrase in phrases) == 1
+
+
 def objects_of(caption: str, named: str | None = None) -> list[Subject]:
     """Return the objects of a caption, the subject first, the others in the caption's order.
 

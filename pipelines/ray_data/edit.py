@@ -65,7 +65,7 @@ class EditRows:
         if self.cache and self.cache.exists(file):
             return self.cache.read_table(file).to_pylist()
         work: Row = {"source_prompt": clip["source_prompt"], "edit_ids": edit_ids}
-        for name in ("target_prompt", "target_where", "seed"):
+        for name in ("target_prompt", "target_where", "edit_list", "seed"):
             work[f"{name}s"] = [each[name] for each in planned]
         try:
             edits: list[Row] = self.run(

@@ -11,7 +11,7 @@ from pipelines.ray_data.columns import beside, require
 from pipelines.ray_data.isolated import Isolated
 from pipelines.rows import Row, failure
 from pipelines.schema import DATASET, MEASURES, with_metrics
-from pipelines.stages.measure_clip import measure_edits
+from pipelines.stages.measure_clip import Target, measure_edits
 from pipelines.stages.quality_limits import apply_limits
 
 
@@ -56,7 +56,7 @@ class RowMeasurer:
         self.metrics = plugins.metrics(self.config)
 
     def __call__(self, edit: Row) -> Any:
-        target = edit["target_prompt"], edit["target_where"]
+        target = Target(edit["target_prompt"], edit["target_where"], edit["edits"] or ())
         (measured,) = measure_edits(
             edit["source_prompt"],
             {edit["edit_id"]: target},

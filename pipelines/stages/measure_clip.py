@@ -1,16 +1,18 @@
 """The metrics of a clip's edits, computed from the stored bytes."""
 
+import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from pipelines import plugins, telemetry
 from pipelines.causes import at
 from pipelines.config.config import Config
 from pipelines.errors import RunError
-from pipelines.media import masks
 from pipelines.media.encode import decode_video
+from pipelines.media.regions import Edits, edited_region
 from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure, outcome
 from pipelines.stages.windowed_metrics import MetricFailed, measured
@@ -25,8 +27,8 @@ class MeasureClip:
     """Computes the metrics of a clip's edits, and commits them as one file.
 
     Reads an item: clip_file, clip_row, source_prompt, num_frames, edit_file, measures, and the
-    lists edit_ids, target_prompts and target_wheres. Writes a row of `schema.MEASURES` for every
-    edit that is ok. An exception of a metric fails its edit; `error_type` is the exception's class.
+    lists edit_ids, target_prompts, target_wheres and edit_lists. Writes a row of `schema.MEASURES`
+    for every edit that is ok. An exception of a metric fails its edit; `error_type` is its class.
     After `NotMeasured`, the metric has no value, and the reason is recorded. A clip that cannot be
     read fails all its edits.
 
@@ -62,17 +64,29 @@ class MeasureClip:
         edits = read_ok_edits(self.output, work["edit_file"], work["edit_ids"])
         if not edits:
             return []
-        lists = zip(work["edit_ids"], work["target_prompts"], work["target_wheres"], strict=True)
-        targets = {edit_id: (prompt, where) for edit_id, prompt, where in lists}
+        names = ("edit_ids", "target_prompts", "target_wheres", "edit_lists")
+        targets = {
+            edit_id: Target(prompt, where, json.loads(edits or "[]"))
+            for edit_id, prompt, where, edits in zip(*(work[name] for name in names), strict=True)
+        }
         read = partial(read_clip, self.output, work["clip_file"], work["clip_row"])
         return measure_edits(
             work["source_prompt"], targets, edits, read, metrics, self.config.clip.num_frames
         )
 
 
+class Target(NamedTuple):
+    """What an edit was to show."""
+
+    prompt: str
+    where: Where
+    edits: Edits = ()
+    """Those of several objects. Empty: one edit."""
+
+
 def measure_edits(
     source_prompt: str,
-    targets: Mapping[str, tuple[str, Where]],
+    targets: Mapping[str, Target],
     edits: Sequence[Row],
     read: Callable[[], Row],
     metrics: Mapping[str, Metric],
@@ -82,23 +96,34 @@ def measure_edits(
 
     Args:
         source_prompt: what the clip shows.
-        targets: prompt and place of each edit, by edit_id.
+        targets: of each edit, by edit_id.
         edits: edit_id and edited_video.
-        read: returns the clip with source_video, mask and fps. An exception fails all edits.
+        read: returns the clip with source_video, mask, objects and fps. An exception fails all
+            edits.
         metrics: by name.
         length: number of frames of a window.
     """
     try:
         clip = read()
         source = decode_video(clip["source_video"])
-        mask = None if clip["mask"] is None else masks.decode(clip["mask"])
+        regions = {
+            edit_id: edited_region(clip, target.where, target.edits)
+            for edit_id, target in targets.items()
+        }
     except Exception as error:
         failed = failure("measure", error)
         return [{"edit_id": edit["edit_id"], **failed} for edit in edits]
-    regions = {where: masks.region(mask, where) for _, where in targets.values()}
     unedited = {
-        edit_id: Sample(source, source, regions[where], source_prompt, prompt, where, clip["fps"])
-        for edit_id, (prompt, where) in targets.items()
+        edit_id: Sample(
+            source,
+            source,
+            regions[edit_id],
+            source_prompt,
+            target.prompt,
+            target.where,
+            clip["fps"],
+        )
+        for edit_id, target in targets.items()
     }
     return [_measure(edit, unedited[edit["edit_id"]], metrics, length) for edit in edits]
 

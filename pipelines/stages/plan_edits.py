@@ -1,5 +1,6 @@
 """The planned edits of a file of clips."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,11 @@ from pipelines.editors.base import Editor, editor_settings
 from pipelines.rows import Row
 from pipelines.storage import Storage
 from pipelines.tables.plan import Prompts, row_checksum
+from pipelines.target_prompt import SEVERAL
 
 INPUTS = [
     *("row_id", "clip_id", "source_uri", "start_seconds", "source_prompt", "targets", "mask"),
-    *("num_frames", "status"),
+    *("objects", "num_frames", "status"),
 ]
 
 
@@ -42,7 +44,9 @@ class PlanEdits:
     def __call__(self, row: Row) -> list[Row]:
         chosen = [("row_id", "in", row["clip_rows"])]
         with at("planning", row["file"]):
-            clips = self.output.read_table(row["file"], INPUTS, chosen).to_pylist()
+            there = self.output.read_schema(row["file"]).names  # files of older outputs lack some
+            columns = [name for name in INPUTS if name in there]
+            clips = self.output.read_table(row["file"], columns, chosen).to_pylist()
             return [edit for clip in clips for edit in self.plan(clip, row["file"])]
 
 
@@ -98,9 +102,10 @@ class PlanClip:
 
     def _edit(self, clip: Row, target: Row, file: str | None) -> Row:
         seed = self.seed if self.stochastic else None
+        edits, where = target.get("edits") or [], target["where"]
         planned = {
             "edit_id": ids.edit_id(
-                clip, target["prompt"], self.editor, self.revision, seed, target["where"]
+                clip, target["prompt"], self.editor, self.revision, seed, where, edits
             ),
             "clip_row": clip["row_id"],
             "clip_file": file,
@@ -110,11 +115,12 @@ class PlanClip:
             "start_seconds": clip["start_seconds"],
             "source_prompt": clip["source_prompt"],
             "target_prompt": target["prompt"],
-            "target_kind": target.get("kind"),
+            "target_kind": SEVERAL if edits else target.get("kind"),
             "source_word": target.get("source_word"),
             "target_word": target.get("target_word"),
             "target_distance": target.get("distance"),
-            "target_where": target["where"],
+            "target_where": where,
+            "edit_list": json.dumps(edits) if edits else None,
             "seed": self.seed,
         }
         return planned | {"row_checksum": row_checksum(planned)}

@@ -51,7 +51,7 @@ def edits_file(edit_ids: Collection[str], folder: str = EDITS_FOLDER) -> str:
     return f"{folder}/{edits_name(edit_ids)}.parquet"
 
 
-EDITOR_INPUTS = ("edit_id", "target_prompt", "target_where", "seed")
+EDITOR_INPUTS = ("edit_id", "target_prompt", "target_where", "edit_list", "seed")
 """The columns of the plan that an editor reads."""
 
 

@@ -53,11 +53,12 @@ MEASURE_ITEMS = pa.schema(
         ("edit_ids", pa.list_(pa.string())),
         ("target_prompts", pa.list_(pa.string())),
         ("target_wheres", pa.list_(pa.string())),
+        ("edit_lists", pa.list_(pa.string())),
         ("measures", pa.string()),
     ]
 )
 """A file of edits, its edits that are planned, and the name of their measures."""
-MEASURED = ("edit_id", "target_prompt", "target_where")
+MEASURED = ("edit_id", "target_prompt", "target_where", "edit_list")
 """The columns of the plan that `items` needs, beside those of the clip."""
 
 

@@ -32,7 +32,7 @@ PLANNED_CLIP = ("clip_row", "clip_file", "source_prompt", "num_frames")
 
 PLANNED_EDIT = (
     *("edit_id", "target_prompt", "target_kind", "source_word", "target_word", "target_distance"),
-    *("target_where", "seed"),
+    *("target_where", "edit_list", "seed"),
 )
 """The columns that describe an edit."""
 

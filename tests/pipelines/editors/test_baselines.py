@@ -59,6 +59,7 @@ def edited(output, config, seed=0):
     editor = plugins.find_editor(config)
     work = {"clip_file": CLIP, "clip_row": "c", "source_prompt": "a red circle", "seeds": [seed]}
     work |= {"edit_ids": ["e"], "target_prompts": ["a blue square"], "target_wheres": ["subject"]}
+    work |= {"edit_lists": [None]}
     done, _ = ClipEditor(config, output, editor, "r")(work)
     return done
 

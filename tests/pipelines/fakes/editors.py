@@ -35,6 +35,17 @@ class Invert:
         return np.where(inside[..., None], 255 - inversion, inversion)
 
 
+class Painter(Invert):
+    """Paints each region in the grey that its prompt names, 0–255, and notes the prompts."""
+
+    def edit_regions(self, inversion, target_prompt, regions, seed):
+        self.prompts = [region.prompt for region in regions]
+        painted = inversion.copy()
+        for region in regions:
+            painted[region.mask] = int(region.prompt)
+        return painted
+
+
 class Seeded(Invert):
     """Adds noise that depends on the seed."""
 

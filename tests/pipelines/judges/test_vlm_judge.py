@@ -151,7 +151,11 @@ def test_no_row_is_lost_when_a_server_answers_some_requests_only(tmp_path):
     output.write_table("edits/e.parquet", rows_table(edits, EDITS))
     work = {"clip_file": "clips/a.parquet", "clip_row": "c", "source_prompt": PROMPTS[0]}
     work |= {"edit_file": "edits/e.parquet", "edit_ids": names, "measures": "m"}
-    work |= {"target_prompts": [PROMPTS[1]] * 4, "target_wheres": ["subject"] * 4}
+    work |= {
+        "target_prompts": [PROMPTS[1]] * 4,
+        "target_wheres": ["subject"] * 4,
+        "edit_lists": [None] * 4,
+    }
     work |= {"num_frames": len(SOURCE)}
     answers = (completion(GOOD), drip_body, completion("Sure!"), completion("\ud800"))
     with Served(*answers, (503, b"down", {})) as server:

@@ -117,7 +117,7 @@ def test_a_metric_that_requires_a_gpu_is_computed_in_a_pool_of_workers(output):
         output.write_table(f"edits/{name}.parquet", rows_table([edit], EDITS))
         item = {"clip_file": f"clips/{name}.parquet", "clip_row": name, "source_prompt": "a cat"}
         item |= {"edit_file": f"edits/{name}.parquet", "edit_ids": [name], "target_prompts": ["b"]}
-        item |= {"target_wheres": ["subject"]}
+        item |= {"target_wheres": ["subject"], "edit_lists": [None]}
         items.append(item | {"measures": name})
     work = MeasureWork(output, config, Rung(0, config, pa.table({})))
     assert (work.workers, work.first_block_size(100)) == (1, 1)  # the cluster has one GPU

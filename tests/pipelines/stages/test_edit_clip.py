@@ -1,14 +1,17 @@
+import json
+
 import numpy as np
 import pytest
 
 from pipelines.config.loading import load_config
 from pipelines.editors.base import BackboneEditor
-from pipelines.media.encode import encode_video
+from pipelines.media import masks
+from pipelines.media.encode import decode_video, encode_video
 from pipelines.media.video.opening import open_video
 from pipelines.schema import CLIPS, rows_table
 from pipelines.stages.edit_clip import ClipEditor
 from pipelines.storage import Storage
-from tests.pipelines.fakes.editors import Careless, Invert, Large
+from tests.pipelines.fakes.editors import Careless, Invert, Large, Painter
 
 
 @pytest.fixture
@@ -28,6 +31,7 @@ def work(*targets):
         "edit_ids": list(targets),
         "target_prompts": list(targets),
         "target_wheres": ["subject"] * len(targets),
+        "edit_lists": [None] * len(targets),
         "seeds": [0] * len(targets),
     }
 
@@ -102,3 +106,47 @@ def test_what_the_text_encoder_does_not_read_is_recorded(output):
     rows = output.read_folder("edits", ["edit_id", "unread_prompt"]).to_pylist()
     unread = {row["edit_id"]: row["unread_prompt"] for row in rows}
     assert unread == {"a dog": None, " ".join(words): " ".join(words[30:])}
+
+
+def halves():
+    """The left and the right half of a clip, bool (4, 16, 16)."""
+    left = np.zeros((4, 16, 16), bool)
+    left[:, :, :8] = True
+    return left, ~left
+
+
+def several(output, *edits):
+    """Edits a clip of two objects, a black dog at the left and a black cat at the right."""
+    frames = np.zeros((4, 16, 16, 3), np.uint8)
+    objects = [
+        {"id": number, "words": words, "mask": masks.encode(mask), "score": 0.5}
+        for number, (words, mask) in enumerate(zip(("dog", "cat"), halves(), strict=True))
+    ]
+    clip = {"row_id": "c", "source_video": encode_video(frames, 8, 12), "fps": 8.0}
+    clip |= {"mask": objects[0]["mask"], "objects": objects}
+    output.commit_table("clips/a.parquet", rows_table([clip], CLIPS))
+    return work("white and grey") | {"edit_lists": [json.dumps(edits)]}
+
+
+def test_each_object_of_an_edit_gets_its_own_prompt(output):
+    item = several(output, {"object": 0, "prompt": "255"}, {"object": 1, "prompt": "128"})
+    ClipEditor(load_config(), output, Painter, "1")(item)
+    (row,) = output.read_folder("edits", ["edited_video", "edit_where"]).to_pylist()
+    means = [decode_video(row["edited_video"])[half].mean() for half in halves()]
+    assert np.allclose(means, [255, 128], atol=8)
+    assert row["edit_where"] == "subject"
+
+
+def test_the_subject_is_in_front_and_the_background_behind(output):
+    edits = [{"object": 0, "prompt": "1"}, {"object": None, "prompt": "2"}]
+    item = several(output, *edits, {"object": 1, "prompt": "3"})
+    editor = ClipEditor(load_config(), output, Painter, "1")
+    editor(item)
+    assert editor.editor.editor.prompts == ["2", "3", "1"]
+
+
+def test_an_editor_of_one_region_gets_the_union_and_the_whole_prompt(output):
+    item = several(output, {"object": 0, "prompt": "255"}, {"object": 1, "prompt": "128"})
+    ClipEditor(load_config(), output, Invert, "1")(item)
+    (row,) = output.read_folder("edits", ["edited_video"]).to_pylist()
+    assert decode_video(row["edited_video"]).min() > 240, "both halves are inverted"

@@ -1,5 +1,7 @@
 """Measurements of a clip from its stored bytes."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -17,10 +19,24 @@ GREY = encode_video(np.full((4, 16, 16, 3), 100, np.uint8), 8)
 LIGHT = encode_video(np.full((4, 16, 16, 3), 140, np.uint8), 8)
 
 
-def measure(folder, *metrics, mask=None, source=GREY, problem=None, where="subject", **edits):
-    """Measure clip "c" with these edits. Return the rows by target and the result of the stage."""
+def measure(
+    folder,
+    *metrics,
+    mask=None,
+    objects=None,
+    source=GREY,
+    problem=None,
+    where="subject",
+    parts=None,
+    **edits,
+):
+    """Measure clip "c" with these edits. Return the rows by target and the result of the stage.
+
+    Args:
+        parts: edits of several objects that every edit consists of.
+    """
     output = Storage(str(folder))
-    clip = {"row_id": "c", "source_video": source, "mask": mask}
+    clip = {"row_id": "c", "source_video": source, "mask": mask, "objects": objects}
     output.write_table("clips/a.parquet", rows_table([clip], CLIPS))
     rows = [{"edit_id": name, **edit} for name, edit in edits.items()]
     output.write_table("edits/e.parquet", rows_table(rows, EDITS))
@@ -30,6 +46,7 @@ def measure(folder, *metrics, mask=None, source=GREY, problem=None, where="subje
     work["num_frames"] = None
     work |= {"edit_file": "edits/e.parquet", "edit_ids": list(edits), "target_prompts": list(edits)}
     work["target_wheres"] = [where] * len(edits)
+    work["edit_lists"] = [parts and json.dumps(parts)] * len(edits)
     done = MeasureClip(config, output, Deadline(60.0))(work | {"measures": "m"})
     assert done["problem"] == problem
     if problem:
@@ -56,6 +73,27 @@ def test_metrics_are_computed_on_the_stored_videos(tmp_path):
     assert expected["Difference"] > 30
     assert set(dict(rows["b"]["metrics"]).values()) == {0.0}
     assert rows["a"]["measure_seconds"] > 0
+
+
+def test_the_background_of_several_edits_is_outside_their_objects(tmp_path):
+    frames, things = decode_video(GREY).copy(), []
+    for number in range(2):
+        mask = np.zeros((4, 16, 16), bool)
+        mask[:, :, 8 * number : 8 * number + 4] = True
+        things.append({"id": number, "words": "x", "mask": masks.encode(mask)})
+        frames[mask] += 40
+    parts = [{"object": 0, "prompt": "a"}, {"object": 1, "prompt": "b"}]
+    video = ok(encode_video(frames, 8, crf=0))
+    for edits, expected in ((parts, 0.0), (parts[:1], 40 / 3)):
+        rows, _ = measure(
+            tmp_path / f"{len(edits)}",
+            "Background",
+            mask=things[0]["mask"],
+            objects=things,
+            parts=edits,
+            a=video,
+        )
+        assert dict(rows["a"]["metrics"])[f"{METRICS}:Background"] == pytest.approx(expected, abs=2)
 
 
 def test_the_background_is_what_was_not_to_change(tmp_path):

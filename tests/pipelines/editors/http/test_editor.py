@@ -200,7 +200,7 @@ def test_faults_in_a_tenth_of_the_edits_lose_and_double_nothing(tmp_path):
         {
             **{"clip_file": "clips/a.parquet", "clip_row": "c", "source_prompt": "a cat"},
             **{"edit_ids": [str(n)], "target_prompts": [f"target {n:03}"]},
-            **{"target_wheres": ["subject"], "seeds": [n]},
+            **{"target_wheres": ["subject"], "edit_lists": [None], "seeds": [n]},
         }
         for n in range(CLIPS_OF_TEST)
     ]
