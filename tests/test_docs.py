@@ -192,7 +192,10 @@ def home(tmp_path_factory, ray_cluster):
     (recipe,) = [line for line in printed.splitlines() if "bin/strmatch" in line]
     home = tmp_path_factory.mktemp("home")
     with chdir(home), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "load_config", lambda: load_config(assignments=SMALL[1::2]))
+        small = SMALL[1::2]
+        patch.setattr(
+            demo, "load_config", lambda assignments: load_config(assignments=[*assignments, *small])
+        )
         execute([recipe.removeprefix(".venv/bin/"), *EXECUTED["README.md"]])
     shutil.copytree(home / "runs", home / "kept")
     source = home / "demo" / "input" / "manifest.jsonl"
@@ -220,7 +223,8 @@ def with_run(home, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_demo_and_the_commands_of_the_front_page_run(home, tmp_path):
-    assert pd.read_parquet(home / "demo" / "output" / "dataset").status.eq("ok").any()
+    edits = pd.read_parquet(home / "demo" / "output" / "dataset")
+    assert edits.status.eq("ok").any() and sorted(set(edits.num_frames)) == [16, 32]
     assert pd.read_parquet(home / "kept" / "first" / "dataset").status.eq("ok").any()
     program = str(ROOT / "docs" / "images" / "before_and_after.py")
     picture = tmp_path / "picture.png"

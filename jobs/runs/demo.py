@@ -1,8 +1,7 @@
-"""The demo: rendered clips and a real one, through the main job with the embedded model."""
+"""The demo: rendered clips, one of them long, and a real one, edited with the embedded model."""
 
 import json
 import logging
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,13 +13,18 @@ from jobs.runs import commands
 from pipelines.config.loading import load_config
 from pipelines.media import masks
 from pipelines.media.encode import encode_video
+from pipelines.media.frames import frame_indices
+from pipelines.media.video.opening import open_video
 from strmatch.metrics.base import Where
+from strmatch.miniature.long_scenes import MOTION_FRAMES, lasting
 from strmatch.miniature.scenes import Scene, Sprite, caption, with_attributes
 from strmatch.miniature.world import render
 
 log = logging.getLogger(__name__)
 
 FPS = 8.0
+SETTINGS = ("clip.span=shot",)
+"""Settings of the demo's run: clips are whole shots."""
 
 
 class Example(NamedTuple):
@@ -33,6 +37,8 @@ class Example(NamedTuple):
     """Whether the manifest has the mask of the subject. False: the tracker finds the mask."""
     where: Where = "subject"
     """Where the edits apply."""
+    num_frames: int = MOTION_FRAMES
+    """Number of frames. Sprites of longer clips turn around, and the captions name no motion."""
 
 
 EXAMPLES = [
@@ -46,7 +52,7 @@ EXAMPLES = [
     ),
     Example(
         Scene((Sprite("square", "purple", "left", 20.0, (47.0, 30.0), 30.0),), "checks"),
-        [{"colour": "orange"}, {"shape": "cross", "colour": "red"}],
+        [{"shape": "cross", "colour": "red"}],
         exact_mask=True,
     ),
     Example(
@@ -55,13 +61,20 @@ EXAMPLES = [
         exact_mask=True,
         where="background",
     ),
+    Example(
+        Scene((Sprite("square", "green", "right", 22.0, (16.0, 30.0), 28.0),), "stripes"),
+        [{"shape": "circle", "colour": "orange"}],
+        num_frames=32,
+    ),
 ]
 
 
 def demo(folder: Path) -> None:
     """Make the demo's input below `folder`, and run the main job on it."""
     manifest = write_input(folder / "input")
-    commands.run(str(manifest), str(folder / "output"), load_config(), limit=None)
+    commands.run(
+        str(manifest), str(folder / "output"), load_config(assignments=SETTINGS), limit=None
+    )
 
 
 def write_input(folder: Path) -> Path:
@@ -79,13 +92,16 @@ def write_input(folder: Path) -> Path:
 
 
 def _render(folder: Path, example: Example) -> dict[str, Any]:
-    scene = example.scene
-    name = caption(scene).replace(" ", "-")
-    rendered = render([scene])
+    scene = lasting(example.scene, example.num_frames)
+    unsaid = () if example.num_frames == MOTION_FRAMES else ("motion",)
+    words = caption(scene, without=unsaid)
+    name = words.replace(" ", "-")
+    rendered = render([scene], num_frames=example.num_frames)
     frames = rendered.frames[0].numpy()
     (folder / f"{name}.mp4").write_bytes(encode_video(frames, FPS, crf=0))
-    targets = [caption(with_attributes(scene, **edit)) for edit in example.edits]
-    row = {"uri": f"{name}.mp4", "caption": caption(scene), "targets": targets}
+    edited = [with_attributes(scene, **edit) for edit in example.edits]
+    targets = [caption(target, without=unsaid) for target in edited]
+    row = {"uri": f"{name}.mp4", "caption": words, "targets": targets}
     row |= {"where": example.where}
     if not example.exact_mask:
         return row
@@ -95,15 +111,16 @@ def _render(folder: Path, example: Example) -> dict[str, Any]:
 
 
 def _real_clip(folder: Path, package: Path) -> dict[str, Any]:
-    """Two seconds of Big Buck Bunny, with an ellipse around the rabbit as its mask."""
+    """Two seconds of Big Buck Bunny, with an ellipse around the rabbit as the mask."""
+    with open_video(str(package / "datasets" / "data" / "bigbuckbunny.mp4")) as video:
+        frames = video.frames(frame_indices(video.timestamps, 1.8, FPS, MOTION_FRAMES))
+    (folder / "bigbuckbunny.mp4").write_bytes(encode_video(frames, FPS))
     ellipse = np.zeros((720, 1280), np.uint8)
     cv2.ellipse(ellipse, (455, 370), (165, 320), 0, 0, 360, 1, thickness=-1)
     (frame,) = masks.encode(ellipse[None].astype(bool))
-    (folder / "rabbit.json").write_text(json.dumps([frame] * 132))
-    shutil.copy(package / "datasets" / "data" / "bigbuckbunny.mp4", folder)
+    (folder / "rabbit.json").write_text(json.dumps([frame] * len(frames)))
     return {
         "uri": "bigbuckbunny.mp4",
-        "start_seconds": 1.8,
         "caption": "a big grey rabbit stretches its arms in a green meadow",
         "targets": ["a big grey robot stretches its arms in a green meadow"],
         "mask_uri": "rabbit.json",

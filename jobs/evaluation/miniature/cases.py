@@ -1,11 +1,13 @@
 """The cases of the suite, drawn from a list that no model was trained on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Self, get_args
 
 import torch
 
+from strmatch.miniature.long_scenes import MOTION_FRAMES, Course, lasting
 from strmatch.miniature.scenes import Scene, attributes, caption, sample_scene, with_attributes
 from strmatch.miniature.splits import Split, partners
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
@@ -20,6 +22,23 @@ class EditCase:
     source: Scene
     target: Scene
     """The counterfactual: the same scene with the requested attributes."""
+    num_frames: int = MOTION_FRAMES
+
+    @property
+    def prompts(self) -> tuple[str, str]:
+        """The source prompt and the target prompt.
+
+        Prompts of clips that last longer than a motion name none, because sprites turn around.
+        """
+        unsaid = () if self.num_frames == MOTION_FRAMES else ("motion",)
+        return caption(self.source, without=unsaid), caption(self.target, without=unsaid)
+
+    def lasting(self, num_frames: int, course: Course) -> Self:
+        """The edit of the same scene with another number of frames, see `long_scenes`."""
+        source, target = (
+            lasting(scene, num_frames, course) for scene in (self.source, self.target)
+        )
+        return replace(self, source=source, target=target, num_frames=num_frames)
 
 
 def draw_scenes(count: int, split: Split, seed: int) -> list[Scene]:
@@ -34,6 +53,20 @@ def draw_edits(
     return [
         _edit(scene, split, kinds[index % len(kinds)], _generator(seed, -1 - index))
         for index, scene in enumerate(draw_scenes(count, split, seed))
+    ]
+
+
+def draw_long_edits(
+    count: int,
+    split: Split,
+    seed: int,
+    lengths: Sequence[int],
+    courses: Sequence[Course] = get_args(Course),
+) -> list[EditCase]:
+    """Draws the edits of `draw_edits` with these numbers of frames and courses, in turn."""
+    return [
+        edit.lasting(lengths[index % len(lengths)], courses[index % len(courses)])
+        for index, edit in enumerate(draw_edits(count, split, seed))
     ]
 
 

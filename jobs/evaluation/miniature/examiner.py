@@ -111,14 +111,14 @@ class MiniatureExaminer:
 
     def edits(self, case: EditCase, index: int, methods: Mapping[str, Changes]) -> list[Clip]:
         """Edits the case by every method, with one inversion."""
-        rendered = render([case.source, case.target])
+        rendered = render([case.source, case.target], num_frames=case.num_frames)
         source, truth = rendered.frames.numpy()
         mask = rendered.masks[0, 0].numpy()
         latents = self.backbone.encode(source)
         decoded = self.backbone.decode(latents)
         size = (latents.shape[3], latents.shape[4])
         outside = background(mask, size, self.settings.mask_dilation)
-        prompts = {"source_prompt": caption(case.source), "target_prompt": caption(case.target)}
+        prompts = dict(zip(("source_prompt", "target_prompt"), case.prompts, strict=True))
         inversion = self.editor.invert(source, prompts["source_prompt"])
         clips = []
         for method, changes in methods.items():

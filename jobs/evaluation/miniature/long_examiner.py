@@ -2,44 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from jobs.evaluation.measures import background, psnr
-from jobs.evaluation.miniature.cases import EditCase, draw_edits
+from jobs.evaluation.miniature.cases import EditCase
 from jobs.evaluation.miniature.examiner import Clip, against_truth
 from strmatch import STRMatch, load_backbone
 from strmatch.metrics.drift import drift
 from strmatch.metrics.seam import seam, window_borders
-from strmatch.miniature.long_scenes import Course, lasting
-from strmatch.miniature.scenes import caption
-from strmatch.miniature.splits import Split
 from strmatch.miniature.world import render
 from strmatch.presets import Preset, load_preset
 from strmatch.sampling.windows import Window, find_windows
-
-LENGTHS = (48, 80)
-"""Numbers of frames of the clips, in turn."""
-
-
-class LongCase(NamedTuple):
-    """An edit of a scene of some length."""
-
-    edit: EditCase
-    num_frames: int
-
-
-def draw_long_edits(
-    count: int, split: Split, seed: int, course: Course = "stays"
-) -> list[LongCase]:
-    """Draw edits of colour, shape or both, of scenes with one sprite and lengths in turn."""
-    cases = []
-    for index, edit in enumerate(draw_edits(count, split, seed)):
-        length = LENGTHS[index % len(LENGTHS)]
-        scenes = (lasting(scene, length, course) for scene in (edit.source, edit.target))
-        cases.append(LongCase(EditCase(*scenes), length))
-    return cases
 
 
 class LongExaminer:
@@ -61,20 +36,16 @@ class LongExaminer:
         """The preset whose settings and window the edits have."""
         return load_preset("miniature")
 
-    def edit(self, method: str, case: LongCase, index: int) -> list[Clip]:
-        """Edit a case by one of `METHODS`.
-
-        The prompts name no motion, because the sprites turn around.
-        """
-        source, target = case.edit.source, case.edit.target
-        rendered = render([source, target], num_frames=case.num_frames)
+    def edit(self, method: str, case: EditCase, index: int) -> list[Clip]:
+        """Edit a case by one of `METHODS`."""
+        rendered = render([case.source, case.target], num_frames=case.num_frames)
         frames, truth = rendered.frames.numpy()
         mask, changed = rendered.masks[0, 0].numpy(), rendered.masks[1, 0].numpy()
-        prompts = [caption(scene, without=("motion",)) for scene in (source, target)]
+        prompts = case.prompts
         edited = METHODS[method](self, frames, mask, *prompts)
         row: dict[str, Any] = {"source_prompt": prompts[0], "target_prompt": prompts[1]}
-        row |= {"num_frames": case.num_frames, "motion": source.sprites[0].motion}
-        row |= against_truth(case.edit, rendered, edited)
+        row |= {"num_frames": case.num_frames, "motion": case.source.sprites[0].motion}
+        row |= against_truth(case, rendered, edited)
         row["background_psnr"] = self._background_psnr(frames, edited, mask)
         row |= self._over_time(frames, edited, truth, changed)
         return [Clip(f"{method}/{index:04d}", edited, truth, row)]

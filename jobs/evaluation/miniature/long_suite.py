@@ -9,23 +9,25 @@ from typing import Any
 import torch
 
 from jobs.evaluation.figures import Figure, mean
-from jobs.evaluation.miniature.long_examiner import (
-    LENGTHS,
-    METHODS,
-    LongExaminer,
-    draw_long_edits,
-)
+from jobs.evaluation.miniature.cases import EditCase, draw_long_edits
+from jobs.evaluation.miniature.long_examiner import METHODS, LongExaminer
 from jobs.evaluation.miniature.suite import FEW_STEPS, Suite, edit_figures
 from jobs.evaluation.pool import Task
+
+LENGTHS = (48, 80)
+"""Numbers of frames of the clips, in turn."""
 
 
 class LongSuite(Suite):
     """The suite of long clips."""
 
+    def cases(self) -> list[EditCase]:
+        """Returns edits of colour, shape or both, of scenes with one sprite that stays visible."""
+        return draw_long_edits(self.clips, self.split, self.seed, LENGTHS, ("stays",))
+
     def tasks(self) -> list[Task]:
         """Returns all tasks, the longest first, so that processes finish together."""
-        cases = enumerate(draw_long_edits(self.clips, self.split, self.seed))
-        longest_first = sorted(cases, key=lambda case: -case[1].num_frames)
+        longest_first = sorted(enumerate(self.cases()), key=lambda case: -case[1].num_frames)
         return [
             ("edit", (method, case, index)) for index, case in longest_first for method in METHODS
         ]
@@ -39,7 +41,7 @@ class LongSuite(Suite):
         torch.set_num_threads(1)  # as in the pool's processes
         examiner = LongExaminer(self.weights, num_inference_steps=FEW_STEPS)
         steps = LongExaminer.preset().edit.num_inference_steps
-        (case,) = draw_long_edits(1, self.split, self.seed)
+        case = self.cases()[0]
         began = time.perf_counter()
         for method in METHODS:
             examiner.edit(method, case, 0)

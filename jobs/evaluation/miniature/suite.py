@@ -1,5 +1,6 @@
 """The suite: tasks for the processes, and figures from their results."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +10,18 @@ from typing import Any
 import torch
 
 from jobs.evaluation.figures import Figure, median, share
-from jobs.evaluation.miniature.cases import draw_edits, draw_scenes
-from jobs.evaluation.miniature.examiner import METHODS, MiniatureExaminer
+from jobs.evaluation.miniature.cases import EditCase, draw_edits, draw_long_edits, draw_scenes
+from jobs.evaluation.miniature.examiner import METHODS, Changes, MiniatureExaminer
 from jobs.evaluation.pool import Task
 from strmatch.miniature.splits import Split
 
 BATCH = 4  # clips generated together
 FEW_STEPS = 2  # denoising steps from which the duration is projected
+LONG: dict[str, Changes] = {"long": {"masked": True}}
+"""How long clips are edited, by name."""
+LONG_FRAMES = 32
+CLIPS_PER_LONG = 8
+"""Number of clips of the suite for which there is a long one."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +37,18 @@ class Suite:
         """Returns all tasks, the longest first, so that processes finish together."""
         scenes = draw_scenes(self.clips, self.split, self.seed)
         edits = draw_edits(self.clips, self.split, self.seed + 1)
-        tasks: list[Task] = [("edits", (case, i, METHODS)) for i, case in enumerate(edits)]
+        tasks: list[Task] = [("edits", (case, i, LONG)) for i, case in enumerate(self.long_edits())]
+        tasks += [("edits", (case, i, METHODS)) for i, case in enumerate(edits)]
         tasks += [
             ("generation", (scenes[start : start + BATCH], start))
             for start in range(0, len(scenes), BATCH)
         ]
         return tasks + [("round_trip", (scene, i)) for i, scene in enumerate(scenes)]
+
+    def long_edits(self) -> list[EditCase]:
+        """Returns edits of scenes whose sprites turn around, or leave and come back, in turn."""
+        count = math.ceil(self.clips / CLIPS_PER_LONG)
+        return draw_long_edits(count, self.split, self.seed + 2, (LONG_FRAMES,))
 
     def examiner(self) -> Callable[[], Any]:
         """What makes the examiner of a process."""
@@ -48,11 +60,16 @@ class Suite:
         examiner = MiniatureExaminer(self.weights, num_inference_steps=FEW_STEPS)
         steps = examiner.backbone.settings.num_inference_steps
         (case,) = draw_edits(1, self.split, self.seed)
+        long = self.long_edits()
         began = time.perf_counter()
+        examiner.edits(long[0], 0, LONG)
+        for_long = time.perf_counter() - began
         examiner.edits(case, 0, METHODS)
         examiner.round_trip(case.source, 0)
         examiner.generation([case.source], 0)
-        return (time.perf_counter() - began) * steps / FEW_STEPS * self.clips / processes
+        for_others = time.perf_counter() - began - for_long
+        seconds = for_long * len(long) + for_others * self.clips
+        return seconds * steps / FEW_STEPS / processes
 
     @staticmethod
     def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -72,7 +89,7 @@ def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         "vae_psnr": median([row["vae_psnr"] for row in trips]),
         "clip_top1": share([row["clip_top1"] for row in trips]),
         "reconstruction_psnr": median([row["psnr"] for row in trips]),
-        "edits": {method: edit_figures(rows[method]) for method in METHODS},
+        "edits": {method: edit_figures(rows[method]) for method in (*METHODS, *LONG)},
     }
 
 

@@ -1,10 +1,13 @@
-"""The cases that methods are compared on: seven kinds of edits, in turn."""
+"""The cases that methods are compared on: eight kinds of edits, in turn."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import torch
 
+from jobs.evaluation.miniature.cases import EditCase
+from strmatch.miniature.long_scenes import Course
 from strmatch.miniature.scenes import Scene, attributes, sample_scene, scene_of, with_attributes
 from strmatch.miniature.splits import Attributes, Split, combinations, partners
 
@@ -19,20 +22,20 @@ CHANGED: dict[str, tuple[str, ...]] = {
     "fast_motion": ("shape", "colour"),
     "two_objects": ("shape", "colour"),
     "size_change": ("shape", "colour"),
+    "long": ("shape", "colour"),
 }
 """The attributes that an edit of each kind changes. `two_objects` edits the object that is named
 first. In `size_change` the subject grows or shrinks by half over the clip, which the authors name
-as a limitation."""
+as a limitation. In `long` the clip has `LONG_FRAMES` frames, in which the subject turns around, or
+leaves the frame and comes back."""
+LONG_FRAMES = 32
 
 
-@dataclass(frozen=True)
-class PaperCase:
-    """A clip and its edit."""
+@dataclass(frozen=True, kw_only=True)
+class PaperCase(EditCase):
+    """A clip and its edit, of one of the kinds in `CHANGED`."""
 
     kind: str
-    source: Scene
-    target: Scene
-    """The counterfactual: the same scene with the requested attributes."""
 
 
 def draw_case(index: int, split: Split, seed: int) -> PaperCase:
@@ -46,7 +49,13 @@ def draw_case(index: int, split: Split, seed: int) -> PaperCase:
     target = with_attributes(
         source, shape=wanted.shape, colour=wanted.colour, background=wanted.background
     )
-    return PaperCase(kind, source, target)
+    case = PaperCase(source, target, kind=kind)
+    if kind != "long":
+        return case
+    courses = get_args(Course)
+    return case.lasting(
+        LONG_FRAMES, courses[int(torch.randint(len(courses), (), generator=generator))]
+    )
 
 
 def _core(generator: torch.Generator, split: Split) -> tuple[Scene, Attributes]:

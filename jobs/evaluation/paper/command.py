@@ -12,7 +12,7 @@ from jobs.evaluation.paper import pages
 from jobs.evaluation.paper.cases import CHANGED, draw_case
 from jobs.evaluation.paper.choose import DEV_CLIPS, DEV_SEED, by_attempt, choose, grid
 from jobs.evaluation.paper.examiner import METRICS, PaperExaminer
-from jobs.evaluation.paper.methods import METHODS, MULTIPLES, Attempt
+from jobs.evaluation.paper.methods import METHODS, MULTIPLES, PRESET, Attempt
 from jobs.evaluation.paper.phase import Part, done, examine, results
 from jobs.evaluation.paper.statements import put_to_the_test
 from jobs.evaluation.pool import default_processes
@@ -26,7 +26,7 @@ from pipelines.rows import Row
 from pipelines.storage import Storage
 from pipelines.versions import PACKAGE_VERSION
 from strmatch.miniature.splits import Split
-from strmatch.presets import load_preset
+from strmatch.sampling.windows import window_starts
 
 FEW_STEPS = 2
 """Denoising steps of the edits from which the duration is projected."""
@@ -64,8 +64,9 @@ def compare(
     storage = Storage(output)
     with Lease(storage), cluster(execution):
         dev = Part("dev", DEV_SEED, DEV_CLIPS, grid(), revision, steps)
-        edits = len(dev.attempts) * (dev.clips - done(dev, storage)) + clips * len(METHODS)
-        minutes = edits * _seconds_an_edit(weights, steps) / 60 / default_processes()
+        windows = len(dev.attempts) * (dev.clips - done(dev, storage)) * _windows(dev.clips)
+        windows += len(METHODS) * clips * _windows(clips)
+        minutes = windows * _seconds_a_window(weights, steps) / 60 / default_processes()
         console.print(f"{clips} clips: about {max(1, minutes):.0f} min", highlight=False)
         tried = _examine("strengths", dev, weights, storage, execution)
         strengths = choose(tried)
@@ -125,9 +126,15 @@ def _chosen(strengths: dict[str, float]) -> list[Attempt]:
     ]
 
 
-def _seconds_an_edit(weights: str, steps: int | None) -> float:
-    """Projects the mean seconds of an edit in one thread from edits with few steps."""
-    steps = steps or load_preset("miniature").edit.num_inference_steps
+def _windows(clips: int) -> float:
+    """Returns the mean number of windows of the first `clips` cases of a list."""
+    lengths = [draw_case(index, "dev", DEV_SEED).num_frames for index in range(clips)]
+    return float(np.mean([len(window_starts(length, PRESET.num_frames)) for length in lengths]))
+
+
+def _seconds_a_window(weights: str, steps: int | None) -> float:
+    """Projects the mean seconds of an edit of one window in one thread from few steps."""
+    steps = steps or PRESET.edit.num_inference_steps
     examiner = PaperExaminer(weights, steps=FEW_STEPS)
     middle = [
         Attempt(name, name, method.grid[(len(method.grid) - 1) // 2])

@@ -25,7 +25,6 @@ from strmatch.metrics.clip_similarity import ClipSimilarity
 from strmatch.metrics.frame_consistency import FrameConsistency
 from strmatch.metrics.motion_error import MotionError
 from strmatch.miniature.judge import judge, score_edit
-from strmatch.miniature.scenes import caption
 from strmatch.miniature.world import render
 from strmatch.presets import load_preset
 
@@ -80,7 +79,8 @@ class Shown:
 
 def show(case: PaperCase) -> Shown:
     """Renders a case with its masks and its counterfactual."""
-    rendered = render([case.source, case.target, alone(case.target)])
+    scenes = [case.source, case.target, alone(case.target)]
+    rendered = render(scenes, num_frames=case.num_frames)
     source, truth, only = rendered.frames.numpy()
     subject, *others = rendered.masks[0].numpy()
     square = np.ones((HIDDEN, HIDDEN), np.uint8)
@@ -137,16 +137,15 @@ class PaperExaminer:
         self, shown: Shown, method: Method, strength: float, inversions: dict[str, Any]
     ) -> np.ndarray:
         """Edits the case. `inversions` is a cache that the methods of an editor share."""
-        prompt = caption(shown.case.source)
+        source_prompt, target_prompt = shown.case.prompts
         settings = method.settings(strength)
         editor = self._editor(method.editor, settings)
         if method.editor not in inversions:
-            inversions[method.editor] = editor.invert(shown.source, prompt)
+            inversions[method.editor] = editor.invert(shown.source, source_prompt)
         mask = shown.wanted if method.masked else None
         changes = settings if method.editor == "str_match" else {}
-        result = editor.edit(
-            inversions[method.editor], caption(shown.case.target), mask=mask, **changes
-        )
+        inversion = inversions[method.editor]
+        result = editor.edit(inversion, target_prompt, mask=mask, **changes)
         return result.frames
 
     def _editor(self, name: str, settings: dict[str, Any]) -> Any:
@@ -162,8 +161,7 @@ class PaperExaminer:
             rebuilt: the source after the autoencoder, the reference of the background.
         """
         case = shown.case
-        prompts = caption(case.source), caption(case.target)
-        sample = Sample(shown.source, edited, shown.changed, *prompts)
+        sample = Sample(shown.source, edited, shown.changed, *case.prompts)
         only = np.where(shown.others[..., None], shown.alone, edited)
         seen = judge(torch.from_numpy(only)[None])
         score = score_edit(seen.verdicts[0], case.source, case.target)

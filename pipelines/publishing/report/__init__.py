@@ -34,7 +34,8 @@ PAGE = (
 )
 TEXTS = [
     *("row_id", "level", "status", "error_stage", "error_type", "error_message"),
-    *("source_uri", "start_seconds", "height", "width", "source_prompt", "target_prompt"),
+    *("source_uri", "start_seconds", "num_frames", "fps", "height", "width"),
+    *("source_prompt", "target_prompt"),
     *("target_kind", "target_where", "edit_where", "source_word", "target_word"),
     *("measure_message", "edit_try", "earlier_tries", "composited"),
 ]

@@ -208,6 +208,9 @@ function makeFooter(row) {
   if (row.measure_message) {
     footer.append(element("span", { class: "why" }, `not measured: ${row.measure_message}`));
   }
+  if (row.num_frames && row.fps) {
+    footer.append(element("span", {}, `${row.num_frames} frames, ${(row.num_frames / row.fps).toFixed(1)} s`));
+  }
   if (row.source_uri) {
     const from = row.start_seconds === undefined ? "" : ` from ${row.start_seconds.toFixed(2)} s`;
     footer.append(element("span", { class: "uri" }, `${row.source_uri}${from}`));

@@ -14,7 +14,7 @@ TINT = np.array([255, 0, 200], np.uint8)
 """Colour of the mask overlay, RGB: rare in subjects."""
 LONGEST_SIDE = 512
 """Maximum height or width of an overlay, pixels."""
-MEDIA = ["fps", "timestamps", "source_video", "edited_video", "mask"]
+MEDIA = ["timestamps", "source_video", "edited_video", "mask"]
 
 
 def write_clips(output: Storage, row: Row) -> list[str]:

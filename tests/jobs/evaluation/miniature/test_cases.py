@@ -1,7 +1,13 @@
 from collections import Counter
 
-from jobs.evaluation.miniature.cases import KINDS, captions_to_tell_apart, draw_edits, draw_scenes
-from strmatch.miniature.scenes import attributes
+from jobs.evaluation.miniature.cases import (
+    KINDS,
+    captions_to_tell_apart,
+    draw_edits,
+    draw_long_edits,
+    draw_scenes,
+)
+from strmatch.miniature.scenes import attributes, caption
 from strmatch.miniature.splits import combinations
 
 
@@ -28,6 +34,20 @@ def test_backgrounds_can_be_asked_for_too():
     (case,) = draw_edits(1, "dev", 0, kinds=[("background",)])
     assert case.source.background != case.target.background
     assert case.source.sprites == case.target.sprites
+
+
+def test_long_edits_are_the_same_edits_with_lengths_and_courses_in_turn():
+    edits, cases = draw_edits(12, "test", 3), draw_long_edits(12, "test", 3, (48, 80, 32))
+    assert [case.num_frames for case in cases] == [48, 80, 32] * 4
+    turns = set()
+    for index, (case, edit) in enumerate(zip(cases, edits, strict=True)):
+        assert edit.prompts == (caption(edit.source), caption(edit.target))
+        short = tuple(caption(scene, without=("motion",)) for scene in (edit.source, edit.target))
+        assert case.prompts == short
+        for scene in (case.source, case.target):
+            assert scene.duration == (case.num_frames - 1) / 15
+            turns.add((index % 2, scene.sprites[0].turn > 1))
+    assert turns == {(0, False), (1, True), (1, False)}  # some figures stand still
 
 
 def test_captions_differ_in_what_a_frame_shows():

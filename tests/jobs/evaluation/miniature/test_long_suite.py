@@ -1,19 +1,12 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from jobs.evaluation.miniature.cases import draw_edits
-from jobs.evaluation.miniature.long_examiner import (
-    LENGTHS,
-    METHODS,
-    LongCase,
-    LongExaminer,
-    draw_long_edits,
-)
+from jobs.evaluation.miniature.long_examiner import METHODS, LongExaminer
 from jobs.evaluation.miniature.long_suite import LongSuite, long_figures
 from strmatch import STRMatch
-from strmatch.miniature.scenes import caption
 from strmatch.miniature.world import render
 from strmatch.sampling.windows import find_windows
 
@@ -27,17 +20,9 @@ def examiner():
 
 
 def short_case():
-    cases = draw_long_edits(20, "dev", 3)
-    moving = [case for case in cases if case.edit.source.sprites[0].motion != "still"]
-    return LongCase(moving[0].edit, FRAMES)
-
-
-def test_cases_are_the_edits_of_the_suite_in_both_lengths():
-    cases = draw_long_edits(6, "test", 3)
-    assert [case.num_frames for case in cases] == [*LENGTHS] * 3
-    for case, edit in zip(cases, draw_edits(6, "test", 3), strict=True):
-        assert caption(case.edit.target) == caption(edit.target)
-        assert case.edit.source.duration == (case.num_frames - 1) / 15
+    cases = LongSuite("miniature", 20, 3, "dev").cases()
+    moving = [case for case in cases if case.source.sprites[0].motion != "still"]
+    return replace(moving[0], num_frames=FRAMES)
 
 
 def test_longest_clips_are_first():
@@ -51,7 +36,7 @@ def test_windows_edited_on_their_own_are_cross_faded(examiner):
     case = short_case()
     (clip,) = examiner.edit("independent", case, 7)
     assert clip.name == "independent/0007"
-    rendered = render([case.edit.source], num_frames=FRAMES)
+    rendered = render([case.source], num_frames=FRAMES)
     frames, mask = rendered.frames[0].numpy(), rendered.masks[0, 0].numpy()
     editor = STRMatch(examiner.backbone)
     expected = np.zeros(frames.shape)
@@ -66,7 +51,7 @@ def test_windows_edited_on_their_own_are_cross_faded(examiner):
 
 def test_figures_of_the_truth_itself_are_perfect(examiner, monkeypatch):
     case = short_case()
-    truth = render([case.edit.target], num_frames=FRAMES).frames[0].numpy()
+    truth = render([case.target], num_frames=FRAMES).frames[0].numpy()
     monkeypatch.setitem(METHODS, "perfect", lambda *_: truth)
     (clip,) = examiner.edit("perfect", case, 0)
     figures = long_figures([clip.row])

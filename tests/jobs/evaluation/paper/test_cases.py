@@ -1,16 +1,16 @@
 import pytest
 import torch
 
-from jobs.evaluation.paper.cases import CHANGED, FAST, alone, draw_case
+from jobs.evaluation.paper.cases import CHANGED, FAST, LONG_FRAMES, alone, draw_case
 from strmatch.miniature.scenes import attributes, caption
 from strmatch.miniature.splits import combinations
 from strmatch.miniature.world import render
 
-CASES = [draw_case(index, "test", seed) for seed in (0, 9) for index in range(14)]
+CASES = [draw_case(index, "test", seed) for seed in (0, 9) for index in range(16)]
 
 
 def test_the_kinds_come_in_turn():
-    assert [case.kind for case in CASES[:7]] == list(CHANGED)
+    assert [case.kind for case in CASES[:8]] == list(CHANGED)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -40,6 +40,17 @@ def test_the_hard_kinds_are_hard():
     assert len(by_kind["two_objects"].sprites) == 2
     masks = render([by_kind["size_change"]]).masks[0, 0].flatten(1).sum(dim=1).float()
     assert float(masks.max() / masks.min()) > 1.5
+
+
+def test_long_cases_turn_around_or_leave_and_come_back():
+    courses = set()
+    for seed in range(8):
+        case = draw_case(7, "test", seed)
+        assert case.kind == "long" and case.num_frames == LONG_FRAMES
+        assert case.prompts[0] == caption(case.source, without=("motion",))
+        courses.add(case.source.sprites[0].turn > 1)
+        assert case.source.sprites[0].turn == case.target.sprites[0].turn
+    assert courses == {False, True}
 
 
 def test_one_seed_gives_one_set_of_cases_and_another_another():

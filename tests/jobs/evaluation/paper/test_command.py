@@ -56,7 +56,7 @@ def test_every_method_and_statement_has_its_figures(ray_cluster, tmp_path, monke
 
     results = {path: path.stat().st_mtime_ns for path in (output / "results").iterdir()}
     assert len(results) == 2
-    monkeypatch.setattr(paper, "_seconds_an_edit", lambda weights, steps: 1.0)
+    monkeypatch.setattr(paper, "_seconds_a_window", lambda weights, steps: 1.0)
     again = run()  # nothing is done again
     assert {path: path.stat().st_mtime_ns for path in (output / "results").iterdir()} == results
     assert again | {"seconds": 0} == found | {"seconds": 0}

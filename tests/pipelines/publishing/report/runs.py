@@ -96,6 +96,7 @@ def mixed_rows(count: int) -> list[dict[str, Any]]:
             "source_uri": f"shelf-{number % 7}/clip-{number:04d}.mp4",
             "start_seconds": number % 5 * 2.0,
             "fps": FPS,
+            "num_frames": 16,
             "height": 64,
             "width": 64,
             "seconds": round(rng.gamma(9.0, 0.5), 2),

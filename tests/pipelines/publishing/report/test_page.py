@@ -257,7 +257,14 @@ def test_a_card_shows_all_of_its_row(page, rows):
     (card,) = page.find_elements("css selector", ".card")
     marks = [mark.text for mark in card.find_elements("tag name", "mark")]
     assert marks == [row["source_word"], row["target_word"]]
-    for text in (row["source_prompt"], row["target_prompt"], row["source_uri"], "noun near", "ok"):
+    for text in (
+        row["source_prompt"],
+        row["target_prompt"],
+        row["source_uri"],
+        "noun near",
+        "ok",
+        "16 frames, 2.0 s",
+    ):
         assert text in card.text
     given = next(r for r in rows if r["status"] == "ok" and r["target_kind"] is None)
     by_id(page, "search").clear()
