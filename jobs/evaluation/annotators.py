@@ -4,23 +4,27 @@ import re
 import time
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 
+from jobs.evaluation.chain import Chain
 from jobs.evaluation.figures import Figure, mean, share
 from jobs.evaluation.report import interval_row, show
+from jobs.evaluation.several_objects import (
+    Several,
+    figures_of_several,
+    judge_several,
+    scene_of_several,
+)
 from jobs.evaluation.tables import TextTable
-from pipelines.config.config import Config
 from pipelines.config.loading import load_config
 from pipelines.errors import Rejected
 from pipelines.media import masks
 from pipelines.media.encode import decode_video, encode_video
-from pipelines.plugins import InWorker, find
+from pipelines.plugins import find
 from pipelines.rows import Row
-from pipelines.stages.caption import Caption, name_subject
-from pipelines.stages.target import Target
-from pipelines.stages.track import Track
+from pipelines.stages.caption import name_subject
 from pipelines.trackers.miniature import MiniatureTracker
 from strmatch.miniature.scenes import HARDER_KINDS, Kind, Scene, attributes, caption, sample_scene
 from strmatch.miniature.splits import Split
@@ -28,38 +32,34 @@ from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, MOTIONS, SHAPES
 from strmatch.miniature.world import render
 
 TRACKERS = ("contrast", "motion")
-HARDER_SHARE = 10
-"""Core clips per additional clip of each harder kind, which only the trackers annotate."""
+HARDER_SHARE, SEVERAL_SHARE = 10, 5
+"""Core clips per additional clip of each harder kind, which only the trackers annotate, and of each
+kind of two figures."""
 
 
 @dataclass(frozen=True)
 class Case:
     """A clip to render, identified by kind, seed and list."""
 
-    kind: Kind
+    kind: Kind | Several
     seed: int
     split: Split
 
     def scene(self) -> Scene:
-        return sample_scene(self.seed, self.split, self.kind)
+        if self.kind in get_args(Several):
+            return scene_of_several(cast(Several, self.kind), self.seed, self.split)
+        return sample_scene(self.seed, self.split, cast(Kind, self.kind))
 
 
 def draw_cases(clips: int, split: Split, seed: int) -> list[Case]:
-    """Returns `clips` core cases, and 1 + `clips` // `HARDER_SHARE` of every harder kind."""
-    kinds: list[Kind] = ["core"] * clips
+    """Returns `clips` core cases, 1 + `clips` // `HARDER_SHARE` of every harder kind, and
+    1 + `clips` // `SEVERAL_SHARE` of every kind of `Several`."""
+    kinds: list[Kind | Several] = ["core"] * clips
     for kind in HARDER_KINDS:
         kinds += [kind] * (1 + clips // HARDER_SHARE)
+    for several in get_args(Several):
+        kinds += [several] * (1 + clips // SEVERAL_SHARE)
     return [Case(kind, seed * 1_000_000 + i, split) for i, kind in enumerate(kinds)]
-
-
-class Chain:
-    """The annotation stages of a configuration, in one process."""
-
-    def __init__(self, config: Config) -> None:
-        choice = config.annotate
-        self.caption = Caption(choice.captioner, InWorker("captioner", config))
-        self.track = Track(choice.tracker, InWorker("tracker", config), choice.mask_check)
-        self.target = Target(InWorker("prompter", config), choice.targets_per_clip, config.seed)
 
 
 class Annotators:
@@ -72,17 +72,24 @@ class Annotators:
     def __init__(self, weights: str | None = None) -> None:
         self.config = config = load_config()
         self.chain = Chain(config)
+        self.several = Chain(load_config(assignments=["annotate.objects_per_edit=2"]))
         self.trackers = {name: find("tracker", name)(config) for name in TRACKERS}
         if weights:
             self.trackers["miniature sam2"] = MiniatureTracker.load(weights)
 
     def annotate(self, case: Case) -> Row:
-        """Returns one clip's scores: overlaps and seconds of trackers, and the core chain's."""
+        """Returns one clip's scores: overlaps and seconds of trackers, and those of the chain.
+
+        Clips of two figures have scores of the chain alone.
+        """
         scene = case.scene()
         rendered = render([scene])
         fps, crf = self.config.clip.fps, self.config.clip.crf
         video = encode_video(rendered.frames[0].numpy(), fps, crf)
         exact = rendered.masks[0].numpy()
+        if case.kind in get_args(Several):
+            clip = {"source_video": video, "clip_id": f"{case}"}
+            return {"kind": case.kind} | judge_several(self.several, clip, scene, exact)
         overlaps, seconds = self._compare(video, scene, exact[0])
         row = {"kind": kind_of(case, scene), "overlap": overlaps, "seconds": seconds}
         if case.kind == "core":
@@ -172,6 +179,8 @@ def is_exact(prompt: str, target: Row) -> bool:
 
 def figures(rows: list[Row]) -> dict[str, Any]:
     """Returns the figures of the suite from the scores of the clips."""
+    several = [row for row in rows if row["kind"] in get_args(Several)]
+    rows = [row for row in rows if row["kind"] not in get_args(Several)]
     compared = list(rows[0]["overlap"])
     core = [row for row in rows if "said" in row]
     kinds = sorted({row["kind"] for row in rows})
@@ -189,6 +198,7 @@ def figures(rows: list[Row]) -> dict[str, Any]:
             for name in ("colour", "shape", "motion", "background")
         },
         "target_exact": share([exact for row in core for exact in row["targets"]]),
+        **figures_of_several(several),
         "mask_iou_by_tracker": by_tracker,
         "cpu_seconds_by_tracker": {
             name: mean([row["seconds"][name] for row in rows]) for name in compared

@@ -14,6 +14,7 @@ from pipelines.captioners.small_world_looks import has_background, has_colour
 from pipelines.errors import Rejected
 from pipelines.media.foreground import find_objects, without
 from pipelines.media.frames import frame_positions
+from pipelines.media.objects import separate_objects
 from strmatch.backbones.folder import weights_folder
 from strmatch.inputs import to_unit_range
 from strmatch.metrics.clip import copies, load_clip
@@ -79,7 +80,9 @@ class SmallWorldCaptioner:
         spread = frame_positions(len(frames), MOTION_FRAMES)
         used = sorted({*range(min(len(frames), MOTION_FRAMES)), *spread})
         looked = np.isin(used, spread)
-        objects = find_objects(frames[used])
+        objects = separate_objects(frames[used])
+        if len(objects) < 2:
+            objects = find_objects(frames[used])
         motions = [name_motion_of(mask[:MOTION_FRAMES]) for mask in objects]
         frames, objects = frames[used][looked], objects[:, looked]
         if not len(objects):

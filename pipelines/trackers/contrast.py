@@ -7,6 +7,7 @@ import numpy as np
 
 from pipelines.config.config import Config
 from pipelines.media.foreground import find_objects
+from pipelines.media.objects import separate_objects
 from pipelines.trackers.base import Found
 
 COLOURS = {
@@ -33,7 +34,7 @@ class ContrastTracker:
         """See `Tracker`. The embedded CLIP names the objects, and is loaded at the first call."""
         from pipelines.trackers.naming import name_objects
 
-        return name_objects(frames, find_objects(frames), phrases)
+        return name_objects(frames, separate_objects(frames), phrases)
 
 
 def subject_mask(frames: np.ndarray, subject: str | None) -> np.ndarray | None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from pipelines.config.config import Config
+from pipelines.media.foreground import revealed_background
 from pipelines.media.masks import largest_region
 
 
@@ -29,13 +30,7 @@ class MotionTracker:
 
     def __call__(self, frames: np.ndarray, subject: str | None) -> np.ndarray | None:
         hulls = self._hulls(frames)
-        background = np.zeros(frames.shape[1:])
-        seen = np.zeros(frames.shape[1:3], bool)
-        for row in range(len(background)):
-            inside = np.repeat(hulls[:, row, :, None], 3, axis=-1)
-            median = np.ma.median(np.ma.masked_array(frames[:, row], inside), axis=0)
-            background[row] = np.ma.filled(median, 0)
-            seen[row] = ~np.ma.getmaskarray(median)[..., 0]
+        background, seen = revealed_background(frames, hulls)
         mask = np.zeros(frames.shape[:3], bool)
         for index, (frame, hull) in enumerate(zip(frames, hulls, strict=True)):
             differs = np.abs(frame - background).max(axis=-1) > self.threshold

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from jobs.evaluation.annotators import Case, Chain
+from jobs.evaluation.annotators import Case
+from jobs.evaluation.chain import Chain
 from jobs.evaluation.miniature import faults
 from jobs.evaluation.miniature.truth import counterfactual, shows
 from pipelines import plugins

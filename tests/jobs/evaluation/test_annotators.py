@@ -6,6 +6,7 @@ import pytest
 
 from jobs.evaluation import command as job
 from jobs.evaluation.annotators import draw_cases, is_exact, overlap, said_right
+from jobs.evaluation.several_objects import hides
 from pipelines.errors import RunError
 from strmatch.miniature.scenes import caption, sample_scene, with_attributes
 
@@ -19,6 +20,8 @@ def test_the_suite_prints_and_writes_its_figures(tmp_path, capsys):
         assert figures[f"caption_{name}"]["value"] >= 0.75
     assert figures["mask_iou"]["value"] > 0.85
     assert figures["target_exact"]["value"] == 1
+    for name in ("objects_named", "objects_masked", "crossing_objects_masked", "objects_changed"):
+        assert figures[name]["value"] == 1
     by_tracker = figures["mask_iou_by_tracker"]
     assert set(by_tracker) == {"contrast", "motion"}
     assert {"core", "two_sprites", "moving_background"} <= set(by_tracker["motion"])
@@ -42,6 +45,14 @@ def test_cases_depend_on_the_seed_alone():
     assert draw_cases(20, "dev", 1) == draw_cases(20, "dev", 1)
     one, two = ({case.seed for case in draw_cases(20, "dev", seed)} for seed in (1, 2))
     assert not one & two
+
+
+def test_figures_hide_each_other_in_the_cases_that_say_so():
+    for case in draw_cases(20, "dev", 1):
+        if "two objects" in case.kind:
+            scene = case.scene()
+            assert scene == case.scene() and len(scene.sprites) == 2
+            assert hides(scene) == case.kind.endswith("crossing")
 
 
 def test_attributes_of_a_caption_are_judged_separately():

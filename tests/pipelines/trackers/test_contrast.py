@@ -61,7 +61,7 @@ def test_objects_are_named_as_the_caption_names_them():
             assert [each.words for each in found] == order
             for each in found:
                 exact = rendered.masks[0, phrases.index(each.words)].numpy()
-                assert overlap(each.mask, exact) > 0.75
+                assert overlap(each.mask, exact) > 0.85
                 assert each.score > 0.5
     for one, other in (found, found[::-1]):
         alone = without(frames, other.mask)
