@@ -51,9 +51,9 @@ def _judge(frames: Tensor) -> Judgement:
     verdicts = [
         Attributes(shape, colour, name_motion(track, size) or NONE, background)
         for shape, colour, background, track, size in zip(
-            _most_frames(subjects.shapes.view(b, f), SHAPES),
-            _most_frames(subjects.colours.view(b, f), tuple(COLOURS)),
-            _most_frames(patterns.names.view(b, f), tuple(BACKGROUNDS)),
+            most_frames(subjects.shapes.view(b, f), SHAPES),
+            most_frames(subjects.colours.view(b, f), tuple(COLOURS)),
+            most_frames(patterns.names.view(b, f), tuple(BACKGROUNDS)),
             tracks.cpu(),
             sizes.cpu(),
             strict=True,
@@ -62,11 +62,17 @@ def _judge(frames: Tensor) -> Judgement:
     return Judgement(verdicts, subjects.masks.view(b, f, *frames.shape[2:4]), tracks)
 
 
-def _most_frames(votes: Tensor, names: Sequence[str]) -> list[str]:
-    """The name with the votes of more than half of the frames. Votes: long (b, f), -1 for none."""
+def most_frames(votes: Tensor, names: Sequence[str], voters: Tensor | None = None) -> list[str]:
+    """The name with the votes of more than half of the frames.
+
+    Args:
+        votes: long (b, f), indices into `names`, -1 for none.
+        names: the names.
+        voters: number of frames that count, per clip. None: all.
+    """
     counts = torch.stack([(votes == index).sum(dim=1) for index in range(len(names))], dim=1)
     most, winner = counts.max(dim=1)
-    holds = 2 * most > votes.shape[1]
+    holds = 2 * most > (votes.shape[1] if voters is None else voters)
     return [
         names[index] if held else NONE
         for index, held in zip(winner.tolist(), holds.tolist(), strict=True)

@@ -17,15 +17,12 @@ def spread(values: Tensor) -> Tensor:
     return torch.maximum(torch.maximum(rows[:, :, :-2], rows[:, :, 2:]), rows[:, :, 1:-1])
 
 
-def largest_component(masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest 8-connected component of each mask.
-
-    Args:
-        masks: bool (n, H, W).
+def label_components(masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Label the 8-connected components of each mask, bool (n, H, W).
 
     Returns:
-        The component, bool (n, H, W), and the areas of the largest and second largest component,
-        long (n), in pixels.
+        labels, long (n, H, W), 0 outside of the mask, and the area of every label in pixels, long
+        (n, H·W + 1), with 0 for label 0.
     """
     n, height, width = masks.shape
     pixels = height * width
@@ -40,6 +37,20 @@ def largest_component(masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     areas = torch.zeros(n, pixels + 1, dtype=torch.long, device=masks.device)
     areas.scatter_add_(1, flat, torch.ones_like(flat))
     areas[:, 0] = 0
+    return flat.view(n, height, width), areas
+
+
+def largest_component(masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The largest 8-connected component of each mask.
+
+    Args:
+        masks: bool (n, H, W).
+
+    Returns:
+        The component, bool (n, H, W), and the areas of the largest and second largest component,
+        long (n), in pixels.
+    """
+    labels, areas = label_components(masks)
     (first, second), (label, _) = (part.unbind(1) for part in areas.topk(2, dim=1))
-    component = (flat == label[:, None]) & (first > 0)[:, None]
-    return component.view(n, height, width), first, second
+    component = (labels == label[:, None, None]) & (first > 0)[:, None, None]
+    return component, first, second

@@ -11,6 +11,7 @@ from strmatch.miniature.vocabulary import BACKGROUNDS
 
 MAX_DIFFERENCE = 28.0  # root mean square over the tile, in levels of 255
 MAX_PIXEL_DIFFERENCE = 50.0  # Euclidean in RGB
+MAX_VIVIDNESS = 95.0  # range of the channels; patterns have at most 60, sprites at least 136
 MIN_SHARE = 0.6  # of the frame's pixels; the largest sprite covers 22 %
 
 
@@ -25,16 +26,23 @@ class Patterns(NamedTuple):
     """float32 (n, H, W, 3): the frame without its subject."""
 
 
-def find_patterns(frames: Tensor) -> Patterns:
+def find_patterns(frames: Tensor, several: bool = False) -> Patterns:
     """Reduce each frame to one tile and compare the tile with every pattern at every shift.
 
     Args:
         frames: float32 (n, H, W, 3), 0 to 255, sides are multiples of the patterns' period.
+        several: whether the frames have several sprites, which together may cover most copies of a
+            tile's pixel. Vivid pixels are then ignored.
     """
     height, width = frames.shape[1:3]
-    tiles = frames.unflatten(2, (-1, PERIOD)).unflatten(1, (-1, PERIOD))  # (n, i, 16, j, 16, 3)
+    seen = frames
+    if several:
+        vivid = frames.amax(dim=-1) - frames.amin(dim=-1) > MAX_VIVIDNESS
+        seen = torch.where(vivid[..., None], torch.nan, frames)
+    tiles = seen.unflatten(2, (-1, PERIOD)).unflatten(1, (-1, PERIOD))  # (n, i, 16, j, 16, 3)
     # A sprite covers at most a quarter of the copies of a tile's pixel.
-    tile = tiles.permute(0, 2, 4, 5, 1, 3).flatten(4).median(dim=-1).values  # (n, 16, 16, 3)
+    tile = tiles.permute(0, 2, 4, 5, 1, 3).flatten(4).nanmedian(dim=-1).values  # (n, 16, 16, 3)
+    tile = tile.nan_to_num(nan=0.0)
 
     every = templates().to(frames)  # (backgrounds, shifts, 768)
     shifts = every.shape[1]

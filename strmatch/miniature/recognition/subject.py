@@ -43,14 +43,40 @@ def find_subjects(frames: Tensor, patterns: Patterns) -> Subjects:
         frames: float32 (n, H, W, 3), 0 to 255.
         patterns: result of `find_patterns` for the same frames.
     """
-    foreground = _distance_to_segment(frames, patterns.colours) > MIN_DIFFERENCE
-    component, area, other_area = largest_component(foreground)
+    component, area, other_area = largest_component(find_foreground(frames, patterns))
     present = (area >= MIN_AREA) & (area <= MAX_AREA) & (other_area < MAX_OTHER_AREA)
-    component &= present[:, None, None]
+    nearby = spread(spread(component.byte())).bool()
+    return look_at(frames, patterns, component, nearby, present)
+
+
+def find_foreground(frames: Tensor, patterns: Patterns) -> Tensor:
+    """Pixels that no mixture of the pattern's colours explains, bool (n, H, W)."""
+    return _distance_to_segment(frames, patterns.colours) > MIN_DIFFERENCE
+
+
+def look_at(
+    frames: Tensor,
+    patterns: Patterns,
+    component: Tensor,
+    nearby: Tensor,
+    present: Tensor,
+    min_iou: float = MIN_IOU,
+) -> Subjects:
+    """Recognise the colour and the shape of one component of each frame.
+
+    Args:
+        frames: float32 (n, H, W, 3), 0 to 255.
+        patterns: result of `find_patterns` for the same frames.
+        component: bool (n, H, W), the pixels of the subject.
+        nearby: bool (n, H, W), the pixels that the subject may cover in part, including its own.
+        present: bool (n), whether the component is a subject.
+        min_iou: smallest overlap with a shape that counts.
+    """
+    component = component & present[:, None, None]
     colours, rgb = _name_colours(frames, _without_rim(component))
 
     alpha = _opacity(frames, patterns.plate, rgb)
-    alpha = alpha * spread(spread(component.byte()))
+    alpha = alpha * (nearby & present[:, None, None])
     areas = alpha.sum(dim=(1, 2))
     y = torch.arange(frames.shape[1], device=frames.device)
     x = torch.arange(frames.shape[2], device=frames.device)
@@ -61,7 +87,9 @@ def find_subjects(frames: Tensor, patterns: Patterns) -> Subjects:
     centroids[~present] = areas[~present] = torch.nan
 
     shapes = torch.full_like(colours, -1)
-    shapes[present] = _name_shapes(alpha[present], centroids[present], areas[present])
+    overlaps = shape_overlaps(alpha[present], centroids[present], areas[present])
+    best, name = overlaps.max(dim=1)
+    shapes[present] = torch.where(best > min_iou, name, -1)
     return Subjects(present, alpha >= 0.5, centroids, areas, colours, shapes)
 
 
@@ -109,12 +137,6 @@ def _opacity(frames: Tensor, plate: Tensor, rgb: Tensor) -> Tensor:
     way = rgb[:, None, None] - plate
     share = ((frames - plate) * way).sum(dim=-1) / way.square().sum(dim=-1).clamp(min=1)
     return share.clamp(0, 1)
-
-
-def _name_shapes(alpha: Tensor, centroids: Tensor, areas: Tensor) -> Tensor:
-    """The shape with the largest overlap, long (n), or -1 if no overlap exceeds `MIN_IOU`."""
-    best, name = shape_overlaps(alpha, centroids, areas).max(dim=1)
-    return torch.where(best > MIN_IOU, name, -1)
 
 
 def shape_overlaps(alpha: Tensor, centroids: Tensor, areas: Tensor) -> Tensor:

@@ -44,6 +44,17 @@ def name_motion(track: Tensor, sizes: Tensor) -> str | None:
     return "circle" if _circles(track) else None
 
 
+def continued(track: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Track (f, 2) on the line through its known points, and sizes (f) as their mean, where NaN."""
+    seen = sizes.isfinite()
+    if int(seen.sum()) < 2:
+        return track, sizes
+    times = torch.linspace(0, 1, len(sizes))
+    way = _slope(times[seen], track[seen])
+    line = track[seen].mean(dim=0) + (times - times[seen].mean())[:, None] * way
+    return torch.where(seen[:, None], track, line), torch.where(seen, sizes, sizes[seen].mean())
+
+
 def _most(held: Tensor, total: int) -> bool:
     """True if `held` holds in more than half of `total`. Missing entries count as False."""
     return 2 * int(held.sum()) > total
