@@ -24,6 +24,7 @@ certain the tracker is, 0–1; null: not known."""
 EDIT = pa.struct(
     [
         ("object", WHOLE),
+        ("words", TEXT),
         ("prompt", TEXT),
         ("kind", TEXT),
         ("source_word", TEXT),
@@ -116,8 +117,8 @@ _EDIT_LIST = _column(
 _EDITS = _column(
     "edits",
     pa.list_(EDIT),
-    "what changes in each of several objects: number in objects (null: the background), prompt, "
-    "kind, source_word, target_word, distance, where; null: one edit, which target_… describe",
+    "what changes in each of several objects: number in objects (null: the background), words, "
+    "prompt, kind, source_word, target_word, distance, where; null: one edit, see target_…",
 )
 _MEDIA = [
     _column("source_video", BYTES, "MP4 (H.264): the clip before the edit"),

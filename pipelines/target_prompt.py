@@ -19,6 +19,8 @@ class ObjectEdit:
 
     object: int | None
     """Number of the object in the clip. None: the background."""
+    words: str | None
+    """The object's words in the source prompt. None: the background."""
     prompt: str
     """What the object shows after the edit, alone."""
     kind: Kind | None = None

@@ -1,8 +1,8 @@
 """What an edit changes, in words: which thing becomes what, there and back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 from pipelines.english.grammar import PRONOUNS, Pronoun, with_article
 from pipelines.english.language import is_english
@@ -33,18 +33,36 @@ class EditedPrompt:
 
     source_prompt: str
     target_prompt: str
-    target_kind: Kind | None = None
+    target_kind: Kind | Literal["several"] | None = None
     source_word: str | None = None
     target_word: str | None = None
     target_where: str | None = None
     subject: str | None = None
+    edits: Sequence[Mapping[str, Any]] = ()
+    """The edits of several objects, as `schema.EDIT`."""
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> "EditedPrompt":
         """Returns what a row of the dataset tells of its edit, each text in one line."""
-        texts = {name: row.get(name) for name in cls.__dataclass_fields__}
+        texts = {name: row.get(name) for name in cls.__dataclass_fields__ if name != "edits"}
         values: dict[str, Any] = {n: text and " ".join(text.split()) for n, text in texts.items()}
-        return cls(**values)
+        return cls(**values, edits=row.get("edits") or ())
+
+    @property
+    def parts(self) -> "list[EditedPrompt]":
+        """The edit of each object, with the prompts of the whole; of one object, the edit."""
+        return [
+            replace(
+                self,
+                target_kind=each["kind"],
+                source_word=each["source_word"],
+                target_word=each["target_word"],
+                target_where=each["where"],
+                subject=each["words"],
+                edits=(),
+            )
+            for each in self.edits
+        ] or [self]
 
 
 def find_change(edit: EditedPrompt) -> Change:

@@ -1,10 +1,11 @@
 """Instructions for an edit, and for the way back: "Replace the red car with a blue truck."."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipelines.english.change import EditedPrompt, Wording, find_change
+from pipelines.english.joined import joined
 from pipelines.english.word_lists import read_list
 
 COLUMNS = (
@@ -27,16 +28,20 @@ def instructions(row: Mapping[str, Any]) -> Instructions:
     """Return the instructions of an edit.
 
     The order of the wordings is drawn by the run's seed and the edit's id. Instructions that the
-    row has are the first.
+    row has are the first. An edit of several objects is one sentence; where the change of one of
+    them cannot be put in words, the sentence tells the prompts.
 
     Args:
         row: of the dataset, with `COLUMNS`. All but `row_id` and the prompts may be missing.
     """
-    change = find_change(EditedPrompt.of_row(row))
+    edit = EditedPrompt.of_row(row)
+    changes = [find_change(part) for part in edit.parts]
+    changes = [change for change in changes if change.there.name == "prompt"][:1] or changes
     drawn_by = f"{row.get('seed')} {row['row_id']}"
+    there, back = zip(*changes, strict=True)
     return Instructions(
-        _drawn(change.there, drawn_by, row.get("instruction")),
-        _drawn(change.back, f"{drawn_by} back", row.get("inverse_instruction")),
+        _drawn(there, drawn_by, row.get("instruction")),
+        _drawn(back, f"{drawn_by} back", row.get("inverse_instruction")),
     )
 
 
@@ -52,8 +57,11 @@ def instruction_columns(row: Mapping[str, Any]) -> dict[str, str]:
     return {"instruction": found.there[0], "inverse_instruction": found.back[0]}
 
 
-def _drawn(wording: Wording, seed: str, first: str | None) -> list[str]:
-    templates: list[str] = read_list("instructions.yaml")[wording.name]
-    texts = [template.format(**wording.fields) for template in templates]
-    drawn = random.Random(seed).sample(texts, len(texts))
-    return list(dict.fromkeys([first, *drawn] if first else drawn))
+def _drawn(wordings: Sequence[Wording], seed: str, first: str | None) -> list[str]:
+    drawn = []
+    for wording in wordings:
+        templates: list[str] = read_list("instructions.yaml")[wording.name]
+        texts = [template.format(**wording.fields) for template in templates]
+        drawn.append(random.Random(seed).sample(texts, len(texts)))
+    told = joined(drawn) if len(drawn) > 1 else drawn[0]
+    return list(dict.fromkeys([first, *told] if first else told))

@@ -23,18 +23,25 @@ class Question(NamedTuple):
 def questions(row: Mapping[str, Any]) -> Iterator[Question]:
     """Yield the questions about an edit whose answers follow from its prompts.
 
-    None where the source's answer is not known: a thing that gets a colour may have had it before.
+    Of several objects, those about each in turn. None where the source's answer is not known: a
+    thing that gets a colour may have had it before.
     Yes or no, and either or, are asked only if one answer excludes the other, and for the main
     subject only if that is what is swapped.
 
     Args:
         row: of the dataset, with `row_id`, `seed` and the columns of `EditedPrompt`.
     """
-    edit = EditedPrompt.of_row(row)
+    drawn = random.Random(f"{row.get('seed')} {row['row_id']} choice")
+    for part in EditedPrompt.of_row(row).parts:
+        yield from _questions(part, drawn)
+
+
+def _questions(edit: EditedPrompt, drawn: random.Random) -> Iterator[Question]:
+    """Yield the questions about the edit of one object."""
     change = find_change(edit).there
     fields = change.fields | {"Is": change.fields.get("is", "").capitalize()}
     either = [fields.get("old", ""), fields["new"]]
-    random.Random(f"{row.get('seed')} {row['row_id']} choice").shuffle(either)
+    drawn.shuffle(either)
     fields["first"], fields["second"] = either
     is_main = change.name != "replace" or _is_main(change.fields["noun"], edit.source_prompt)
     is_exclusive = _is_exclusive(change, edit)

@@ -45,6 +45,7 @@ def described(row: Row, count: int, inverse: bool) -> Iterator[Row]:
             two apart.
     """
     told = instructions.instructions(row)
+    row = {name: value for name, value in row.items() if name != "edits"}
     yield from _rows(row, told.there[:count], told.back[0], False)
     if inverse:
         turned = {b: row[a] for a, b in TURNED} | {a: row[b] for a, b in TURNED}

@@ -72,6 +72,7 @@ def _edit(thing: Mapping[str, Any], target: TargetPrompt) -> ObjectEdit:
     in_background = target.where == "background"
     return ObjectEdit(
         object=None if in_background else thing["id"],
+        words=None if in_background else thing["words"],
         prompt=target.prompt if in_background else own_prompt(thing["words"], target),
         kind=target.kind,
         source_word=target.source_word,

@@ -95,7 +95,8 @@ def edited_episodes(dataset: PublishedDataset, source: LeRobotDataset) -> Edited
 def _rows(dataset: PublishedDataset) -> Iterator[tuple[Edit, Row]]:
     for file in dict.fromkeys(group.file for group in dataset.row_groups):
         folders = partition_values(file)
-        table = dataset.output.read_table(file, [name for name in READ if name not in folders])
+        there = [name for name in READ if name in dataset.schema.names and name not in folders]
+        table = dataset.output.read_table(file, there)
         for number, row in enumerate(table.to_pylist()):
             yield Edit(file, number, _codec(row)), row | folders
 

@@ -31,9 +31,14 @@ def rewrite(task: str, edit: EditedPrompt) -> str:
     """
     if unicodedata.normalize("NFC", task.strip()) == edit.source_prompt:
         return edit.target_prompt
-    old, new = edit.source_word, edit.target_word
-    if not old or not new:
-        return task
-    for match in reversed([*re.finditer(rf"(?<!\w){re.escape(old)}(?!\w)", task, re.IGNORECASE)]):
-        task = grammar.replace(task, *match.span(), new)
+    found = [
+        (*match.span(), part.target_word)
+        for part in edit.parts
+        if part.source_word and part.target_word
+        for match in re.finditer(
+            rf"(?<!\w){re.escape(part.source_word)}(?!\w)", task, re.IGNORECASE
+        )
+    ]
+    for start, end, new in sorted(found, reverse=True):
+        task = grammar.replace(task, start, end, new)
     return task

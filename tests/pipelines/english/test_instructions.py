@@ -150,3 +150,56 @@ def test_no_text_of_a_user_keeps_an_edit_from_being_told():
         assert len(told.there) >= 5 and len(told.back) >= 5
         for question in questions(row):
             assert question.source != question.edit
+
+
+def part(words, kind, source_word, target_word, where="subject"):
+    given = {"words": words, "kind": kind, "source_word": source_word, "target_word": target_word}
+    return given | {"object": 0, "prompt": "", "distance": 0, "where": where}
+
+
+BOTH = {
+    "row_id": "1",
+    "seed": 0,
+    "source_prompt": "A red car passes a dog on a meadow",
+    "target_prompt": "A blue car passes a fox on a meadow",
+    "target_kind": "several",
+    "edits": [
+        part("red car", "recolour", "red", "blue"),
+        part("dog", "noun_near", "dog", "fox"),
+    ],
+}
+
+
+def test_an_edit_of_two_objects_is_one_sentence():
+    told = instructions(BOTH)
+    assert "Turn the red car blue and the dog into a fox." in told.there
+    assert "Turn the blue car red and the fox into a dog." in told.back
+    assert len(told.there) == len({*told.there}) >= 5 and len(told.back) >= 5
+    for text in told.there + told.back:
+        assert re.fullmatch(r"[A-Z][^{}“”.:]*[.]", text), text
+        assert text.count(" and ") == 1, text
+    assert instructions(BOTH) == told
+    assert instruction_columns(BOTH)["instruction"] == told.there[0]
+    assert instructions(BOTH | {"instruction": "Do so."}).there == ["Do so.", *told.there]
+
+
+def test_three_changes_are_a_list():
+    edits = [
+        *BOTH["edits"],
+        part(None, "background", "on a meadow", "on a sandy beach", "background"),
+    ]
+    for text in instructions(BOTH | {"edits": edits}).there:
+        assert re.fullmatch(r"[^,]*, [^,]* and [^,]*", text), text
+        assert all(word in text for word in ("blue", "fox", "beach"))
+
+
+def test_an_object_whose_change_has_no_words_is_told_by_the_prompts():
+    edits = [BOTH["edits"][0], part("dog", None, None, None)]
+    for text in instructions(BOTH | {"edits": edits}).there:
+        assert "“A red car passes a dog on a meadow”" in text or "“a red car" in text.lower()
+
+
+def test_questions_are_asked_about_each_object():
+    asked = [each.question for each in questions(BOTH)]
+    assert any("colour" in question for question in asked)
+    assert any("fox" in question for question in asked)

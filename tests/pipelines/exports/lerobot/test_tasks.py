@@ -21,3 +21,15 @@ RED = "Pick up the red cube."
 )
 def test_a_task_changes_where_the_replaced_word_stands(task, prompt, words, expected):
     assert rewrite(task, EditedPrompt(*prompt, "noun_near", *words)) == expected
+
+
+def test_a_task_names_all_objects_of_an_edit():
+    """Red becomes blue while blue becomes green."""
+    pairs = [("red", "blue"), ("blue", "orange")]
+    edits = [
+        {"kind": "recolour", "words": "", "source_word": old, "target_word": new, "where": ""}
+        for old, new in pairs
+    ]
+    prompt = EditedPrompt("two cubes", "two other cubes", "several", edits=edits)
+    task = "Put the red cube on a blue cube."
+    assert rewrite(task, prompt) == "Put the blue cube on an orange cube."
