@@ -16,6 +16,7 @@ from jobs.benchmark.arithmetic import count_operations, matrix_rate
 from jobs.benchmark.forms import EXACT
 from jobs.benchmark.measure import PARTS, measure_memory, measure_seconds
 from jobs.benchmark.models import FULL_SIZE, MODELS, Model
+from jobs.benchmark.regions import measure_regions
 from pipelines.errors import RunError
 
 console = Console()
@@ -98,6 +99,7 @@ def measure(
             str(count): 1.1 * (ours["inversion"] + count * edit) / ours["seconds"]
             for count in targets
         },
+        "two_regions_ratio": measure_regions(model, settings, repeats),
         "forms": {name: seconds[name] | {"peak_bytes": memory[name]} for name in forms},
     }
     if bf16_rate:
@@ -144,6 +146,7 @@ def _table(name: str, measured: dict[str, Any]) -> Table:
         [f"{measured['steps']} steps an edit"]
         + [f"largest relative difference {measured['max_relative_difference']:.0e}"]
         + [f"{k} targets × {ratio:.2f}" for k, ratio in measured["targets_ratio"].items()]
+        + [f"2 regions × {measured['two_regions_ratio']['cpu_seconds']:.2f} without the inversion"]
         + [
             f"{form}: {x:.0%} of the bf16 rate"
             for form, x in measured.get("bf16_share", {}).items()

@@ -45,6 +45,7 @@ def evaluate(
         str,
         typer.Option(
             help="miniature: the embedded model. long: edits of clips longer than a window. "
+            "objects: edits of one and of all objects of a clip. "
             "annotators: masks, captions, targets. paper: the paper's comparisons of editors."
         ),
     ],
@@ -69,6 +70,8 @@ def evaluate(
 
     Example: strmatch evaluate --suite long --clips 24 --json long.json
 
+    Example: strmatch evaluate --suite objects --clips 40 --json objects.json
+
     Example: strmatch evaluate --suite annotators --weights runs/sam2/weights
 
     Example: strmatch evaluate --suite paper --clips 54 --output runs/paper
@@ -83,7 +86,9 @@ def evaluate(
 def study(
     name: Annotated[
         str,
-        typer.Argument(help="guidance, factors, lambdas, multiples, cheaper, fast or verdict."),
+        typer.Argument(
+            help="guidance, factors, lambdas, multiples, cheaper, fast, regions or verdict."
+        ),
     ],
     output: Annotated[Path, typer.Option(help="Folder for NAME.md, NAME.json and NAME.svg.")],
     clips: Annotated[int, typer.Option(min=1, help="Edits behind every row.")] = 30,

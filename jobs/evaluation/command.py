@@ -15,6 +15,7 @@ from jobs.evaluation import annotators
 from jobs.evaluation.miniature.examiner import Clip
 from jobs.evaluation.miniature.long_suite import LongSuite
 from jobs.evaluation.miniature.suite import Suite
+from jobs.evaluation.objects.suite import ObjectsSuite
 from jobs.evaluation.paper.command import compare
 from jobs.evaluation.pool import Pool, Task, default_processes
 from jobs.evaluation.report import Results, as_json, tables
@@ -26,7 +27,9 @@ from strmatch.backbones.folder import weights_folder
 from strmatch.miniature.splits import Split
 from strmatch.weights.manifest import weights_revision
 
-SUITES = ("miniature", "long", "annotators", "paper")
+RENDERED = {"miniature": Suite, "long": LongSuite, "objects": ObjectsSuite}
+"""Suites whose clips are written with their truth."""
+SUITES = (*RENDERED, "annotators", "paper")
 console = Console()
 
 
@@ -48,8 +51,8 @@ def evaluate(
         split: list of attribute combinations that cases are drawn from.
         weights: folder or URI of the model. None: the embedded one.
         json_file: receives all figures.
-        output: suites `miniature` and `long`: receives each clip with its truth, NAME.npz with
-            `frames` and `truth`, uint8 (f, H, W, 3), and clips.jsonl with prompts and measures.
+        output: suites of `RENDERED`: receives each clip with its truth, NAME.npz with `frames` and
+            `truth`, uint8 (f, H, W, 3), and clips.jsonl with prompts and measures.
             Suite `paper`: receives results, from which a stopped run resumes, and the page.
 
     Raises:
@@ -68,8 +71,7 @@ def evaluate(
         compared = compare(clips, seed, split, weights, revision, str(output))
         keep(compared, json_file)
         return compared
-    kind = LongSuite if suite == "long" else Suite
-    asked = kind(weights, clips, seed, split)
+    asked = RENDERED[suite](weights, clips, seed, split)
     began = time.perf_counter()
     results: Results = {
         "suite": suite,

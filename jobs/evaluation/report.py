@@ -54,6 +54,8 @@ def show(name: str, value: float) -> str:
         return f"{value:.1f} dB"
     if name.endswith("_px"):
         return f"{value:.1f} px"
+    if name == "seconds":
+        return f"{value:.1f} s"
     if name.startswith(("seam", "drift")):
         return f"{value:.2f}"
     return f"{value:.2f}" if name.endswith("_iou") else f"{100 * value:.0f} %"

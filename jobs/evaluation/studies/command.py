@@ -10,8 +10,11 @@ from jobs.evaluation.command import check
 from jobs.evaluation.figures import Figure
 from jobs.evaluation.miniature.cases import draw_edits
 from jobs.evaluation.miniature.examiner import MiniatureExaminer
+from jobs.evaluation.objects.cases import draw_object_edits
+from jobs.evaluation.objects.examiner import ObjectsExaminer
 from jobs.evaluation.pool import Pool, default_processes
 from jobs.evaluation.report import as_json, show
+from jobs.evaluation.studies.regions import study_regions
 from jobs.evaluation.studies.studies import STUDIES, Row
 from jobs.evaluation.studies.verdict import study_verdict
 from jobs.evaluation.tables import TextTable
@@ -41,14 +44,17 @@ def study(
             raise RunError("the study verdict takes no --weights: limits belong to a preset")
         study_verdict("miniature", clips, seed, split, output)
         return
-    if name not in STUDIES:
-        raise RunError(f"no study {name!r}: one of {', '.join(STUDIES)}, verdict")
+    known = STUDIES | {"regions": study_regions}
+    if name not in known:
+        raise RunError(f"no study {name!r}: one of {', '.join(known)}, verdict")
     weights, _ = check(weights)
-    cases = draw_edits(clips, split, seed)
+    several = name == "regions"
+    cases = (draw_object_edits if several else draw_edits)(clips, split, seed)
+    examiner = partial(ObjectsExaminer if several else MiniatureExaminer, weights)
     output.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
-    with Pool(partial(MiniatureExaminer, weights), default_processes()) as pool:
-        for label, figures in STUDIES[name](pool, cases):
+    with Pool(examiner, default_processes()) as pool:
+        for label, figures in known[name](pool, cases):
             rows.append((label, figures))
             console.print(label, *_cells(figures), sep="  ", highlight=False)
             (output / f"{name}.md").write_text(_markdown(name, rows), "utf-8")

@@ -32,6 +32,8 @@ def test_every_form_is_measured_and_equals_the_plain_one(tmp_path, monkeypatch):
     assert figures["max_relative_difference"] < 1e-9
     assert figures["lean_memory_ratio"] < figures["memory_ratio"] < 1
     assert figures["fast_seconds_ratio"] > 0
+    assert figures["two_regions_ratio"].keys() == {"seconds", "cpu_seconds"}
+    assert min(figures["two_regions_ratio"].values()) > 0
     assert figures["targets_ratio"].keys() == {"1", "2", "4"}
     assert figures["targets_ratio"]["1"] == 1 < figures["targets_ratio"]["2"]
     for form in figures["forms"].values():

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from jobs.evaluation.figures import Figure
+from jobs.evaluation.objects.cases import draw_object_edits
 from jobs.evaluation.studies import command as job
 from pipelines.errors import RunError
 
@@ -38,3 +39,16 @@ def test_a_study_leaves_a_table_its_numbers_and_a_plot(tmp_path, monkeypatch):
 def test_an_unknown_study_is_refused_in_one_line(tmp_path):
     with pytest.raises(RunError, match="no study 'facters': one of guidance, factors"):
         run(tmp_path, "facters")
+
+
+def test_the_study_of_regions_edits_clips_of_several_objects(tmp_path, monkeypatch):
+    drawn = []
+
+    def regions(pool, cases):
+        drawn.extend(cases)
+        yield "default", figures(0.9, 0.8, 22.0)
+
+    monkeypatch.setattr(job, "study_regions", regions)
+    run(tmp_path, "regions")
+    assert drawn == draw_object_edits(2, "dev", 0)
+    assert (tmp_path / "study" / "regions.md").exists()
