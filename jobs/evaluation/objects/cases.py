@@ -6,37 +6,40 @@ from dataclasses import replace
 import torch
 
 from jobs.evaluation.miniature.cases import EditCase
-from jobs.evaluation.paper.cases import CHANGED, PaperCase, draw_case
-from strmatch.miniature.scenes import Scene, attributes, with_attributes
+from strmatch.miniature.scenes import Scene, attributes, sample_scene, with_attributes
+from strmatch.miniature.several import sample_several
 from strmatch.miniature.splits import Split, partners
 
-KIND = "two_objects"
+CHANGED = ("shape", "colour")
+"""The attributes of every object that an edit changes."""
 
 
-def draw_object_edits(count: int, split: Split, seed: int) -> list[EditCase]:
-    """Draw the first `count` clips of the paper suite's kind `two_objects`, all objects edited.
+def draw_object_edits(count: int, split: Split, seed: int, objects: int = 2) -> list[EditCase]:
+    """Draw edits of all objects of clips with two or three.
 
-    The first object changes as in the paper suite. Each other one changes shape and colour within
-    the list, to a colour that no other object of the target has.
+    Clips of two objects are of the kind `two_objects` of the paper suite. Source and target
+    combinations are of the list `split`. Targets have different colours where the list allows.
     """
-    kinds = list(CHANGED)
-    indices = range(kinds.index(KIND), count * len(kinds), len(kinds))
-    return [_all_edited(draw_case(index, split, seed), index, split, seed) for index in indices]
+    cases = []
+    for index in range(count):
+        generator = torch.Generator().manual_seed((seed * 1_000_003 + 11 + index) % 2**63)
+        if objects == 2:
+            source = sample_scene(generator, split, "two_sprites")
+        else:
+            source = sample_several(generator, split, objects)
+        cases.append(_all_edited(source, split, generator))
+    return cases
 
 
-def _all_edited(case: PaperCase, index: int, split: Split, seed: int) -> EditCase:
-    generator = torch.Generator().manual_seed((seed * 1_000_003 + 11 + index) % 2**63)
-    target = case.target
-    for sprite in range(1, len(case.source.sprites)):
+def _all_edited(source: Scene, split: Split, generator: torch.Generator) -> EditCase:
+    target = source
+    for sprite in range(len(source.sprites)):
         used = {other.colour for other in target.sprites}
-        choices = [
-            wanted
-            for wanted in partners(attributes(case.source, sprite), split, CHANGED[KIND])
-            if wanted.colour not in used
-        ]
+        choices = partners(attributes(source, sprite), split, CHANGED)
+        choices = tuple(wanted for wanted in choices if wanted.colour not in used) or choices
         wanted = choices[int(torch.randint(len(choices), (), generator=generator))]
         target = with_attributes(target, shape=wanted.shape, colour=wanted.colour, sprite=sprite)
-    return EditCase(case.source, target)
+    return EditCase(source, target)
 
 
 def edited_alone(case: EditCase, edited: Collection[int]) -> Scene:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -35,6 +36,9 @@ class Choice:
     source prompt."""
     dilates: bool = True
     """Whether masks are dilated as in the preset, or not at all."""
+
+
+DEFAULT = Choice()
 
 
 class Shown(NamedTuple):
@@ -86,13 +90,11 @@ class ObjectsExaminer:
     def choose(self, label: str, case: EditCase, index: int, choice: Choice) -> list[Clip]:
         """Edit all objects of a case by region, with the prompts and borders of a choice."""
         shown = show(case, range(len(case.source.sprites)))
-        return self._measured(
-            label, shown, index, lambda examiner, of: examiner.by_region(of, choice)
-        )
+        method = partial(ObjectsExaminer.by_region, choice=choice)
+        return self._measured(label, shown, index, method)
 
-    def by_region(self, shown: Shown, choice: Choice | None = None) -> np.ndarray:
+    def by_region(self, shown: Shown, choice: Choice = DEFAULT) -> np.ndarray:
         """Edit the objects in one pass, each by a prompt of its own."""
-        choice = choice or Choice()
         regions = [
             Region(shown.masks[index], _prompt(shown.truth, index, choice.guided_by))
             for index in shown.edited
@@ -196,5 +198,7 @@ METHODS: dict[str, Callable[..., np.ndarray]] = {
     "regions": ObjectsExaminer.by_region,
     "union": ObjectsExaminer.in_union,
     "sequence": ObjectsExaminer.in_sequence,
+    "three": ObjectsExaminer.by_region,
 }
-"""The compared methods, by name. `one` edits the first object, the others edit all."""
+"""The compared methods, by name. `one` edits the first of two objects, the others edit all. `three`
+is for clips of three objects."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,8 +21,17 @@ class ObjectsSuite(Suite):
 
     def tasks(self) -> list[Task]:
         """Returns all tasks. Every method inverts its clips itself, which its seconds include."""
-        cases = enumerate(draw_object_edits(self.clips, self.split, self.seed))
-        return [("edit", (method, case, index)) for index, case in cases for method in METHODS]
+        drawn = {
+            method: draw_object_edits(
+                self.clips, self.split, self.seed, 3 if method == "three" else 2
+            )
+            for method in METHODS
+        }
+        return [
+            ("edit", (method, drawn[method][index], index))
+            for index in range(self.clips)
+            for method in METHODS
+        ]
 
     def examiner(self) -> Callable[[], Any]:
         """What makes the examiner of a process."""
@@ -31,10 +41,10 @@ class ObjectsSuite(Suite):
         """Projects the duration of the suite in seconds from one clip with two denoising steps."""
         torch.set_num_threads(1)  # as in the pool's processes
         examiner = ObjectsExaminer(self.weights, num_inference_steps=FEW_STEPS)
-        (case,) = draw_object_edits(1, self.split, self.seed)
+        tasks = replace(self, clips=1).tasks()
         began = time.perf_counter()
-        for method in METHODS:
-            examiner.edit(method, case, 0)
+        for name, arguments in tasks:
+            getattr(examiner, name)(*arguments)
         ratio = load_preset("miniature").edit.num_inference_steps / FEW_STEPS
         return (time.perf_counter() - began) * ratio * self.clips / processes
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from jobs.evaluation.miniature.cases import EditCase
-from jobs.evaluation.objects.examiner import Choice
+from jobs.evaluation.objects.examiner import DEFAULT, Choice
 from jobs.evaluation.objects.suite import object_figures
 from jobs.evaluation.pool import Pool, Task
 from jobs.evaluation.studies.studies import Row
 
 CHOICES: dict[str, Choice] = {
-    "default": Choice(),
+    "default": DEFAULT,
     "guided by own words": Choice(guided_by="words"),
     "guided by the whole caption": Choice(guided_by="whole"),
     "scored by joined captions": Choice(scored_by="joined"),

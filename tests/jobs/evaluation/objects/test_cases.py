@@ -1,32 +1,34 @@
 import pytest
 
 from jobs.evaluation.objects.cases import draw_object_edits, edited_alone, only
-from jobs.evaluation.paper.cases import CHANGED, draw_case
 from strmatch.miniature.scenes import attributes
 from strmatch.miniature.splits import combinations
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
-def test_the_first_object_is_that_of_the_paper_suite_and_all_others_change_as_well(split):
-    paper = [draw_case(index, split, 4) for index in range(10 * len(CHANGED))]
-    cases = draw_object_edits(10, split, 4)
-    for case, of_paper in zip(
-        cases, [case for case in paper if case.kind == "two_objects"], strict=True
-    ):
-        assert case.source == of_paper.source
-        assert edited_alone(case, {0}) == of_paper.target
-        assert edited_alone(case, ()) == case.source
-        assert edited_alone(case, (0, 1)) == case.target
+@pytest.mark.parametrize("objects", [2, 3])
+def test_every_object_changes_shape_and_colour_within_the_list(split, objects):
+    cases = draw_object_edits(20, split, 4, objects)
+    assert cases[:5] == draw_object_edits(5, split, 4, objects)
+    assert cases != draw_object_edits(20, split, 5, objects)
+    different = 0
+    for case in cases:
+        assert len(case.source.sprites) == len(case.target.sprites) == objects
         colours = [sprite.colour for sprite in case.target.sprites]
-        assert len(set(colours)) == len(colours)
-        for index in range(2):
+        different += len(set(colours)) == objects
+        for index in range(objects):
             before, after = attributes(case.source, index), attributes(case.target, index)
             assert before.shape != after.shape and before.colour != after.colour
             assert before[2:] == after[2:] and after in combinations(split)
+    assert different > 10
 
 
-def test_one_object_of_a_scene():
+def test_objects_are_edited_alone_and_shown_alone():
     (case,) = draw_object_edits(1, "test", 0)
-    for index in range(2):
+    assert edited_alone(case, ()) == case.source and edited_alone(case, (0, 1)) == case.target
+    for index, other in ((0, 1), (1, 0)):
+        scene = edited_alone(case, {index})
+        assert attributes(scene, index) == attributes(case.target, index)
+        assert attributes(scene, other) == attributes(case.source, other)
         alone = only(case.target, index)
         assert attributes(alone) == attributes(case.target, index) and len(alone.sprites) == 1

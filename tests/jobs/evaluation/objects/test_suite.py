@@ -13,6 +13,7 @@ from strmatch import Region, STRMatch
 from strmatch.miniature.scenes import caption
 
 CASES = draw_object_edits(4, "test", 2)
+TRIO = draw_object_edits(1, "test", 2, objects=3)[0]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,12 @@ def test_an_edit_by_region_keeps_the_background(examiner):
     (clip,) = examiner.edit("regions", CASES[0], 3)
     assert clip.row["background_psnr"] > 40 and clip.row["seconds"] > 0
     assert not np.array_equal(clip.frames, clip.truth)
+
+
+def test_one_of_three_objects_is_edited(examiner):
+    shown = show(TRIO, (1,))
+    found = examiner.measure(shown, shown.rendered.frames[1].numpy())
+    assert found["right"] and found["untouched"] == [True, True]
 
 
 def test_what_happens_to_one_object_is_not_counted_for_the_other(examiner):
@@ -121,8 +128,7 @@ def test_every_choice_of_the_study_is_passed_on(examiner, asked):
 
 
 def test_figures_of_a_perfect_method_are_perfect(examiner, monkeypatch):
-    perfect = {"one": (0,), "regions": (0, 1), "union": (0, 1), "sequence": (0, 1)}
-    truth = {name: lambda of, shown: shown.rendered.frames[1].numpy() for name in perfect}
+    truth = {name: lambda of, shown: shown.rendered.frames[1].numpy() for name in METHODS}
     monkeypatch.setattr(work, "METHODS", truth)
     tasks = ObjectsSuite("miniature", 1, 2).tasks()
     assert len(tasks) == len(METHODS)
