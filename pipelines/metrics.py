@@ -27,6 +27,10 @@ A metric that is a mean over frames declares `worst`, "lowest" or "highest". The
 longer than `clip.num_frames` is then computed for each window of this length: see
 `pipelines.stages.windowed_metrics`. Other metrics receive the whole clip.
 
+A metric that declares `worst` may declare `by_object` as True. In an edit of several objects, the
+metric is then computed for each of them as for an edit of that object alone, and its value for the
+edit is the worst one: see `pipelines.stages.object_metrics`.
+
 The built-in classes below load a metric of `strmatch.metrics` with its weights. Their libraries are
 imported, and weights are fetched, in the process that builds them.
 """
@@ -53,6 +57,8 @@ class LibraryMetric:
     reads: ClassVar[tuple[str, ...]] = ()
     worst: ClassVar[Literal["lowest", "highest"] | None] = None
     """The worst of the values of a clip's windows; None: the metric needs the whole clip."""
+    by_object: ClassVar[bool] = False
+    """Whether each of several edited objects has a value."""
 
     def __init__(self, config: Config) -> None:
         self.metric: Metric = self.library_class()()
@@ -178,6 +184,7 @@ class Changed(LibraryMetric):
     """`changed`."""
 
     place = "strmatch.metrics.changed:Changed"
+    by_object = True
     worst = "lowest"
 
 
@@ -185,6 +192,7 @@ class SubjectMotion(LibraryMetric):
     """`subject_motion`."""
 
     place = "strmatch.metrics.subject_motion:SubjectMotion"
+    by_object = True
     worst = "highest"
 
 

@@ -172,6 +172,12 @@ _COMPOSITED = _column(
 _EDIT_ID = _column("edit_id", TEXT, "names the edit by its clip, its prompts and all that made it")
 _CLIP_ID = _column("clip_id", TEXT, "names the span of the source and how it was decoded")
 _SEED = _column("seed", pa.int64(), "the run's seed")
+_EDIT_METRICS = _column(
+    "edit_metrics",
+    TEXT,
+    "metrics of each of `edits`, a JSON list of values by name, of which metric_… has the worst; "
+    "null: one edit",
+)
 _MEASURE_SECONDS = _column("measure_seconds", REAL, "seconds that the metrics took")
 _MEASURE_MESSAGE = _column("measure_message", TEXT, "why metrics have no value; null: none")
 _PACKAGE_VERSION = _column("package_version", TEXT, "of strmatch")
@@ -250,6 +256,7 @@ MEASURES = pa.schema(
         *_OUTCOME,
         ("metrics", pa.map_(TEXT, REAL)),  # by name; null: no value
         ("worst", pa.map_(TEXT, REAL)),  # of the worst window, by name; null: one window
+        ("by_object", pa.list_(pa.map_(TEXT, REAL))),  # of each of several edits; null: one edit
         _MEASURE_SECONDS,
         _MEASURE_MESSAGE,
     ]
@@ -274,6 +281,7 @@ DATASET = pa.schema(
         *_EDITED,
         _COMPOSITED,
         *_TRIES,
+        _EDIT_METRICS,
         _MEASURE_SECONDS,
         _MEASURE_MESSAGE,
         _PACKAGE_VERSION,

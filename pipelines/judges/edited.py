@@ -13,6 +13,7 @@ class Edited(ClipSimilarity):
     """`edited`, by the model of `measure.clip`."""
 
     place = "strmatch.metrics.edited:Edited"
+    by_object = True
 
     class Options(pipelines.config.options.Options):
         contrasts: int = Field(default=0, ge=0)

@@ -7,14 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from pipelines import plugins, telemetry
 from pipelines.causes import at
 from pipelines.config.config import Config
+from pipelines.english.change import EditedPrompt
 from pipelines.errors import RunError
 from pipelines.media.encode import decode_video
-from pipelines.media.regions import Edits, edited_region
+from pipelines.media.regions import Edits, edit_regions, edited_region
 from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure, outcome
+from pipelines.stages.object_metrics import measured_objects, object_samples
 from pipelines.stages.windowed_metrics import MetricFailed, measured
 from pipelines.storage import Storage
 from pipelines.tables.clips import read_clip
@@ -110,6 +114,11 @@ def measure_edits(
             edit_id: edited_region(clip, target.where, target.edits)
             for edit_id, target in targets.items()
         }
+        parts = {
+            edit_id: edit_regions(clip, target.edits)
+            for edit_id, target in targets.items()
+            if target.edits
+        }
     except Exception as error:
         failed = failure("measure", error)
         return [{"edit_id": edit["edit_id"], **failed} for edit in edits]
@@ -125,15 +134,36 @@ def measure_edits(
         )
         for edit_id, target in targets.items()
     }
-    return [_measure(edit, unedited[edit["edit_id"]], metrics, length) for edit in edits]
+    rows = []
+    for edit in edits:
+        edit_id = edit["edit_id"]
+        measure: Callable[[Sample], Row] = partial(measured, metrics, length=length)
+        if edit_id in parts:
+            prompts = EditedPrompt(
+                source_prompt, targets[edit_id].prompt, edits=targets[edit_id].edits
+            )
+            measure = partial(_measured_parts, metrics, parts[edit_id], prompts, length)
+        rows.append(_measure(edit, unedited[edit_id], measure))
+    return rows
 
 
-def _measure(edit: Row, unedited: Sample, metrics: Mapping[str, Metric], length: int) -> Row:
+def _measured_parts(
+    metrics: Mapping[str, Metric],
+    regions: Sequence[np.ndarray],
+    prompts: EditedPrompt,
+    length: int,
+    sample: Sample,
+) -> Row:
+    objects = object_samples(sample, regions, prompts)
+    return measured_objects(metrics, sample, objects, length)
+
+
+def _measure(edit: Row, unedited: Sample, measure: Callable[[Sample], Row]) -> Row:
     """Returns a row of `schema.MEASURES`."""
     started = time.perf_counter()
     try:
         sample = unedited._replace(edited=decode_video(edit["edited_video"]))
-        result = {"status": "ok", **measured(metrics, sample, length)}
+        result = {"status": "ok", **measure(sample)}
     except MetricFailed as error:
         assert isinstance(error.__cause__, Exception)
         result = failure("measure", error.__cause__)

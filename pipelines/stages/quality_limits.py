@@ -1,5 +1,6 @@
 """Rejects edits whose metrics are outside the limits."""
 
+import json
 from collections.abc import Collection, Mapping
 
 from pipelines.config.sections import Bounds
@@ -13,7 +14,8 @@ def apply_limits(measured: Row, limits: Mapping[str, Bounds]) -> Row:
     """Returns the dataset's columns of an edit: its metrics and its outcome.
 
     An edit that could not be measured is failed. An edit outside a limit is rejected with
-    `OutOfLimits`. A clip of several windows is inside a limit if its worst window is.
+    `OutOfLimits`. A clip of several windows is inside a limit if its worst window is, and an edit
+    of several objects if its worst object is.
 
     Args:
         measured: the edit's row of `schema.MEASURES`.
@@ -25,6 +27,8 @@ def apply_limits(measured: Row, limits: Mapping[str, Bounds]) -> Row:
     columns = {metric_column(name): value for name, value in values.items()}
     columns |= {worst_column(name): value for name, value in judged.items()}
     columns |= {name: measured[name] for name in (*OUTCOME, "measure_seconds", "measure_message")}
+    if measured.get("by_object"):
+        columns["edit_metrics"] = json.dumps([dict(values) for values in measured["by_object"]])
     broken = outside(judged, limits, worst)
     if measured["status"] == "ok" and broken:
         columns |= failure("measure", Rejected(OUT_OF_LIMITS, "; ".join(broken)))

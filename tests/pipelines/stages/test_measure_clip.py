@@ -1,6 +1,7 @@
 """Measurements of a clip from its stored bytes."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from pipelines.reliability.deadline import Deadline
 from pipelines.schema import CLIPS, EDITS, MEASURES, rows_table
 from pipelines.stages.measure_clip import MeasureClip
 from pipelines.storage import Storage
+from pipelines.target_prompt import ObjectEdit
 from tests.pipelines.fakes.metrics import Counting
 
 METRICS = "tests.pipelines.fakes.metrics"
@@ -82,7 +84,7 @@ def test_the_background_of_several_edits_is_outside_their_objects(tmp_path):
         mask[:, :, 8 * number : 8 * number + 4] = True
         things.append({"id": number, "words": "x", "mask": masks.encode(mask)})
         frames[mask] += 40
-    parts = [{"object": 0, "prompt": "a"}, {"object": 1, "prompt": "b"}]
+    parts = [asdict(ObjectEdit(number, "x", "a y", "noun_near", "x", "y")) for number in range(2)]
     video = ok(encode_video(frames, 8, crf=0))
     for edits, expected in ((parts, 0.0), (parts[:1], 40 / 3)):
         rows, _ = measure(

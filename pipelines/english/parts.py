@@ -1,0 +1,28 @@
+"""The prompt of one of the changes that an edit of several objects makes."""
+
+import re
+
+from pipelines.english import grammar
+from pipelines.english.change import EditedPrompt
+from pipelines.english.subject import find_subject
+
+
+def part_prompt(part: EditedPrompt) -> str:
+    """Return the source prompt in which the words of one object are swapped.
+
+    Args:
+        part: one of `EditedPrompt.parts`.
+
+    Returns:
+        The target prompt of the whole edit if the words are not found.
+    """
+    source, target = part.source_word, part.target_word
+    named = find_subject(part.source_prompt, part.subject) if part.subject else None
+    if not source or not target:
+        return part.target_prompt
+    start = named.begin if named else 0
+    word = re.compile(rf"(?<!\w){re.escape(source)}(?!\w)", re.IGNORECASE)
+    match = word.search(part.source_prompt, start) or word.search(part.source_prompt)
+    if match is None:
+        return part.target_prompt
+    return grammar.replace(part.source_prompt, *match.span(), target)
