@@ -9,7 +9,8 @@ from jobs.evaluation.figures import Figure
 from jobs.evaluation.tables import TextTable
 
 Results = dict[str, Any]
-"""Figures by name, in parts: {"vae_psnr": Figure, "generation": {"colour": Figure, …}, …}."""
+"""Figures by name, in parts: {"vae_psnr": Figure, "generation": {"colour": Figure, …}, …}.
+In `generation_of_two`, an attribute of a clip is right if it is right for both figures."""
 
 
 def tables(results: Results) -> list[TextTable]:
@@ -41,8 +42,11 @@ def interval_row(name: str, figure: Figure) -> list[str]:
 
 
 def _singles(results: Results) -> list[tuple[str, Figure]]:
-    generation = results.get("generation", {}).items()
-    parts = [(f"generation {name}", figure) for name, figure in generation]
+    parts = [
+        (f"{part} {name}", figure)
+        for part in ("generation", "generation_of_two")
+        for name, figure in results.get(part, {}).items()
+    ]
     return parts + [(name, value) for name, value in results.items() if isinstance(value, Figure)]
 
 

@@ -12,14 +12,14 @@ from strmatch.inputs import to_unit_range
 from strmatch.miniature.world import render
 
 KL_WEIGHT = 1e-5
-HARDER = 0.3
+HARDER, PAIRS, TRIOS = 0.3, 0.2, 0.2
 
 
 def reconstruction_loss(vae: AutoencoderKL, frames: int, device: str) -> Loss:
     """Returns the reconstruction loss, L1 + L2 + `KL_WEIGHT`·KL, on `frames` frames a step."""
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
-        scenes = draw_scenes((frames + 1) // 2, generator, HARDER)
+        scenes = draw_scenes((frames + 1) // 2, generator, HARDER, PAIRS, TRIOS)
         images = to_unit_range(render(scenes, num_frames=2, device=device).frames).flatten(0, 1)[
             :frames
         ]

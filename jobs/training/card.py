@@ -22,7 +22,7 @@ pipeline_tag: text-to-video
 # The miniature: a text-to-video model of a small world
 
 LaVie's architecture (a 2D UNet with temporal attention), an AutoencoderKL and a CLIP, small enough
-for a laptop's processor. They know one thing: a flat coloured figure that moves over a pattern,
+for a laptop's processor. They know one thing: flat coloured figures that move over a pattern,
 64×64 pixels, and say so in captions like "a red circle moving right over bricks". Made for testing,
 demonstrating and measuring video editing; good for nothing else.
 
@@ -38,7 +38,7 @@ the dev and test lists were never trained on.
 
 ## Figures
 On {clips} clips of the test list, seed {evaluation_seed}, at the preset's defaults, with 95 %
-intervals.
+intervals. `generation_of_two` counts clips in which both figures are right.
 
 {figures}
 

@@ -9,6 +9,7 @@ import torch
 
 from strmatch.miniature.long_scenes import MOTION_FRAMES, Course, lasting
 from strmatch.miniature.scenes import Scene, attributes, caption, sample_scene, with_attributes
+from strmatch.miniature.several import sample_several
 from strmatch.miniature.splits import Split, partners
 from strmatch.miniature.vocabulary import BACKGROUNDS, COLOURS, SHAPES
 
@@ -44,6 +45,11 @@ class EditCase:
 def draw_scenes(count: int, split: Split, seed: int) -> list[Scene]:
     """Draws `count` scenes with one sprite."""
     return [sample_scene(_generator(seed, index), split) for index in range(count)]
+
+
+def draw_pairs(count: int, split: Split, seed: int) -> list[Scene]:
+    """Draws `count` scenes with two sprites."""
+    return [sample_several(_generator(seed, index), split, figures=2) for index in range(count)]
 
 
 def draw_edits(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,9 @@ from strmatch import STRMatch, generate, load_backbone
 from strmatch.backbones.folder import weights_folder
 from strmatch.inputs import to_unit_range, tokenize
 from strmatch.miniature.judge import judge, score_edit
+from strmatch.miniature.judge_several import judge_several
 from strmatch.miniature.scenes import Scene, attributes, caption
+from strmatch.miniature.splits import Attributes
 from strmatch.miniature.world import Rendered, render
 from strmatch.presets import load_preset
 
@@ -60,31 +63,44 @@ class MiniatureExaminer:
         ).eval()
 
     def generation(self, scenes: list[Scene], seed: int) -> list[Clip]:
-        """Generates clips from the scenes' captions."""
-        clips = generate(
+        """Generates clips from the captions of scenes with one sprite."""
+        clips = self._generate(scenes, seed)
+        verdicts = judge(torch.from_numpy(clips)).verdicts
+        rows = [
+            {
+                "prompt": caption(scene),
+                "asked": attributes(scene)._asdict(),
+                "seen": verdict._asdict(),
+            }
+            for scene, verdict in zip(scenes, verdicts, strict=True)
+        ]
+        return _beside_truth("generation", scenes, clips, rows, seed)
+
+    def generation_of_two(self, scenes: list[Scene], seed: int) -> list[Clip]:
+        """Generates clips from the captions of scenes with two sprites."""
+        clips = self._generate(scenes, seed)
+        seen = judge_several(torch.from_numpy(clips), sprites=2).verdicts
+        rows = []
+        for scene, verdicts in zip(scenes, seen, strict=True):
+            asked = [attributes(scene, sprite) for sprite in range(2)]
+            matched = in_order_of(asked, verdicts)
+            rows.append(
+                {
+                    "prompt": caption(scene),
+                    "asked": [one._asdict() for one in asked],
+                    "seen": [one._asdict() for one in matched],
+                }
+            )
+        return _beside_truth("generation_of_two", scenes, clips, rows, seed)
+
+    def _generate(self, scenes: list[Scene], seed: int) -> np.ndarray:
+        return generate(
             self.backbone,
             [caption(scene) for scene in scenes],
             num_inference_steps=self.settings.num_inference_steps,
             guidance_scale=self.settings.guidance_scale,
             seed=seed,
         )
-        verdicts = judge(torch.from_numpy(clips)).verdicts
-        truths = render(scenes).frames.numpy()
-        return [
-            Clip(
-                f"generation/{seed + index:04d}",
-                frames,
-                truth,
-                {
-                    "prompt": caption(scene),
-                    "asked": attributes(scene)._asdict(),
-                    "seen": verdict._asdict(),
-                },
-            )
-            for index, (scene, frames, truth, verdict) in enumerate(
-                zip(scenes, clips, truths, verdicts, strict=True)
-            )
-        ]
 
     def round_trip(self, scene: Scene, index: int) -> list[Clip]:
         """Measures the autoencoder, inversion with denoising, and CLIP on the middle frame."""
@@ -154,6 +170,30 @@ class MiniatureExaminer:
             "relative_step": result.settings.lam * float(np.mean(steps)),
             "rms_ratio": max(ratios, key=lambda ratio: abs(math.log(ratio))),
         }
+
+
+def _beside_truth(
+    part: str, scenes: list[Scene], clips: np.ndarray, rows: list[dict[str, Any]], first: int
+) -> list[Clip]:
+    """Returns generated clips of a part of the suite, each with its rendered scene."""
+    truths = render(scenes).frames.numpy()
+    return [
+        Clip(f"{part}/{first + index:04d}", frames, truth, row)
+        for index, (frames, truth, row) in enumerate(zip(clips, truths, rows, strict=True))
+    ]
+
+
+def in_order_of(asked: list[Attributes], seen: list[Attributes]) -> list[Attributes]:
+    """Returns the recognised sprites in the order in which most of their attributes are as asked.
+
+    A generated clip has no true places, so that a sprite is recognised by what is right about it.
+    """
+
+    def right(order: list[Attributes]) -> int:
+        pairs = zip(asked, order, strict=True)
+        return sum(a == b for one, other in pairs for a, b in zip(one, other, strict=True))
+
+    return max(map(list, permutations(seen)), key=right)
 
 
 def against_truth(case: EditCase, rendered: Rendered, edited: np.ndarray) -> dict[str, Any]:

@@ -10,10 +10,16 @@ from typing import Any
 import torch
 
 from jobs.evaluation.figures import Figure, median, share
-from jobs.evaluation.miniature.cases import EditCase, draw_edits, draw_long_edits, draw_scenes
+from jobs.evaluation.miniature.cases import (
+    EditCase,
+    draw_edits,
+    draw_long_edits,
+    draw_pairs,
+    draw_scenes,
+)
 from jobs.evaluation.miniature.examiner import METHODS, Changes, MiniatureExaminer
 from jobs.evaluation.pool import Task
-from strmatch.miniature.splits import Split
+from strmatch.miniature.splits import Attributes, Split
 
 BATCH = 4  # clips generated together
 FEW_STEPS = 2  # denoising steps from which the duration is projected
@@ -39,9 +45,11 @@ class Suite:
         edits = draw_edits(self.clips, self.split, self.seed + 1)
         tasks: list[Task] = [("edits", (case, i, LONG)) for i, case in enumerate(self.long_edits())]
         tasks += [("edits", (case, i, METHODS)) for i, case in enumerate(edits)]
+        pairs = draw_pairs(self.clips, self.split, self.seed)
         tasks += [
-            ("generation", (scenes[start : start + BATCH], start))
-            for start in range(0, len(scenes), BATCH)
+            (part, (drawn[start : start + BATCH], start))
+            for part, drawn in (("generation", scenes), ("generation_of_two", pairs))
+            for start in range(0, len(drawn), BATCH)
         ]
         return tasks + [("round_trip", (scene, i)) for i, scene in enumerate(scenes)]
 
@@ -67,6 +75,7 @@ class Suite:
         examiner.edits(case, 0, METHODS)
         examiner.round_trip(case.source, 0)
         examiner.generation([case.source], 0)
+        examiner.generation_of_two(draw_pairs(1, self.split, self.seed), 0)
         for_others = time.perf_counter() - began - for_long
         seconds = for_long * len(long) + for_others * self.clips
         return seconds * steps / FEW_STEPS / processes
@@ -80,17 +89,27 @@ class Suite:
 def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Returns the figures of all parts. `rows` holds the measures by part or method."""
     generation = rows["generation"]
+    of_two = rows["generation_of_two"]
     trips = rows["reconstruction"]
     return {
         "generation": {
             name: share([row["asked"][name] == row["seen"][name] for row in generation])
-            for name in ("colour", "shape", "motion", "background")
+            for name in Attributes._fields
+        },
+        "generation_of_two": {
+            name: share([all_right(row, name) for row in of_two]) for name in Attributes._fields
         },
         "vae_psnr": median([row["vae_psnr"] for row in trips]),
         "clip_top1": share([row["clip_top1"] for row in trips]),
         "reconstruction_psnr": median([row["psnr"] for row in trips]),
         "edits": {method: edit_figures(rows[method]) for method in (*METHODS, *LONG)},
     }
+
+
+def all_right(row: dict[str, Any], name: str) -> bool:
+    """Returns whether an attribute of every sprite of a generated clip is as asked."""
+    pairs = zip(row["asked"], row["seen"], strict=True)
+    return all(asked[name] == seen[name] for asked, seen in pairs)
 
 
 def edit_figures(rows: list[dict[str, Any]]) -> dict[str, Figure]:

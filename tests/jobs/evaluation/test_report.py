@@ -9,6 +9,7 @@ from jobs.evaluation.report import as_json, markdown, tables
 RESULTS = {
     "seed": 3,
     "generation": {"colour": Figure(0.95, 0.9, 1.0)},
+    "generation_of_two": {"shape": Figure(0.5, 0.25, 0.75)},
     "vae_psnr": Figure(36.04, 35.0, 37.0),
     "edits": {
         "str_match": {"subject_colour": Figure(0.5, 0.25, 0.75), "centroid_px": Figure(1.2, 1, 9)},
@@ -30,6 +31,7 @@ def test_json_is_strict_and_holds_every_figure():
 def test_markdown_has_units_and_a_row_a_method():
     lines = markdown(RESULTS).splitlines()
     assert "| generation colour | 95 % | 90 % … 100 % |" in lines
+    assert "| generation_of_two shape | 50 % | 25 % … 75 % |" in lines
     assert "| vae_psnr | 36.0 dB | 35.0 dB … 37.0 dB |" in lines
     assert "| str_match | 50 % | 1.2 px |" in lines
     assert "| lambda_0 | – | inf px |" in lines

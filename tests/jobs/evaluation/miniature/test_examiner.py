@@ -1,13 +1,14 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from jobs.evaluation.miniature import examiner as work
-from jobs.evaluation.miniature.cases import draw_edits, draw_scenes
+from jobs.evaluation.miniature.cases import draw_edits, draw_pairs, draw_scenes
 from jobs.evaluation.miniature.examiner import MiniatureExaminer
-from jobs.evaluation.miniature.suite import edit_figures
-from strmatch.miniature.scenes import caption
+from jobs.evaluation.miniature.suite import all_right, edit_figures
+from strmatch.miniature.scenes import Scene, Sprite, caption, with_attributes
 from strmatch.miniature.world import render
 
 
@@ -80,6 +81,31 @@ def test_a_rendered_clip_is_a_perfect_answer_to_its_caption(examiner, monkeypatc
     assert [clip.name for clip in clips] == [f"generation/{index:04d}" for index in range(8, 12)]
     assert all(clip.row["asked"] == clip.row["seen"] for clip in clips)
     assert all(np.array_equal(clip.frames, clip.truth) for clip in clips)
+
+
+def test_rendered_clips_of_two_figures_are_perfect_answers_whichever_is_named_first(
+    examiner, monkeypatch
+):
+    scenes = draw_pairs(4, "test", 1)
+    turned = [replace(scene, sprites=scene.sprites[::-1]) for scene in scenes]
+    frames = render(scenes).frames.numpy()
+    monkeypatch.setattr(work, "generate", lambda *arguments, **settings: frames)
+    for asked in (scenes, turned):
+        clips = examiner.generation_of_two(asked, 8)
+        assert [clip.name for clip in clips] == [f"generation_of_two/{8 + i:04d}" for i in range(4)]
+        assert all(clip.row["asked"] == clip.row["seen"] for clip in clips)
+
+
+def test_two_figures_of_exchanged_colours_have_wrong_colours(examiner, monkeypatch):
+    circle = Sprite("circle", "red", "still", 20.0, (16.0, 16.0), 0.0)
+    star = Sprite("star", "blue", "up", 20.0, (45.0, 45.0), 24.0)
+    scene = Scene((circle, star), "checks")
+    exchanged = with_attributes(with_attributes(scene, colour="blue"), colour="red", sprite=1)
+    frames = render([exchanged]).frames.numpy()
+    monkeypatch.setattr(work, "generate", lambda *arguments, **settings: frames)
+    (clip,) = examiner.generation_of_two([scene], 0)
+    right = {name: all_right(clip.row, name) for name in ("colour", "shape", "motion")}
+    assert right == {"colour": False, "shape": True, "motion": True}
 
 
 @pytest.mark.slow
