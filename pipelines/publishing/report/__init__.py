@@ -37,7 +37,7 @@ TEXTS = [
     *("source_uri", "start_seconds", "num_frames", "fps", "height", "width"),
     *("source_prompt", "target_prompt"),
     *("target_kind", "target_where", "edit_where", "source_word", "target_word"),
-    *("measure_message", "edit_try", "earlier_tries", "composited"),
+    *("measure_message", "edit_try", "earlier_tries", "composited", "edits", "edit_metrics"),
 ]
 """The columns that the page shows, those that a dataset has."""
 LONGEST = 2000
@@ -125,6 +125,11 @@ def _entry(row: Row, videos: list[str], numbers: list[str]) -> Row:
     known = {name: _cut(row[name]) for name in TEXTS if row.get(name) is not None}
     if "earlier_tries" in known:
         known["earlier_tries"] = [_cut(each["reason"]) for each in known["earlier_tries"]]
+    if "edits" in known:
+        shown = ("words", "source_word", "target_word")
+        known["edits"] = [{name: _cut(each[name]) for name in shown} for each in known["edits"]]
+    if "edit_metrics" in known:
+        known["edit_metrics"] = json.loads(row["edit_metrics"])
     values = [_finite(row[name]) if row["level"] == "edit" else None for name in numbers]
     return known | {"numbers": values, "videos": videos}
 

@@ -149,10 +149,10 @@ function makePlaceholder(row) {
 
 function makePrompts(row) {
   const source = row.source_prompt || "", target = row.target_prompt || "";
-  const apart = firstDifference(source, target);
+  const apart = firstDifference(source, target), edits = row.edits || [row];
   const prompts = [];
-  if (source) prompts.push(makePrompt("from", source, row.source_word, apart));
-  if (target) prompts.push(makePrompt("to", target, row.target_word, apart));
+  if (source) prompts.push(makePrompt("from", source, edits.map((edit) => edit.source_word), apart));
+  if (target) prompts.push(makePrompt("to", target, edits.map((edit) => edit.target_word), apart));
   return prompts;
 }
 
@@ -162,19 +162,33 @@ function firstDifference(one, other) {
   return place;
 }
 
-/** Returns a prompt with a mark on the swapped word: the first difference of the two prompts. */
-function makePrompt(role, prompt, word, apart) {
+/** Returns a prompt with a mark on each swapped word, from the first difference of the prompts on. */
+function makePrompt(role, prompt, swapped, apart) {
   const paragraph = element("p", { class: `prompt ${role}` });
-  const text = prompt.toLowerCase(), sought = (word || "").toLowerCase();
-  let start = sought ? text.indexOf(sought, Math.max(0, apart - sought.length + 1)) : -1;
-  if (start < 0 && sought) start = text.indexOf(sought);
-  if (start < 0) {
-    paragraph.append(prompt);
-  } else {
-    const end = start + sought.length;
-    paragraph.append(prompt.slice(0, start), element("mark", {}, prompt.slice(start, end)), prompt.slice(end));
+  let end = 0;
+  for (const mark of placesOf(swapped, prompt, apart)) {
+    paragraph.append(prompt.slice(end, mark.start), element("mark", {}, prompt.slice(mark.start, mark.end)));
+    end = mark.end;
   }
+  paragraph.append(prompt.slice(end));
   return paragraph;
+}
+
+/** Returns start and end of each word of a prompt, in order. No two words share a place. */
+function placesOf(swapped, prompt, apart) {
+  const text = prompt.toLowerCase(), found = [];
+  for (const word of swapped.filter(Boolean).map((each) => each.toLowerCase())) {
+    const taken = (start) => found.some((other) => start < other.end && other.start < start + word.length);
+    const next = (from) => {
+      let start = text.indexOf(word, from);
+      while (start >= 0 && taken(start)) start = text.indexOf(word, start + 1);
+      return start;
+    };
+    const behind = next(Math.max(0, apart - word.length + 1));
+    const start = behind < 0 ? next(0) : behind;
+    if (start >= 0) found.push({ start, end: start + word.length });
+  }
+  return found.sort((one, other) => one.start - other.start);
 }
 
 function makeNumbers(row) {
@@ -190,6 +204,11 @@ function makeNumbers(row) {
 function makeFooter(row) {
   const footer = element("footer", {}, element("span", { class: `status ${row.status}` }, row.status));
   if (row.target_kind) footer.append(element("span", {}, words(row.target_kind)));
+  (row.edits || []).forEach((edit, number) => {
+    const metrics = Object.entries((row.edit_metrics || [])[number] || {});
+    const values = metrics.map(([name, value]) => `${words(name)} ${value === null ? "–" : shortened(value)}`);
+    footer.append(element("span", {}, [edit.words || "background", ...values].join(", ")));
+  });
   if (row.target_where in WHERE) footer.append(element("span", {}, WHERE[row.target_where]));
   if (row.edit_where === "all" && row.target_where !== "all") {
     footer.append(element("span", {}, "without a mask"));

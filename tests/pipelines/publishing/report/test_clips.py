@@ -3,7 +3,7 @@ import numpy as np
 from pipelines.media import masks
 from pipelines.media.encode import decode_video, encode_frames, encode_video
 from pipelines.media.video.opening import open_video
-from pipelines.publishing.report.clips import TINT, write_clips
+from pipelines.publishing.report.clips import TINT, TINTS, write_clips
 from pipelines.storage import Storage
 
 
@@ -32,6 +32,23 @@ def test_a_mask_is_laid_over_the_source(tmp_path):
     assert np.abs(shown[:3, 12:36, [16, 39]] - half).mean() > 16
     assert np.abs(shown[:, :8] - source[:, :8]).max() < 16
     assert np.abs(shown[3] - source[3]).max() < 16
+
+
+def test_each_of_several_edits_has_a_colour_of_its_own(tmp_path):
+    frames = np.full((2, 48, 96, 3), (40, 120, 60), np.uint8)
+    left = np.zeros(frames.shape[:3], bool)
+    left[:, :, :32] = True
+    right = left[:, :, ::-1]
+    things = [{"id": n, "mask": masks.encode(mask)} for n, mask in enumerate((left, right))]
+    row = {"row_id": "r", "fps": 8.0, "timestamps": None, "height": 48, "width": 96}
+    row |= {"source_video": encode_video(frames, 8.0), "edited_video": None, "objects": things}
+    row |= {"mask": masks.encode(left | right), "edits": [{"object": 1}, {"object": 0}]}
+    write_clips(Storage(str(tmp_path)), row)
+    shown = decode_video((tmp_path / "report/clips/r-mask.mp4").read_bytes()).astype(int)
+    for columns, tint in ((slice(4, 28), TINTS[1]), (slice(68, 92), TINTS[0])):
+        half = (frames[0, 0, 0] // 2 + tint // 2).astype(int)
+        assert np.abs(shown[:, 4:44, columns] - half).max() < 16
+    assert np.abs(shown[:, 8:40, 40:56] - frames[0, 0, 0]).max() < 16
 
 
 def test_the_overlay_of_a_large_source_is_small(tmp_path):

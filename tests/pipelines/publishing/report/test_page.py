@@ -272,6 +272,29 @@ def test_a_card_shows_all_of_its_row(page, rows):
     assert page.find_elements("css selector", ".card mark") == []
 
 
+def test_a_card_of_several_edits_marks_the_words_of_each(page):
+    """Both circles have been red, and the second word is not sought in the first one's place."""
+    row = {"row_id": "x", "status": "ok", "target_kind": "several", "videos": [], "numbers": []}
+    row |= {"source_prompt": "a red circle and a red star", "edit_metrics": [{"changed": 0.91}, {}]}
+    row |= {"target_prompt": "a blue circle and an orange star"}
+    row["edits"] = [
+        {"words": f"red {noun}", "source_word": "red", "target_word": colour}
+        for noun, colour in (("circle", "blue"), ("star", "orange"))
+    ]
+    made = page.execute_script(
+        "const numbers = RUN.distributions.map(() => null);"
+        "const card = makeCard({...arguments[0], numbers}).article;"
+        "const prompts = [...card.querySelectorAll('.prompt')].map((p) => p.innerHTML);"
+        "return [...prompts, card.querySelector('footer').textContent];",
+        row,
+    )
+    assert made[:2] == [
+        "a <mark>red</mark> circle and a <mark>red</mark> star",
+        "a <mark>blue</mark> circle and an <mark>orange</mark> star",
+    ]
+    assert "red circle, changed 0.91" in made[2] and "red star" in made[2]
+
+
 def test_hostile_text_is_shown_as_text(page):
     by_id(page, "search").send_keys("hacked")
     assert len(shown(page)) == len(HOSTILE)
