@@ -47,7 +47,14 @@ def source_row_id(source: Mapping[str, Any]) -> str:
     label = {} if source.get("mask_label") is None else {"mask_label": source["mask_label"]}
     where = {} if source.get("targets_where") is None else {"where": source["targets_where"]}
     frames = {} if source.get("num_frames") is None else {"num_frames": source["num_frames"]}
-    return content_id(**{name: source.get(name) for name in given}, **label, **where, **frames)
+    edits = {"edits": [*map(_as_given, source["edits"])]} if source.get("edits") else {}
+    named = {name: source.get(name) for name in given}
+    return content_id(**named, **label, **where, **frames, **edits)
+
+
+def _as_given(edit: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an edit of a manifest without the place where its mask is read."""
+    return {name: value for name, value in edit.items() if name != "mask_location"}
 
 
 def clip_row_id(row: Mapping[str, Any]) -> str:

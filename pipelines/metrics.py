@@ -25,11 +25,11 @@ in a pool of workers with a GPU each.
 
 A metric that is a mean over frames declares `worst`, "lowest" or "highest". The metric of a clip
 longer than `clip.num_frames` is then computed for each window of this length: see
-`pipelines.stages.windowed_metrics`. Other metrics receive the whole clip.
+`pipelines.stages.metrics.windowed_metrics`. Other metrics receive the whole clip.
 
 A metric that declares `worst` may declare `by_object` as True. In an edit of several objects, the
 metric is then computed for each of them as for an edit of that object alone, and its value for the
-edit is the worst one: see `pipelines.stages.object_metrics`.
+edit is the worst one: see `pipelines.stages.metrics.object_metrics`.
 
 The built-in classes below load a metric of `strmatch.metrics` with its weights. Their libraries are
 imported, and weights are fetched, in the process that builds them.

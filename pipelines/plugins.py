@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 from pipelines import registry
 from pipelines.config.config import Config
 from pipelines.config.options import choose, chosen
-from pipelines.errors import ConfigError, RunError
+from pipelines.errors import ConfigError, Rejected, RunError
 from pipelines.registry import BUILT_IN, Kind, names
 from strmatch.weights.locate import check_available
 
@@ -166,8 +166,19 @@ class InWorker(_ANY):
         return _built(self.kind, self.config)(*arguments, **named)
 
     def objects(self, *arguments: Any) -> Any:
-        """See `Tracker.objects`."""
-        return _built(self.kind, self.config).objects(*arguments)
+        """See `Tracker.objects`.
+
+        Raises:
+            Rejected: `NoMask`, the tracker follows the subject alone.
+        """
+        built = _built(self.kind, self.config)
+        if not hasattr(built, "objects"):
+            raise Rejected(
+                "NoMask",
+                f"{type(built).__name__} follows the subject alone: give every edit of the "
+                "manifest a mask_uri, or take another annotate.tracker",
+            )
+        return built.objects(*arguments)
 
 
 @cache

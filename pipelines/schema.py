@@ -182,6 +182,17 @@ _MEASURE_SECONDS = _column("measure_seconds", REAL, "seconds that the metrics to
 _MEASURE_MESSAGE = _column("measure_message", TEXT, "why metrics have no value; null: none")
 _PACKAGE_VERSION = _column("package_version", TEXT, "of strmatch")
 
+GIVEN_EDIT = pa.struct(
+    [
+        ("subject", TEXT),  # words of the caption
+        ("target", TEXT),  # words in their place
+        ("mask_uri", TEXT),  # as given
+        ("mask_label", WHOLE),
+        ("mask_location", TEXT),  # where the mask is read
+    ]
+)
+"""The edit of one of several objects that a manifest names."""
+
 SOURCES = pa.schema(
     [
         ("source_row", TEXT),  # names this row of the input
@@ -192,6 +203,7 @@ SOURCES = pa.schema(
         ("subject", TEXT),
         ("targets", pa.list_(TEXT)),
         ("targets_where", pa.list_(TEXT)),  # of each target; null: of the subject
+        ("edits", pa.list_(GIVEN_EDIT)),  # of several objects at once
         ("source_version", TEXT),  # changes with the files of the row
         ("location", TEXT),  # where the video is read
         ("mask_location", TEXT),
@@ -223,7 +235,9 @@ CLIPS = pa.schema(
 )
 """The result of ANNOTATE: one row per clip, and per source without a clip."""
 
-STEP = pa.schema([*CLIPS, ("caption", TEXT), ("target_group", TEXT)])
+STEP = pa.schema(
+    [*CLIPS, ("caption", TEXT), ("target_group", TEXT), ("given_edits", pa.list_(GIVEN_EDIT))]
+)
 """The intermediate result of ANNOTATE: CLIPS, and what the source says of caption and targets."""
 
 FULL_SIZE = pa.schema([_CLIP_ID, *_OUTCOME, ("full_video", BYTES)])

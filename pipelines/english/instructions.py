@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pipelines.english.change import EditedPrompt, Wording, find_change
 from pipelines.english.joined import joined
+from pipelines.english.parts import parts_of
 from pipelines.english.word_lists import read_list
 
 COLUMNS = (
@@ -35,7 +36,7 @@ def instructions(row: Mapping[str, Any]) -> Instructions:
         row: of the dataset, with `COLUMNS`. All but `row_id` and the prompts may be missing.
     """
     edit = EditedPrompt.of_row(row)
-    changes = [find_change(part) for part in edit.parts]
+    changes = [find_change(part) for part in parts_of(edit)]
     changes = [change for change in changes if change.there.name == "prompt"][:1] or changes
     drawn_by = f"{row.get('seed')} {row['row_id']}"
     there, back = zip(*changes, strict=True)

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipelines.english.swaps import ARTICLES
-from pipelines.english.tokens import words
-
+OPENINGS = ("Edit the video so that it shows", "Edit the video so that")
 NOT_JOINED = (" and ", " as if ", ":", "“")
 """What an instruction has that cannot be followed by another one in its sentence."""
 
@@ -12,8 +10,7 @@ NOT_JOINED = (" and ", " as if ", ":", "“")
 def joined(instructions: Sequence[Sequence[str]]) -> list[str]:
     """Return a sentence for each wording of the first instruction that can be joined.
 
-    Wordings of the others that begin with the same verb are preferred, and the words that they
-    share with the first one are said once.
+    Wordings of the others that begin with the same verb are preferred, and the verb is said once.
 
     Args:
         instructions: at least two, each in several wordings, sentences with a full stop.
@@ -35,16 +32,8 @@ def joined(instructions: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _without_shared(first: str, other: str) -> str:
-    """Return an instruction without the words that it begins with as the first one does.
-
-    Articles and prepositions that begin the rest stay.
-    """
-    said = other.split()
-    shared = 0
-    for one, two in zip(first.split(), said[:-1], strict=False):
-        if one != two:
-            break
-        shared += 1
-    while shared and said[shared - 1] in ARTICLES | words("prepositions"):
-        shared -= 1
-    return " ".join(said[shared:]) if shared else other[0].lower() + other[1:]
+    """Return an instruction without the verb, or the opening, that the first one has as well."""
+    for opening in (*OPENINGS, first.split()[0]):
+        if first.startswith(f"{opening} ") and other.startswith(f"{opening} "):
+            return other.removeprefix(f"{opening} ")
+    return other[0].lower() + other[1:]

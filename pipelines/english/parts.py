@@ -1,10 +1,22 @@
 """The prompt of one of the changes that an edit of several objects makes."""
 
 import re
+from dataclasses import replace
 
 from pipelines.english import grammar
 from pipelines.english.change import EditedPrompt
 from pipelines.english.subject import find_subject
+
+
+def parts_of(edit: EditedPrompt) -> list[EditedPrompt]:
+    """Return the edit of each object, in words that can be told alone.
+
+    An edit of the manifest has no kind: the difference of the prompts has to show that edit alone.
+    """
+    return [
+        part if part.target_kind else replace(part, target_prompt=part_prompt(part))
+        for part in edit.parts
+    ]
 
 
 def part_prompt(part: EditedPrompt) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pipelines.english.change import EditedPrompt, Wording, find_change
+from pipelines.english.parts import parts_of
 from pipelines.english.subject import find_subject, nouns_of
 from pipelines.english.swaps import content_words
 from pipelines.english.word_lists import read_list
@@ -32,7 +33,7 @@ def questions(row: Mapping[str, Any]) -> Iterator[Question]:
         row: of the dataset, with `row_id`, `seed` and the columns of `EditedPrompt`.
     """
     drawn = random.Random(f"{row.get('seed')} {row['row_id']} choice")
-    for part in EditedPrompt.of_row(row).parts:
+    for part in parts_of(EditedPrompt.of_row(row)):
         yield from _questions(part, drawn)
 
 

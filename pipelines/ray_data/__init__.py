@@ -49,7 +49,7 @@ def annotate(
     Args:
         ds: rows with `video`, the URI or the bytes of a file. Columns of a manifest are read where
             they are there: id, uri (of bytes), caption, subject, targets, where, mask_uri,
-            mask_label, start_seconds.
+            mask_label, edits, start_seconds.
         config: see `load_config`.
         root: folder or URI from which relative addresses start. Addresses below are recorded
             relative to the folder, as by a run whose input is the folder. None: the working

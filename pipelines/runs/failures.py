@@ -1,5 +1,6 @@
 """The failed and rejected rows of a run, and the removal of failed ones, to repeat them."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from pipelines.errors import RunError
 from pipelines.reliability.attempts import ATTEMPTS
 from pipelines.rows import Row
 from pipelines.schema import OUTCOME, extras_of
+from pipelines.sources.manifest_edits import INSTEAD_OF
 from pipelines.stages.quality_limits import apply_limits
 from pipelines.stages.rungs import PLAN_COLUMNS, rungs
 from pipelines.storage import Storage
@@ -22,6 +24,8 @@ from pipelines.tables.plan import current_plan
 
 CLIP = [*OUTCOME, "row_id", "level", "source_uri", "source_row", "start_seconds"]
 CLIP += ["clip_id", "source_version"]
+ASKED = ("source_prompt", "target_prompt", "target_where", "edit_list")
+"""The columns of the plan that say what an edit was to be."""
 NOT_OK = ("failed", "rejected")
 
 
@@ -41,8 +45,8 @@ def failures(
 
     Returns:
         Rows with level, row_id, source_row, source_uri, start_seconds, the columns of
-        `schema.OUTCOME` and, for edits, source_prompt, target_prompt, target_where, and the
-        edit_id of the last try, whose outcome this is.
+        `schema.OUTCOME` and, for edits, `ASKED`, and the edit_id of the last try, whose outcome
+        this is.
     """
     clips = {row["row_id"]: row for row in current_clips(output, CLIP).to_pylist()}
     planned = {row["edit_id"]: row for row in current_plan(output).to_pylist()}
@@ -55,7 +59,7 @@ def failures(
     for edit_id, row in _results(output, config).items():
         plan = planned[edit_id]
         if wanted(row) and plan["clip_row"] in clips:
-            asked = {key: plan[key] for key in ("source_prompt", "target_prompt", "target_where")}
+            asked = {key: plan[key] for key in ASKED}
             named = {"row_id": edit_id, "level": "edit"}
             found.append(clips[plan["clip_row"]] | row | asked | named)
     return sorted(found, key=lambda row: (row["source_uri"] or "", row["start_seconds"] or 0.0))
@@ -115,10 +119,10 @@ def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
         source = given.get(row["source_row"])
         if source is None:
             continue  # the input has changed
-        edit = row["level"] == "edit"
+        edit, edits = row["level"] == "edit", _edits(source, row.get("edit_list"))
         start = row["start_seconds"] if edit else source["start_seconds"]
         entry = entries.setdefault(
-            (row["source_row"], edit, start),
+            (row["source_row"], edit, start, str(edits)),
             {
                 "id": source["source_id"],
                 "uri": source["location"] or source["source_uri"],
@@ -128,10 +132,12 @@ def manifest(rows: list[Row], sources: pa.Table) -> list[dict[str, Any]]:
                 "caption": row["source_prompt"] if edit else source["caption"],
                 "subject": source["subject"],
                 "targets": [] if edit else _targets(source),
+                "edits": edits,
+                **(dict.fromkeys(INSTEAD_OF) if edits else {}),
                 **_own_columns(source, sources.schema),
             },
         )
-        if edit:
+        if edit and not edits:
             entry["targets"].append(_target(row["target_prompt"], row["target_where"]))
     return list(entries.values())
 
@@ -141,6 +147,22 @@ def _targets(source: Row) -> list[Any] | None:
         return source["targets"]
     pairs = zip(source["targets"], source["targets_where"], strict=True)
     return [_target(prompt, where) for prompt, where in pairs]
+
+
+def _edits(source: Row, planned: str | None) -> list[Row] | None:
+    """Returns edits of several objects as a manifest gives them: of the source, else as planned.
+
+    None if there are none, or the background is one of them, which no manifest can name.
+    """
+    if source.get("edits"):  # sources of older outputs have none
+        return [
+            {"subject": each["subject"], "target": each["target"]}
+            | {"mask_uri": each["mask_location"], "mask_label": each["mask_label"]}
+            for each in source["edits"]
+        ]
+    parts = json.loads(planned) if planned else []
+    told = [{"subject": each["words"], "target": each["prompt"]} for each in parts]
+    return told if told and all(each["subject"] for each in told) else None
 
 
 def _target(prompt: str, where: str | None) -> Any:

@@ -133,6 +133,10 @@ def _with_versions(table: pa.Table, options: Mapping[str, Any]) -> pa.Table:
         video if mask is None else f"{video}, mask {mask}"
         for video, mask in zip(videos, masks, strict=True)
     ]
+    for index, edits in enumerate(table["edits"].to_pylist()):
+        of_edits = versions([each["mask_location"] for each in edits or ()], options)
+        known = [f", mask {version}" for version in of_edits if version is not None]
+        found[index] = "".join([found[index] or "", *known]) if known else found[index]
     place = table.schema.get_field_index("source_version")
     return table.set_column(place, SOURCES.field("source_version"), pa.array(found, pa.string()))
 

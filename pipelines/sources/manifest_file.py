@@ -19,7 +19,7 @@ from pipelines.sources.plain_types import plain_type
 SUFFIXES = (".parquet", ".jsonl", ".ndjson", ".csv")
 KNOWN = (
     *("uri", "id", "caption", "subject", "targets", "where", "mask_uri", "mask_label"),
-    "start_seconds",
+    *("edits", "start_seconds"),
 )
 """The columns that the pipeline reads. All others are carried to the dataset."""
 CONVERSION_ERRORS = (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from pipelines.errors import InputError
+from pipelines.sources.manifest_edits import read_edits
 from pipelines.sources.manifest_file import KNOWN, Manifest
 from pipelines.storage import address
 from strmatch.metrics.base import Where
@@ -60,6 +61,9 @@ def _source(row: Mapping[str, Any], fs: Any, folder: str, problems: list[str]) -
         **_targets(row.get("targets"), row.get("where"), problems),
         "mask_uri": None if mask_uri is None else str(mask_uri),
         "mask_label": _label(row.get("mask_label"), problems),
+        "edits": read_edits(
+            row, lambda uri: _resolve(uri, fs, folder, "mask_uri", problems), _label, problems
+        ),
         "location": None,
         "mask_location": None,
     }

@@ -61,7 +61,9 @@ class FindClips:
             for prompt, where in zip(prompts, wheres, strict=True)
         ]
         given = {name: source[name] for name in ("caption", "subject", "target_group")}
-        given["targets"] = targets or None
+        given |= {"targets": targets or None, "given_edits": source["edits"]}
+        if source["edits"]:
+            given["subject"] = source["edits"][0]["subject"]
         try:
             with self.deadline("decode", source["source_row"]):
                 rows = [of_source(source) | given | columns for columns in self._clips(source)]
@@ -100,16 +102,7 @@ class FindClips:
                     row["source_decoder"] = video.decoder
                     if given is None:  # a span of the manifest is never rejected
                         skip(frames, span.start, span.fps)
-                    mask = None
-                    if source["mask_location"]:
-                        pixels = read_mask(
-                            source["mask_location"],
-                            span.frames.tolist(),
-                            frames_of(video),
-                            self.options,
-                            source["mask_label"],
-                        )
-                        mask = masks.encode(_fitted(pixels, self.clip))
+                    mask = self._mask(source, video, span.frames)
                     row |= {
                         "status": "ok",
                         "source_video": encode_video(
@@ -117,6 +110,7 @@ class FindClips:
                         ),
                         "mask": mask,
                         "mask_source": "manifest" if mask else None,
+                        "objects": self._objects(source["edits"], video, span.frames),
                     }
                     taken += 1
                 except Rejected as reason:
@@ -124,6 +118,26 @@ class FindClips:
                 yield row
                 if taken == most:
                     return
+
+    def _mask(self, given: Row, video: Video, frames: np.ndarray) -> list[masks.Rle] | None:
+        """Returns the mask that a source, or one of its edits, names."""
+        if not given["mask_location"]:
+            return None
+        location, label = given["mask_location"], given["mask_label"]
+        pixels = read_mask(location, frames.tolist(), frames_of(video), self.options, label)
+        return masks.encode(_fitted(pixels, self.clip))
+
+    def _objects(
+        self, edits: list[Row] | None, video: Video, frames: np.ndarray
+    ) -> list[Row] | None:
+        """Returns the objects of the manifest's edits. Those without a mask are still to be
+        found."""
+        if not edits:
+            return None
+        return [
+            {"id": number, "words": each["subject"], "mask": self._mask(each, video, frames)}
+            for number, each in enumerate(edits)
+        ]
 
 
 def of_source(source: Row) -> Row:

@@ -18,8 +18,8 @@ from pipelines.media.encode import decode_video
 from pipelines.media.regions import Edits, edit_regions, edited_region
 from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure, outcome
-from pipelines.stages.object_metrics import measured_objects, object_samples
-from pipelines.stages.windowed_metrics import MetricFailed, measured
+from pipelines.stages.metrics.object_metrics import measured_objects, object_samples
+from pipelines.stages.metrics.windowed_metrics import MetricFailed, measured
 from pipelines.storage import Storage
 from pipelines.tables.clips import read_clip
 from pipelines.tables.edits import read_ok_edits

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pipelines.errors import RowError
 from pipelines.ids import content_id
 from pipelines.prompters.base import Prompter
+from pipelines.prompters.given import given_target
 from pipelines.prompters.several import several_targets
 from pipelines.rows import Row
 from pipelines.stages.caption import composed
@@ -31,8 +32,11 @@ class Target:
 
     def __call__(self, row: Row) -> Row:
         if row["targets"]:
-            given = [target | {"prompt": composed(target["prompt"])} for target in row["targets"]]
-            return {"targets": given}
+            kept = [target | {"prompt": composed(target["prompt"])} for target in row["targets"]]
+            return {"targets": kept}
+        if row.get("given_edits"):  # clips of older steps have none
+            given = given_target(row["source_prompt"], row["given_edits"])
+            return {"targets": [given.as_row()]}
         group = row.get("target_group")  # clips of older steps have none
         named = {"clip": row["clip_id"]} if group is None else {"group": group}
         seed = int(content_id(**named, seed=self.seed)[:16], 16)

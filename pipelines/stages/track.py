@@ -17,7 +17,7 @@ from pipelines.trackers.mask_check import check_given_mask, check_mask
 
 class Track:
     """Sets mask and mask_source, or checks the manifest's mask. Reads source_video, source_prompt,
-    subject and fps.
+    subject, given_edits and fps.
 
     Rejects with `NoMask` a clip in which the tracker finds no subject, unless the tracker is `none`
     or masks are not required.
@@ -49,6 +49,8 @@ class Track:
         self.objects = objects
 
     def __call__(self, row: Row) -> Row:
+        if row.get("given_edits"):  # clips of older steps have none
+            return self._given(row)
         if row["mask"] is not None:
             check_given_mask(masks.decode(row["mask"]), self.limits, *self._stretch(row))
             return {}
@@ -68,6 +70,30 @@ class Track:
         columns = {"mask": masks.encode(subject.mask), "mask_source": self.name}
         objects = [subject, *self._usable(subject, others, row)]
         return columns | ({"objects": as_column(objects)} if len(objects) > 1 else {})
+
+    def _given(self, row: Row) -> Row:
+        """Returns the columns of a clip whose objects the manifest names. Masks that it does not
+        give are the tracker's."""
+        objects = [dict(each) for each in row["objects"]]
+        found: dict[str, np.ndarray] = {}
+        if any(each["mask"] is None for each in objects):
+            frames = decode_video(row["source_video"])
+            phrases = [each["words"] for each in objects]
+            found = {each.words: each.mask for each in self.tracker.objects(frames, phrases)}
+        for each in objects:
+            if each["mask"] is not None:
+                check_given_mask(masks.decode(each["mask"]), self.limits, *self._stretch(row))
+            elif each["words"] in found:
+                check_mask(found[each["words"]], self.limits, *self._stretch(row))
+                each["mask"] = masks.encode(found[each["words"]])
+            else:
+                raise Rejected(
+                    "NoMask",
+                    f"the tracker {self.name} does not find {each['words']}: give the edit a "
+                    "mask_uri in the manifest",
+                )
+        source = self.name if found else "manifest"
+        return {"mask": objects[0]["mask"], "mask_source": source, "objects": objects}
 
     def _follow(self, frames: np.ndarray, row: Row) -> list[Found]:
         """Returns what is found, the subject first; nothing without the subject."""

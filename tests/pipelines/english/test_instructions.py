@@ -183,6 +183,19 @@ def test_an_edit_of_two_objects_is_one_sentence():
     assert instructions(BOTH | {"instruction": "Do so."}).there == ["Do so.", *told.there]
 
 
+def test_both_objects_are_named_where_they_have_one_noun():
+    row = BOTH | {"source_prompt": "a red circle and a blue circle over dots"}
+    row["target_prompt"] = "a pink circle and a green circle over dots"
+    row["edits"] = [
+        part(f"{old} circle", "recolour", old, new)
+        for old, new in (("red", "pink"), ("blue", "green"))
+    ]
+    for text in instructions(row).there:
+        assert text.count("circle") == 2, text
+    edited = [text for text in instructions(BOTH).there if text.startswith("Edit the video")]
+    assert all(text.count("the video") == 1 for text in edited)
+
+
 def test_three_changes_are_a_list():
     edits = [
         *BOTH["edits"],

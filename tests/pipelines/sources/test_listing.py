@@ -100,6 +100,7 @@ def test_a_manifest_is_read_alike_in_every_format(tmp_path, kind):
         "subject": "mat",
         "targets": ["a dog", "a fox"],
         "targets_where": None,
+        "edits": None,
         "mask_uri": "masks/a",
         "mask_location": f"file://{tmp_path}/masks/a",
         "mask_label": None,

@@ -289,6 +289,30 @@ def test_a_mask_follows_the_frame_numbers_of_the_whole_video(tmp_path, kind):
     assert agreement > 0.99 if kind == "video" else agreement == 1
 
 
+def test_each_edit_of_the_manifest_has_its_own_mask(tmp_path):
+    """Both are labels of one picture file, the third edit has none."""
+    path = tmp_path / "v.mp4"
+    write_video(path, shot(0, 8, size=(64, 128)), fps=8)
+    labels = np.zeros((64, 128), np.uint8)
+    labels[8:40, :40], labels[8:40, 80:] = 1, 2
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    for number in range(8):
+        cv2.imwrite(str(folder / f"{number}.png"), labels)
+    edits = [
+        {"subject": words, "mask_location": str(folder), "mask_label": number}
+        for number, words in enumerate(("dog", "cat"), start=1)
+    ]
+    edits.append({"subject": "car", "mask_location": None, "mask_label": None})
+    (clip,) = FindClips(clip_config(WHOLE), {}, Deadline(60.0))(source(path, edits=edits))
+    assert (clip["mask"], clip["subject"], clip["given_edits"]) == (None, "dog", edits)
+    dog, cat, car = clip["objects"]
+    assert [each["words"] for each in clip["objects"]] == ["dog", "cat", "car"]
+    assert (masks.decode(dog["mask"]) == (labels == 1)).all()
+    assert (masks.decode(cat["mask"]) == (labels == 2)).all()
+    assert car["mask"] is None
+
+
 def run_lengths(mask):
     """COCO's uncompressed counts: runs of zeros and ones, column by column, zeros first."""
     counts, value = [0], 0

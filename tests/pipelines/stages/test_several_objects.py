@@ -28,17 +28,21 @@ CONFIG = load_config(
 )
 
 
-@pytest.fixture(scope="module")
-def clip():
+def annotated(config, **given):
     """The annotated clip, as ANNOTATE commits it. The manifest gave the caption."""
     video = encode_video(render([SCENE]).frames[0].numpy(), 8.0, 12)
     row = dict.fromkeys(CLIPS.names) | {"level": "clip", "clip_id": "c", "source_row": "s"}
     row |= {"status": "ok", "source_video": video, "fps": 8.0, "num_frames": 16, "seconds": 0.0}
-    row |= {"caption": caption(SCENE), "target_group": None}
-    for stage in stages(list(STEPS), CONFIG, unbounded, "source_row"):
+    row |= {"caption": caption(SCENE), "target_group": None} | given
+    for stage in stages(list(STEPS), config, unbounded, "source_row"):
         row = stage(row)
     assert row["error_message"] is None
     return rows_table([name_row(row)], CLIPS).to_pylist()[0]
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return annotated(CONFIG)
 
 
 def test_the_clip_has_both_objects_and_targets_for_both(clip):
@@ -74,6 +78,19 @@ def test_a_row_has_both_edits_and_a_mask_of_both(clip):
     source, edited = (decode_video(row[name]) for name in ("source_video", "edited_video"))
     assert np.abs(source[~both].astype(int) - edited[~both]).mean() < 3
     assert np.abs(255 - source[both].astype(int) - edited[both]).mean() < 12
+
+
+def test_the_manifest_may_name_both_edits(clip):
+    """The tracker finds the objects, although the configuration edits one object a clip."""
+    figures = [f"{sprite.colour} {sprite.shape}" for sprite in SCENE.sprites]
+    given = [{"subject": words, "target": f"a pink {words.split()[1]}"} for words in figures]
+    objects = [{"id": n, "words": words, "mask": None} for n, words in enumerate(figures)]
+    found = annotated(load_config(), given_edits=given, objects=objects, subject=figures[0])
+    assert [each["mask"] for each in found["objects"]] == [e["mask"] for e in clip["objects"]]
+    (target,) = found["targets"]
+    assert target["prompt"].count("a pink ") == 2
+    (planned,) = PlanClip(CONFIG, Invert, "1", {})(found)
+    assert planned["target_kind"] == "several"
 
 
 def test_a_plan_without_the_second_object_is_that_of_today(clip):

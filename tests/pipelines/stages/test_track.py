@@ -117,3 +117,36 @@ def test_a_clip_without_its_subject_or_with_one_noun_is_no_clip_of_several_objec
     with pytest.raises(Rejected) as raised:
         followed(Several(dog=part(0, 8)), prompt="a dog on a beach")
     assert raised.value.type == "MaskTooLarge", "the tracker follows the subject alone"
+
+
+def given(tracker, *masks_of):
+    """The columns of a clip whose manifest names a dog and a cat, with these masks."""
+    things = [
+        {"id": number, "words": words, "mask": None if mask is None else masks.encode(mask)}
+        for number, (words, mask) in enumerate(zip(("dog", "cat"), masks_of, strict=True))
+    ]
+    row = {"mask": None, "subject": "dog", "source_prompt": "a dog and a cat", "fps": 8.0}
+    row["source_video"] = encode_video(np.zeros((4, 32, 32, 3), np.uint8), 8.0)
+    row |= {"objects": things, "given_edits": [{"subject": "dog"}, {"subject": "cat"}]}
+    return Track("stub", tracker, MaskCheck())(row)
+
+
+def test_masks_of_the_manifest_s_edits_take_precedence_over_the_tracker():
+    columns = given(None, part(0, 8), part(20, 32))
+    assert columns["mask_source"] == "manifest"
+    assert [each["mask"] for each in columns["objects"]] == [
+        masks.encode(part(0, 8)),
+        masks.encode(part(20, 32)),
+    ]
+    columns = given(Several(dog=part(4, 8), cat=part(12, 20)), None, part(20, 32))
+    assert columns["mask_source"] == "stub"
+    assert columns["mask"] == columns["objects"][0]["mask"] == masks.encode(part(4, 8))
+    assert columns["objects"][1]["mask"] == masks.encode(part(20, 32))
+
+
+def test_every_edit_of_the_manifest_needs_a_mask_within_the_limits():
+    with pytest.raises(Rejected, match="does not find cat: give the edit a mask_uri"):
+        given(Several(dog=part(4, 8)), None, None)
+    with pytest.raises(Rejected, match="the mask is empty") as raised:
+        given(None, part(0, 8), np.zeros((4, 32, 32), bool))
+    assert raised.value.type == "MaskEmpty"

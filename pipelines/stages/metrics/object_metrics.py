@@ -14,7 +14,7 @@ import numpy as np
 from pipelines.english.change import EditedPrompt
 from pipelines.english.parts import part_prompt
 from pipelines.rows import Row
-from pipelines.stages.windowed_metrics import measured
+from pipelines.stages.metrics.windowed_metrics import measured
 from strmatch.metrics.background import EDGE
 from strmatch.metrics.base import Metric, Sample, Where
 from strmatch.metrics.colour_difference import dilated

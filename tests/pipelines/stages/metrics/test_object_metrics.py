@@ -7,7 +7,7 @@ from pipelines.config.loading import load_config
 from pipelines.config.sections import Bounds
 from pipelines.english.change import EditedPrompt
 from pipelines.metrics import BackgroundDifference, Changed
-from pipelines.stages.object_metrics import measured_objects, object_samples
+from pipelines.stages.metrics.object_metrics import measured_objects, object_samples
 from pipelines.stages.quality_limits import apply_limits
 from strmatch.metrics.base import Sample
 from tests.pipelines.fakes.metrics import Length

@@ -1,0 +1,1 @@
+"""Metrics of the windows of a clip, and of the objects of an edit."""
