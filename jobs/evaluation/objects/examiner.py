@@ -1,7 +1,7 @@
 """Edits of objects by region, in a union, or one after the other, and their measures."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -95,17 +95,9 @@ class ObjectsExaminer:
 
     def by_region(self, shown: Shown, choice: Choice = DEFAULT) -> np.ndarray:
         """Edit the objects in one pass, each by a prompt of its own."""
-        regions = [
-            Region(shown.masks[index], _prompt(shown.truth, index, choice.guided_by))
-            for index in shown.edited
-        ]
-        joint = {"whole": caption(shown.truth), "source": caption(shown.case.source)}
-        return self.editor.edit(
-            self.editor.invert(shown.source, caption(shown.case.source)),
-            regions,
-            joint_prompt=joint.get(choice.scored_by),
-            mask_dilation=self.settings.mask_dilation if choice.dilates else 1,
-        ).frames
+        scenes = (shown.case.source, shown.truth)
+        regions = {index: shown.masks[index] for index in shown.edited}
+        return self._in_one_pass(shown.source, *scenes, regions, choice)
 
     def in_union(self, shown: Shown) -> np.ndarray:
         """Edit the union of the objects by the caption of the counterfactual."""
@@ -114,13 +106,40 @@ class ObjectsExaminer:
         return self.editor.edit(inversion, caption(shown.truth), mask=mask).frames
 
     def in_sequence(self, shown: Shown) -> np.ndarray:
-        """Edit the objects one after the other, each edit in the frames of the one before."""
-        frames, scene = shown.source, shown.case.source
+        """Edit the objects by region one after the other, each in the frames of the edit before."""
+        frames, before = shown.source, shown.case.source
         for count, index in enumerate(shown.edited, start=1):
-            inversion = self.editor.invert(frames, caption(scene))
-            scene = edited_alone(shown.case, shown.edited[:count])
-            frames = self.editor.edit(inversion, caption(scene), mask=shown.masks[index]).frames
+            after = edited_alone(shown.case, shown.edited[:count])
+            frames = self._in_one_pass(frames, before, after, {index: shown.masks[index]})
+            before = after
         return frames
+
+    def _in_one_pass(
+        self,
+        frames: np.ndarray,
+        before: Scene,
+        after: Scene,
+        masks: Mapping[int, np.ndarray],
+        choice: Choice = DEFAULT,
+    ) -> np.ndarray:
+        """Edit objects of a clip by region.
+
+        Args:
+            frames: uint8 (f, H, W, 3).
+            before, after: what the clip shows before and after the edit.
+            masks: the edited objects, bool (f, H, W), by their indices in the scenes.
+            choice: prompts and borders.
+        """
+        joint = {"whole": caption(after), "source": caption(before)}
+        return self.editor.edit(
+            self.editor.invert(frames, caption(before)),
+            [
+                Region(mask, _prompt(after, index, choice.guided_by))
+                for index, mask in masks.items()
+            ],
+            joint_prompt=joint.get(choice.scored_by),
+            mask_dilation=self.settings.mask_dilation if choice.dilates else 1,
+        ).frames
 
     def _measured(
         self, name: str, shown: Shown, index: int, method: Callable[..., np.ndarray]

@@ -98,14 +98,14 @@ def test_one_edits_the_first_object_and_a_sequence_one_after_the_other(examiner,
     between = arguments["joint_prompt"]
     asked.clear()
     examiner.edit("sequence", CASES[0], 0)
-    first, second = asked
-    assert [first[0], first[1], second[0], second[1]] == [
-        caption(CASES[0].source),
-        between,
-        between,
-        caption(CASES[0].target),
-    ]
-    assert not (first[2]["mask"] & second[2]["mask"]).any()
+    masks = show(CASES[0], (0, 1)).masks
+    prompts = [caption(CASES[0].source), between, caption(CASES[0].target)]
+    for step, (source, (region,), arguments) in enumerate(asked):
+        assert (source, arguments["joint_prompt"]) == (prompts[step], prompts[step + 1])
+        assert np.array_equal(region.mask, masks[step])
+        assert CASES[0].target.sprites[step].colour in region.target_prompt
+        assert " and " not in region.target_prompt
+    assert len(asked) == 2
 
 
 def test_every_choice_of_the_study_is_passed_on(examiner, asked):
