@@ -13,6 +13,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "motion": "pipelines.trackers.motion:MotionTracker",
         "sam2_hf": "pipelines.trackers.sam2:Sam2HF",
         "sam2": "pipelines.trackers.sam2:Sam2",
+        "sam3": "pipelines.trackers.sam3:Sam3",
         "none": "pipelines.trackers.none:NoTracker",
     },
     "captioner": {

@@ -26,6 +26,8 @@ class NormalisedFrames:
         side: side S of the square that the model sees, pixels.
     """
 
+    how, mean, std = Image.Resampling.BICUBIC, MEAN, STD
+
     def __init__(self, frames: np.ndarray, side: int) -> None:
         self.frames = frames
         self.side = side
@@ -35,9 +37,15 @@ class NormalisedFrames:
 
     def __getitem__(self, index: int) -> torch.Tensor:
         """A frame as float32 (3, S, S), by the steps of the loader of SAM2's authors."""
-        size, how = (self.side, self.side), Image.Resampling.BICUBIC
-        image = np.array(Image.fromarray(self.frames[index]).resize(size, how))
-        return (torch.from_numpy(image).permute(2, 0, 1) / 255 - MEAN) / STD
+        size = (self.side, self.side)
+        image = np.array(Image.fromarray(self.frames[index]).resize(size, self.how))
+        return (torch.from_numpy(image).permute(2, 0, 1) / 255 - self.mean) / self.std
+
+
+class Sam3Frames(NormalisedFrames):
+    """The same for SAM3, as its image processor prepares frames."""
+
+    how, mean, std = Image.Resampling.BILINEAR, torch.tensor(0.5), torch.tensor(0.5)
 
 
 def forget(outputs: dict[int, Any], current: int, prompt_frame: int, reach: int) -> None:

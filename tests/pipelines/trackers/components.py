@@ -18,6 +18,8 @@ from transformers import (
     Owlv2Processor,
     Sam2VideoConfig,
     Sam2VideoModel,
+    Sam3VideoConfig,
+    Sam3VideoModel,
 )
 
 from strmatch.miniature.tokenizer import make_tokenizer
@@ -169,6 +171,75 @@ def save_sam2_package(folder: Path) -> None:
     tensors = package_checkpoint(small_sam2(), list(predictor.state_dict()))
     folder.mkdir(exist_ok=True)
     torch.save({"model": tensors}, folder / "sam2.1_hiera_tiny.pt")
+
+
+SAM3_IMAGE, SAM3_PATCH = 112, 14
+"""Side of the square that the small SAM3 sees, and of a patch."""
+
+
+def save_sam3(folder: Path) -> None:
+    """A SAM3 for videos with random weights, which detects something for every phrase."""
+    torch.manual_seed(0)
+    width, grid = 128, SAM3_IMAGE // SAM3_PATCH
+    tokenizer: CLIPTokenizer = make_tokenizer()
+    backbone = {
+        "model_type": "sam3_vit_model",
+        **{"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2},
+        **{"num_attention_heads": 2, "window_size": 4, "global_attn_indexes": [1]},
+        **{"image_size": SAM3_IMAGE, "pretrain_image_size": SAM3_IMAGE, "patch_size": SAM3_PATCH},
+    }
+    vision = {
+        "model_type": "sam3_vision_model",
+        "backbone_config": backbone,
+        "fpn_hidden_size": width,
+        "backbone_feature_sizes": [[n * grid, n * grid] for n in (4, 2, 1)],
+    }
+    text = {
+        "model_type": "clip_text_model",
+        **{"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1},
+        **{"num_attention_heads": 2, "projection_dim": 16, "max_position_embeddings": 32},
+        "vocab_size": len(tokenizer),
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    small = {"hidden_size": width, "num_attention_heads": 2, "intermediate_size": 64}
+    detector = {
+        "model_type": "sam3",
+        "vision_config": vision,
+        "text_config": text,
+        "geometry_encoder_config": small | {"num_layers": 1},
+        "detr_encoder_config": small | {"num_layers": 1},
+        "detr_decoder_config": small | {"num_layers": 1, "num_queries": 2},
+        "mask_decoder_config": {"hidden_size": width, "num_attention_heads": 2},
+    }
+    tracker = {
+        "model_type": "sam3_tracker_video",
+        "vision_config": vision,
+        "image_size": SAM3_IMAGE,
+        "prompt_encoder_config": {
+            **{"hidden_size": width, "image_size": SAM3_IMAGE, "patch_size": SAM3_PATCH},
+        },
+        "mask_decoder_config": {"hidden_size": width, "mlp_dim": 64, "num_attention_heads": 2},
+        "memory_attention_hidden_size": width,
+        "memory_attention_num_layers": 1,
+        "memory_attention_feed_forward_hidden_size": 64,
+        "memory_attention_rope_feat_sizes": [grid, grid],
+        "memory_encoder_hidden_size": width,
+        "memory_encoder_output_channels": 64,
+        "mask_downsampler_embed_dim": width,
+        "memory_fuser_embed_dim": width,
+        "memory_fuser_intermediate_dim": 64,
+    }
+    config = Sam3VideoConfig(
+        detector_config=detector,
+        tracker_config=tracker,
+        low_res_mask_size=4 * grid,
+        score_threshold_detection=0.0,
+        new_det_thresh=0.0,
+    )
+    Sam3VideoModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 PATCHES = 4
