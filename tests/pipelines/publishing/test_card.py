@@ -54,6 +54,16 @@ def test_every_column_of_the_dataset_is_explained(card):
     )
 
 
+def test_the_number_of_objects_of_an_edit_is_told_where_there_are_several(card, tmp_path):
+    assert "objects of an edit" not in card
+    output = Storage(str(tmp_path / "several"))
+    output.write_table("dataset/part-00000.parquet", rows_table([], DATASET))
+    config = load_config(assignments=["annotate.objects_per_edit=3"])
+    counted = OutcomeCounter(config.publish.bounds).result()
+    write_card(output, config, RECORD.model_copy(update={"outcomes": counted}))
+    assert "| objects of an edit | at most 3 |" in output.read("README.md").decode()
+
+
 def test_the_licence_of_an_editors_own_weights_is_told(card, tmp_path):
     output = Storage(str(tmp_path / "cosmos"))
     output.write_table("dataset/part-00000.parquet", rows_table([], DATASET))
