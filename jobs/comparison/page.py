@@ -91,7 +91,7 @@ def _written(
     places: dict[str, list[int]] = defaultdict(list)
     for edit in edits:
         places[edit.file].append(edit.place)
-    media = MEDIA if with_source else ["edited_video"]
+    media = ["fps", *MEDIA] if with_source else ["edited_video"]
     write = partial(_write, output)
     with ThreadPoolExecutor(CONCURRENT_ROWS) as pool:
         for name, some in places.items():
