@@ -54,6 +54,7 @@ def show(name: str, value: float) -> str:
     """The value of the figure `name` with its unit."""
     if math.isnan(value):
         return "–"
+    name = name.removeprefix("difference_")
     if name.endswith("_psnr"):
         return f"{value:.1f} dB"
     if name.endswith("_px"):

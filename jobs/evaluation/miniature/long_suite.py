@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ from jobs.evaluation.pool import Task
 
 LENGTHS = (48, 80)
 """Numbers of frames of the clips, in turn."""
+COMPARED = ("counterfactual_psnr", "centroid_px", "seam", "drift")
+"""Measures of which the suite has the mean difference of the two methods on the same clips."""
 
 
 class LongSuite(Suite):
@@ -51,12 +53,21 @@ class LongSuite(Suite):
 
     @staticmethod
     def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-        """Returns the figures by method."""
-        return {"edits": {method: long_figures(rows[method]) for method in METHODS}}
+        """Returns the figures by method, and the differences of fused and independent windows."""
+        pairs = list(zip(rows["fused"], rows["independent"], strict=True))
+        differences = {
+            f"difference_{name}": mean(_finite(ours[name] - theirs[name] for ours, theirs in pairs))
+            for name in COMPARED
+        }
+        return differences | {"edits": {method: long_figures(rows[method]) for method in METHODS}}
 
 
 def long_figures(rows: list[dict[str, Any]]) -> dict[str, Figure]:
     """Figures of one method: `edit_figures`, and the means of measures over time."""
     times = ("seam", "seam_of_truth", "drift", "drift_of_window")
-    known = {name: [row[name] for row in rows if not math.isnan(row[name])] for name in times}
-    return edit_figures(rows) | {name: mean(values) for name, values in known.items()}
+    known = {name: mean(_finite(row[name] for row in rows)) for name in times}
+    return edit_figures(rows) | known
+
+
+def _finite(values: Iterable[float]) -> list[float]:
+    return [value for value in values if math.isfinite(value)]

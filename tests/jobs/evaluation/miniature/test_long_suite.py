@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from jobs.evaluation.miniature.long_examiner import METHODS, LongExaminer
-from jobs.evaluation.miniature.long_suite import LongSuite, long_figures
+from jobs.evaluation.miniature.long_suite import COMPARED, LongSuite, long_figures
+from jobs.evaluation.report import tables
 from strmatch import STRMatch
 from strmatch.miniature.world import render
 from strmatch.sampling.windows import find_windows
@@ -66,3 +67,17 @@ def test_figures_of_the_truth_itself_are_perfect(examiner, monkeypatch):
     both = long_figures([clip.row, other])
     assert both["subject_colour"].value < 1
     assert both["seam"].value == clip.row["seam"]
+
+
+def test_methods_are_compared_on_the_same_clips():
+    row = dict.fromkeys(("asked_colour", "asked_shape"), True) | {"kept": [], "seam_of_truth": 1.0}
+    row |= dict.fromkeys(("background_psnr", "counterfactual_iou", "drift_of_window"), 1.0)
+    fused = row | {"counterfactual_psnr": 30.0, "centroid_px": 0.5, "seam": 0.5, "drift": 1.0}
+    other = fused | {"counterfactual_psnr": 28.0, "centroid_px": math.inf, "seam": 0.75}
+    still = fused | {"seam": math.nan}
+    figures = LongSuite.figures({"fused": [fused, still], "independent": [other, fused]})
+    found = {name: figures[f"difference_{name}"].value for name in COMPARED}
+    expected = {"counterfactual_psnr": 1.0, "centroid_px": 0.0, "seam": -0.25, "drift": 0.0}
+    assert found == expected
+    shown = tables(figures)[0].markdown()
+    assert "1.0 dB" in shown and "-0.25" in shown
