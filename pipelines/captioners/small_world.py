@@ -104,9 +104,11 @@ class SmallWorldCaptioner:
                 )
             things.append((look, motion))
         figures = reduced(np.any(objects, axis=0, keepdims=False))
-        if not has_background(small, figures, things[0][0].background):
+        behind = (look.background for look, _ in things)
+        background = next((each for each in behind if has_background(small, figures, each)), None)
+        if background is None:
             raise Rejected("NotOfTheWorld", f"the background has no name: {PATIENCE}")
-        return caption_of(things)
+        return caption_of([(look._replace(background=background), way) for look, way in things])
 
     def _look(self, frames: np.ndarray, shape: str) -> Look:
         """The most similar look of this shape, averaged over mirrored and shifted frames."""
