@@ -32,7 +32,7 @@ def test_the_suite_prints_and_writes_its_figures(tmp_path, capsys):
 def test_an_output_and_an_unknown_suite_are_refused(tmp_path):
     with pytest.raises(RunError, match="--suite annotators takes no --output"):
         job.evaluate("annotators", 4, 0, "dev", None, None, tmp_path)
-    with pytest.raises(RunError, match="there is miniature, long, annotators, paper"):
+    with pytest.raises(RunError, match="there is miniature, long, objects, annotators, paper"):
         job.evaluate("all", 4, 0, "dev", None, None, None)
 
 
