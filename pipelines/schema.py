@@ -21,31 +21,18 @@ OBJECT = pa.struct([("id", WHOLE), ("words", TEXT), ("mask", pa.list_(RLE)), ("s
 """An object of a clip: a number, the phrase that names the object, the mask of every frame, and how
 certain the tracker is, 0–1; null: not known."""
 
-EDIT = pa.struct(
-    [
-        ("object", WHOLE),
-        ("words", TEXT),
-        ("prompt", TEXT),
-        ("kind", TEXT),
-        ("source_word", TEXT),
-        ("target_word", TEXT),
-        ("distance", WHOLE),
-        ("where", TEXT),
-    ]
-)
+_CHANGE = [
+    ("prompt", TEXT),
+    ("kind", TEXT),
+    ("source_word", TEXT),
+    ("target_word", TEXT),
+    ("distance", WHOLE),
+    ("where", TEXT),
+]
+EDIT = pa.struct([("object", WHOLE), ("words", TEXT), *_CHANGE])
 """The edit of one of several objects, see `target_prompt.ObjectEdit`."""
 
-TARGET = pa.struct(
-    [
-        ("prompt", TEXT),
-        ("kind", TEXT),
-        ("source_word", TEXT),
-        ("target_word", TEXT),
-        ("distance", WHOLE),
-        ("where", TEXT),
-        ("edits", pa.list_(EDIT)),
-    ]
-)
+TARGET = pa.struct([*_CHANGE, ("edits", pa.list_(EDIT))])
 """A target prompt, where it applies, and how it was derived. Targets of the manifest have only a
 prompt and where. Targets of one object have no edits."""
 

@@ -144,7 +144,7 @@ def kind_of(case: Case, scene: Scene) -> str:
 
 def overlap(mask: np.ndarray | None, exact: np.ndarray) -> float:
     """Returns the intersection over union, 0–1, of masks bool (f, H, W). Without a mask: 0."""
-    return 0.0 if mask is None else float((mask & exact).sum() / (mask | exact).sum())
+    return 0.0 if mask is None else masks.overlap(mask, exact)
 
 
 def said_right(text: str, scene: Scene) -> dict[str, bool]:

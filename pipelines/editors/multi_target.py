@@ -14,7 +14,7 @@ from pipelines.config.config import Config
 from pipelines.editors.base import Editor, Region, build_editor, made_by
 from pipelines.errors import RowError
 from pipelines.media.encode import decode_video, encode_video
-from pipelines.media.regions import Edits, edit_regions, edited_region
+from pipelines.media.regions import Edits, Regions
 from pipelines.rows import Row, failure
 from strmatch.metrics.base import Where
 
@@ -76,7 +76,7 @@ class MultiTargetEditor:
             clip = read()
             # Files of older outputs have no timestamps.
             timing = clip["fps"], self.config.clip.crf, clip.get("timestamps")
-            frames = decode_video(clip["source_video"])
+            frames, regions = decode_video(clip["source_video"]), Regions(clip)
             inversion = self.editor.invert(frames, work["source_prompt"])
         except Exception as error:
             failed = self._failure(error)
@@ -86,7 +86,7 @@ class MultiTargetEditor:
             started = time.perf_counter()
             try:
                 parts = json.loads(edit_list or "[]")
-                edited = self._edit(inversion, clip, target, where, parts, seed)
+                edited = self._edit(inversion, regions, target, where, parts, seed)
                 check_frames(edited, frames.shape)
                 video = encode_video(edited, *timing)
                 outcome: Row = {"status": "ok", "edited_video": video}
@@ -100,16 +100,16 @@ class MultiTargetEditor:
         return edits
 
     def _edit(
-        self, inversion: Any, clip: Row, target: str, where: Where, edits: Edits, seed: int
+        self, inversion: Any, places: Regions, target: str, where: Where, edits: Edits, seed: int
     ) -> Any:
         """Returns the edited frames. The background is behind the objects, the subject in front."""
         if edits and hasattr(self.editor, "edit_regions"):
             ordered = [*reversed(edits)]
             ordered.sort(key=lambda each: each["object"] is not None)
             prompts = [each["prompt"] for each in ordered]
-            regions = [*map(Region, edit_regions(clip, ordered), prompts)]
+            regions = [*map(Region, places.of_each(ordered), prompts)]
             return self.editor.edit_regions(inversion, target, regions, seed)
-        return self.editor.edit(inversion, target, edited_region(clip, where, edits), seed)
+        return self.editor.edit(inversion, target, places.of_edit(where, edits), seed)
 
     def _unread(self, prompt: str) -> str | None:
         unread: Callable[[str], str | None] | None = getattr(self.editor, "unread", None)

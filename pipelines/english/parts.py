@@ -1,11 +1,11 @@
 """The prompt of one of the changes that an edit of several objects makes."""
 
-import re
 from dataclasses import replace
 
 from pipelines.english import grammar
 from pipelines.english.change import EditedPrompt
 from pipelines.english.subject import find_subject
+from pipelines.english.tokens import whole_words
 
 
 def parts_of(edit: EditedPrompt) -> list[EditedPrompt]:
@@ -33,7 +33,7 @@ def part_prompt(part: EditedPrompt) -> str:
     if not source or not target:
         return part.target_prompt
     start = named.begin if named else 0
-    word = re.compile(rf"(?<!\w){re.escape(source)}(?!\w)", re.IGNORECASE)
+    word = whole_words(source)
     match = word.search(part.source_prompt, start) or word.search(part.source_prompt)
     if match is None:
         return part.target_prompt

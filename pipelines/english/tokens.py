@@ -37,6 +37,11 @@ def tokenise(caption: str) -> list[Token]:
     return [Token(m[0], m.start(), m.end()) for m in _WORD.finditer(caption)]
 
 
+def whole_words(text: str) -> re.Pattern[str]:
+    """Return a pattern of a text that does not begin or end within a word, in any case."""
+    return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", re.IGNORECASE)
+
+
 @cache
 def words(name: str) -> frozenset[str]:
     """Return the words of a list in words.yaml."""

@@ -14,7 +14,7 @@ from pipelines.prompters.base import Prompter
 from pipelines.target_prompt import ObjectEdit, TargetPrompt
 
 SPARE = 4
-"""Targets that the prompter is asked for beyond those needed, because some do not fit."""
+"""Number of further targets that the prompter is asked for: some name a later object twice."""
 
 
 def several_targets(

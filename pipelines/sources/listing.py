@@ -133,10 +133,15 @@ def _with_versions(table: pa.Table, options: Mapping[str, Any]) -> pa.Table:
         video if mask is None else f"{video}, mask {mask}"
         for video, mask in zip(videos, masks, strict=True)
     ]
-    for index, edits in enumerate(table["edits"].to_pylist()):
-        of_edits = versions([each["mask_location"] for each in edits or ()], options)
-        known = [f", mask {version}" for version in of_edits if version is not None]
-        found[index] = "".join([found[index] or "", *known]) if known else found[index]
+    of_rows = [
+        (index, each["mask_location"])
+        for index, edits in enumerate(table["edits"].to_pylist())
+        for each in edits or ()
+    ]
+    of_edits = versions([location for _, location in of_rows], options)
+    for (index, _), version in zip(of_rows, of_edits, strict=True):
+        if version is not None:
+            found[index] = f"{found[index] or ''}, mask {version}"
     place = table.schema.get_field_index("source_version")
     return table.set_column(place, SOURCES.field("source_version"), pa.array(found, pa.string()))
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 FORM = (
@@ -33,11 +34,8 @@ def read_edits(
     if value is None:
         return None
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):  # a text that is no JSON is no list either
             value = json.loads(value)
-        except ValueError:
-            problems.append(f"{FORM}, got {value!r}")
-            return None
     if not isinstance(value, list) or len(value) < 2 or not all(map(_is_edit, value)):
         problems.append(f"{FORM}, got {value!r}")
         return None

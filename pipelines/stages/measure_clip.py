@@ -15,7 +15,7 @@ from pipelines.config.config import Config
 from pipelines.english.change import EditedPrompt
 from pipelines.errors import RunError
 from pipelines.media.encode import decode_video
-from pipelines.media.regions import Edits, edit_regions, edited_region
+from pipelines.media.regions import Edits, Regions
 from pipelines.reliability.deadline import Deadline
 from pipelines.rows import Row, failure, outcome
 from pipelines.stages.metrics.object_metrics import measured_objects, object_samples
@@ -110,52 +110,34 @@ def measure_edits(
     try:
         clip = read()
         source = decode_video(clip["source_video"])
-        regions = {
-            edit_id: edited_region(clip, target.where, target.edits)
-            for edit_id, target in targets.items()
-        }
-        parts = {
-            edit_id: edit_regions(clip, target.edits)
-            for edit_id, target in targets.items()
-            if target.edits
-        }
+        regions = Regions(clip)
+        wholes = {name: regions.of_edit(each.where, each.edits) for name, each in targets.items()}
+        parts = {name: regions.of_each(each.edits) for name, each in targets.items()}
     except Exception as error:
         failed = failure("measure", error)
         return [{"edit_id": edit["edit_id"], **failed} for edit in edits]
-    unedited = {
-        edit_id: Sample(
-            source,
-            source,
-            regions[edit_id],
-            source_prompt,
-            target.prompt,
-            target.where,
-            clip["fps"],
-        )
-        for edit_id, target in targets.items()
-    }
     rows = []
     for edit in edits:
-        edit_id = edit["edit_id"]
-        measure: Callable[[Sample], Row] = partial(measured, metrics, length=length)
-        if edit_id in parts:
-            prompts = EditedPrompt(
-                source_prompt, targets[edit_id].prompt, edits=targets[edit_id].edits
-            )
-            measure = partial(_measured_parts, metrics, parts[edit_id], prompts, length)
-        rows.append(_measure(edit, unedited[edit_id], measure))
+        name, target = edit["edit_id"], targets[edit["edit_id"]]
+        shown = (source_prompt, target.prompt, target.where, clip["fps"])
+        unedited = Sample(source, source, wholes[name], *shown)
+        measure = partial(_measured, target.edits, parts[name], metrics, length)
+        rows.append(_measure(edit, unedited, measure))
     return rows
 
 
-def _measured_parts(
-    metrics: Mapping[str, Metric],
+def _measured(
+    edits: Edits,
     regions: Sequence[np.ndarray],
-    prompts: EditedPrompt,
+    metrics: Mapping[str, Metric],
     length: int,
     sample: Sample,
 ) -> Row:
-    objects = object_samples(sample, regions, prompts)
-    return measured_objects(metrics, sample, objects, length)
+    """Returns the metrics of an edit, those of several objects by object."""
+    if not edits:
+        return measured(metrics, sample, length)
+    prompts = EditedPrompt(sample.source_prompt, sample.target_prompt, edits=edits)
+    return measured_objects(metrics, sample, object_samples(sample, regions, prompts), length)
 
 
 def _measure(edit: Row, unedited: Sample, measure: Callable[[Sample], Row]) -> Row:

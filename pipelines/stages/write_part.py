@@ -12,7 +12,7 @@ from pipelines.causes import at
 from pipelines.config.config import Config
 from pipelines.english.instructions import instruction_columns
 from pipelines.media import masks
-from pipelines.media.regions import edited_region
+from pipelines.media.regions import Regions
 from pipelines.rows import Row
 from pipelines.schema import STATUSES, VIDEOS, conform, extras_of, rows_table
 from pipelines.stages.composite_edit import CompositeEdit
@@ -180,7 +180,7 @@ def edit_row(clip: Row, edit: Row, planned: Row) -> Row:
     row = clip | edit | named | planned
     if row["edit_list"]:
         row["edits"] = json.loads(row["edit_list"])
-        region = edited_region(clip, row["target_where"], row["edits"])
+        region = Regions(clip).of_edit(row["target_where"], row["edits"])
         row["mask"] = None if region is None else masks.encode(region)
     return row | instruction_columns(row)
 

@@ -44,12 +44,12 @@ class EditCase:
 
 def draw_scenes(count: int, split: Split, seed: int) -> list[Scene]:
     """Draws `count` scenes with one sprite."""
-    return [sample_scene(_generator(seed, index), split) for index in range(count)]
+    return [sample_scene(case_generator(seed, index), split) for index in range(count)]
 
 
 def draw_pairs(count: int, split: Split, seed: int) -> list[Scene]:
     """Draws `count` scenes with two sprites."""
-    return [sample_several(_generator(seed, index), split, figures=2) for index in range(count)]
+    return [sample_several(case_generator(seed, index), split, figures=2) for index in range(count)]
 
 
 def draw_edits(
@@ -57,7 +57,7 @@ def draw_edits(
 ) -> list[EditCase]:
     """Draws `count` edits of the scenes of `draw_scenes`, kinds in turn, within the list."""
     return [
-        _edit(scene, split, kinds[index % len(kinds)], _generator(seed, -1 - index))
+        _edit(scene, split, kinds[index % len(kinds)], case_generator(seed, -1 - index))
         for index, scene in enumerate(draw_scenes(count, split, seed))
     ]
 
@@ -95,9 +95,10 @@ def captions_to_tell_apart(scene: Scene, count: int, seed: int) -> list[str]:
         for shape, colour, background in product(SHAPES, COLOURS, BACKGROUNDS)
         if (shape, colour, background) != (subject.shape, subject.colour, scene.background)
     ]
-    order = torch.randperm(len(others), generator=_generator(seed, 0)).tolist()
+    order = torch.randperm(len(others), generator=case_generator(seed, 0)).tolist()
     return [caption(scene), *(others[index] for index in order[: count - 1])]
 
 
-def _generator(seed: int, index: int) -> torch.Generator:
+def case_generator(seed: int, index: int) -> torch.Generator:
+    """The random generator of one of the cases of a seed."""
     return torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from jobs.evaluation.miniature.cases import EditCase
+from jobs.evaluation.miniature.cases import EditCase, case_generator
 from strmatch.miniature.scenes import Scene, attributes, sample_scene, with_attributes
 from strmatch.miniature.several import sample_several
 from strmatch.miniature.splits import Split, partners
@@ -22,7 +22,7 @@ def draw_object_edits(count: int, split: Split, seed: int, objects: int = 2) -> 
     """
     cases = []
     for index in range(count):
-        generator = torch.Generator().manual_seed((seed * 1_000_003 + 11 + index) % 2**63)
+        generator = case_generator(seed, 11 + index)
         if objects == 2:
             source = sample_scene(generator, split, "two_sprites")
         else:

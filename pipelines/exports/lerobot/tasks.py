@@ -1,10 +1,10 @@
 """The texts of tasks: those of a dataset, and what an edit changes in them."""
 
-import re
 import unicodedata
 
 from pipelines.english import grammar
 from pipelines.english.change import EditedPrompt
+from pipelines.english.tokens import whole_words
 from pipelines.sources.lerobot.dataset import LeRobotDataset
 from pipelines.sources.lerobot.v21 import read_lines
 
@@ -35,9 +35,7 @@ def rewrite(task: str, edit: EditedPrompt) -> str:
         (*match.span(), part.target_word)
         for part in edit.parts
         if part.source_word and part.target_word
-        for match in re.finditer(
-            rf"(?<!\w){re.escape(part.source_word)}(?!\w)", task, re.IGNORECASE
-        )
+        for match in whole_words(part.source_word).finditer(task)
     ]
     for start, end, new in sorted(found, reverse=True):
         task = grammar.replace(task, start, end, new)

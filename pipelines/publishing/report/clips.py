@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.media import masks
 from pipelines.media.encode import decode_frames, encode_frames
-from pipelines.media.regions import edit_regions
+from pipelines.media.regions import Regions
 from pipelines.rows import Row
 from pipelines.storage import Storage
 
@@ -50,7 +50,7 @@ def _masks(row: Row) -> Iterator[list[np.ndarray]]:
     for number, rle in enumerate(row["mask"]):
         if row.get("edits"):
             objects = [each | {"mask": [each["mask"][number]]} for each in row["objects"]]
-            yield [region[0] for region in edit_regions({"objects": objects}, row["edits"])]
+            yield [region[0] for region in Regions({"objects": objects}).of_each(row["edits"])]
         else:
             yield [masks.decode([rle])[0]]
 
