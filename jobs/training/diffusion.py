@@ -13,7 +13,8 @@ from jobs.training.loop import Loss, step_generator
 from jobs.training.precision import fast
 from jobs.training.recipe import DiffusionPhase
 from jobs.training.workers import Worker
-from strmatch.backbones.lavie import LaVieUNet, ResnetBlock, Transformer
+from strmatch.backbones.lavie import LaVieUNet
+from strmatch.backbones.lavie_layers import ResnetBlock, Transformer
 from strmatch.inputs import to_unit_range, tokenize
 from strmatch.miniature.scenes import Scene, caption
 from strmatch.miniature.splits import Attributes

@@ -24,7 +24,8 @@ from diffusers import (
 from safetensors.torch import save_file
 from torch import Tensor
 
-from strmatch.backbones.lavie import LaVieUNet, RotaryEmbedding
+from strmatch.backbones.lavie import LaVieUNet
+from strmatch.backbones.lavie_layers import RotaryEmbedding
 from strmatch.presets.lavie import CHECKPOINT
 from strmatch.presets.published import (
     DIFFUSERS,

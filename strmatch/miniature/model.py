@@ -13,9 +13,9 @@ from transformers import (
     Sam2VideoModel,
 )
 
-from strmatch.backbones.lavie import (
+from strmatch.backbones.lavie import LaVieUNet
+from strmatch.backbones.lavie_layers import (
     MAX_DISTANCE,
-    LaVieUNet,
     RelativePositionBias,
     relative_position_buckets,
 )

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from strmatch.backbones.lavie import TemporalAttention
+from strmatch.backbones.lavie_layers import TemporalAttention
 from strmatch.miniature.model import make_clip, make_unet, make_vae
 from strmatch.miniature.tokenizer import make_tokenizer
 
