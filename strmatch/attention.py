@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -107,15 +107,35 @@ def exchange_attention(exchanges: Collection[tuple[Any, Exchange]]) -> Iterator[
             module.exchange = None
 
 
+class JointChoice(NamedTuple):
+    """Form of the maps that are taken from a joint attention over space and time.
+
+    The defaults fit every model. Factorised attention has no other form.
+    """
+
+    slices: Literal["renormalised", "joint", "direct"] = "renormalised"
+    """renormalised: rows of S and T that sum to 1. joint: rows as they are in the joint map.
+    direct: the relevance of adjacent frames read from the joint map, instead of S and T."""
+    neighbourhood: int = 1
+    """Side of the square of positions that T sums over in the other frames, odd."""
+    separated: bool = False
+    """Whether S is the mean of the spatial heads and T that of the temporal heads."""
+    radius: int = 1
+    """Largest distance of adjacent frames, of direct relevance."""
+
+
 class MapChoice(NamedTuple):
     """Selection of a model's attention maps."""
 
     levels: tuple[int, ...] | None = None
-    """UNet resolutions, 0 being the finest. None selects all but the finest."""
+    """UNet resolutions, 0 being the finest, or indices of the blocks of a transformer. None selects
+    all resolutions but the finest, or the middle third of the blocks."""
     temporal: str = "first"
     """Temporal attention of blocks that have two: "first", "second", or "mean" of both."""
     mean_heads: bool = False
     """Average over the heads."""
+    joint: JointChoice = JointChoice()
+    """Form of the maps of a joint attention."""
 
 
 class LayerMaps(NamedTuple):
@@ -125,3 +145,10 @@ class LayerMaps(NamedTuple):
     """(f, h, n, n), rows sum to 1."""
     temporal: Tensor
     """(n, h, f, f), rows sum to 1."""
+
+
+class Relevance(NamedTuple):
+    """Relevance of adjacent frames that a block's joint attention states directly."""
+
+    omega: Tensor
+    """(f, h, n, n), in place of the STR score of the block."""

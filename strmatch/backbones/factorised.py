@@ -5,16 +5,14 @@ The computations of `UNet3DConditionModel` (ModelScope, Zeroscope) and `UNetMoti
 each spatial transformer block has a temporal partner with two attentions over the frames.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from strmatch.attention import Probe, attend
+from strmatch.backbones.recomputation import recomputed
 
 TEMPORAL = {"UNet3DConditionModel": "temp_attentions", "UNetMotionModel": "motion_modules"}
 """Attribute of each class that holds the temporal transformers, paired with `attentions`."""
@@ -107,7 +105,7 @@ class FactorisedUNet(nn.Module):
         sample = sample.expand(len(encoder_hidden_states), -1, -1, -1, -1)
         if self._temporal == "motion_modules":  # AnimateDiff takes one text per frame
             encoder_hidden_states = encoder_hidden_states.repeat_interleave(sample.shape[2], dim=0)
-        with _recomputed(_not_probed(self.unet) if lean else ()):
+        with recomputed(_not_probed(self.unet) if lean else ()):
             return self.unet(sample, timestep, encoder_hidden_states, return_dict=False)[0]
 
     def attention_blocks(self, level: int) -> dict[str, FactorisedBlock]:
@@ -160,21 +158,6 @@ def _not_probed(module: nn.Module) -> Iterator[nn.Module]:
             yield part
         else:
             yield from _not_probed(part)
-
-
-@contextmanager
-def _recomputed(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Apply gradient checkpointing to `modules` inside the block."""
-    lean = list(modules)
-    for module in lean:
-        module.forward = partial(
-            checkpoint, module.forward, use_reentrant=False, preserve_rng_state=False
-        )
-    try:
-        yield
-    finally:
-        for module in lean:
-            del module.forward
 
 
 class MeanAttention:

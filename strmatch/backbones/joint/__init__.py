@@ -1,0 +1,1 @@
+"""Text-to-video transformers that attend jointly over space and time, as backbones."""
