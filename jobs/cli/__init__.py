@@ -10,7 +10,7 @@ import typer
 
 from jobs import logs
 from jobs.cli import cluster_jobs as submission
-from jobs.cli import comparison, exports, runs, servers
+from jobs.cli import comparison, exports, proof, runs, servers
 from jobs.cli import models as model
 from jobs.cli.literal_help import escape_help
 from strmatch import __version__
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (runs, comparison, exports, submission, servers, model):
+for commands in (runs, comparison, exports, submission, servers, model, proof):
     app.add_typer(commands.app)
 escape_help(app)
 

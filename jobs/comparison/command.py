@@ -1,10 +1,7 @@
 """The job of `strmatch compare`: a run for every editor, on the clips and the plan of the first."""
 
 import json
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from collections.abc import Mapping
 
 from rich.console import Console
 
@@ -13,10 +10,9 @@ from jobs.comparison.results import figures, read_edits
 from jobs.comparison.table import table
 from jobs.evaluation.report import as_json
 from jobs.runs.commands import cluster
-from pipelines import telemetry
+from jobs.runs.editors import open_runs, run_all
 from pipelines.config.config import Config
-from pipelines.errors import InputError, RunError
-from pipelines.runs.open_run import open_run
+from pipelines.errors import RunError
 from pipelines.storage import Storage
 from pipelines.tables.record import RECORD, SUCCESS
 
@@ -24,8 +20,6 @@ COMPARISON = "comparison.json"
 """The editors of a comparison, in order."""
 FIGURES = "figures.json"
 VERSION = 1
-
-log = logging.getLogger(__name__)
 
 
 def compare(input: str, output: str, configs: Mapping[str, Config], limit: int | None) -> None:
@@ -45,18 +39,12 @@ def compare(input: str, output: str, configs: Mapping[str, Config], limit: int |
     first = next(iter(configs.values()))
     storage = Storage(output, first.execution.storage_options)
     _refuse_another(storage, list(configs))
-    with ExitStack() as stack:
-        opened = {}
-        for name, config in configs.items():
-            folder = f"{storage}/editors/{name}"
-            with _naming(name):
-                run = open_run(folder, config, input, limit, exclude=output)
-                opened[name] = stack.enter_context(run)
+    with open_runs(storage, configs, input, limit) as opened:
         storage.remove(SUCCESS)
         record = {"version": VERSION, "editors": list(configs)}
         storage.write(COMPARISON, json.dumps(record, indent=2).encode())
-        stack.enter_context(cluster(first.execution))
-        _run_all(opened)
+        with cluster(first.execution):
+            run_all(opened)
         edits = {name: read_edits(run.output) for name, run in opened.items()}
         results = figures(edits)
         storage.write(FIGURES, as_json({"version": VERSION, "editors": results}).encode())
@@ -66,40 +54,6 @@ def compare(input: str, output: str, configs: Mapping[str, Config], limit: int |
     Console().print(table(results, first.publish.bounds).printable(1))
     print(f"  figures: {storage}/{FIGURES}")
     print(f"  report:  {storage}/report/index.html")
-
-
-def _run_all(opened: Mapping[str, Any]) -> None:
-    from pipelines.runs.copy_run import share_plan
-
-    first, *_ = opened.values()
-    for name, run in opened.items():
-        telemetry.RUN.set(str(run.output))
-        log.info("editor %s", name)
-        if run is first:
-            run.run_phases(["annotate", "plan"])
-        else:
-            share_plan(first, run)
-        with _naming(name):
-            run.run_phases(["edit", "measure"])
-            try:
-                run.run_phases(["publish"])
-            except RunError:
-                if run.record.counts is None:
-                    raise
-                log.warning("editor %s: no edit is ok", name)
-
-
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Name an editor in the errors of the block that are its own, as far as they do not."""
-    try:
-        yield
-    except InputError:
-        raise
-    except RunError as error:
-        if name in str(error):
-            raise
-        raise RunError(f"{name}: {error}") from error
 
 
 def _refuse_another(output: Storage, names: list[str]) -> None:

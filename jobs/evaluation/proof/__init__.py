@@ -1,0 +1,1 @@
+"""Proof of use: whether a model that is trained on edits gets better."""
