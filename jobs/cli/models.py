@@ -145,8 +145,8 @@ def train_miniature(
     recipe: Annotated[
         str,
         typer.Option(
-            help="cpu, several (its phases of two and three figures), segmenter (a SAM2 of the "
-            "small world), or a YAML file."
+            help="cpu, several (its phases of two and three figures), joint (a Wan of the small "
+            "world), segmenter (a SAM2 of the small world), or a YAML file."
         ),
     ] = "cpu",
     weights: Annotated[
@@ -166,6 +166,8 @@ def train_miniature(
     Example: strmatch train-miniature --recipe cpu --output runs/miniature
 
     Example: strmatch train-miniature --recipe several --weights miniature --output runs/several
+
+    Example: strmatch train-miniature --recipe joint --weights miniature --output runs/joint
 
     Example: strmatch train-miniature --recipe segmenter --weights miniature --output runs/sam2
     """

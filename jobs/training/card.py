@@ -9,9 +9,11 @@ from jobs.evaluation.report import markdown
 from jobs.evaluation.tables import TextTable
 from jobs.training.origin import read_origin
 from jobs.training.recipe import Recipe
-from jobs.training.train import SEGMENTER, START
+from jobs.training.train import JOINT, SEGMENTER, START
 
 HISTORY = "training.json"
+MODEL = ("autoencoder", "diffusion", "decoder", "image-tower")
+"""Prefixes of the names of the phases of the factorised model."""
 
 CARD = """\
 ---
@@ -41,6 +43,33 @@ On {clips} clips of the test list, seed {evaluation_seed}, at the preset's defau
 intervals. `generation_of_two` counts clips in which both figures are right.
 
 {figures}
+
+## Licence
+Apache 2.0, as the code.
+"""
+
+JOINT_CARD = """\
+---
+license: apache-2.0
+library_name: diffusers
+pipeline_tag: text-to-video
+---
+# The miniature with joint attention: a text-to-video model of a small world
+
+Wan's architecture (a diffusion transformer whose tokens of all frames attend to each other), small
+enough for a laptop's processor, with the autoencoder of the factorised miniature, which encodes
+frame by frame. It knows flat coloured figures that move over a pattern, 64×64 pixels. Made for
+testing, demonstrating and measuring video editing; good for nothing else.
+
+## Data
+As the factorised miniature's: clips rendered on the fly from the training list. No picture, video
+or text of anybody's is in it.
+
+## Training
+`strmatch train-miniature`, flow matching (velocity ε - x), phase after phase. The text tower starts
+from the factorised miniature's and is trained along:
+
+{phases}
 
 ## Licence
 Apache 2.0, as the code.
@@ -90,8 +119,8 @@ def write_card(
     """
     earlier = folder / START / HISTORY
     history = json.loads(earlier.read_text("utf-8")) if earlier.exists() else []
-    history += _trained(folder, name, recipe, of_segmenter=False)
-    (weights / HISTORY).write_text(json.dumps(history, indent=1) + "\n", "utf-8")
+    history += _trained(folder, name, recipe, *MODEL)
+    _keep_history(weights, history)
     card = CARD.format(
         prediction=recipe.prediction_type,
         phases=_phases(history),
@@ -102,12 +131,19 @@ def write_card(
     (weights / "README.md").write_text(card, "utf-8")
 
 
+def write_joint_card(weights: Path, name: str, recipe: Recipe, folder: Path) -> None:
+    """Write `weights`/README.md and `weights`/training.json of a model with joint attention."""
+    history = _trained(folder, name, recipe, JOINT)
+    _keep_history(weights, history)
+    (weights / "README.md").write_text(JOINT_CARD.format(phases=_phases(history)), "utf-8")
+
+
 def write_segmenter_card(
     weights: Path, name: str, recipe: Recipe, folder: Path, results: dict[str, Any]
 ) -> None:
     """Write `weights`/segmenter/README.md. A segmenter is trained by a single recipe."""
     card = SEGMENTER_CARD.format(
-        phases=_phases(_trained(folder, name, recipe, of_segmenter=True)),
+        phases=_phases(_trained(folder, name, recipe, SEGMENTER)),
         clips=results["clips"],
         evaluation_seed=results["seed"],
         figures=trackers(results).markdown(),
@@ -115,15 +151,19 @@ def write_segmenter_card(
     (weights / SEGMENTER / "README.md").write_text(card, "utf-8")
 
 
-def _trained(folder: Path, name: str, recipe: Recipe, of_segmenter: bool) -> list[dict[str, Any]]:
-    """Returns the phases of this training in order: the segmenter's, or all others."""
+def _trained(folder: Path, name: str, recipe: Recipe, *parts: str) -> list[dict[str, Any]]:
+    """Returns the phases of this training in order, whose names begin with one of `parts`."""
     made = {"recipe": name, "seed": recipe.seed}
     curves = sorted(folder.glob("*/loss.jsonl"), key=lambda path: path.stat().st_mtime)
     return [
         _phase(path) | made | read_origin(path.parent)
         for path in curves
-        if path.parent.name.startswith(SEGMENTER) == of_segmenter
+        if path.parent.name.startswith(parts)
     ]
+
+
+def _keep_history(weights: Path, history: list[dict[str, Any]]) -> None:
+    (weights / HISTORY).write_text(json.dumps(history, indent=1) + "\n", "utf-8")
 
 
 def _phase(path: Path) -> dict[str, Any]:

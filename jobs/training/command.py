@@ -8,9 +8,9 @@ from pathlib import Path
 
 from jobs.evaluation.command import evaluate
 from jobs.evaluation.report import Results
-from jobs.training.card import write_card, write_segmenter_card
+from jobs.training.card import write_card, write_joint_card, write_segmenter_card
 from jobs.training.recipe import Recipe, load_recipe
-from jobs.training.train import START, train, train_segmenter
+from jobs.training.train import START, train, train_joint, train_segmenter
 from jobs.training.workers import run_workers
 from pipelines.errors import RunError
 from strmatch import WeightsError
@@ -23,6 +23,8 @@ def train_miniature(
     recipe: str, folder: Path, start: str | None, workers: int | None, clips: int
 ) -> None:
     """Train, evaluate on test clips, and write the model card, the README of the weights.
+
+    A model with joint attention is not evaluated.
 
     Args:
         recipe: name of a packaged recipe, or path of a YAML file.
@@ -45,12 +47,16 @@ def train_miniature(
         _keep_start(folder, start, chosen, recipe)
         if chosen.diffusion:
             run_workers(processes, train, chosen, folder, report)
+        if chosen.joint:
+            run_workers(processes, train_joint, chosen, folder, report)
         if chosen.segmenter:
             run_workers(processes, train_segmenter, chosen, folder, report)
     except (ValueError, WeightsError) as error:
         raise RunError(str(error)) from error
     if chosen.diffusion:
         write_card(weights, name, chosen, folder, measure("miniature"))
+    if chosen.joint:
+        write_joint_card(weights, name, chosen, folder)
     if chosen.segmenter:
         write_segmenter_card(weights, name, chosen, folder, measure("annotators"))
     print(f"  weights: {weights}")
@@ -59,7 +65,8 @@ def train_miniature(
 def _keep_start(folder: Path, start: str | None, recipe: Recipe, name: str) -> None:
     """Copy the model to start from, because the training may overwrite its folder.
 
-    Parts that the recipe does not train are copied to the weights unchanged.
+    Parts that the recipe does not train are copied to the weights unchanged, except for a recipe
+    of joint attention, which takes its own choice of parts.
     """
     kept = folder / START
     if recipe.autoencoder and start:
@@ -70,7 +77,7 @@ def _keep_start(folder: Path, start: str | None, recipe: Recipe, name: str) -> N
         raise ValueError(f"recipe {name} goes on from a model: name it by --weights")
     scheduler = weights_folder(start) / "scheduler" / "scheduler_config.json"
     predicts = json.loads(scheduler.read_text("utf-8"))["prediction_type"]
-    if predicts != recipe.prediction_type:
+    if recipe.diffusion and predicts != recipe.prediction_type:
         raise ValueError(
             f"recipe {name} trains {recipe.prediction_type}, the model {start} was trained on "
             f"{predicts}: a training cannot change it"
@@ -79,4 +86,5 @@ def _keep_start(folder: Path, start: str | None, recipe: Recipe, name: str) -> N
     shutil.rmtree(partial_copy, ignore_errors=True)
     shutil.copytree(weights_folder(start), partial_copy)
     partial_copy.rename(kept)
-    shutil.copytree(kept, folder / "weights", dirs_exist_ok=True)
+    if not recipe.joint:
+        shutil.copytree(kept, folder / "weights", dirs_exist_ok=True)

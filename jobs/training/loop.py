@@ -24,6 +24,7 @@ _OUTER = re.compile(
     r"(token|position)_embedding|relative_attention_bias|conv_in|conv_out"
     r"|(iou|mask|obj_score)_tokens?|(point|no_mask|pos)_embed|patch_embed\.|no_(memory|object)_"
     r"|(memory_temporal|no_memory)_positional_encoding|occlusion"
+    r"|^transformer\.(patch_embedding|proj_out)|scale_shift_table"
 )
 
 Loss = Callable[[int, torch.Generator], Tensor]

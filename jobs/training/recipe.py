@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-RECIPES = ("cpu", "several", "segmenter")
+RECIPES = ("cpu", "several", "segmenter", "joint")
 CLIP_FRAMES = 16
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -31,7 +31,7 @@ class Phase(BaseModel):
 
 
 class DiffusionPhase(Phase):
-    """A phase of the UNet and the text tower on clips of `frames` frames."""
+    """A phase of the denoiser and the text tower on clips of `frames` frames."""
 
     frames: int = Field(ge=1)
     clips: int = Field(ge=1)
@@ -96,6 +96,8 @@ class Recipe(BaseModel):
     """Training of the decoder alone. The latents do not change."""
     image_tower: Phase | None = None
     """Training of CLIP's image tower, fitted to the text tower that was trained with the UNet."""
+    joint: tuple[DiffusionPhase, ...] = ()
+    """Phases of the transformer with joint attention, on the start model's autoencoder."""
     segmenter: tuple[SegmenterPhase, ...] = ()
     """Phases of SAM2, which depends on no other part: single frames first, then memory."""
 
@@ -103,8 +105,11 @@ class Recipe(BaseModel):
     def _is_whole(self) -> "Recipe":
         if bool(self.diffusion) != bool(self.image_tower):
             raise ValueError("diffusion and image_tower need each other")
-        if not self.diffusion and (self.autoencoder or self.decoder or not self.segmenter):
-            raise ValueError("without diffusion there is a segmenter and nothing else")
+        if self.joint and (self.diffusion or self.segmenter):
+            raise ValueError("joint is a recipe of its own, without diffusion and segmenter")
+        only = self.joint or self.segmenter
+        if not self.diffusion and (self.autoencoder or self.decoder or not only):
+            raise ValueError("without diffusion there is joint or a segmenter and nothing else")
         return self
 
 

@@ -1,5 +1,6 @@
 """Runs the phases of a recipe in order and writes the model folder."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,19 +10,24 @@ from torch import nn
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTextModel, CLIPTokenizer
 
 from jobs.training.autoencoder import reconstruction_loss, standardise
+from jobs.training.bank import fill_bank
 from jobs.training.contrastive import contrastive_loss
-from jobs.training.diffusion import denoising_loss, fill_bank, silence_residuals
+from jobs.training.diffusion import denoising_loss, silence_residuals
+from jobs.training.flow import flow_loss
 from jobs.training.loop import Loss, fit
 from jobs.training.origin import note_origin
 from jobs.training.recipe import DiffusionPhase, Phase, Recipe, SegmenterPhase
 from jobs.training.segmentation import tracking_loss
 from jobs.training.workers import Worker
 from strmatch.backbones.lavie import LaVieUNet
+from strmatch.miniature.joint import make_flow_scheduler, make_transformer
 from strmatch.miniature.model import make_clip, make_scheduler, make_segmenter, make_unet, make_vae
 from strmatch.miniature.tokenizer import make_tokenizer
 
 START = "start"
 """Folder, below the training's, of the start model of a recipe without an autoencoder phase."""
+JOINT = "joint"
+"""Prefix of the names of the phases of the transformer with joint attention."""
 SEGMENTER = "segmenter"
 """Folder of SAM2 below the weights, and prefix of the names of its phases."""
 
@@ -86,6 +92,39 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
         save_clip(clip.half(), tokenizer, weights)
 
 
+def train_joint(
+    worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], None]
+) -> None:
+    """Train the transformer with joint attention, or resume from the checkpoints in `folder`.
+
+    The autoencoder is the start model's. The text tower starts from that of the start model, and is
+    trained along. Writes `folder`/weights, in diffusers' layout and half precision.
+    """
+    device, seed, start = worker.device, recipe.seed, folder / START
+    run = _runner(worker, folder, seed, report)
+    torch.manual_seed(seed)
+    vae, text_tower, tokenizer = _conditioning(start)
+    transformer, scheduler = make_transformer().to(device), make_flow_scheduler()
+    vae.to(device, memory_format=torch.channels_last).requires_grad_(False)
+    denoiser = nn.ModuleDict({"transformer": transformer, "text_tower": text_tower.to(device)})
+    for index, phase in enumerate(recipe.joint):
+        name = f"{JOINT}-{index}-{phase.frames}f"
+
+        def flow(clips: int, phase: DiffusionPhase = phase, name: str = name) -> Loss:
+            report(f"{name}: rendering and encoding {phase.clips} clips")
+            bank = fill_bank(vae, phase, worker, seed, name)
+            return flow_loss(transformer, text_tower, tokenizer, bank, phase, clips, device)
+
+        run(name, denoiser, phase, flow)
+    if worker.leads:
+        weights = folder / "weights"
+        transformer.half().save_pretrained(weights / "transformer")
+        text_tower.half().save_pretrained(weights / "text_encoder")
+        tokenizer.save_pretrained(weights / "tokenizer")
+        scheduler.save_pretrained(weights / "scheduler")
+        shutil.copytree(start / "vae", weights / "vae", dirs_exist_ok=True)
+
+
 def train_segmenter(
     worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], None]
 ) -> None:
@@ -132,6 +171,15 @@ def _loaded(folder: Path) -> tuple[AutoencoderKL, CLIPModel, LaVieUNet]:
         AutoencoderKL.from_pretrained(folder / "vae", **precise),
         CLIPModel.from_pretrained(folder / "clip", dtype=torch.float32, local_files_only=True),
         LaVieUNet.from_pretrained(folder / "unet", **precise),
+    )
+
+
+def _conditioning(folder: Path) -> tuple[AutoencoderKL, CLIPTextModel, CLIPTokenizer]:
+    local = {"local_files_only": True}
+    return (
+        AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32, **local),
+        CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32, **local),
+        CLIPTokenizer.from_pretrained(folder / "tokenizer", **local),
     )
 
 

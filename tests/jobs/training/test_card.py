@@ -1,7 +1,7 @@
 import json
 
 from jobs.evaluation.figures import Figure
-from jobs.training.card import HISTORY, write_card, write_segmenter_card
+from jobs.training.card import HISTORY, write_card, write_joint_card, write_segmenter_card
 from jobs.training.recipe import Recipe
 from jobs.training.train import SEGMENTER, START
 from tests.jobs.training.test_train import RECIPE
@@ -73,3 +73,14 @@ def test_the_segmenter_has_a_card_of_its_own(tmp_path):
     assert [row["phase"] for row in json.loads((weights / HISTORY).read_text())] == [
         "image-tower-1"
     ]
+
+
+def test_the_card_of_joint_attention_tells_its_phases(tmp_path):
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    curve(tmp_path, "joint-0-1f", [(50, 0.5, 60.0), (100, 0.25, 60.0)])
+    recipe = Recipe.model_validate({"joint": [RECIPE.diffusion[0].model_dump()]})
+    write_joint_card(weights, "joint", recipe, tmp_path)
+    text = (weights / "README.md").read_text()
+    assert "| joint-0-1f | 100 | 0.25 | 2.0 | joint |" in text and "license: apache-2.0" in text
+    assert [row["phase"] for row in json.loads((weights / HISTORY).read_text())] == ["joint-0-1f"]

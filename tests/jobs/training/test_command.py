@@ -6,8 +6,9 @@ import yaml
 from jobs.training.command import train_miniature
 from pipelines.errors import RunError
 from strmatch.presets import load_preset
-from tests.jobs.training.test_recipe import RECIPE
+from tests.jobs.training.test_recipe import PHASE, RECIPE
 
+JOINT = {"joint": [PHASE | {"frames": 1, "clips": 4}]}
 MORE = {name: value for name, value in RECIPE.items() if name != "autoencoder"}
 
 
@@ -26,6 +27,7 @@ def begin(tmp_path):
     [
         (RECIPE, "miniature", "has an autoencoder of its own: it takes no --weights"),
         (MORE, None, "goes on from a model: name it by --weights"),
+        (JOINT, None, "goes on from a model: name it by --weights"),
         (MORE, "nowhere", "nowhere is no model folder: it has no unet/"),
         (MORE | {"prediction_type": "epsilon"}, "miniature", "was trained on v_prediction"),
     ],
@@ -48,3 +50,11 @@ def test_the_start_is_kept_though_its_folder_may_be_overwritten(begin, tmp_path,
         shutil.rmtree(model, ignore_errors=True)
     for folder in ("start", "weights"):  # what is not trained stays
         assert (tmp_path / "out" / folder / "unet" / "config.json").exists()
+
+
+def test_joint_attention_keeps_no_unet_of_the_start(begin, tmp_path, monkeypatch):
+    monkeypatch.setattr("jobs.training.command.run_workers", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        begin(JOINT, "miniature")
+    assert (tmp_path / "out" / "start" / "vae" / "config.json").exists()
+    assert not (tmp_path / "out" / "weights").exists()

@@ -2,47 +2,13 @@ import pytest
 import torch
 from torch import nn
 
-from jobs.training.diffusion import (
-    Bank,
-    _frames,
-    _shown,
-    denoising_loss,
-    fill_bank,
-    silence_residuals,
-)
+from jobs.training.bank import Bank
+from jobs.training.diffusion import denoising_loss, silence_residuals
 from jobs.training.loop import fit
-from jobs.training.recipe import DiffusionPhase
 from jobs.training.workers import Worker
-from strmatch.miniature.model import make_clip, make_scheduler, make_unet, make_vae
-from strmatch.miniature.scenes import caption, sample_scene
-from strmatch.miniature.tokenizer import make_tokenizer
-from strmatch.miniature.world import render
-
-TOKENIZER = make_tokenizer()
-
-
-def phase(**changes):
-    settings = {"frames": 4, "clips": 6, "steps": 200, "batch": 4, "warmup": 10}
-    rates = {"learning_rate": 1e-3, "final_learning_rate": 1e-4}
-    return DiffusionPhase(**settings | rates | changes)
-
-
-@pytest.fixture(scope="module")
-def bank():
-    torch.manual_seed(0)
-    return fill_bank(make_vae().eval(), phase(), Worker(), 0, "test")
-
-
-class Listener(nn.Module):
-    """A text tower that remembers what it was told."""
-
-    def __init__(self):
-        super().__init__()
-        self.heard = []
-
-    def forward(self, ids):
-        self.heard += [TOKENIZER.decode(row, skip_special_tokens=True).strip() for row in ids]
-        return (torch.zeros(*ids.shape, 8),)
+from strmatch.miniature.model import make_clip, make_scheduler, make_unet
+from strmatch.miniature.scenes import caption
+from tests.jobs.training.helpers import TOKENIZER, Listener, phase
 
 
 class Oracle(nn.Module):
@@ -156,16 +122,6 @@ def test_clips_of_one_frame_say_nothing_of_motion(bank):
     assert not {"moving", "standing"} & set(" ".join(listener.heard).split())
 
 
-def test_the_bank_holds_the_encoded_clips_of_its_scenes(bank):
-    assert bank.latents.shape == (6, 4, 4, 16, 16) and bank.latents.dtype == torch.float16
-    assert len(bank.scenes) == 6
-    torch.manual_seed(0)
-    again = fill_bank(make_vae().eval(), phase(), Worker(), 0, "test")
-    half = fill_bank(make_vae().eval(), phase(), Worker(1, 2), 0, "test")
-    assert again.scenes == bank.scenes and torch.equal(again.latents, bank.latents)
-    assert len(half.scenes) == 3 and half.scenes != bank.scenes[:3]
-
-
 def test_an_untrained_network_predicts_nothing():
     unet = make_unet()
     silence_residuals(unet)
@@ -219,26 +175,3 @@ def test_a_shown_frame_is_clean_and_has_no_loss(bank):
     for step in range(8):
         assert float(loss(step, torch.Generator().manual_seed(step))) < 1e-4
     assert set(torch.cat(wrong).tolist()) == {0, 1, 2, 3}
-
-
-def test_shown_frames_are_the_first_unless_they_may_be_any(bank):
-    clean = torch.zeros(400, 4, 4, 2, 2)
-    generator = torch.Generator().manual_seed(0)
-    first = _shown(clean, phase(shown=0.5, shown_anywhere=0.0), generator)
-    assert 160 < first.sum() < 240 and not first[:, 1:].any()
-    mixed = _shown(clean, phase(shown=1.0, shown_anywhere=0.4), generator).float().mean(dim=0)
-    assert mixed.sum() == 1 and 0.6 < mixed[0] < 0.8  # 0.6 + 0.4 / 4
-    assert not _shown(clean[:, :, :1], phase(shown=1.0), generator).any()
-
-
-def test_a_stretch_of_a_clip_has_its_very_frames():
-    scenes = [sample_scene(seed) for seed in range(6)]
-    generator = torch.Generator().manual_seed(0)
-    stretches = _frames(scenes, phase(frames=3, stride=5), generator, "cpu")
-    whole = render(scenes).frames
-    firsts = set()
-    for stretch, clip in zip(stretches, whole, strict=True):
-        found = [i for i in range(6) if torch.equal(stretch, clip[i : i + 11 : 5])]
-        assert found
-        firsts.update(found)
-    assert len(firsts) > 1

@@ -21,12 +21,13 @@ def write(tmp_path, recipe):
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_packaged_recipes_begin_with_single_frames(name):
     recipe = load_recipe(name)
-    phases = recipe.diffusion or recipe.segmenter
+    phases = recipe.diffusion or recipe.joint or recipe.segmenter
     assert phases[0].frames == 1 < phases[-1].frames
 
 
-def test_the_model_s_recipe_ends_on_clips_of_sixteen_frames():
+def test_the_models_recipes_end_on_clips_of_sixteen_frames():
     assert load_recipe("cpu").diffusion[-1].frames == 16
+    assert load_recipe("joint").joint[-1].frames == 16
 
 
 def test_several_figures_are_the_last_phases_of_the_model_s_recipe_and_a_recipe_of_their_own():
@@ -58,7 +59,8 @@ def test_a_recipe_of_ones_own(tmp_path):
         ),
         ({"segmenter": [PHASE | {"frames": 5, "stride": 4}]}, "5 frames with stride 4 are no part"),
         ({"image_tower": None}, "diffusion and image_tower need each other"),
-        ({"diffusion": [], "image_tower": None}, "there is a segmenter and nothing else"),
+        ({"diffusion": [], "image_tower": None}, "there is joint or a segmenter and nothing else"),
+        ({"joint": [PHASE | {"frames": 1, "clips": 8}]}, "joint is a recipe of its own"),
         ({"prediction_type": "sample"}, "prediction_type: .*'v_prediction' or 'epsilon'"),
     ],
 )

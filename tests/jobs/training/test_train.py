@@ -4,16 +4,18 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from transformers import CLIPModel
+from diffusers import FlowMatchEulerDiscreteScheduler, WanTransformer3DModel
+from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
 from jobs.training import loop
 from jobs.training.origin import read_origin
 from jobs.training.recipe import Recipe
-from jobs.training.train import SEGMENTER, START, train, train_segmenter
+from jobs.training.train import SEGMENTER, START, train, train_joint, train_segmenter
 from jobs.training.workers import Worker
 from pipelines.trackers.segmenter import Box
 from pipelines.trackers.segmenter_transformers import HFSegmenter
 from strmatch import load_backbone
+from strmatch.inputs import tokenize
 from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
 from strmatch.weights.source import Source
@@ -89,6 +91,39 @@ def test_sam2_trains_separately_and_resumes_to_the_same_bytes(tmp_path):
         np.zeros((2, 64, 64, 3), np.uint8), Box(10, 10, 30, 30), 0
     )
     assert mask.shape == (2, 64, 64)
+
+
+def test_joint_attention_trains_on_a_start_model_and_resumes_to_the_same_bytes(folder, tmp_path):
+    phases = [STEP | {"frames": 1, "clips": 4}, STEP | {"frames": 3, "clips": 4, "shown": 0.5}]
+    recipe = Recipe.model_validate({"joint": [step | {"optimizer": "muon"} for step in phases]})
+    begun = recipe.model_copy(update={"joint": recipe.joint[:1]})
+    for name, parts in {"whole": (recipe,), "parts": (begun, recipe)}.items():
+        shutil.copytree(folder / "weights", tmp_path / name / START)
+        for part in parts:
+            train_joint(Worker(), part, tmp_path / name, lambda line: None)
+    whole, parts = (tmp_path / name / "weights" for name in ("whole", "parts"))
+    files = sorted(path.relative_to(whole) for path in whole.rglob("*.*"))
+    assert {file.parts[0] for file in files} == {
+        *("transformer", "vae", "text_encoder", "tokenizer", "scheduler")
+    }
+    for file in files:
+        assert (whole / file).read_bytes() == (parts / file).read_bytes()
+    vae = "vae/diffusion_pytorch_model.safetensors"
+    assert (whole / vae).read_bytes() == (folder / "weights" / vae).read_bytes()
+
+    local = {"local_files_only": True}
+    transformer = WanTransformer3DModel.from_pretrained(whole / "transformer", **local)
+    scheduler = FlowMatchEulerDiscreteScheduler.from_pretrained(whole / "scheduler", **local)
+    tokenizer = CLIPTokenizer.from_pretrained(whole / "tokenizer", **local)
+    tower = CLIPTextModel.from_pretrained(whole / "text_encoder", dtype=torch.float32, **local)
+    scheduler.set_timesteps(2)
+    latents = torch.randn(1, 4, 3, 16, 16)
+    with torch.no_grad():
+        text = tower(tokenize(tokenizer, ["a red circle"])).last_hidden_state
+        for label in scheduler.timesteps:
+            velocity = transformer(latents, label[None], text).sample
+            latents = scheduler.step(velocity, label, latents).prev_sample
+    assert latents.isfinite().all()
 
 
 def test_a_few_steps_improve_the_losses(tmp_path, monkeypatch):
