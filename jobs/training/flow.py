@@ -17,8 +17,8 @@ from strmatch.inputs import tokenize
 
 LABELS = 1000
 """Label of the noisiest level, σ = 1."""
-SPREAD = 1.7
-FRAMES_CENTRE, CLIPS_CENTRE, SHOWN_CENTRE = 0.4, 2.2, 3.4
+SPREAD = 1.3
+FRAMES_CENTRE, CLIPS_CENTRE, SHOWN_CENTRE = 0.5, 2.2, 3.3
 
 
 def flow_loss(
