@@ -5,7 +5,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-LATER_SETTINGS: Mapping[str, Any] = {"window_stride": None, "window_weights": "triangular"}
+LATER_SETTINGS: Mapping[str, Any] = {
+    "window_stride": None,
+    "window_weights": "triangular",
+    "slices": "renormalised",
+    "temporal_neighbourhood": 1,
+}
 """Settings of editors that older outputs lack, with the values that leave ids as they were."""
 
 

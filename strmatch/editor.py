@@ -43,6 +43,8 @@ class Inversion:
     """The setting `window_stride` of the inversion."""
     window_weights: Weights = "triangular"
     """The setting `window_weights` of the inversion."""
+    num_frames: int | None = None
+    """Number of frames of the clip, to which edits are cut. None: all that the latents hold."""
     features: dict[Hashable, list[Tensor]] = field(default_factory=dict, repr=False)
     """Cache of Ω^src by (timestep, window, `Matcher.kind`). Filled during the inversion or by the
     first edit that needs an entry, up to `FEATURE_BYTES`."""
@@ -110,7 +112,7 @@ class STRMatch:
             NotFinite: the latents of a step are NaN or infinite.
         """
         settings = with_overrides(self.settings, **overrides)
-        return self._invert(self.backbone.encode(frames), source_prompt, settings)
+        return self._invert(self.backbone.encode(frames), source_prompt, settings, len(frames))
 
     @checks_arguments
     @torch.no_grad()
@@ -161,7 +163,9 @@ class STRMatch:
         }
         settings = with_overrides(self.settings, **as_inverted | overrides)
         if any(getattr(settings, name) != value for name, value in as_inverted.items()):
-            inversion = self._invert(inversion.latents[0], inversion.source_prompt, settings)
+            inversion = self._invert(
+                inversion.latents[0], inversion.source_prompt, settings, inversion.num_frames
+            )
         alphas, timesteps = inversion.schedule.alphas, inversion.schedule.timesteps
         z_source = inversion.latents
         windows = clip_windows(z_source[0], self.backbone.num_frames, settings)
@@ -212,9 +216,11 @@ class STRMatch:
                     }
                 )
         check.finish()
-        return EditResult(self.backbone.decode(z), z, settings)
+        return EditResult(self.backbone.decode(z)[: inversion.num_frames], z, settings)
 
-    def _invert(self, latents: Tensor, source_prompt: str, settings: EditSettings) -> Inversion:
+    def _invert(
+        self, latents: Tensor, source_prompt: str, settings: EditSettings, num_frames: int | None
+    ) -> Inversion:
         embedding = self.backbone.embed(source_prompt)
         schedule = Schedule.from_scheduler(self.backbone.scheduler, settings.num_inference_steps)
         matcher = Matcher(self.backbone, settings)
@@ -248,6 +254,7 @@ class STRMatch:
             settings.noised_until,
             settings.window_stride,
             settings.window_weights,
+            num_frames,
             features,
         )
 

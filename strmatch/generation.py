@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from strmatch.backbones.diffusion import VideoDiffusion
+from strmatch.backbones.joint.backbone import JointDiffusion
 from strmatch.guidance import guided_epsilon
 from strmatch.sampling.ddim import Schedule, denoise
 from strmatch.sampling.fusion import clip_windows
@@ -16,7 +17,7 @@ from strmatch.validation import check_minimum, checks_arguments
 @checks_arguments
 @torch.no_grad()
 def generate(
-    backbone: VideoDiffusion,
+    backbone: VideoDiffusion | JointDiffusion,
     prompts: Sequence[str],
     *,
     num_frames: int = 16,
@@ -65,4 +66,4 @@ def generate(
         return guided_epsilon(backbone, latents, timestep, unconditional, target, scale, windows)
 
     latents = denoise(epsilon, noise, schedule)
-    return np.stack([backbone.decode(clip) for clip in latents.split(1)])
+    return np.stack([backbone.decode(clip)[:num_frames] for clip in latents.split(1)])

@@ -3,8 +3,32 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+
+
+def check_frames(frames: np.ndarray, multiple: int) -> np.ndarray:
+    """Return frames that a model can encode.
+
+    Args:
+        frames: a clip.
+        multiple: number of which height and width must be multiples.
+
+    Raises:
+        ValueError: the frames are not uint8 (f, H, W, 3), are empty, or H or W is not a multiple.
+    """
+    frames = np.asarray(frames)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
+        raise ValueError(f"frames must be uint8 (f, H, W, 3), got {frames.dtype} {frames.shape}")
+    if not frames.size:
+        raise ValueError(f"frames must not be empty, got shape {frames.shape}")
+    if frames.shape[1] % multiple or frames.shape[2] % multiple:
+        raise ValueError(
+            f"frame height and width must be multiples of {multiple}, "
+            f"got {frames.shape[1]}×{frames.shape[2]}"
+        )
+    return frames
 
 
 def to_unit_range(frames: Tensor) -> Tensor:

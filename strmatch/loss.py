@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from strmatch.attention import LayerMaps
+from strmatch.attention import LayerMaps, Relevance
 from strmatch.backbones import compilation
 from strmatch.score import str_score
 from strmatch.settings import EditSettings
@@ -16,9 +16,9 @@ from strmatch.settings import EditSettings
 class Objective(NamedTuple):
     """Feature of a block's attention maps and the distance between two features."""
 
-    feature: Callable[[LayerMaps], Tensor]
+    feature: Callable[[Any], Tensor]
     """Feature of one block, from the maps of all heads or their mean."""
-    terms: Callable[[Tensor, LayerMaps], Tensor]
+    terms: Callable[[Tensor, Any], Tensor]
     """Loss terms (n,) of one block from the source's feature and the target's maps."""
     reduction: str
     """Reduction over the terms of all blocks, "sum" or "mean"."""
@@ -34,7 +34,7 @@ def make_objective(settings: EditSettings, compiled: bool = False) -> Objective:
     """
     joint = None
     if settings.objective == "concatenated_maps":
-        feature: Callable[[LayerMaps], Tensor] = concatenate_maps
+        feature: Callable[[Any], Tensor] = concatenate_maps
         distance: Callable[[Tensor, Tensor], Tensor] = squared_differences
     else:
         feature = partial(score_maps, radius=settings.radius)
@@ -42,7 +42,7 @@ def make_objective(settings: EditSettings, compiled: bool = False) -> Objective:
         if settings.cosine == "all":
             distance, joint = inner_products, cosine_loss
 
-    def terms(source: Tensor, maps: LayerMaps) -> Tensor:
+    def terms(source: Tensor, maps: LayerMaps | Relevance) -> Tensor:
         return distance(source, feature(maps))
 
     if compiled:
@@ -51,8 +51,10 @@ def make_objective(settings: EditSettings, compiled: bool = False) -> Objective:
     return Objective(feature, terms, settings.reduction, joint)
 
 
-def score_maps(maps: LayerMaps, radius: int) -> Tensor:
-    """STR score Ω (f, h, n, n) of a block, Eq. 4."""
+def score_maps(maps: LayerMaps | Relevance, radius: int) -> Tensor:
+    """STR score Ω (f, h, n, n) of a block, Eq. 4, or the relevance that its attention states."""
+    if isinstance(maps, Relevance):
+        return maps.omega
     return str_score(maps.spatial, maps.temporal, radius)
 
 

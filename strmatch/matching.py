@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from strmatch.attention import LayerMaps, MapChoice
+from strmatch.attention import JointChoice, LayerMaps, MapChoice, Relevance
 from strmatch.backbones.base import Backbone
 from strmatch.gradient import scaled_gradient
 from strmatch.loss import make_objective
@@ -17,7 +17,13 @@ from strmatch.settings import EditSettings
 def map_choice(settings: EditSettings) -> MapChoice:
     """The attention maps that the settings score."""
     levels = None if settings.scored_levels is None else tuple(settings.scored_levels)
-    return MapChoice(levels, settings.temporal_attention, settings.heads == "mean")
+    joint = JointChoice(
+        settings.slices,
+        settings.temporal_neighbourhood,
+        settings.heads == "separated",
+        settings.radius if settings.slices == "direct" else 1,
+    )
+    return MapChoice(levels, settings.temporal_attention, settings.heads == "mean", joint)
 
 
 class Matcher:
@@ -124,7 +130,7 @@ class Matcher:
         return torch.stack(losses).sum(), gradient
 
     def _loss_at_maps(
-        self, maps: Sequence[LayerMaps], source_features: Sequence[Tensor]
+        self, maps: Sequence[LayerMaps | Relevance], source_features: Sequence[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """The loss and its gradients at all maps.
 
@@ -141,7 +147,7 @@ class Matcher:
         gradients: list[Tensor] = []
         count = 0
         for source, block in pairs:
-            leaves = LayerMaps(*(tensor.detach().requires_grad_() for tensor in block))
+            leaves = type(block)(*(tensor.detach().requires_grad_() for tensor in block))
             with torch.enable_grad():
                 terms = objective.terms(source, leaves)
                 loss = terms.sum()

@@ -131,11 +131,11 @@ def latent_masks(
     Raises:
         ValueError: a mask does not match the clip's frames and size.
     """
-    height, width = latents.shape[-2:]
+    frames, height, width = latents.shape[2:]
     everywhere = torch.ones_like(latents[:, :1], dtype=torch.bool)
     return torch.cat(
         [
-            everywhere if pixels is None else latent_mask(pixels, height, width, dilation)
+            everywhere if pixels is None else latent_mask(pixels, height, width, dilation, frames)
             for pixels in _pixel_masks(regions, backbone, latents)
         ]
     )

@@ -55,8 +55,20 @@ class EditSettings:
     radius: int = _expert(1)
     """Maximum distance of a neighbour in N(i) of Eq. 4, frames. Open."""
 
-    heads: Literal["mean", "paired"] = _expert("mean")
-    """mean: average the attention heads before the score. paired: score each head. Open."""
+    heads: Literal["mean", "paired", "separated"] = _expert("mean")
+    """mean: average the attention heads before the score. paired: score each head. Open. separated,
+    with joint attention: S is the mean of the spatial heads and T that of the temporal heads, see
+    `strmatch.backbones.joint.heads`."""
+
+    slices: Literal["renormalised", "joint", "direct"] = _expert("renormalised")
+    """What is taken from a joint attention over space and time. renormalised: slices S and T with
+    rows that sum to 1, as in factorised attention. joint: the slices with their share of the joint
+    map. direct: the relevance of adjacent frames itself, in place of the score. Not in the paper,
+    whose models are factorised."""
+
+    temporal_neighbourhood: int = _expert(1)
+    """Side of the square of positions that T of a joint attention sums over in the other frames,
+    odd. 1: the same position alone, as the paper."""
 
     temporal_attention: Literal["first", "second", "mean"] = _expert("first")
     """Which attention over the frames is T, in backbones with two in a block (Zeroscope,
@@ -75,8 +87,9 @@ class EditSettings:
     layer and 2e-10 for concatenated_maps. No effect on cosine all, which has one term."""
 
     scored_levels: tuple[int, ...] | None = _expert(None)
-    """Resolutions of the UNet whose attention is scored, 0 being the finest. Null: all but the
-    finest."""
+    """Resolutions of the UNet whose attention is scored, 0 being the finest, or blocks of a
+    transformer, 0 being the first. Null: all resolutions but the finest, or the middle third of the
+    blocks."""
 
     scored_halves: Literal["conditional", "both"] = _expert("conditional")
     """Score only the target prompt's half of the guidance batch, or both halves. Open: Algorithm 1
@@ -134,11 +147,24 @@ class EditSettings:
             fresh_share=self.fresh_share,
         )
         check_dilation(self.mask_dilation)
+        self._check_slices()
         levels = self.scored_levels
         if levels is not None and not levels:
             raise ValueError("scored_levels must name at least one level")
         if levels and (min(levels) < 0 or len(levels) > len({*levels})):
             raise ValueError(f"scored_levels must be different and ≥ 0, got {levels}")
+
+    def _check_slices(self) -> None:
+        side = self.temporal_neighbourhood
+        if side < 1 or side % 2 == 0:
+            raise ValueError(f"temporal_neighbourhood must be odd and ≥ 1, got {side}")
+        if self.slices == "direct" and (
+            side > 1 or self.heads == "separated" or self.objective == "concatenated_maps"
+        ):
+            raise ValueError(
+                "slices 'direct' has no S and T: use temporal_neighbourhood 1, heads 'mean' or "
+                "'paired', and objective 'str'"
+            )
 
 
 def check_stride(window_stride: int | None) -> None:

@@ -51,7 +51,9 @@ def make_miniature() -> Model:
     """Returns the embedded trained model."""
     preset = load_preset("miniature")
     clip, fast = make_clip(preset.height, preset.width), load_preset("miniature-fast").edit
-    return Model(load_backbone(settings=preset.edit), clip, steps=10, fast=fast)
+    backbone = load_backbone(settings=preset.edit)
+    assert isinstance(backbone, VideoDiffusion)
+    return Model(backbone, clip, steps=10, fast=fast)
 
 
 def make_lavie_narrow() -> Model:

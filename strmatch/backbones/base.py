@@ -1,13 +1,13 @@
 """The interface of a text-to-video model required by STR-Match and the baselines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
 
-from strmatch.attention import LayerMaps, MapChoice
+from strmatch.attention import LayerMaps, MapChoice, Relevance
 from strmatch.settings import EditSettings
 
 SpatialExchange = Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -65,7 +65,7 @@ class UNet(Protocol):
 
 @runtime_checkable
 class Backbone(Protocol):
-    """A frozen latent text-to-video diffusion model with factorised attention.
+    """A frozen latent text-to-video diffusion model.
 
     Latents are (b, c, f, h, w) in at least float32; embeddings are (b, tokens, d).
     """
@@ -79,10 +79,13 @@ class Backbone(Protocol):
     compiled: bool
     """Whether the functions of every step are compiled."""
     num_frames: int
-    """Number of frames that the model was trained on. Longer clips are processed in windows."""
+    """Number of latent frames that the model was trained on. Longer clips are processed in
+    windows."""
 
     def encode(self, frames: np.ndarray) -> Tensor:
-        """Encode frames, uint8 (f, H, W, 3), as scaled latents (1, c, f, h, w).
+        """Encode frames, uint8 (f, H, W, 3), as scaled latents (1, c, f′, h, w).
+
+        The clip fills f′ latent frames, see `clip_frames`, if its last frame is repeated.
 
         Raises:
             NotFinite: a latent is NaN or infinite.
@@ -90,7 +93,7 @@ class Backbone(Protocol):
         ...
 
     def decode(self, latents: Tensor) -> np.ndarray:
-        """Decode scaled latents (1, c, f, h, w) to frames, uint8 (f, H, W, 3).
+        """Decode scaled latents (1, c, f, h, w) to frames, uint8 (`clip_frames(f)`, H, W, 3).
 
         Raises:
             NotFinite: a latent or a decoded pixel is NaN or infinite.
@@ -99,6 +102,14 @@ class Backbone(Protocol):
 
     def pixel_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width in pixels of latents of the given height and width."""
+        ...
+
+    def clip_frames(self, latent_frames: int) -> int:
+        """Number of frames of a clip that fills `latent_frames`.
+
+        Models that compress time have a latent frame for the first frame, and one for every few of
+        the others.
+        """
         ...
 
     def embed(self, prompt: str) -> Tensor:
@@ -128,7 +139,7 @@ class Backbone(Protocol):
         embedding: Tensor,
         choice: MapChoice,
         lean: bool = False,
-    ) -> list[LayerMaps]:
+    ) -> Sequence[LayerMaps | Relevance]:
         """Attention maps of every block at the chosen levels, ordered by level.
 
         The UNet pass ends after the last map.
@@ -148,9 +159,14 @@ class Backbone(Protocol):
         timestep: int,
         embedding: Tensor,
         choice: MapChoice,
-    ) -> tuple[Tensor, list[LayerMaps]]:
+    ) -> tuple[Tensor, Sequence[LayerMaps | Relevance]]:
         """Results of `epsilon` and `attention_maps` from one complete UNet pass."""
         ...
+
+
+@runtime_checkable
+class UNetBackbone(Backbone, Protocol):
+    """A backbone whose denoiser is a UNet with factorised attention, as DMT and UniEdit need."""
 
     def averaged_features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
         """Features of the decoder averaged over space, (f, c) each.

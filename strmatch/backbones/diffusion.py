@@ -9,13 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from strmatch.attention import LayerMaps, MapChoice, exchange_attention, record_attention
+from strmatch.attention import (
+    JointChoice,
+    LayerMaps,
+    MapChoice,
+    exchange_attention,
+    record_attention,
+)
 from strmatch.backbones import compilation
 from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
 from strmatch.backbones.features import record_averages
 from strmatch.finite import check_finite
-from strmatch.inputs import to_unit_range, tokenize
+from strmatch.inputs import check_frames, to_unit_range, tokenize
 from strmatch.sampling.ddim import to_epsilon
 from strmatch.settings import EditSettings
 
@@ -90,19 +96,7 @@ class VideoDiffusion:
                 multiple of the autoencoder's factor.
             NotFinite: a latent is NaN or infinite.
         """
-        frames = np.asarray(frames)
-        if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
-            raise ValueError(
-                f"frames must be uint8 (f, H, W, 3), got {frames.dtype} {frames.shape}"
-            )
-        if not frames.size:
-            raise ValueError(f"frames must not be empty, got shape {frames.shape}")
-        factor, _ = self.pixel_size(1, 1)
-        if frames.shape[1] % factor or frames.shape[2] % factor:
-            raise ValueError(
-                f"frame height and width must be multiples of {factor}, "
-                f"got {frames.shape[1]}×{frames.shape[2]}"
-            )
+        frames = check_frames(frames, self.pixel_size(1, 1)[0])
         chunks = torch.from_numpy(np.ascontiguousarray(frames)).split(self.frames_at_once)
         images = (to_unit_range(chunk.to(self.device)).to(self.dtype) for chunk in chunks)
         means = [self.vae.encode(image).latent_dist.mean for image in images]
@@ -132,6 +126,10 @@ class VideoDiffusion:
         """See `Backbone.pixel_size`."""
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
         return height * factor, width * factor
+
+    def clip_frames(self, latent_frames: int) -> int:
+        """See `Backbone.clip_frames`. Every frame has latents of its own."""
+        return latent_frames
 
     def noise(self, num_frames: int, seed: int) -> Tensor:
         """Standard normal latents (1, c, f, h, w) of the training size, equal on all devices."""
@@ -163,7 +161,7 @@ class VideoDiffusion:
 
     def check_choice(self, choice: MapChoice) -> None:
         """See `Backbone.check_choice`."""
-        _probed(self._blocks(choice.levels), choice.temporal)
+        _probed(self._blocks(choice), choice.temporal)
 
     def attention_maps(
         self,
@@ -231,7 +229,7 @@ class VideoDiffusion:
         lean: bool = False,
     ) -> tuple[Any, list[LayerMaps]]:
         """The UNet's output (None if `leave` ends the pass early) and the chosen maps."""
-        blocks = {} if choice is None else self._blocks(choice.levels)
+        blocks = {} if choice is None else self._blocks(choice)
         probed = {} if choice is None else _probed(blocks, choice.temporal)
         mean_heads = choice is not None and choice.mean_heads
         output = None
@@ -244,7 +242,13 @@ class VideoDiffusion:
         prediction = self.scheduler.config.prediction_type
         return to_epsilon(output.to(latents.dtype), latents, alpha, prediction)
 
-    def _blocks(self, levels: tuple[int, ...] | None) -> dict[str, Any]:
+    def _blocks(self, choice: MapChoice) -> dict[str, Any]:
+        if choice.joint != JointChoice():
+            raise ValueError(
+                "slices, temporal_neighbourhood and heads 'separated' are for models with joint "
+                "attention over space and time: the UNet's is factorised"
+            )
+        levels = choice.levels
         if levels is None:
             coarser = range(1, self.unet.num_levels)
             levels = tuple(level for level in coarser if self.unet.attention_blocks(level))

@@ -42,7 +42,7 @@ def weights_folder(
     if weights is None:
         raise WeightsError(
             f"the preset {source!r} has no backbone: name a folder or URI that holds one in "
-            "diffusers layout (unet/, vae/, text_encoder/, tokenizer/, scheduler/)"
+            "diffusers layout (unet/ or transformer/, vae/, text_encoder/, tokenizer/, scheduler/)"
         )
     if isinstance(weights, Published):
         folder = converted_folder(str(source), weights, access, report=report, progress=progress)

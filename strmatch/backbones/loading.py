@@ -7,6 +7,8 @@ import torch
 
 from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.backbones.folder import weights_folder
+from strmatch.backbones.joint.backbone import JointDiffusion
+from strmatch.backbones.joint.load import load_joint
 from strmatch.backbones.load_folder import load_folder
 from strmatch.presets import PRESETS, load_preset
 from strmatch.settings import EditSettings
@@ -25,17 +27,18 @@ def load_backbone(
     num_frames: int | None = None,
     compiled: bool = False,
     access: Access = ONLINE,
-) -> VideoDiffusion:
+) -> VideoDiffusion | JointDiffusion:
     """Load a text-to-video model for editing.
 
     Args:
         source: a preset ("miniature", "lavie" …), or a folder or any fsspec URI (`s3://…`,
             `hf://…@revision`) in diffusers layout: unet/ (a `LaVieUNet`, `UNet3DConditionModel` or
-            `UNetMotionModel`, as named in config.json), vae/, text_encoder/, tokenizer/,
-            scheduler/. A remote folder is fetched once into `$STRMATCH_CACHE`
-            (default ~/.cache/strmatch). The published model of a preset is converted there.
+            `UNetMotionModel`, as named in config.json) or transformer/ (a `WanTransformer3DModel`
+            or `CogVideoXTransformer3DModel`), vae/, text_encoder/, tokenizer/, scheduler/. A remote
+            folder is fetched once into `$STRMATCH_CACHE` (default ~/.cache/strmatch). The
+            published model of a preset is converted there.
         device: default: the GPU if available, else the CPU.
-        dtype: default: float16 on a GPU, float32 on a CPU.
+        dtype: default: on a GPU float16, or bfloat16 of a transformer, and float32 on a CPU.
         settings: default settings of editors; default: those of the preset, else of LaVie.
         num_frames: number of frames of a window in clips that are longer. Default: that of the
             preset, else LaVie's 16.
@@ -57,8 +60,10 @@ def load_backbone(
     if num_frames is None:
         num_frames = preset.num_frames if preset else 16
     check_minimum(1, num_frames=num_frames)
-    return load_folder(
-        weights_folder(source, access),
+    folder = weights_folder(source, access)
+    load = load_joint if (folder / "transformer").is_dir() else load_folder
+    return load(
+        folder,
         device=device,
         dtype=dtype,
         settings=settings,

@@ -17,7 +17,7 @@ from strmatch.registry import load
 from strmatch.validation import did_you_mean
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.locate import local_folder
-from strmatch.weights.manifest import MANIFEST, PARTS, read_manifest, sha256
+from strmatch.weights.manifest import DENOISERS, MANIFEST, PARTS, read_manifest, sha256
 from strmatch.weights.remote import cache_folder, download
 from strmatch.weights.source import ONLINE, Access, Source
 from strmatch.weights.store import Store
@@ -150,7 +150,8 @@ def check_folder(folder: Path, weights: str) -> Path:
     Raises:
         WeightsError: a part is missing, or the conversion was interrupted.
     """
-    for part in PARTS:
+    denoiser = next((each for each in DENOISERS if (folder / each).is_dir()), DENOISERS[0])
+    for part in (denoiser, *PARTS):
         if not (folder / part).is_dir():
             hint = "" if folder.exists() else did_you_mean(folder.name, PRESETS.names())
             raise WeightsError(f"{weights} is no model folder: it has no {part}/{hint}")

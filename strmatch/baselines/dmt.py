@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from strmatch.backbones.base import Backbone
+from strmatch.backbones.base import UNetBackbone
 from strmatch.baselines.base import invert
 from strmatch.baselines.settings import DMTSettings, settings_for
 from strmatch.editor import EditResult, Inversion
@@ -52,7 +52,7 @@ class DMT:
     """
 
     @checks_arguments
-    def __init__(self, backbone: Backbone, settings: DMTSettings | None = None) -> None:
+    def __init__(self, backbone: UNetBackbone, settings: DMTSettings | None = None) -> None:
         self.backbone = backbone
         self.settings = settings or settings_for(DMTSettings, backbone.settings)
 

@@ -97,8 +97,8 @@ class SDEdit:
         regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt)
         pixels, editable = union_mask(regions, backbone, inversion), None
         if pixels is not None:
-            height, width = inversion.shape[-2:]
-            editable = latent_mask(pixels, height, width, settings.mask_dilation)
+            frames, height, width = inversion.shape[2:]
+            editable = latent_mask(pixels, height, width, settings.mask_dilation, frames)
 
         def source(noise_level: int) -> Tensor:
             return add_noise(inversion, noise, alphas[noise_level]) if noise_level else inversion

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from strmatch.backbones.base import Backbone
+from strmatch.backbones.base import UNetBackbone
 from strmatch.baselines.base import invert
 from strmatch.baselines.settings import UniEditSettings, settings_for
 from strmatch.editor import EditResult, Inversion
@@ -45,7 +45,7 @@ class UniEdit:
     """
 
     @checks_arguments
-    def __init__(self, backbone: Backbone, settings: UniEditSettings | None = None) -> None:
+    def __init__(self, backbone: UNetBackbone, settings: UniEditSettings | None = None) -> None:
         self.backbone = backbone
         self.settings = settings or settings_for(UniEditSettings, backbone.settings)
 

@@ -9,8 +9,10 @@ from strmatch.weights.errors import WeightsError
 
 MANIFEST = "weights.json"
 """Lists the files of a folder that `strmatch weights fetch` wrote, with their hashes."""
-PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-"""The folders of a model in diffusers layout."""
+DENOISERS = ("unet", "transformer")
+"""The folder of a model's denoiser, one of these, in diffusers layout."""
+PARTS = ("vae", "text_encoder", "tokenizer", "scheduler")
+"""The other folders of a model in diffusers layout."""
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
@@ -61,7 +63,8 @@ def sha256(path: Path) -> str:
 
 def weights_revision(folder: Path) -> str:
     """Hash the names and contents of all files in the model's parts: 16 hexadecimal digits."""
-    paths = [p for part in PARTS for p in (folder / part).rglob("*") if p.is_file()]
+    parts = (*DENOISERS, *PARTS)
+    paths = [p for part in parts for p in (folder / part).rglob("*") if p.is_file()]
     return files_revision(folder, sorted(paths))
 
 

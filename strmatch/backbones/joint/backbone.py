@@ -1,0 +1,275 @@
+"""A backbone built from a video transformer with joint attention, in diffusers format."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from strmatch.attention import LayerMaps, MapChoice, Relevance
+from strmatch.backbones import compilation
+from strmatch.backbones.joint.autoencoders import make_autoencoder
+from strmatch.backbones.joint.denoisers import make_denoiser
+from strmatch.backbones.joint.heads import head_masses, split_heads
+from strmatch.backbones.joint.levels import Levels
+from strmatch.backbones.joint.recording import record_queries_and_keys
+from strmatch.backbones.joint.slices import HeadSplit, joint_maps
+from strmatch.backbones.joint.texts import TEXTS, unread
+from strmatch.backbones.recomputation import recomputed
+from strmatch.finite import check_finite
+from strmatch.inputs import check_frames, to_unit_range
+from strmatch.settings import EditSettings
+
+PROFILE_FRAMES, PROFILE_SIDE, PROFILE_SEED = 5, 16, 0
+"""Size in tokens and seed of the latents on which heads are told apart."""
+
+WAN_SIZE = (60, 104)
+"""Latents of 480×832 pixels, for which Wan 2.1 1.3B was made."""
+
+
+class JointDiffusion:
+    """Transformer, autoencoder, text encoder, tokenizer and scheduler as a `Backbone`.
+
+    Blocks take the place of the resolutions of a UNet: `scored_levels` are indices of blocks.
+
+    Args:
+        transformer: a WanTransformer3DModel or CogVideoXTransformer3DModel.
+        vae: an AutoencoderKLWan, AutoencoderKLCogVideoX, or AutoencoderKL for single frames.
+        text_encoder: a UMT5EncoderModel, T5EncoderModel or CLIPTextModel.
+        tokenizer: the text encoder's.
+        scheduler: a FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler with flow sigmas,
+            CogVideoXDDIMScheduler or DDIMScheduler.
+        settings: default edit settings of the model.
+        revision: identifier of the weights.
+        num_frames: number of frames of a clip that the model was trained on.
+        compiled: compile the transformer's passes without recording with `torch.compile`.
+
+    Raises:
+        ValueError: a part is of an unknown class.
+    """
+
+    def __init__(
+        self,
+        transformer: nn.Module,
+        vae: nn.Module,
+        text_encoder: nn.Module,
+        tokenizer: Any,
+        scheduler: Any,
+        settings: EditSettings,
+        revision: str = "unversioned",
+        num_frames: int = 16,
+        compiled: bool = False,
+    ) -> None:
+        self.transformer: Any = transformer.eval().requires_grad_(False)
+        self.vae: Any = vae.eval().requires_grad_(False)
+        self.text_encoder: Any = text_encoder.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.scheduler = Levels(scheduler)
+        self.settings = settings
+        self.revision = revision
+        self.compiled = compiled
+        self._denoiser = make_denoiser(self.transformer)
+        self._autoencoder = make_autoencoder(self.vae)
+        encoder = type(text_encoder).__name__
+        if encoder not in TEXTS:
+            raise ValueError(f"the text encoder must be one of {', '.join(TEXTS)}, got {encoder}")
+        self._encode_text = TEXTS[encoder].encode
+        self.num_frames = self.latent_frames(num_frames)
+        call = self._denoiser.__call__
+        self._compiled_call = compilation.compiled(call) if compiled else call
+        self._splits: dict[int, HeadSplit] = {}
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.transformer.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        dtype: torch.dtype = self.transformer.dtype
+        return dtype
+
+    def latent_frames(self, num_frames: int) -> int:
+        """Number of latent frames of a clip."""
+        return 1 + -(-(num_frames - 1) // self._autoencoder.rate)
+
+    def clip_frames(self, latent_frames: int) -> int:
+        """See `Backbone.clip_frames`."""
+        return 1 + (latent_frames - 1) * self._autoencoder.rate
+
+    @torch.no_grad()
+    def encode(self, frames: np.ndarray) -> Tensor:
+        """See `Backbone.encode`. The last frame is repeated to fill the last latent frame.
+
+        Raises:
+            ValueError: the frames are not uint8 (f, H, W, 3), are empty, or H or W is not a
+                multiple of the pixels of a token.
+            NotFinite: a latent is NaN or infinite.
+        """
+        frames = check_frames(frames, self._autoencoder.factor * self._denoiser.patch)
+        missing = self.clip_frames(self.latent_frames(len(frames))) - len(frames)
+        padded = np.concatenate([frames, np.repeat(frames[-1:], missing, axis=0)])
+        clip = to_unit_range(torch.from_numpy(padded).to(self.device)).transpose(0, 1)[None]
+        latents = self._autoencoder.encode(clip.to(self.vae.dtype))
+        check_finite("latents of the clip", latents)
+        return latents.contiguous().to(self._latents_dtype)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> np.ndarray:
+        """See `Backbone.decode`. Frames that fill the last latent frame are at the end.
+
+        Raises:
+            NotFinite: a latent or a decoded pixel is NaN or infinite.
+        """
+        check_finite("latents to decode", latents)
+        clip = self._autoencoder.decode(latents.to(self.vae.dtype))[0]
+        check_finite("decoded frames", clip)
+        pixels = ((clip.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return pixels.permute(1, 2, 3, 0).cpu().numpy()
+
+    def pixel_size(self, height: int, width: int) -> tuple[int, int]:
+        """See `Backbone.pixel_size`."""
+        factor = self._autoencoder.factor
+        return height * factor, width * factor
+
+    @torch.no_grad()
+    def embed(self, prompt: str) -> Tensor:
+        """See `Backbone.embed`. The text encoder is on the transformer's device only meanwhile."""
+        home = next(self.text_encoder.parameters()).device
+        self.text_encoder.to(self.device)
+        try:
+            hidden = self._encode_text(self.tokenizer, self.text_encoder, prompt, self.device)
+        finally:
+            self.text_encoder.to(home)
+        return hidden.to(self.dtype)
+
+    def unread(self, prompt: str) -> str | None:
+        """See `VideoDiffusion.unread`."""
+        return unread(self.tokenizer, prompt, type(self.text_encoder).__name__)
+
+    def noise(self, num_frames: int, seed: int) -> Tensor:
+        """See `VideoDiffusion.noise`."""
+        size, frames = self._latent_size(), self.latent_frames(num_frames)
+        shape = (1, self.transformer.config.in_channels, frames, *size)
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(shape, generator=generator, dtype=self._latents_dtype).to(self.device)
+
+    def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
+        """See `Backbone.epsilon`."""
+        output = self._call(self._compiled_call, latents, timestep, embeddings)
+        return self.scheduler.to_epsilon(output, latents, timestep)
+
+    def check_choice(self, choice: MapChoice) -> None:
+        """See `Backbone.check_choice`."""
+        self._blocks(choice)
+
+    def attention_maps(
+        self,
+        latents: Tensor,
+        timestep: int,
+        embedding: Tensor,
+        choice: MapChoice,
+        lean: bool = False,
+    ) -> list[LayerMaps | Relevance]:
+        """See `Backbone.attention_maps`. Raises the errors of `check_choice`."""
+        _, maps = self._recorded(latents, timestep, embedding, choice, leave=True, lean=lean)
+        return maps
+
+    def epsilon_and_maps(
+        self, latents: Tensor, timestep: int, embedding: Tensor, choice: MapChoice
+    ) -> tuple[Tensor, list[LayerMaps | Relevance]]:
+        """See `Backbone.epsilon_and_maps`. Raises the errors of `check_choice`."""
+        output, maps = self._recorded(latents, timestep, embedding, choice)
+        assert output is not None
+        return self.scheduler.to_epsilon(output, latents, timestep), maps
+
+    def _recorded(
+        self,
+        latents: Tensor,
+        timestep: int,
+        embedding: Tensor,
+        choice: MapChoice,
+        leave: bool = False,
+        lean: bool = False,
+    ) -> tuple[Tensor | None, list[LayerMaps | Relevance]]:
+        """The prediction (None if `leave` ends the pass early) and the maps of chosen blocks."""
+        blocks = self._blocks(choice)
+        splits = self._head_splits(blocks) if choice.joint.separated else {}
+        attentions: dict[int, Any] = {block: self._denoiser.blocks[block].attn1 for block in blocks}
+        output = None
+        with ExitStack() as stack:
+            if lean:  # the last block ends the pass, or needs no more memory than it would alone
+                stack.enter_context(recomputed(self._denoiser.blocks[: blocks[-1]]))
+            pairs = stack.enter_context(record_queries_and_keys(attentions, leave))
+            output = self._call(self._denoiser, latents, timestep, embedding)
+        grid = self._denoiser.grid(latents, embedding)
+        maps = []
+        for block in blocks:
+            query, key = (each[0] for each in pairs[block])
+            split = splits.get(block)
+            maps.append(joint_maps(query, key, grid, choice.joint, choice.mean_heads, split))
+        return output, [type(each)(*(t.to(latents.dtype) for t in each)) for each in maps]
+
+    def _call(self, call: Any, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
+        """The transformer's output for latents of DDIM."""
+        count = len(embeddings)
+        timesteps = torch.full((count,), timestep, device=self.device)
+        own = (self.scheduler.input_scale(timestep) * latents).to(self.dtype)
+        output: Tensor = call(own.expand(count, -1, -1, -1, -1), timesteps, embeddings)
+        return output.to(latents.dtype)
+
+    def _blocks(self, choice: MapChoice) -> Sequence[int]:
+        """Indices of the scored blocks, in order.
+
+        Raises:
+            ValueError: there is no such block, or the model has no such temporal attention.
+        """
+        count = len(self._denoiser.blocks)
+        if choice.temporal != "first":
+            raise ValueError(
+                "temporal_attention: the transformer has one joint attention a block, of which "
+                f"{choice.temporal!r} cannot be taken"
+            )
+        if choice.levels is None:
+            return range(count // 3, max(count // 3 + 1, 2 * count // 3))
+        for level in choice.levels:
+            if level >= count:
+                raise ValueError(
+                    f"scored_levels: the transformer has the blocks 0 to {count - 1}, not {level}"
+                )
+        return sorted(choice.levels)
+
+    @torch.no_grad()
+    def _head_splits(self, blocks: Sequence[int]) -> dict[int, HeadSplit]:
+        """The heads of each block, told apart once on noise of a fixed size and seed."""
+        if not set(blocks) <= self._splits.keys():
+            side = PROFILE_SIDE * self._denoiser.patch
+            shape = (1, self.transformer.config.in_channels, PROFILE_FRAMES, side, side)
+            generator = torch.Generator().manual_seed(PROFILE_SEED)
+            noise = torch.randn(shape, generator=generator, dtype=self._latents_dtype)
+            latents, empty = noise.to(self.device), self.embed("")
+            noisiest = len(self.scheduler.alphas_cumprod) - 1
+            attentions: dict[int, Any] = {
+                block: each.attn1 for block, each in enumerate(self._denoiser.blocks)
+            }
+            with record_queries_and_keys(attentions, leave=True) as pairs:
+                self._call(self._denoiser, latents, noisiest, empty)
+            grid = self._denoiser.grid(latents, empty)
+            for block, (query, key) in pairs.items():
+                self._splits[block] = split_heads(*head_masses(query[0], key[0], grid))
+        return self._splits
+
+    def _latent_size(self) -> tuple[int, int]:
+        """Height and width of the latents of training, which the configs of Wan do not state."""
+        config = self.transformer.config
+        if "sample_height" in config:
+            return config.sample_height, config.sample_width
+        if self._autoencoder.rate == 1:
+            side = self.vae.config.sample_size // self._autoencoder.factor
+            return side, side
+        return WAN_SIZE
+
+    @property
+    def _latents_dtype(self) -> torch.dtype:
+        return torch.promote_types(self.dtype, torch.float32)

@@ -1,0 +1,69 @@
+"""Text conditions of video transformers, as the pipelines of diffusers compute them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from strmatch.inputs import tokenize
+
+Encode = Callable[[Any, Any, str, torch.device], Tensor]
+"""Maps tokenizer, text encoder, prompt and device to a condition (1, tokens, d)."""
+UMT5_TOKENS = 512
+"""Length of Wan's text conditions."""
+T5_TOKENS = 226
+"""Length of CogVideoX's text conditions."""
+
+
+def encode_clip(tokenizer: Any, encoder: Any, prompt: str, device: torch.device) -> Tensor:
+    """The last hidden state of CLIP's text encoder."""
+    hidden: Tensor = encoder(tokenize(tokenizer, [prompt], device))[0]
+    return hidden
+
+
+def encode_umt5(tokenizer: Any, encoder: Any, prompt: str, device: torch.device) -> Tensor:
+    """Wan's condition: umT5 reads the cleaned prompt, and padding is zero."""
+    from diffusers.pipelines.wan.pipeline_wan import prompt_clean
+
+    tokens = _padded(tokenizer, prompt_clean(prompt), UMT5_TOKENS).to(device)
+    hidden: Tensor = encoder(tokens.input_ids, tokens.attention_mask)[0]
+    return hidden * tokens.attention_mask[..., None].to(hidden.dtype)
+
+
+def encode_t5(tokenizer: Any, encoder: Any, prompt: str, device: torch.device) -> Tensor:
+    """CogVideoX's condition: T5 reads the prompt and its padding."""
+    hidden: Tensor = encoder(_padded(tokenizer, prompt, T5_TOKENS).input_ids.to(device))[0]
+    return hidden
+
+
+class Text(NamedTuple):
+    """What a class of text encoders needs."""
+
+    tokenizer: str
+    """Tokenizer class of transformers."""
+    encode: Encode
+    words: int | None
+    """Tokens of a prompt that are read. None: as many as the tokenizer says, without two marks."""
+
+
+TEXTS = {
+    "CLIPTextModel": Text("CLIPTokenizer", encode_clip, None),
+    "UMT5EncoderModel": Text("AutoTokenizer", encode_umt5, UMT5_TOKENS - 1),
+    "T5EncoderModel": Text("AutoTokenizer", encode_t5, T5_TOKENS - 1),
+}
+"""Text encoders by their class in transformers."""
+
+
+def unread(tokenizer: Any, prompt: str, encoder: str) -> str | None:
+    """The end of a prompt that is beyond the length of a text encoder of `TEXTS`, or None."""
+    words = TEXTS[encoder].words
+    words = tokenizer.model_max_length - 2 if words is None else words
+    beyond = tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids[words:]
+    return tokenizer.decode(beyond).strip() if beyond else None
+
+
+def _padded(tokenizer: Any, prompt: str, length: int) -> Any:
+    return tokenizer(
+        [prompt], padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+    )
