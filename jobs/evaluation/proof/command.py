@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -116,9 +117,9 @@ def _refuse_another(
     Raises:
         RunError: the output holds another experiment.
     """
-    wanted = json.loads(
-        as_json({"settings": settings, "sizes": sizes, "seed": seed, "model_revision": revision})
-    )
+    experiment = {"settings": [asdict(setting) for setting in settings], "sizes": asdict(sizes)}
+    experiment |= {"seed": seed, "model_revision": revision}
+    wanted = json.loads(json.dumps(experiment))
     if not storage.exists(EXPERIMENT):
         storage.write(EXPERIMENT, json.dumps(wanted, indent=2).encode())
     elif json.loads(storage.read(EXPERIMENT)) != wanted:
