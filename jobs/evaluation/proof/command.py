@@ -117,8 +117,8 @@ def _refuse_another(
     Raises:
         RunError: the output holds another experiment.
     """
-    experiment = {"settings": [asdict(setting) for setting in settings], "sizes": asdict(sizes)}
-    experiment |= {"seed": seed, "model_revision": revision}
+    experiment: Results = {"seed": seed, "model_revision": revision, "sizes": asdict(sizes)}
+    experiment["settings"] = [asdict(setting) for setting in settings]
     wanted = json.loads(json.dumps(experiment))
     if not storage.exists(EXPERIMENT):
         storage.write(EXPERIMENT, json.dumps(wanted, indent=2).encode())
