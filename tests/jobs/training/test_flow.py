@@ -2,10 +2,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from diffusers import WanTransformer3DModel
 from torch import nn
 
 from jobs.training.bank import Bank
 from jobs.training.flow import LABELS, flow_loss, usual_flow_error
+from jobs.training.loop import make_optimizers
+from jobs.training.workers import Worker
 from tests.jobs.training.helpers import TOKENIZER, Listener, phase
 
 
@@ -83,3 +86,23 @@ def test_a_shown_frame_is_clean_and_has_no_loss(bank):
     loss = flow_loss(OffWhereShown(clean), Listener(), TOKENIZER, one, phase(shown=1.0), 4, "cpu")
     for step in range(8):
         assert float(loss(step, torch.Generator().manual_seed(step))) < 1e-5
+
+
+def test_muon_trains_the_matrices_of_the_blocks_and_adamw_everything_else():
+    with torch.device("meta"):
+        model = nn.ModuleDict({"transformer": WanTransformer3DModel(num_layers=2)})
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    adamw, muon = make_optimizers(dict(model.named_parameters()), phase(optimizer="muon"), Worker())
+    inner = {names[id(p)] for group in muon.param_groups for p in group["params"]}
+    outer = {names[id(p)] for group in adamw.param_groups for p in group["params"]}
+    blocks = {name for name in inner if name.startswith("transformer.blocks.")}
+    assert len(blocks) == 2 * (4 + 4 + 2)  # both attentions' projections, both layers of the net
+    assert inner - blocks == {
+        f"transformer.condition_embedder.{name}.weight"
+        for name in (
+            *(f"time_embedder.linear_{layer}" for layer in (1, 2)),
+            *(f"text_embedder.linear_{layer}" for layer in (1, 2)),
+            "time_proj",
+        )
+    }
+    assert inner | outer == set(names.values()) and not inner & outer
