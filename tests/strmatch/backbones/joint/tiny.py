@@ -93,6 +93,7 @@ def _text_encoder(cls, config_class):
 
 
 def wan_parts():
+    torch.manual_seed(0)
     vae = AutoencoderKLWan(
         base_dim=4,
         z_dim=4,
@@ -110,6 +111,7 @@ def wan_parts():
 
 
 def cogvideox_parts(rotary=True):
+    torch.manual_seed(0)
     vae = AutoencoderKLCogVideoX(
         down_block_types=("CogVideoXDownBlock3D",) * 4,
         up_block_types=("CogVideoXUpBlock3D",) * 4,
