@@ -17,8 +17,6 @@ from jobs.evaluation.proof.results import Outcomes, Results, edit_figures, figur
 from jobs.evaluation.proof.settings import FULL, MAIN_BIAS, QUICK, SETTINGS, Setting, Sizes
 from jobs.evaluation.proof.trainings import planned, train_all
 from jobs.evaluation.report import as_json
-from pipelines.cluster import cluster
-from pipelines.config.sections import Execution
 from pipelines.errors import RunError
 from pipelines.reliability.lease import Lease
 from pipelines.storage import Storage
@@ -68,7 +66,7 @@ def run_experiment(
     began = time.perf_counter()
     _, revision = check(None)
     _refuse_another(storage, settings, sizes, seed, revision)
-    with Lease(storage), cluster(Execution()):
+    with Lease(storage):
         storage.remove(SUCCESS)
         minutes = projected_minutes(settings, sizes, storage, seed)
         console.print(f"about {max(1, minutes):.0f} min on idle cores", highlight=False)

@@ -10,6 +10,7 @@ from jobs.evaluation.miniature.truth import counterfactual, shows
 from jobs.evaluation.pool import default_processes
 from jobs.evaluation.proof.settings import Setting
 from jobs.evaluation.proof.worlds import Sample
+from jobs.runs.commands import cluster
 from jobs.runs.editors import open_runs, run_all
 from pipelines.config.config import Config
 from pipelines.config.loading import load_config
@@ -70,12 +71,13 @@ def edit_clips(
     configs = {name: config(setting, name, assignments) for name in EDITORS}
     folder, runs = f"clips/{setting.name}", Storage(f"{output}/runs/{setting.name}")
     if not runs.exists(SUCCESS):
-        clip = next(iter(configs.values())).clip
+        first = next(iter(configs.values()))
+        clip, execution = first.clip, first.execution
         for index, one in enumerate(frames):
             name = f"{folder}/{_name(index)}"
             if not output.exists(name):
                 output.write(name, encode_video(one, clip.fps, clip.crf))
-        with open_runs(runs, configs, f"{output}/{folder}", limit=None) as opened:
+        with open_runs(runs, configs, f"{output}/{folder}", None) as opened, cluster(execution):
             run_all(opened)
         runs.write(SUCCESS, b"")
     return {name: _read(Storage(f"{runs}/editors/{name}"), samples, setting) for name in configs}

@@ -14,7 +14,7 @@ from pipelines.storage import Storage
 
 SIZES = Sizes(clips=4, test_clips=8, seeds=1, steps=2, biases=(MAIN_BIAS,), ratios=(0.0, 1.0, 2.0))
 FAST = ("edit.num_inference_steps=2", "edit.guided_share=1", "measure.metrics=[frame_consistency]")
-FAST += ("publish.limits=null", "clip.num_frames=4")
+FAST += ("publish.limits=null",)
 
 
 @pytest.mark.slow
