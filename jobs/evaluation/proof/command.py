@@ -65,8 +65,8 @@ def run_experiment(
     """
     began = time.perf_counter()
     _, revision = check(None)
-    _refuse_another(storage, settings, sizes, seed, revision)
     with Lease(storage):
+        _refuse_another(storage, settings, sizes, seed, revision)
         storage.remove(SUCCESS)
         minutes = projected_minutes(settings, sizes, storage, seed)
         console.print(f"about {max(1, minutes):.0f} min on idle cores", highlight=False)
