@@ -93,7 +93,10 @@ def test_sam2_trains_separately_and_resumes_to_the_same_bytes(tmp_path):
     assert mask.shape == (2, 64, 64)
 
 
-def test_joint_attention_trains_on_a_start_model_and_resumes_to_the_same_bytes(folder, tmp_path):
+def test_joint_attention_trains_on_a_start_model_and_resumes_to_the_same_bytes(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("strmatch.miniature.joint.BLOCKS", 1)
     phases = [STEP | {"frames": 1, "clips": 4}, STEP | {"frames": 3, "clips": 4, "shown": 0.5}]
     recipe = Recipe.model_validate({"joint": [step | {"optimizer": "muon"} for step in phases]})
     begun = recipe.model_copy(update={"joint": recipe.joint[:1]})

@@ -14,7 +14,7 @@ def test_the_transformer_has_three_to_eight_million_parameters(transformer):
     assert 3e6 < sum(parameter.numel() for parameter in transformer.parameters()) < 8e6
 
 
-@pytest.mark.parametrize("frames", [1, 3, 16])
+@pytest.mark.parametrize("frames", [1, 16])
 def test_an_untrained_transformer_predicts_nothing_for_any_number_of_frames(transformer, frames):
     latents, text = torch.randn(1, 4, frames, 16, 16), torch.randn(1, 32, 128)
     with torch.no_grad():
