@@ -14,7 +14,7 @@ from jobs.training.train import SEGMENTER, START, train, train_joint, train_segm
 from jobs.training.workers import Worker
 from pipelines.trackers.segmenter import Box
 from pipelines.trackers.segmenter_transformers import HFSegmenter
-from strmatch import load_backbone
+from strmatch import generate, load_backbone
 from strmatch.inputs import tokenize
 from strmatch.miniature.scenes import caption, sample_scene
 from strmatch.miniature.world import render
@@ -127,6 +127,8 @@ def test_joint_attention_trains_on_a_start_model_and_resumes_to_the_same_bytes(
             velocity = transformer(latents, label[None], text).sample
             latents = scheduler.step(velocity, label, latents).prev_sample
     assert latents.isfinite().all()
+    clips = generate(load_backbone(whole), ["a red circle"], num_frames=3, num_inference_steps=2)
+    assert clips.shape == (1, 3, 64, 64, 3)
 
 
 def test_a_few_steps_improve_the_losses(tmp_path, monkeypatch):
