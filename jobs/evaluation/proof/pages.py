@@ -70,17 +70,27 @@ def tables(figures: Mapping[str, Any]) -> dict[str, TextTable]:
 
 
 def printable(results: Results) -> list[Any]:
-    """The tables for a terminal. The arms' intervals are those on conflicting clips only."""
+    """The tables for a terminal: less columns, and intervals where arms are compared."""
     shown = []
     for name, figures in results["settings"].items():
         whole = tables(figures)
-        kept = {TESTS.index(MAIN_TEST) + 1, len(TESTS) + 3}
-        short = [
-            [cell if at in kept else cell.split(" [")[0] for at, cell in enumerate(row)]
-            for row in whole["arms"].rows
+        arms = [
+            [
+                arm,
+                _short(found["aligned"]),
+                _percent(found[MAIN_TEST]),
+                _short(found["worst_group"]),
+                _percent(found["share_of_gain"]),
+            ]
+            for arm, found in figures["arms"].items()
         ]
-        first = whole["arms"]._replace(head=[f"{name}: arm", *whole["arms"].head[1:]], rows=short)
-        shown += [table.printable(1) for table in (whole | {"arms": first}).values()]
+        head = [f"{name}: arm", "aligned", MAIN_TEST, "worst", "share of gain"]
+        edits = [
+            [editor, str(found["edits"]), *(_short(found[rate]) for rate in EDIT_RATES)]
+            for editor, found in figures["edits"].items()
+        ]
+        whole |= {"arms": TextTable(head, arms), "edits": whole["edits"]._replace(rows=edits)}
+        shown += [table.printable(1) for table in whole.values()]
     return shown
 
 
@@ -175,7 +185,12 @@ def _line(axes: Any, points: list[tuple[float, Figure]], label: str) -> None:
 
 
 def _percent(figure: Figure) -> str:
-    def one(value: float) -> str:
-        return f"{100 * value:.0f}" if math.isfinite(value) else "–"
+    return f"{_whole(figure.value)} % [{_whole(figure.low)} … {_whole(figure.high)}]"
 
-    return f"{one(figure.value)} % [{one(figure.low)} … {one(figure.high)}]"
+
+def _short(figure: Figure) -> str:
+    return f"{_whole(figure.value)} %"
+
+
+def _whole(share: float) -> str:
+    return f"{100 * share:.0f}" if math.isfinite(share) else "–"
