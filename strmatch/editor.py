@@ -10,13 +10,14 @@ from torch import Tensor
 
 from strmatch.backbones.base import Backbone
 from strmatch.finite import StepCheck
-from strmatch.guidance import guided_epsilon
+from strmatch.guidance import guided_prediction
 from strmatch.masks import blend
 from strmatch.matching import Matcher, map_choice
 from strmatch.regions import Region, as_regions, latent_masks
-from strmatch.sampling.ddim import Schedule, ddim_step, invert
 from strmatch.sampling.fresh_start import freshen
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
+from strmatch.sampling.schedule import Schedule
+from strmatch.sampling.solver import invert
 from strmatch.sampling.windows import Weights, Window
 from strmatch.settings import EditSettings
 from strmatch.validation import checks_arguments, with_overrides
@@ -29,7 +30,7 @@ beyond the limit are recomputed in every edit. LaVie's at 16×320×512 and 50 st
 
 @dataclass(frozen=True)
 class Inversion:
-    """The DDIM trajectory of a clip into noise, which any number of edits may reuse."""
+    """The trajectory of a clip into noise, which any number of edits may reuse."""
 
     latents: Tensor
     """(T + 1, 1, c, f, h, w): z^src of every noise level, clean latents first."""
@@ -66,8 +67,8 @@ class STRMatch:
     """Edits clips with a frozen text-to-video backbone.
 
     A clip that is longer than `backbone.num_frames` is divided into windows. At every step of the
-    inversion and of the edit, ε and the gradient of Eq. 5 are computed window by window and fused,
-    see `strmatch.sampling.fusion`.
+    inversion and of the edit, the prediction and the gradient of Eq. 5 are computed window by
+    window and fused, see `strmatch.sampling.fusion`.
 
     Args:
         backbone: see `strmatch.load_backbone`.
@@ -98,7 +99,7 @@ class STRMatch:
     @checks_arguments
     @torch.no_grad()
     def invert(self, frames: np.ndarray, source_prompt: str, **overrides: Any) -> Inversion:
-        """Part 1 of Algorithm 1: DDIM inversion of the clip under its own prompt, unguided.
+        """Part 1 of Algorithm 1: inversion of the clip under its own prompt, unguided.
 
         Args:
             frames: uint8 (f, H, W, 3), RGB.
@@ -166,8 +167,7 @@ class STRMatch:
             inversion = self._invert(
                 inversion.latents[0], inversion.source_prompt, settings, inversion.num_frames
             )
-        alphas, timesteps = inversion.schedule.alphas, inversion.schedule.timesteps
-        z_source = inversion.latents
+        schedule, z_source = inversion.schedule, inversion.latents
         windows = clip_windows(z_source[0], self.backbone.num_frames, settings)
         source_prompt, negative_prompt = inversion.source_prompt, settings.negative_prompt
         regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt, source_prompt)
@@ -187,8 +187,8 @@ class STRMatch:
         z, check = z_source[-1], StepCheck("denoising")
         if settings.fresh_share > 0:
             z = freshen(z, settings.fresh_share)
-        for step, noise_level in enumerate(range(inversion.schedule.num_steps, 0, -1)):
-            t = timesteps[noise_level]
+        for step, noise_level in enumerate(range(schedule.num_steps, 0, -1)):
+            t = schedule.timesteps[noise_level]
             lam = settings.lam if noise_level > settings.unmatched_steps else 0.0
             if lam > 0 or callback:
                 features = (
@@ -199,10 +199,10 @@ class STRMatch:
                 check.record(step, t, loss=loss, gradient=gradient)
                 z = z - lam * gradient
             scale = settings.guidance_scale if noise_level > settings.unguided_steps else 1.0
-            epsilon = guided_epsilon(
+            prediction = guided_prediction(
                 self.backbone, z, t, unconditional, target, scale, windows, masks
             )
-            z = ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
+            z = schedule.step(z, prediction, noise_level, noise_level - 1)
             check.record(step, t, latents=z)
             z = blend(z, z_source[noise_level - 1], editable)
             if callback:  # .item() synchronises with the GPU
@@ -222,25 +222,25 @@ class STRMatch:
         self, latents: Tensor, source_prompt: str, settings: EditSettings, num_frames: int | None
     ) -> Inversion:
         embedding = self.backbone.embed(source_prompt)
-        schedule = Schedule.from_scheduler(self.backbone.scheduler, settings.num_inference_steps)
+        schedule = self.backbone.schedule(settings.num_inference_steps)
         matcher = Matcher(self.backbone, settings)
         windows = clip_windows(latents, self.backbone.num_frames, settings)
         features: dict[Hashable, list[Tensor]] = {}
         last_unmatched = schedule.timesteps[settings.unmatched_steps]
 
-        def epsilon_in(window: Window, z: Tensor, t: int) -> Tensor:
-            # With label "current" the inversion step and Ω^src share the UNet's inputs, so one
+        def predict_in(window: Window, z: Tensor, t: float) -> Tensor:
+            # With label "current" the inversion step and Ω^src share the model's inputs, so one
             # pass computes both.
             shared_pass = settings.inversion_label == "current" and t > last_unmatched
             z = of_window(z, window)
             if not (shared_pass and self._has_room(features)):
-                return self.backbone.epsilon(z, t, embedding)
-            noise, kept = matcher.epsilon_and_features(z, t, embedding)
+                return self.backbone.predict(z, t, embedding)
+            prediction, kept = matcher.prediction_and_features(z, t, embedding)
             features[t, window, matcher.kind] = kept
-            return noise
+            return prediction
 
         trajectory = invert(
-            lambda z, t: fuse(windows, (epsilon_in(window, z, t) for window in windows)),
+            lambda z, t: fuse(windows, (predict_in(window, z, t) for window in windows)),
             latents,
             schedule,
             settings.inversion_label,

@@ -39,7 +39,7 @@ class StepCheck:
         self._places: list[str] = []
         self._finite: list[Tensor] = []
 
-    def record(self, step: int, timestep: int, **values: Tensor) -> None:
+    def record(self, step: int, timestep: float, **values: Tensor) -> None:
         """Check the values of a step.
 
         Args:

@@ -1,4 +1,4 @@
-"""Text-to-video generation with plain DDIM. LaVie's authors sample by DDPM by default."""
+"""Text-to-video generation by deterministic steps. LaVie's authors sample by DDPM by default."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from torch import Tensor
 
 from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.backbones.joint.backbone import JointDiffusion
-from strmatch.guidance import guided_epsilon
-from strmatch.sampling.ddim import Schedule, denoise
+from strmatch.guidance import guided_prediction
 from strmatch.sampling.fusion import clip_windows
+from strmatch.sampling.solver import denoise
 from strmatch.validation import check_minimum, checks_arguments
 
 
@@ -55,15 +55,15 @@ def generate(
     scale = settings.guidance_scale if guidance_scale is None else guidance_scale
     steps = settings.num_inference_steps if num_inference_steps is None else num_inference_steps
     check_minimum(1, num_inference_steps=steps)
-    schedule = Schedule.from_scheduler(backbone.scheduler, steps)
+    schedule = backbone.schedule(steps)
     target = torch.cat([backbone.embed(prompt) for prompt in prompts])
     unconditional = backbone.embed(negative_prompt).expand_as(target)
     noise = torch.cat([backbone.noise(num_frames, seed + index) for index in range(len(prompts))])
 
     windows = clip_windows(noise, backbone.num_frames, settings)
 
-    def epsilon(latents: Tensor, timestep: int) -> Tensor:
-        return guided_epsilon(backbone, latents, timestep, unconditional, target, scale, windows)
+    def predict(latents: Tensor, timestep: float) -> Tensor:
+        return guided_prediction(backbone, latents, timestep, unconditional, target, scale, windows)
 
-    latents = denoise(epsilon, noise, schedule)
+    latents = denoise(predict, noise, schedule)
     return np.stack([backbone.decode(clip)[:num_frames] for clip in latents.split(1)])

@@ -11,20 +11,20 @@ from strmatch.sampling.fusion import FRAMES, fuse, of_window
 from strmatch.sampling.windows import Window, find_windows
 
 
-def guided_epsilon(
+def guided_prediction(
     backbone: Backbone,
     latents: Tensor,
-    timestep: int,
+    timestep: float,
     unconditional: Tensor,
     target: Tensor,
     scale: float,
     windows: Sequence[Window] | None = None,
     masks: Tensor | None = None,
 ) -> Tensor:
-    """Guided noise ε_u + scale · (ε_c − ε_u), (b, c, f, h, w), fused over the windows of the clip.
+    """Guided prediction p_u + scale · (p_c − p_u), (b, c, f, h, w), fused over a clip's windows.
 
     Needs no unconditional pass if both embeddings are one tensor or the scale is 1. With the masks
-    of regions, ε_c is blended from the regions' own, see `strmatch.regions`.
+    of regions, p_c is blended from the regions' own, see `strmatch.regions`.
 
     Args:
         backbone: see `strmatch.load_backbone`.
@@ -45,11 +45,11 @@ def guided_epsilon(
         part = of_window(latents, window)
         if len(part) > 1:
             part = torch.cat([part] * len(texts))
-        epsilons = backbone.epsilon(part, timestep, torch.cat(texts))
-        *epsilon_u, epsilon_c = epsilons.split([len(text) for text in texts])
+        predictions = backbone.predict(part, timestep, torch.cat(texts))
+        *free, conditional = predictions.split([len(text) for text in texts])
         if masks is not None:
-            epsilon_c = in_front(epsilon_c, of_window(masks, window))
-        return epsilon_u[0] + scale * (epsilon_c - epsilon_u[0]) if guides else epsilon_c
+            conditional = in_front(conditional, of_window(masks, window))
+        return free[0] + scale * (conditional - free[0]) if guides else conditional
 
     windows = windows or find_windows(num_frames, num_frames)
     return fuse(windows, (guided(window) for window in windows))

@@ -44,7 +44,7 @@ class Matcher:
         """Matchers of equal kind compute equal features."""
 
     @torch.no_grad()
-    def features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
+    def features(self, latents: Tensor, timestep: float, embedding: Tensor) -> list[Tensor]:
         """Features of the objective, one tensor per scored block (Ω for the STR score).
 
         Args:
@@ -56,17 +56,19 @@ class Matcher:
         return [self.objective.feature(block) for block in maps]
 
     @torch.no_grad()
-    def epsilon_and_features(
-        self, latents: Tensor, timestep: int, embedding: Tensor
+    def prediction_and_features(
+        self, latents: Tensor, timestep: float, embedding: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        """ε (1, c, f, h, w) and `features`, computed in one UNet pass."""
-        epsilon, maps = self.backbone.epsilon_and_maps(latents, timestep, embedding, self.choice)
-        return epsilon, [self.objective.feature(block) for block in maps]
+        """The prediction (1, c, f, h, w) and `features`, computed in one pass."""
+        prediction, maps = self.backbone.predict_with_maps(
+            latents, timestep, embedding, self.choice
+        )
+        return prediction, [self.objective.feature(block) for block in maps]
 
     def loss_and_gradient(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: float,
         embeddings: Sequence[Tensor],
         source_features: Sequence[Tensor],
     ) -> tuple[Tensor, Tensor]:
@@ -97,7 +99,7 @@ class Matcher:
     def fused_loss_and_gradient(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: float,
         embeddings: Sequence[Tensor],
         source_features: Iterable[Sequence[Tensor]],
         windows: Sequence[Window],

@@ -36,10 +36,10 @@ def count_operations(model: Model, settings: EditSettings) -> float:
     source, target = backbone.embed(SOURCE), backbone.embed(TARGETS[0])
     inversion, score, denoising = (FlopCounterMode(display=False) for _ in range(3))
     with inversion:
-        matcher.epsilon_and_features(latents, 500, source)
+        matcher.prediction_and_features(latents, 500, source)
     with score:
         matcher.features(latents, 500, target)
     with denoising:
-        backbone.epsilon(latents, 500, torch.cat([source, target]))
+        backbone.predict(latents, 500, torch.cat([source, target]))
     parts = (inversion.get_total_flops(), 2 * score.get_total_flops(), denoising.get_total_flops())
     return float(settings.num_inference_steps * sum(parts))

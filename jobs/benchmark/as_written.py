@@ -16,7 +16,8 @@ from torch import Tensor
 
 from strmatch.attention import record_attention
 from strmatch.backbones.diffusion import VideoDiffusion
-from strmatch.sampling.ddim import Schedule, ddim_step, invert
+from strmatch.sampling.schedule import Schedule
+from strmatch.sampling.solver import invert
 from strmatch.settings import EditSettings
 
 Maps = list[tuple[Tensor, Tensor]]
@@ -53,19 +54,17 @@ class AsWritten:
     @torch.no_grad()
     def invert(self, frames: np.ndarray, source_prompt: str) -> PlainInversion:
         """Part 1 of Algorithm 1: inversion."""
-        schedule = Schedule.from_scheduler(
-            self.backbone.scheduler, self.settings.num_inference_steps
-        )
+        schedule = self.backbone.schedule(self.settings.num_inference_steps)
         source = self.backbone.embed(source_prompt)
-        recorded: dict[int, list[Tensor]] = {}
+        recorded: dict[float, list[Tensor]] = {}
 
-        def epsilon(z: Tensor, t: int) -> Tensor:
+        def epsilon(z: Tensor, t: float) -> Tensor:
             noise, maps = self._recorded(z, t, source)
             recorded[t] = self._score(maps, -1)
             return noise
 
-        def predict(z: Tensor, t: int) -> Tensor:
-            return self.backbone.epsilon(z, t, source)
+        def predict(z: Tensor, t: float) -> Tensor:
+            return self.backbone.predict(z, t, source)
 
         label = self.settings.inversion_label
         latents = invert(
@@ -91,11 +90,11 @@ class AsWritten:
             _, gradient = self.score_and_gradient(z, t, both, inversion.scores[level - 1])
             z = z - self.settings.lam * gradient
             noise = self.guided(z, t, both)
-            z = ddim_step(z, noise, schedule.alphas[level], schedule.alphas[level - 1])
+            z = schedule.step(z, noise, level, level - 1)
         return z
 
     def score_and_gradient(
-        self, z: Tensor, t: int, both: Tensor, source_score: list[Tensor]
+        self, z: Tensor, t: float, both: Tensor, source_score: list[Tensor]
     ) -> tuple[list[Tensor], Tensor]:
         """Returns Ω_tgt and the gradient of the loss at z (1, c, f, h, w)."""
         with torch.enable_grad():
@@ -109,20 +108,20 @@ class AsWritten:
             (gradient,) = torch.autograd.grad(loss, z)
         return [omega.detach() for omega in score], gradient
 
-    def guided(self, z: Tensor, t: int, both: Tensor) -> Tensor:
+    def guided(self, z: Tensor, t: float, both: Tensor) -> Tensor:
         """Returns the noise prediction by classifier-free guidance."""
-        free, conditional = self.backbone.epsilon(torch.cat([z, z]), t, both).chunk(2)
+        free, conditional = self.backbone.predict(torch.cat([z, z]), t, both).chunk(2)
         return free + self.settings.guidance_scale * (conditional - free)
 
     def _unconditional(self, inversion: PlainInversion) -> Tensor:
         negative = self.settings.negative_prompt
         return inversion.source if negative is None else self.backbone.embed(negative)
 
-    def _recorded(self, z: Tensor, t: int, text: Tensor) -> tuple[Tensor, Maps]:
+    def _recorded(self, z: Tensor, t: float, text: Tensor) -> tuple[Tensor, Maps]:
         spatial = {name: block.attn1 for name, block in self.blocks.items()}
         temporal = {f"{name} T": block.attn_temp for name, block in self.blocks.items()}
         with record_attention(spatial | temporal) as maps:
-            noise = self.backbone.epsilon(z, t, text)
+            noise = self.backbone.predict(z, t, text)
         clips = len(text)
         return noise, [
             (

@@ -44,5 +44,5 @@ def make_form(name: str, model: Model, settings: EditSettings) -> Form:
         backbone,
         lambda: editor.invert(model.frames, SOURCE),
         lambda inversion, prompt: editor.edit(inversion, prompt).latents,
-        (backbone, "epsilon"),
+        (backbone, "predict"),
     )

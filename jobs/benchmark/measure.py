@@ -79,7 +79,7 @@ def _warm_up(model: Model, forms: Mapping[str, EditSettings]) -> None:
     """Exclude PyTorch's one-time initialisation from the first measurement."""
     latents = model.backbone.encode(model.frames)
     with torch.no_grad():
-        model.backbone.epsilon(latents, 500, model.backbone.embed(SOURCE))
+        model.backbone.predict(latents, 500, model.backbone.embed(SOURCE))
     model.backbone.decode(latents)
     if "compiled" in forms:  # two steps have every kind of pass
         _run(model, "compiled", replace(forms["compiled"], num_inference_steps=2), 1)

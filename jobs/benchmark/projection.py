@@ -18,7 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from jobs.benchmark.memory import peak_bytes
 from jobs.benchmark.models import MODELS, SOURCE, TARGETS, Model
 from strmatch.backbones import diffusion
-from strmatch.guidance import guided_epsilon
+from strmatch.guidance import guided_prediction
 from strmatch.matching import Matcher
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
 
@@ -72,7 +72,7 @@ def _project(model: Model, frames: int | None) -> dict[str, int]:
         "inversion": lambda: fuse(
             ends,
             (
-                matcher.epsilon_and_features(of_window(latents, window), 500, source)[0]
+                matcher.prediction_and_features(of_window(latents, window), 500, source)[0]
                 for window in ends
             ),
         ),
@@ -82,7 +82,7 @@ def _project(model: Model, frames: int | None) -> dict[str, int]:
         "score pass, lean": lambda: lean.fused_loss_and_gradient(
             latents, 500, [target], [features] * len(ends), ends
         ),
-        "denoising": lambda: guided_epsilon(backbone, latents, 500, source, target, 7.5, ends),
+        "denoising": lambda: guided_prediction(backbone, latents, 500, source, target, 7.5, ends),
         "decoding": lambda: backbone.vae.decode(chunk),
     }
     modules = (backbone.unet, backbone.vae, backbone.text_encoder)

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from strmatch.attention import LayerMaps, MapChoice, Relevance
+from strmatch.sampling.schedule import Schedule
 from strmatch.settings import EditSettings
 
 SpatialExchange = Callable[[int, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -70,8 +71,6 @@ class Backbone(Protocol):
     Latents are (b, c, f, h, w) in at least float32; embeddings are (b, tokens, d).
     """
 
-    scheduler: Any
-    """A diffusers scheduler with the model's betas and `prediction_type`."""
     settings: EditSettings
     """The edit settings that suit the model."""
     revision: str
@@ -116,10 +115,21 @@ class Backbone(Protocol):
         """Text condition (1, tokens, d) of a prompt. "" is the null prompt."""
         ...
 
-    def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
-        """ε (b, c, f, h, w) for latents (b, c, f, h, w) and embeddings (b, tokens, d).
+    def schedule(self, num_inference_steps: int) -> Schedule:
+        """The noise levels of a trajectory, and what `predict` predicts.
 
-        Latents (1, c, f, h, w) are shared by all embeddings.
+        Raises:
+            ValueError: the model's scheduler is not supported.
+        """
+        ...
+
+    def predict(self, latents: Tensor, timestep: float, embeddings: Tensor) -> Tensor:
+        """The model's prediction (b, c, f, h, w), of the kind `schedule(…).prediction`.
+
+        Args:
+            latents: (b, c, f, h, w); (1, c, f, h, w) are shared by all embeddings.
+            timestep: timestep label of the noise level.
+            embeddings: (b, tokens, d).
         """
         ...
 
@@ -135,14 +145,14 @@ class Backbone(Protocol):
     def attention_maps(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: float,
         embedding: Tensor,
         choice: MapChoice,
         lean: bool = False,
     ) -> Sequence[LayerMaps | Relevance]:
         """Attention maps of every block at the chosen levels, ordered by level.
 
-        The UNet pass ends after the last map.
+        The pass ends after the last map.
 
         Args:
             latents: (1, c, f, h, w). The maps are differentiable in them.
@@ -153,14 +163,14 @@ class Backbone(Protocol):
         """
         ...
 
-    def epsilon_and_maps(
+    def predict_with_maps(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: float,
         embedding: Tensor,
         choice: MapChoice,
     ) -> tuple[Tensor, Sequence[LayerMaps | Relevance]]:
-        """Results of `epsilon` and `attention_maps` from one complete UNet pass."""
+        """Results of `predict` and `attention_maps` from one complete pass."""
         ...
 
 
@@ -168,7 +178,9 @@ class Backbone(Protocol):
 class UNetBackbone(Backbone, Protocol):
     """A backbone whose denoiser is a UNet with factorised attention, as DMT and UniEdit need."""
 
-    def averaged_features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
+    def averaged_features(
+        self, latents: Tensor, timestep: float, embedding: Tensor
+    ) -> list[Tensor]:
         """Features of the decoder averaged over space, (f, c) each.
 
         The features are those compared by DMT, see the UNet's `space_time_modules`. The UNet pass

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from strmatch.backbones.factorised import temporal_attention
 from strmatch.backbones.features import record_averages
 from strmatch.finite import check_finite
 from strmatch.inputs import check_frames, to_unit_range, tokenize
-from strmatch.sampling.ddim import to_epsilon
+from strmatch.sampling.schedule import Schedule, to_epsilon
 from strmatch.settings import EditSettings
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -154,8 +155,13 @@ class VideoDiffusion:
         beyond = tokens[self.tokenizer.model_max_length - 2 :]
         return self.tokenizer.decode(beyond).strip() if beyond else None
 
-    def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
-        """See `Backbone.epsilon`."""
+    def schedule(self, num_inference_steps: int) -> Schedule:
+        """See `Backbone.schedule`. `predict` converts v to ε."""
+        levels = Schedule.from_scheduler(self.scheduler, num_inference_steps)
+        return replace(levels, prediction="epsilon")
+
+    def predict(self, latents: Tensor, timestep: float, embeddings: Tensor) -> Tensor:
+        """See `Backbone.predict`. Returns ε."""
         output, _ = self._run(latents, timestep, embeddings)
         return self._to_epsilon(output, latents, timestep)
 
@@ -166,7 +172,7 @@ class VideoDiffusion:
     def attention_maps(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: float,
         embedding: Tensor,
         choice: MapChoice,
         lean: bool = False,
@@ -175,18 +181,20 @@ class VideoDiffusion:
         _, maps = self._run(latents, timestep, embedding, choice, leave=True, lean=lean)
         return maps
 
-    def epsilon_and_maps(
+    def predict_with_maps(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: float,
         embedding: Tensor,
         choice: MapChoice,
     ) -> tuple[Tensor, list[LayerMaps]]:
-        """See `Backbone.epsilon_and_maps`. Raises the errors of `check_choice`."""
+        """See `Backbone.predict_with_maps`. Raises the errors of `check_choice`."""
         output, maps = self._run(latents, timestep, embedding, choice)
         return self._to_epsilon(output, latents, timestep), maps
 
-    def averaged_features(self, latents: Tensor, timestep: int, embedding: Tensor) -> list[Tensor]:
+    def averaged_features(
+        self, latents: Tensor, timestep: float, embedding: Tensor
+    ) -> list[Tensor]:
         """See `Backbone.averaged_features`.
 
         Raises:
@@ -211,7 +219,7 @@ class VideoDiffusion:
         finally:
             self.compiled = compiled
 
-    def _run(self, latents: Tensor, timestep: int, *inputs: Any, **options: Any) -> Any:
+    def _run(self, latents: Tensor, timestep: float, *inputs: Any, **options: Any) -> Any:
         """Run `_pass`, compiled if enabled. Lean passes run uncompiled."""
         # A tensor label serves all timesteps with one compilation. Creation on the device avoids a
         # synchronisation.
@@ -237,8 +245,8 @@ class VideoDiffusion:
             output = self.unet(latents.to(self.dtype), label, embeddings, lean=lean)
         return output, _by_layer(maps, blocks, latents.dtype)
 
-    def _to_epsilon(self, output: Tensor, latents: Tensor, timestep: int) -> Tensor:
-        alpha = float(self.scheduler.alphas_cumprod[timestep])
+    def _to_epsilon(self, output: Tensor, latents: Tensor, timestep: float) -> Tensor:
+        alpha = float(self.scheduler.alphas_cumprod[int(timestep)])
         prediction = self.scheduler.config.prediction_type
         return to_epsilon(output.to(latents.dtype), latents, alpha, prediction)
 

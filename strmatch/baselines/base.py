@@ -1,4 +1,4 @@
-"""The DDIM inversion shared by the baselines."""
+"""The inversion shared by the baselines."""
 
 import numpy as np
 from torch import Tensor
@@ -6,15 +6,14 @@ from torch import Tensor
 from strmatch.backbones.base import Backbone
 from strmatch.baselines.settings import InversionSettings
 from strmatch.editor import Inversion
-from strmatch.sampling.ddim import Schedule
-from strmatch.sampling.ddim import invert as ddim_invert
+from strmatch.sampling import solver
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
 
 
 def invert(
     backbone: Backbone, frames: np.ndarray, prompt: str, settings: InversionSettings
 ) -> Inversion:
-    """DDIM inversion of a clip under one prompt, without guidance, fused over its windows.
+    """Inversion of a clip under one prompt, without guidance, fused over its windows.
 
     Args:
         backbone: see `strmatch.load_backbone`.
@@ -27,16 +26,16 @@ def invert(
             support.
         NotFinite: the latents of a step are NaN or infinite.
     """
-    schedule = Schedule.from_scheduler(backbone.scheduler, settings.num_inference_steps)
+    schedule = backbone.schedule(settings.num_inference_steps)
     label, noised_until = settings.inversion_label, settings.noised_until
     embedding, latents = backbone.embed(prompt), backbone.encode(frames)
     windows = clip_windows(latents, backbone.num_frames, settings)
 
-    def epsilon(z: Tensor, t: int) -> Tensor:
+    def predict(z: Tensor, t: float) -> Tensor:
         parts = (of_window(z, window) for window in windows)
-        return fuse(windows, (backbone.epsilon(part, t, embedding) for part in parts))
+        return fuse(windows, (backbone.predict(part, t, embedding) for part in parts))
 
-    trajectory = ddim_invert(epsilon, latents, schedule, label, noised_until)
+    trajectory = solver.invert(predict, latents, schedule, label, noised_until)
     return Inversion(
         trajectory,
         prompt,

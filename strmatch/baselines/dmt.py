@@ -13,9 +13,8 @@ from strmatch.baselines.settings import DMTSettings, settings_for
 from strmatch.editor import EditResult, Inversion
 from strmatch.finite import StepCheck
 from strmatch.gradient import scaled_gradient
-from strmatch.guidance import guided_epsilon
+from strmatch.guidance import guided_prediction
 from strmatch.regions import Region, as_regions
-from strmatch.sampling.ddim import ddim_step
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
 from strmatch.sampling.windows import Window
 from strmatch.validation import check_minimum, checks_arguments
@@ -104,7 +103,7 @@ class DMT:
             raise ValueError("DMT edits without a mask")
         check_minimum(0, seed=seed)
         settings, backbone, schedule = self.settings, self.backbone, inversion.schedule
-        alphas, z_source = schedule.alphas, inversion.latents
+        z_source = inversion.latents
         windows = clip_windows(z_source[0], backbone.num_frames, settings)
         source = backbone.embed(inversion.source_prompt)
         _, joint_prompt = as_regions(target_prompt, None, joint_prompt, inversion.source_prompt)
@@ -117,8 +116,8 @@ class DMT:
 
         def denoise(z: Tensor, noise_level: int) -> Tensor:
             t, scale = schedule.timesteps[noise_level], settings.guidance_scale
-            epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale, windows)
-            return ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
+            epsilon = guided_prediction(backbone, z, t, unconditional, target, scale, windows)
+            return schedule.step(z, epsilon, noise_level, noise_level - 1)
 
         optimised = round(settings.optimised_share * schedule.num_steps)
         rates = np.linspace(settings.lr, settings.lr * settings.lr_decay, optimised)
@@ -133,8 +132,7 @@ class DMT:
                 check.record(step, t, loss=losses, latents=z)
             z = denoise(z, noise_level)
             if settings.restart and noise_level > 1:
-                kept = alphas[noise_level] / alphas[noise_level - 1]
-                z = denoise(kept**0.5 * z + (1 - kept) ** 0.5 * noise(), noise_level)
+                z = denoise(schedule.renoised(z, noise(), noise_level), noise_level)
             check.record(step, t, latents=z)
         check.finish()
         return EditResult(backbone.decode(z), z, settings)
@@ -142,7 +140,7 @@ class DMT:
     def match(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: float,
         embedding: Tensor,
         wanted: Sequence[Sequence[Tensor]],
         windows: Sequence[Window],
@@ -176,7 +174,7 @@ class DMT:
         return z, losses
 
     def loss_and_gradient(
-        self, latents: Tensor, timestep: int, embedding: Tensor, wanted: Sequence[Tensor]
+        self, latents: Tensor, timestep: float, embedding: Tensor, wanted: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Sum of `difference_loss` over the modules, and its gradient at `latents`, detached."""
         latents = latents.detach().requires_grad_()

@@ -10,11 +10,11 @@ from strmatch.backbones.base import Backbone
 from strmatch.baselines.settings import SDEditSettings, settings_for
 from strmatch.editor import EditResult
 from strmatch.finite import StepCheck
-from strmatch.guidance import guided_epsilon
+from strmatch.guidance import guided_prediction
 from strmatch.masks import blend, latent_mask
 from strmatch.regions import Region, as_regions, union_mask
-from strmatch.sampling.ddim import Schedule, add_noise, ddim_step, noise_like
 from strmatch.sampling.fusion import clip_windows
+from strmatch.sampling.schedule import noise_like
 from strmatch.validation import check_minimum, checks_arguments
 
 
@@ -23,7 +23,7 @@ class SDEdit:
 
     Departures from the paper, which solves the reverse SDE of unconditional image models:
 
-    * The sampler is deterministic DDIM.
+    * The sampler is deterministic: DDIM, or Euler's steps of flow matching.
     * The target prompt with classifier-free guidance replaces the painted guide.
     * Each edit is one pass, without the repetitions that the paper uses for some edits.
 
@@ -91,8 +91,7 @@ class SDEdit:
         """
         check_minimum(0, seed=seed)
         settings, backbone = self.settings, self.backbone
-        schedule = Schedule.from_scheduler(backbone.scheduler, settings.num_inference_steps)
-        alphas = schedule.alphas
+        schedule = backbone.schedule(settings.num_inference_steps)
         noise = noise_like(inversion, seed)
         regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt)
         pixels, editable = union_mask(regions, backbone, inversion), None
@@ -101,7 +100,7 @@ class SDEdit:
             editable = latent_mask(pixels, height, width, settings.mask_dilation, frames)
 
         def source(noise_level: int) -> Tensor:
-            return add_noise(inversion, noise, alphas[noise_level]) if noise_level else inversion
+            return schedule.noised(inversion, noise, noise_level) if noise_level else inversion
 
         windows = clip_windows(inversion, backbone.num_frames, settings)
         target = backbone.embed(joint_prompt)
@@ -110,8 +109,8 @@ class SDEdit:
         z, check = source(first), StepCheck("denoising")
         for step, noise_level in enumerate(range(first, 0, -1)):
             t, scale = schedule.timesteps[noise_level], settings.guidance_scale
-            epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale, windows)
-            z = ddim_step(z, epsilon, alphas[noise_level], alphas[noise_level - 1])
+            prediction = guided_prediction(backbone, z, t, unconditional, target, scale, windows)
+            z = schedule.step(z, prediction, noise_level, noise_level - 1)
             check.record(step, t, latents=z)
             if editable is not None:
                 z = blend(z, source(noise_level - 1), editable)

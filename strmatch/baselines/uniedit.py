@@ -11,10 +11,9 @@ from strmatch.baselines.base import invert
 from strmatch.baselines.settings import UniEditSettings, settings_for
 from strmatch.editor import EditResult, Inversion
 from strmatch.finite import StepCheck
-from strmatch.guidance import guided_epsilon
+from strmatch.guidance import guided_prediction
 from strmatch.masks import latent_mask
 from strmatch.regions import Region, as_regions, union_mask
-from strmatch.sampling.ddim import ddim_step
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
 from strmatch.sampling.windows import Window
 from strmatch.validation import checks_arguments
@@ -114,16 +113,14 @@ class UniEdit:
                 parts = (self._injected(three, t, texts, pixels, window) for window in windows)
                 epsilon = fuse(windows, parts)
             else:
-                epsilon = guided_epsilon(backbone, z, t, unconditional, target, scale, windows)
-            z = ddim_step(
-                z, epsilon, schedule.alphas[noise_level], schedule.alphas[noise_level - 1]
-            )
+                epsilon = guided_prediction(backbone, z, t, unconditional, target, scale, windows)
+            z = schedule.step(z, epsilon, noise_level, noise_level - 1)
             check.record(step, t, latents=z)
         check.finish()
         return EditResult(backbone.decode(z), z, settings)
 
     def _injected(
-        self, latents: Tensor, timestep: int, texts: Tensor, mask: Tensor | None, window: Window
+        self, latents: Tensor, timestep: float, texts: Tensor, mask: Tensor | None, window: Window
     ) -> Tensor:
         """Guided noise (1, c, l, h, w) of a window, with the injected attention of the source.
 
@@ -138,7 +135,7 @@ class UniEdit:
         frames, height, width = part.shape[-3:]
         mask = None if mask is None else mask[window.frames]
         with self.backbone.exchange_spatial(Injection(mask, (frames, height, width))):
-            epsilons = self.backbone.epsilon(part, timestep, texts)
+            epsilons = self.backbone.predict(part, timestep, texts)
         _, epsilon_u, epsilon_c = epsilons.chunk(3)
         return epsilon_u + self.settings.guidance_scale * (epsilon_c - epsilon_u)
 

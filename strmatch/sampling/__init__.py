@@ -1,1 +1,1 @@
-"""DDIM, and fresh noise at its start."""
+"""Noise levels, trajectories through them, and the fusion of windows."""

@@ -4,13 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from strmatch.sampling.ddim import add_noise, noise_like
+from strmatch.sampling.schedule import noise_like
 
 SIGMA = 1.0
 """Standard deviation in latent pixels of the Gaussian low-pass filter."""
 RADIUS = 2
 """Truncation radius of the Gaussian in latent pixels."""
-SEED = 1  # differs from the seed of the noise in `ddim.invert`
+SEED = 1  # differs from the seed of the noise in `solver.invert`
 
 
 def freshen(latents: Tensor, share: float) -> Tensor:
@@ -28,7 +28,8 @@ def freshen(latents: Tensor, share: float) -> Tensor:
         (b, c, f, h, w), distributed as `latents` if those are unit noise.
     """
     noise = noise_like(latents, SEED)
-    mixed = add_noise(latents, noise, 1 - share)
+    kept = 1 - share
+    mixed = kept**0.5 * latents + (1 - kept) ** 0.5 * noise
     return mixed + _blurred(noise - mixed)
 
 

@@ -12,7 +12,7 @@ from jobs import weights
 from jobs.cli import app
 from strmatch import STRMatch, WeightsError, load_backbone
 from strmatch.backbones.lavie import LaVieUNet
-from strmatch.sampling.ddim import Schedule
+from strmatch.sampling.schedule import Schedule
 from tests.strmatch.published import (
     lavie_tensors,
     save_lavie,
@@ -85,8 +85,8 @@ def assert_is_lavie(source, tensors, backbone):
     schedule = Schedule.from_scheduler(loaded.scheduler, 50)
     assert schedule.timesteps[-1] == 981 and schedule.timesteps[:2] == (0, 1)
     alphas = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
-    np.testing.assert_allclose(schedule.alphas[-1], alphas[981], rtol=1e-5)
-    np.testing.assert_allclose(schedule.alphas[0], alphas[0], rtol=1e-5)
+    np.testing.assert_allclose(schedule.alphas[-1], alphas[981] ** 0.5, rtol=1e-5)
+    np.testing.assert_allclose(schedule.alphas[0], alphas[0] ** 0.5, rtol=1e-5)
     assert loaded.scheduler.config.prediction_type == "epsilon"
     assert not loaded.scheduler.config.clip_sample
     return loaded

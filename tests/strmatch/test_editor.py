@@ -8,10 +8,10 @@ import torch
 
 from strmatch import STRMatch
 from strmatch.attention import MapChoice
-from strmatch.guidance import guided_epsilon
+from strmatch.guidance import guided_prediction
 from strmatch.masks import latent_mask
 from strmatch.matching import Matcher
-from strmatch.sampling.ddim import ddim_step, denoise
+from strmatch.sampling.solver import denoise
 from tests.strmatch.tiny import FRAMES, SETTINGS, tiny_backbone
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving right"
@@ -114,7 +114,7 @@ def test_guidance_has_no_effect_if_target_and_source_prompt_are_equal(editor, in
     ]
     embedding = editor.backbone.embed(SOURCE)
     plain = denoise(
-        lambda z, t: editor.backbone.epsilon(z, t, embedding),
+        lambda z, t: editor.backbone.predict(z, t, embedding),
         inversion.latents[-1],
         inversion.schedule,
     )
@@ -136,12 +136,12 @@ def test_the_default_negative_prompt_is_the_source_prompt(editor, inversion):
             negative_prompt=negative,
             callback=lambda info, first=first: first.append(info["latents"]),
         )
-        conditional = backbone.epsilon(z, 751, backbone.embed(TARGET))
-        unconditional = backbone.epsilon(z, 751, backbone.embed(negative or SOURCE))
+        conditional = backbone.predict(z, 751, backbone.embed(TARGET))
+        unconditional = backbone.predict(z, 751, backbone.embed(negative or SOURCE))
         noise = unconditional + 3.0 * (conditional - unconditional)
         a, b = schedule.alphas[level], schedule.alphas[level - 1]
-        clean = (z - (1 - a) ** 0.5 * noise) / a**0.5
-        torch.testing.assert_close(first[0], b**0.5 * clean + (1 - b) ** 0.5 * noise)
+        clean = (z - (1 - a**2) ** 0.5 * noise) / a
+        torch.testing.assert_close(first[0], b * clean + (1 - b**2) ** 0.5 * noise)
 
 
 def test_latents_outside_the_mask_equal_the_source(editor, inversion, mask):
@@ -179,10 +179,10 @@ def test_steps_after_the_matched_share_only_denoise(editor, inversion):
     for start, end, levels in ((half[1], half[3], (2, 1)), (inversion.latents[4], none[1], (4, 3))):
         z = start
         for level in levels:
-            epsilon = guided_epsilon(
+            epsilon = guided_prediction(
                 backbone, z, schedule.timesteps[level], source, target, SETTINGS.guidance_scale
             )
-            z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+            z = schedule.step(z, epsilon, level, level - 1)
         torch.testing.assert_close(z, end, rtol=0, atol=1e-9)
 
 
@@ -192,8 +192,8 @@ def test_steps_after_the_guided_share_use_the_target_prompt_alone(editor, invers
     schedule, z = inversion.schedule, half[1]
     target = editor.backbone.embed(TARGET)
     for level in (2, 1):
-        epsilon = editor.backbone.epsilon(z, schedule.timesteps[level], target)
-        z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+        epsilon = editor.backbone.predict(z, schedule.timesteps[level], target)
+        z = schedule.step(z, epsilon, level, level - 1)
     torch.testing.assert_close(z, half[3], rtol=0, atol=1e-9)
 
 

@@ -63,7 +63,7 @@ def test_a_latent_that_is_not_finite_fails_the_edit(
     editor, frames, monkeypatch, step, timestep, value
 ):
     inversion = editor.invert(frames, SOURCE)
-    plant(monkeypatch, editor.backbone, "epsilon", lambda z, t, _: t == timestep, value)
+    plant(monkeypatch, editor.backbone, "predict", lambda z, t, _: t == timestep, value)
     place = rf"not finite: latents at denoising step {step} \(timestep {timestep}\)"
     with pytest.raises(NotFinite, match=place + ".*bfloat16 or float32"):
         editor.edit(inversion, TARGET)
@@ -107,14 +107,14 @@ def test_an_encoded_latent_that_is_not_finite_fails_the_inversion(editor, frames
 @pytest.mark.parametrize("make", [STRMatch, DMT, UniEdit])
 def test_a_latent_of_an_inversion_that_is_not_finite_fails(make, backbone, frames, monkeypatch):
     editor = make(backbone)
-    plant(monkeypatch, backbone, "epsilon", lambda z, t, _: t == 251)
+    plant(monkeypatch, backbone, "predict", lambda z, t, _: t == 251)
     editor.settings = dataclasses.replace(editor.settings, num_inference_steps=4)
     with pytest.raises(NotFinite, match=r"latents at inversion step 1 \(timestep 251\)"):
         editor.invert(frames, SOURCE)
 
 
 def test_a_latent_of_a_generation_that_is_not_finite_fails(backbone, monkeypatch):
-    plant(monkeypatch, backbone, "epsilon", lambda z, t, _: t == 501)
+    plant(monkeypatch, backbone, "predict", lambda z, t, _: t == 501)
     with pytest.raises(NotFinite, match=r"latents at denoising step 1 \(timestep 501\)"):
         generate(backbone, [SOURCE], num_frames=2)
 

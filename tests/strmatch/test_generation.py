@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from strmatch import generate
-from strmatch.guidance import guided_epsilon
+from strmatch.guidance import guided_prediction
 from tests.strmatch.tiny import SIZE, tiny_backbone
 
 PROMPT, OTHER = "a red circle moving right over bricks", "a blue star standing still over dots"
@@ -45,17 +45,15 @@ def test_seed_prompt_and_guidance_each_change_the_clip(backbone):
 
 
 def test_generation_denoises_along_the_schedule_with_guidance(backbone):
-    from strmatch.sampling.ddim import Schedule, ddim_step
-
     target, null = backbone.embed(PROMPT), backbone.embed("")
-    schedule = Schedule.from_scheduler(backbone.scheduler, 2)
+    schedule = backbone.schedule(2)
     z = backbone.noise(2, seed=3)
     for level in (2, 1):
         t = schedule.timesteps[level]
         with torch.no_grad():
-            conditional, free = backbone.epsilon(z, t, target), backbone.epsilon(z, t, null)
+            conditional, free = backbone.predict(z, t, target), backbone.predict(z, t, null)
         epsilon = free + 2.5 * (conditional - free)
-        z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+        z = schedule.step(z, epsilon, level, level - 1)
     clip = generate(
         backbone, [PROMPT], num_frames=2, num_inference_steps=2, guidance_scale=2.5, seed=3
     )
@@ -65,8 +63,8 @@ def test_generation_denoises_along_the_schedule_with_guidance(backbone):
 def test_a_guidance_of_one_is_the_prediction_for_the_prompt(backbone):
     z, target = backbone.noise(2, seed=0), backbone.embed(PROMPT)
     with torch.no_grad():
-        guided = guided_epsilon(backbone, z, 500, backbone.embed(""), target, 1.0)
-        assert torch.equal(guided, backbone.epsilon(z, 500, target))
+        guided = guided_prediction(backbone, z, 500, backbone.embed(""), target, 1.0)
+        assert torch.equal(guided, backbone.predict(z, 500, target))
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,10 @@ import torch
 from safetensors.torch import load_file
 
 from strmatch import generate
-from strmatch.baselines import dmt, uniedit
 from strmatch.baselines.dmt import DMT, replace_high_frequencies
 from strmatch.baselines.settings import DMTSettings, UniEditSettings
 from strmatch.baselines.uniedit import UniEdit
-from strmatch.sampling import ddim
-from strmatch.sampling.ddim import ddim_step
+from strmatch.sampling.schedule import Schedule
 from strmatch.sampling.windows import find_windows
 from tests.strmatch.golden.formula import (
     FRAMES,
@@ -45,14 +43,13 @@ def assert_equals_golden(actual, golden):
 @pytest.fixture
 def steps(monkeypatch):
     """A list of the latents after every step, which an edit or a generation fills."""
-    seen = []
+    seen, step = [], Schedule.step
 
     def watch(*arguments):
-        seen.append(ddim_step(*arguments))
+        seen.append(step(*arguments))
         return seen[-1]
 
-    for module in (ddim, dmt, uniedit):
-        monkeypatch.setattr(module, "ddim_step", watch)
+    monkeypatch.setattr(Schedule, "step", watch)
     return seen
 
 

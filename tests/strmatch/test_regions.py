@@ -8,7 +8,6 @@ from strmatch import Region, STRMatch
 from strmatch.masks import latent_mask
 from strmatch.matching import Matcher
 from strmatch.regions import join_prompts
-from strmatch.sampling.ddim import ddim_step
 from tests.strmatch.tiny import SETTINGS, SIZE, tiny_backbone
 
 SOURCE = "a red circle moving right and a green star moving left over bricks"
@@ -90,12 +89,12 @@ def test_regions_far_apart_follow_the_blend_written_out(editor, inversion):
         t = schedule.timesteps[level]
         wanted = matcher.features(inversion.latents[level], t, source)
         z = z - 0.1 * matcher.loss_and_gradient(z, t, [joint], wanted)[1]
-        unconditional = backbone.epsilon(z, t, source)
+        unconditional = backbone.predict(z, t, source)
         epsilon = unconditional + g * sum(
-            mask * (backbone.epsilon(z, t, text) - unconditional)
+            mask * (backbone.predict(z, t, text) - unconditional)
             for mask, text in zip(masks, own, strict=True)
         )
-        z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+        z = schedule.step(z, epsilon, level, level - 1)
         outside = ~(masks[0] | masks[1]).expand_as(z)
         z[outside] = inversion.latents[level - 1][outside]
         for mask in masks:
@@ -110,8 +109,8 @@ def test_guidance_of_1_and_unguided_steps_follow_the_prompts_alone(editor, inver
     for choice in ({"guidance_scale": 1.0}, {"guided_share": 0.0}):
         latents, _ = steps_of(editor, inversion, regions(), lam=0.0, **choice)
         for mask, text in zip(APART, own, strict=True):
-            epsilon = editor.backbone.epsilon(z, schedule.timesteps[4], text)
-            expected = ddim_step(z, epsilon, schedule.alphas[4], schedule.alphas[3])
+            epsilon = editor.backbone.predict(z, schedule.timesteps[4], text)
+            expected = schedule.step(z, epsilon, 4, 3)
             within = inside(mask).expand_as(z)
             torch.testing.assert_close(latents[0][within], expected[within], rtol=1e-9, atol=1e-9)
 
@@ -179,15 +178,14 @@ def test_windows_of_a_long_clip_are_blended_by_region_before_they_are_fused():
     total, windows = torch.zeros_like(z), torch.zeros(count, dtype=z.dtype)[:, None, None]
     for start in (0, 1):
         part = slice(start, start + FRAMES)
-        parts = [backbone.epsilon(z[:, :, part], t, text) for text in own]
+        parts = [backbone.predict(z[:, :, part], t, text) for text in own]
         change = sum(
             inside(mask[part]) * (epsilon - parts[0])
             for mask, epsilon in zip(masks, parts[1:], strict=True)
         )
         total[:, :, part] += parts[0] + SETTINGS.guidance_scale * change
         windows[part] += 1
-    alphas = inversion.schedule.alphas
-    expected = ddim_step(z, total / windows, alphas[1], alphas[0])
+    expected = inversion.schedule.step(z, total / windows, 1, 0)
     editable = (inside(masks[0]) | inside(masks[1])).expand_as(z)
     expected = torch.where(editable, expected, inversion.latents[0])
     actual = editor.edit(inversion, regions(masks), lam=0.0).latents

@@ -55,8 +55,8 @@ def test_a_preset_and_a_backbone_are_found_by_entry_points(weights):
     backbone = load_backbone("small", device="cpu")
     assert type(backbone.unet).__name__ == "DoublingUNet" and backbone.settings.lam == 0.3
     latents, embedding = torch.randn(1, 4, 4, 8, 8), backbone.embed("a red circle")
-    halved = tiny_backbone(dtype=torch.float32).epsilon(latents, 500, embedding)
-    assert torch.allclose(backbone.epsilon(latents, 500, embedding), 2 * halved, atol=1e-5)
+    halved = tiny_backbone(dtype=torch.float32).predict(latents, 500, embedding)
+    assert torch.allclose(backbone.predict(latents, 500, embedding), 2 * halved, atol=1e-5)
 
 
 def test_a_built_in_name_cannot_be_overridden(weights):

@@ -13,13 +13,13 @@ from strmatch.backbones import compilation
 from strmatch.backbones.joint.autoencoders import make_autoencoder
 from strmatch.backbones.joint.denoisers import make_denoiser
 from strmatch.backbones.joint.heads import head_masses, split_heads
-from strmatch.backbones.joint.levels import Levels
 from strmatch.backbones.joint.recording import record_queries_and_keys
 from strmatch.backbones.joint.slices import HeadSplit, joint_maps
 from strmatch.backbones.joint.texts import TEXTS, unread
 from strmatch.backbones.recomputation import recomputed
 from strmatch.finite import check_finite
 from strmatch.inputs import check_frames, to_unit_range
+from strmatch.sampling.schedule import Schedule
 from strmatch.settings import EditSettings
 
 PROFILE_FRAMES, PROFILE_SIDE, PROFILE_SEED = 5, 16, 0
@@ -66,7 +66,7 @@ class JointDiffusion:
         self.vae: Any = vae.eval().requires_grad_(False)
         self.text_encoder: Any = text_encoder.eval().requires_grad_(False)
         self.tokenizer = tokenizer
-        self.scheduler = Levels(scheduler)
+        self.scheduler = scheduler
         self.settings = settings
         self.revision = revision
         self.compiled = compiled
@@ -155,10 +155,13 @@ class JointDiffusion:
         generator = torch.Generator().manual_seed(seed)
         return torch.randn(shape, generator=generator, dtype=self._latents_dtype).to(self.device)
 
-    def epsilon(self, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
-        """See `Backbone.epsilon`."""
-        output = self._call(self._compiled_call, latents, timestep, embeddings)
-        return self.scheduler.to_epsilon(output, latents, timestep)
+    def schedule(self, num_inference_steps: int) -> Schedule:
+        """See `Backbone.schedule`."""
+        return Schedule.from_scheduler(self.scheduler, num_inference_steps)
+
+    def predict(self, latents: Tensor, timestep: float, embeddings: Tensor) -> Tensor:
+        """See `Backbone.predict`."""
+        return self._call(self._compiled_call, latents, timestep, embeddings)
 
     def check_choice(self, choice: MapChoice) -> None:
         """See `Backbone.check_choice`."""
@@ -167,7 +170,7 @@ class JointDiffusion:
     def attention_maps(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: float,
         embedding: Tensor,
         choice: MapChoice,
         lean: bool = False,
@@ -176,18 +179,18 @@ class JointDiffusion:
         _, maps = self._recorded(latents, timestep, embedding, choice, leave=True, lean=lean)
         return maps
 
-    def epsilon_and_maps(
-        self, latents: Tensor, timestep: int, embedding: Tensor, choice: MapChoice
+    def predict_with_maps(
+        self, latents: Tensor, timestep: float, embedding: Tensor, choice: MapChoice
     ) -> tuple[Tensor, list[LayerMaps | Relevance]]:
-        """See `Backbone.epsilon_and_maps`. Raises the errors of `check_choice`."""
+        """See `Backbone.predict_with_maps`. Raises the errors of `check_choice`."""
         output, maps = self._recorded(latents, timestep, embedding, choice)
         assert output is not None
-        return self.scheduler.to_epsilon(output, latents, timestep), maps
+        return output, maps
 
     def _recorded(
         self,
         latents: Tensor,
-        timestep: int,
+        timestep: float,
         embedding: Tensor,
         choice: MapChoice,
         leave: bool = False,
@@ -211,12 +214,12 @@ class JointDiffusion:
             maps.append(joint_maps(query, key, grid, choice.joint, choice.mean_heads, split))
         return output, [type(each)(*(t.to(latents.dtype) for t in each)) for each in maps]
 
-    def _call(self, call: Any, latents: Tensor, timestep: int, embeddings: Tensor) -> Tensor:
-        """The transformer's output for latents of DDIM."""
+    def _call(self, call: Any, latents: Tensor, timestep: float, embeddings: Tensor) -> Tensor:
+        """The transformer's output."""
         count = len(embeddings)
         timesteps = torch.full((count,), timestep, device=self.device)
-        own = (self.scheduler.input_scale(timestep) * latents).to(self.dtype)
-        output: Tensor = call(own.expand(count, -1, -1, -1, -1), timesteps, embeddings)
+        own = latents.to(self.dtype).expand(count, -1, -1, -1, -1)
+        output: Tensor = call(own, timesteps, embeddings)
         return output.to(latents.dtype)
 
     def _blocks(self, choice: MapChoice) -> Sequence[int]:
@@ -249,7 +252,7 @@ class JointDiffusion:
             generator = torch.Generator().manual_seed(PROFILE_SEED)
             noise = torch.randn(shape, generator=generator, dtype=self._latents_dtype)
             latents, empty = noise.to(self.device), self.embed("")
-            noisiest = len(self.scheduler.alphas_cumprod) - 1
+            noisiest = self.scheduler.config.num_train_timesteps - 1
             attentions: dict[int, Any] = {
                 block: each.attn1 for block, each in enumerate(self._denoiser.blocks)
             }

@@ -8,7 +8,7 @@ import torch
 
 from jobs.benchmark.as_written import AsWritten
 from strmatch import STRMatch, load_backbone
-from strmatch.guidance import guided_epsilon
+from strmatch.guidance import guided_prediction
 from strmatch.matching import Matcher
 from strmatch.miniature.scenes import caption, sample_scene, with_attributes
 from strmatch.miniature.world import render
@@ -48,7 +48,7 @@ def test_score_gradient_and_noise_of_every_step_are_equal(backbone, frames):
         _, actual = matcher.loss_and_gradient(z, t, [target], kept)
         assert actual.abs().max() > 1e-3
         torch.testing.assert_close(actual, gradient, **near)
-        guided = guided_epsilon(backbone, z, t, source, target, CURRENT.guidance_scale)
+        guided = guided_prediction(backbone, z, t, source, target, CURRENT.guidance_scale)
         torch.testing.assert_close(guided, plain.guided(z, t, both), **near)
 
 

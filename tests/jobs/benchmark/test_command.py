@@ -66,7 +66,7 @@ def test_operations_are_those_of_every_product_of_the_passes():
     assert two == 2 * one
     text = model.backbone.embed("")
     with FlopCounterMode(display=False) as counter:
-        model.backbone.epsilon(model.backbone.encode(model.frames), 500, text)
+        model.backbone.predict(model.backbone.encode(model.frames), 500, text)
     single = counter.get_total_flops()
     # Inversion one, denoising nearly two (what precedes the text is shared), the score pass up to
     # its last map, twice: forward and backward.

@@ -4,7 +4,7 @@ import torch
 from jobs.benchmark.memory import peak_bytes
 from jobs.benchmark.models import SOURCE, TARGETS, random_model
 from jobs.benchmark.projection import project
-from strmatch.guidance import guided_epsilon
+from strmatch.guidance import guided_prediction
 from strmatch.matching import Matcher
 from tests.strmatch.tiny import tiny_lavie
 
@@ -34,7 +34,9 @@ def test_the_projection_equals_the_measured_memory():
         assert projected[part] == peak_bytes(score)
     assert projected["score pass, lean"] < projected["score pass"]
     with torch.no_grad():
-        denoising = peak_bytes(lambda: guided_epsilon(backbone, latents, 500, source, target, 7.5))
+        denoising = peak_bytes(
+            lambda: guided_prediction(backbone, latents, 500, source, target, 7.5)
+        )
     assert projected["denoising"] == denoising
     assert projected["weights"] == sum(
         weight.nbytes

@@ -101,7 +101,7 @@ def test_an_edit_records_the_settings_it_was_made_with(name, configured, output)
     ("method", "place"),
     [
         (AutoencoderKL.encode, "latents of the clip"),
-        (VideoDiffusion.epsilon, r"latents at .* step \d"),
+        (VideoDiffusion.predict, r"latents at .* step \d"),
         (AutoencoderKL.decode, "decoded frames"),
     ],
 )
@@ -115,7 +115,7 @@ def test_one_nan_in_latents_or_frames_is_a_failed_row(
         tensor[(-1,) * tensor.ndim] = torch.nan
         return result
 
-    home = VideoDiffusion if method is VideoDiffusion.epsilon else AutoencoderKL
+    home = VideoDiffusion if method is VideoDiffusion.predict else AutoencoderKL
     monkeypatch.setattr(home, method.__name__, planted)
     (failed,) = edited(output, configured(name, "edit.scored_levels=[1]"))["failures"]
     assert failed["error_type"] == "NotFinite"

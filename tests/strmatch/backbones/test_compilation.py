@@ -36,8 +36,8 @@ def test_a_compiled_pass_gives_the_same_noise_and_is_compiled_once(counter):
     backbone = compiled_backbone(plain, plain.settings)
     z, text = plain.noise(2, seed=0), plain.embed(SOURCE)
     for timestep in (500, 900):
-        expected = plain.epsilon(z, timestep, text)
-        torch.testing.assert_close(backbone.epsilon(z, timestep, text), expected)
+        expected = plain.predict(z, timestep, text)
+        torch.testing.assert_close(backbone.predict(z, timestep, text), expected)
     assert counter.frame_count == 1
 
 
@@ -70,9 +70,9 @@ def test_passes_with_exchanged_attention_are_not_compiled(counter):
         return query, key, torch.zeros_like(value)
 
     with plain.exchange_spatial(without_values):
-        expected = plain.epsilon(z, 500, text)
+        expected = plain.predict(z, 500, text)
     with backbone.exchange_spatial(without_values):
-        actual = backbone.epsilon(z, 500, text)
+        actual = backbone.predict(z, 500, text)
     torch.testing.assert_close(actual, expected)
     assert counter.frame_count == 0
-    assert not torch.allclose(plain.epsilon(z, 500, text), expected)
+    assert not torch.allclose(plain.predict(z, 500, text), expected)

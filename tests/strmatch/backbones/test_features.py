@@ -40,7 +40,7 @@ def test_averaged_features_equal_those_of_a_full_pass(make_unet):
     resnet = unet.get_submodule("up_blocks.1.resnets.1.conv2")
     resnet.register_forward_hook(lambda module, args, out: outputs.append(out))
     with torch.no_grad():
-        backbone.epsilon(z, 5, text)
+        backbone.predict(z, 5, text)
     (whole,) = outputs
     by_frame = whole[0].transpose(0, 1) if whole.ndim == 5 else whole
     torch.testing.assert_close(averages[0], by_frame.mean(dim=(2, 3)))

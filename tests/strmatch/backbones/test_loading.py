@@ -48,7 +48,7 @@ def test_a_saved_model_is_loaded_unchanged(backbone, folder):
     embedding = backbone.embed("a red circle")
     assert torch.equal(loaded.embed("a red circle"), embedding)
     assert torch.equal(
-        loaded.epsilon(latents, 500, embedding), backbone.epsilon(latents, 500, embedding)
+        loaded.predict(latents, 500, embedding), backbone.predict(latents, 500, embedding)
     )
     assert loaded.revision == weights_revision(folder)
     assert load_backbone(folder, dtype=torch.float64).dtype == torch.float64

@@ -8,8 +8,8 @@ import torch
 
 from strmatch.baselines.dmt import DMT, difference_loss, replace_high_frequencies
 from strmatch.baselines.settings import DMTSettings
-from strmatch.guidance import guided_epsilon
-from strmatch.sampling.ddim import denoise
+from strmatch.guidance import guided_prediction
+from strmatch.sampling.solver import denoise
 from strmatch.sampling.windows import find_windows
 from tests.strmatch.tiny import FRAMES, three_levels, tiny_backbone
 
@@ -133,7 +133,7 @@ def test_with_all_parts_disabled_the_edit_is_plain_ddim_inversion(backbone, inve
     target, empty = backbone.embed(TARGET), backbone.embed("")
 
     def plain(z, t):
-        return guided_epsilon(backbone, z, t, empty, target, 3.0)
+        return guided_prediction(backbone, z, t, empty, target, 3.0)
 
     expected = denoise(plain, inversion.latents[-1], inversion.schedule)
     torch.testing.assert_close(editor.edit(inversion, TARGET).latents, expected)
@@ -166,7 +166,7 @@ def test_a_restart_restores_the_noise_of_the_level(backbone, inversion, monkeypa
         seen.append((t, z.std().item() / (1 - alpha) ** 0.5))
         return ((z - alpha**0.5 * clean) / (1 - alpha) ** 0.5).expand(len(embeddings), *z.shape[1:])
 
-    monkeypatch.setattr(backbone, "epsilon", know)
+    monkeypatch.setattr(backbone, "predict", know)
     editor = with_settings(backbone, optimised_share=0.0)
     random = dataclasses.replace(inversion, latents=torch.randn_like(inversion.latents))
     editor.edit(random, TARGET)

@@ -7,7 +7,6 @@ import torch
 from strmatch.baselines.sdedit import SDEdit
 from strmatch.baselines.settings import SDEditSettings
 from strmatch.masks import latent_mask
-from strmatch.sampling.ddim import ddim_step
 from tests.strmatch.tiny import FRAMES, SIZE
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving right"
@@ -35,10 +34,11 @@ def test_half_strength_equals_half_of_the_steps_written_out(backbone, latents):
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(5)).double()
     z = alphas[2] ** 0.5 * latents + (1 - alphas[2]) ** 0.5 * noise
     for k, t in ((2, 251), (1, 1)):
-        conditional = backbone.epsilon(z, t, backbone.embed(TARGET))
-        unconditional = backbone.epsilon(z, t, backbone.embed("green"))
+        conditional = backbone.predict(z, t, backbone.embed(TARGET))
+        unconditional = backbone.predict(z, t, backbone.embed("green"))
         epsilon = unconditional + 3 * (conditional - unconditional)
-        z = ddim_step(z, epsilon, float(alphas[k]), float(alphas[k - 1]))
+        clean = (z - (1 - alphas[k]) ** 0.5 * epsilon) / alphas[k] ** 0.5
+        z = alphas[k - 1] ** 0.5 * clean + (1 - alphas[k - 1]) ** 0.5 * epsilon
     editor = with_settings(backbone, strength=0.5, negative_prompt="green")
     torch.testing.assert_close(editor.edit(latents, TARGET, seed=5).latents, z)
 
@@ -58,13 +58,13 @@ def test_a_full_mask_equals_no_mask(backbone, latents, mask):
 
 def test_the_blended_source_has_the_noise_of_each_level(backbone, latents, mask, monkeypatch):
     """With an empty mask, the input of the model at every level is the noised clip."""
-    seen, epsilon = [], type(backbone).epsilon
+    seen, epsilon = [], type(backbone).predict
 
     def watch(self, z, t, embeddings):
         seen.append((t, z))
         return epsilon(self, z, t, embeddings)
 
-    monkeypatch.setattr(type(backbone), "epsilon", watch)
+    monkeypatch.setattr(type(backbone), "predict", watch)
     editor = with_settings(backbone, strength=1.0)
     editor.edit(latents, TARGET, mask=np.zeros_like(mask), seed=7)
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(7)).double()

@@ -5,8 +5,8 @@ import torch
 
 from strmatch.baselines.settings import UniEditSettings
 from strmatch.baselines.uniedit import Injection, UniEdit
-from strmatch.guidance import guided_epsilon
-from strmatch.sampling.ddim import ddim_step, denoise
+from strmatch.guidance import guided_prediction
+from strmatch.sampling.solver import denoise
 from tests.strmatch.tiny import FRAMES, SIZE, tiny_backbone, tiny_motion, tiny_unet3d
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving right"
@@ -28,8 +28,8 @@ def retraced(backbone, inversion):
     z = inversion.latents[-1]
     latents = [z]
     for level in range(schedule.num_steps, 0, -1):
-        epsilon = backbone.epsilon(z, schedule.timesteps[level], empty)
-        z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+        epsilon = backbone.predict(z, schedule.timesteps[level], empty)
+        z = schedule.step(z, epsilon, level, level - 1)
         latents.insert(0, z)
     return dataclasses.replace(inversion, latents=torch.stack(latents))
 
@@ -105,23 +105,23 @@ def test_the_injected_share_counts_steps_from_the_noisiest_one(backbone, inversi
     target, empty = backbone.embed(TARGET), backbone.embed("")
 
     def plain(z, t):
-        return guided_epsilon(backbone, z, t, empty, target, 3.0)
+        return guided_prediction(backbone, z, t, empty, target, 3.0)
 
     none = with_settings(backbone, injected_share=0.0).edit(inversion, TARGET)
     expected = denoise(plain, inversion.latents[-1], schedule)
     torch.testing.assert_close(none.latents, expected)
 
-    visited, epsilon = [], backbone.epsilon
+    visited, epsilon = [], backbone.predict
 
     def watch(z, t, embeddings):
         visited.append((t, len(z), len(embeddings)))
         return epsilon(z, t, embeddings)
 
-    backbone.epsilon = watch
+    backbone.predict = watch
     try:
         half = with_settings(backbone, injected_share=0.5).edit(inversion, TARGET)
     finally:
-        del backbone.epsilon
+        del backbone.predict
     assert visited == [(751, 3, 3), (501, 3, 3), (251, 1, 2), (1, 1, 2)]
     assert not torch.allclose(half.latents, none.latents)
 
@@ -152,7 +152,7 @@ def test_all_hooks_are_removed(backbone, inversion, monkeypatch):
         assert all(module.exchange for module in modules)
         raise RuntimeError
 
-    monkeypatch.setattr(backbone, "epsilon", fail)
+    monkeypatch.setattr(backbone, "predict", fail)
     with pytest.raises(RuntimeError):
         with_settings(backbone).edit(inversion, TARGET)
     assert not any(module.exchange for module in modules)

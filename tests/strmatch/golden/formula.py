@@ -5,7 +5,6 @@ import torch
 from diffusers import UNet3DConditionModel
 
 from strmatch.editor import Inversion
-from strmatch.sampling.ddim import Schedule
 from tests.strmatch.tiny import WIDTHS, tiny_backbone
 
 FRAMES, SIDE = 3, 8
@@ -64,6 +63,6 @@ def formula_backbone(make_unet):
 
 def formula_inversion(backbone, num_steps, source_prompt):
     """Latents by the formula for every noise level, in place of an inversion."""
-    schedule = Schedule.from_scheduler(backbone.scheduler, num_steps)
+    schedule = backbone.schedule(num_steps)
     trajectory = torch.stack([latents(10 + level) for level in range(num_steps + 1)])
     return Inversion(trajectory, source_prompt, schedule, "next", 0)

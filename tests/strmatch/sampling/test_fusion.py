@@ -11,8 +11,9 @@ from strmatch.baselines.sdedit import SDEdit
 from strmatch.baselines.settings import DMTSettings, SDEditSettings, UniEditSettings
 from strmatch.baselines.uniedit import UniEdit
 from strmatch.matching import Matcher
-from strmatch.sampling.ddim import Schedule, add_noise, ddim_step, invert, noise_like
 from strmatch.sampling.fusion import fuse
+from strmatch.sampling.schedule import noise_like
+from strmatch.sampling.solver import invert
 from strmatch.sampling.windows import find_windows
 from tests.strmatch.tiny import SETTINGS, three_levels, tiny_backbone
 
@@ -54,7 +55,7 @@ def written_out(function, like):
 
 def guided(backbone, z, t, source, target, scale):
     def of(window):
-        halves = [backbone.epsilon(z[:, :, window], t, text) for text in (source, target)]
+        halves = [backbone.predict(z[:, :, window], t, text) for text in (source, target)]
         return halves[0] + scale * (halves[1] - halves[0])
 
     return written_out(of, z)
@@ -62,9 +63,9 @@ def guided(backbone, z, t, source, target, scale):
 
 def written_inversion(backbone, frames, prompt):
     embedding = backbone.embed(prompt)
-    schedule = Schedule.from_scheduler(backbone.scheduler, SETTINGS.num_inference_steps)
+    schedule = backbone.schedule(SETTINGS.num_inference_steps)
     return invert(
-        lambda z, t: written_out(lambda w: backbone.epsilon(z[:, :, w], t, embedding), z),
+        lambda z, t: written_out(lambda w: backbone.predict(z[:, :, w], t, embedding), z),
         backbone.encode(frames),
         schedule,
     )
@@ -102,7 +103,7 @@ def test_an_inversion_is_that_of_the_formula(backbone, frames, label):
     )
     embedding = backbone.embed(SOURCE)
     expected = invert(
-        lambda z, t: written_out(lambda w: backbone.epsilon(z[:, :, w], t, embedding), z),
+        lambda z, t: written_out(lambda w: backbone.predict(z[:, :, w], t, embedding), z),
         backbone.encode(frames),
         inversion.schedule,
         label,
@@ -131,7 +132,7 @@ def test_an_edit_is_that_of_the_formula(backbone, frames):
 
         z = z - 0.01 * written_out(gradient, z)
         epsilon = guided(backbone, z, t, source, target, SETTINGS.guidance_scale)
-        z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+        z = schedule.step(z, epsilon, level, level - 1)
         z = torch.where(editable, z, inversion.latents[level - 1])
         losses.append(sum(loss))
     result = editor.edit(inversion, TARGET, mask=mask, mask_dilation=1, callback=seen.append)
@@ -192,13 +193,13 @@ def test_sdedit_is_that_of_the_formula(backbone, frames):
     )
     editor = SDEdit(backbone, settings)
     result = editor.edit(editor.invert(frames, SOURCE), TARGET, seed=3)
-    schedule = Schedule.from_scheduler(backbone.scheduler, 4)
+    schedule = backbone.schedule(4)
     clean = backbone.encode(frames)
-    z = add_noise(clean, noise_like(clean, 3), schedule.alphas[2])
+    z = schedule.noised(clean, noise_like(clean, 3), 2)
     empty, target = backbone.embed(""), backbone.embed(TARGET)
     for level in (2, 1):
         epsilon = guided(backbone, z, schedule.timesteps[level], empty, target, 3.0)
-        z = ddim_step(z, epsilon, schedule.alphas[level], schedule.alphas[level - 1])
+        z = schedule.step(z, epsilon, level, level - 1)
     torch.testing.assert_close(result.latents, z, rtol=1e-9, atol=1e-9)
 
 
@@ -236,8 +237,7 @@ def test_dmt_is_that_of_the_formula(frames):
         with torch.no_grad():
             time = inversion.schedule.timesteps[level]
             epsilon = guided(backbone, z, time, empty, target, 3.0)
-        alphas = inversion.schedule.alphas
-        z = ddim_step(z, epsilon, alphas[level], alphas[level - 1])
+        z = inversion.schedule.step(z, epsilon, level, level - 1)
     torch.testing.assert_close(editor.edit(inversion, TARGET).latents, z, rtol=1e-6, atol=1e-6)
 
 
@@ -252,9 +252,7 @@ def test_uniedit_reconstructs_every_window_from_its_own_source(backbone, frames)
     latents = [inversion.latents[-1]]
     for level in (4, 3, 2, 1):
         epsilon = guided(backbone, latents[-1], schedule.timesteps[level], empty, empty, 1.0)
-        latents.append(
-            ddim_step(latents[-1], epsilon, schedule.alphas[level], schedule.alphas[level - 1])
-        )
+        latents.append(schedule.step(latents[-1], epsilon, level, level - 1))
     inversion.latents.copy_(torch.stack(latents[::-1]))
     mask = np.zeros((FRAMES, SIZE, SIZE), dtype=bool)
     mask[: FRAMES // 2, 4:] = True

@@ -45,7 +45,7 @@ def backbone(folder):
 def pipeline(name, backbone):
     """The pipeline of diffusers on the same parts."""
     parts = ("transformer", "vae", "text_encoder", "tokenizer")
-    scheduler = backbone.scheduler.scheduler
+    scheduler = backbone.scheduler
     return PIPELINES[name](scheduler=scheduler, **{each: getattr(backbone, each) for each in parts})
 
 
@@ -104,15 +104,8 @@ def test_a_prediction_and_its_decoding_equal_those_of_the_pipeline(name, backbon
         ).frames[0]
     finally:
         pipeline.scheduler.step = original
-    t, output = int(seen["t"]), seen["output"]
-    if name == "wan":  # z = (1 − σ) x₀ + σ ε and v = ε − x₀, with the norm of z set to that of DDIM
-        sigma = t / 1000
-        expected = noise + (1 - sigma) * output
-        ours = backbone.epsilon(noise / ((1 - sigma) ** 2 + sigma**2) ** 0.5, t, text)
-    else:
-        alpha = max(1e-6, float(pipeline.scheduler.alphas_cumprod[t]))
-        expected = alpha**0.5 * output.transpose(1, 2) + (1 - alpha) ** 0.5 * noise
-        ours = backbone.epsilon(noise, t, text)
+    expected = seen["output"] if name == "wan" else seen["output"].transpose(1, 2)
+    ours = backbone.predict(noise, int(seen["t"]), text)
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
     ours = backbone.decode(noise)
     assert np.abs(ours.astype(int) - np.round(decoded * 255).astype(int)).max() <= 1
@@ -120,8 +113,8 @@ def test_a_prediction_and_its_decoding_equal_those_of_the_pipeline(name, backbon
 
 def test_recorded_passes_predict_the_same_and_all_forms_of_maps_are_whole(backbone, latents):
     text = backbone.embed(SOURCE)
-    output, maps = backbone.epsilon_and_maps(latents, 500, text, CHOICE)
-    assert torch.equal(output, backbone.epsilon(latents, 500, text))
+    output, maps = backbone.predict_with_maps(latents, 500, text, CHOICE)
+    assert torch.equal(output, backbone.predict(latents, 500, text))
     assert [each.spatial.shape for each in maps] == [(3, 1, 6, 6)] * 2
     assert [each.temporal.shape for each in maps] == [(6, 1, 3, 3)] * 2
     for each, other in zip(backbone.attention_maps(latents, 500, text, CHOICE), maps, strict=True):
