@@ -29,6 +29,7 @@ def prove(dataset, test, output, label="label", seeds=SEEDS, steps=STEPS, featur
     return prove_on(dataset, label, test, features, seeds, str(output), None, steps)
 
 
+@pytest.mark.slow
 def test_edits_that_break_a_shortcut_gain_and_a_stopped_experiment_continues(
     dataset, folders, tmp_path, capsys
 ):
@@ -47,15 +48,6 @@ def test_edits_that_break_a_shortcut_gain_and_a_stopped_experiment_continues(
     assert {name: output.read(name) for name in output.find("trainings", ".json")} == before
     with pytest.raises(RunError, match="another dataset, test set, label or features"):
         prove(dataset, folders, tmp_path / "out", label="meta.what.motion")
-
-
-@pytest.mark.parametrize("kind", ["manifest", "dataset"])
-def test_manifests_and_outputs_are_test_sets_too(dataset, folders, tmp_path, kind):
-    test = f"{folders}/manifest.csv"
-    if kind == "dataset":
-        test = write_dataset(tmp_path / "other", count=6, first=40)
-    found = prove(dataset, test, tmp_path / "out", "label", seeds=2, steps=2)
-    assert found["test_clips"] == (12 if kind == "manifest" else 6)
 
 
 def test_labels_that_do_not_make_an_experiment_are_refused_in_a_line(dataset, folders, tmp_path):
