@@ -138,6 +138,7 @@ def _print(figures: Results) -> None:
         f"{figures['clips']} clips, {figures['edits']} edits, {figures['test_clips']} test clips, "
         f"{figures['seeds']} seeds: {conclusion(figures['gain'])}",
         highlight=False,
+        soft_wrap=True,
     )
 
 
