@@ -67,6 +67,7 @@ ARMS: Mapping[str, Arm] = {
     SDEDIT: Arm("sdedit", verdict=True),
     "SDEdit, unfiltered": Arm("sdedit"),
     "λ = 0": Arm("lambda_0", verdict=True),
+    "λ = 0, unfiltered": Arm("lambda_0"),
     STR_MATCH: Arm("str_match", verdict=True),
     UNFILTERED: Arm("str_match"),
     REJECTED: Arm("str_match", verdict=False),
