@@ -29,7 +29,7 @@ def test_a_clip_does_not_depend_on_the_rest_of_its_batch(backbone):
 def test_seed_prompt_and_guidance_each_change_the_clip(backbone):
     def latents(prompt=PROMPT, seed=0, scale=3.0, negative=""):
         kept = {}
-        backbone.decode, decode = lambda z: kept.setdefault("z", z) is None, backbone.decode
+        backbone.decode, decode = lambda z: decode(kept.setdefault("z", z)), backbone.decode
         try:
             generate(
                 backbone, [prompt], num_frames=2, seed=seed, guidance_scale=scale,
