@@ -10,6 +10,7 @@ LATER_SETTINGS: Mapping[str, Any] = {
     "window_weights": "triangular",
     "slices": "renormalised",
     "temporal_neighbourhood": 1,
+    "inversion_refinements": 0,
 }
 """Settings of editors that older outputs lack, with the values that leave ids as they were."""
 

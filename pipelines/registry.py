@@ -31,6 +31,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "sdedit": "pipelines.editors.baselines:SDEditEditor",
         "dmt": "pipelines.editors.baselines:DMTEditor",
         "uniedit": "pipelines.editors.baselines:UniEditEditor",
+        "flowedit": "pipelines.editors.baselines:FlowEditEditor",
         "diffusers": "pipelines.editors.diffusers.editor:DiffusersEditor",
         "http": "pipelines.editors.http.editor:HttpEditor",
     },

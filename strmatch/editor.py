@@ -46,6 +46,8 @@ class Inversion:
     """The setting `window_weights` of the inversion."""
     num_frames: int | None = None
     """Number of frames of the clip, to which edits are cut. None: all that the latents hold."""
+    refinements: int = 0
+    """The setting `inversion_refinements` of the inversion."""
     features: dict[Hashable, list[Tensor]] = field(default_factory=dict, repr=False)
     """Cache of Ω^src by (timestep, window, `Matcher.kind`). Filled during the inversion or by the
     first edit that needs an entry, up to `FEATURE_BYTES`."""
@@ -159,6 +161,7 @@ class STRMatch:
             "num_inference_steps": inversion.schedule.num_steps,
             "inversion_label": inversion.label,
             "noised_until": inversion.noised_until,
+            "inversion_refinements": inversion.refinements,
             "window_stride": inversion.window_stride,
             "window_weights": inversion.window_weights,
         }
@@ -245,6 +248,7 @@ class STRMatch:
             schedule,
             settings.inversion_label,
             settings.noised_until,
+            settings.inversion_refinements,
         )
         return Inversion(
             trajectory,
@@ -255,6 +259,7 @@ class STRMatch:
             settings.window_stride,
             settings.window_weights,
             num_frames,
+            settings.inversion_refinements,
             features,
         )
 

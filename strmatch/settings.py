@@ -101,6 +101,13 @@ class EditSettings:
     data and LaVie's 50 steps, "next" restores the latents within 0.2–7 %, "current" within
     6–11 %."""
 
+    inversion_refinements: int = _expert(0)
+    """Number of further predictions of an inversion step, which refine it by fixed-point iteration.
+    Needs `inversion_label` next. Each takes as many passes as the inversion. With the exact model
+    of a mixture of Gaussians and 50 steps, the median error of a reconstruction is 1 to 4 % with 0
+    and 0.06 to 0.3 % with 1. A few latents between two Gaussians change sides with fewer than 3, so
+    that the error of all together falls from 7 to 11 % to 0.3 %. Algorithm 1: 0."""
+
     noised_until: int = _expert(0)
     """Timestep up to which levels are reached by adding noise, equal for all clips, instead of by
     inversion. Inverted flat regions stay flat and keep their colour (Staniszewski et al. 2024).
@@ -140,6 +147,7 @@ class EditSettings:
         check_fields(self)
         check_minimum(1, num_inference_steps=self.num_inference_steps, radius=self.radius)
         check_minimum(0, lam=self.lam, noised_until=self.noised_until)
+        check_refinements(self.inversion_refinements, self.inversion_label)
         check_stride(self.window_stride)
         check_shares(
             guided_share=self.guided_share,
@@ -165,6 +173,19 @@ class EditSettings:
                 "slices 'direct' has no S and T: use temporal_neighbourhood 1, heads 'mean' or "
                 "'paired', and objective 'str'"
             )
+
+
+def check_refinements(refinements: int, label: str) -> None:
+    """Check the number of refinements of an inversion step.
+
+    Raises:
+        ValueError: the number is negative, or the inversion's label is not "next".
+    """
+    check_minimum(0, inversion_refinements=refinements)
+    if refinements and label != "next":
+        raise ValueError(
+            f"inversion_refinements {refinements} needs inversion_label 'next', got {label!r}"
+        )
 
 
 def check_stride(window_stride: int | None) -> None:

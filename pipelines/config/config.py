@@ -43,9 +43,9 @@ class Config(Section):
         "module:Class.",
     )
     edit: Edit
-    """Settings of str_match, and the number of tries of any editor. The editors sdedit, dmt and
-    uniedit take from here what suits the backbone: number of steps, guidance, inversion, mask
-    dilation, windows."""
+    """Settings of str_match, and the number of tries of any editor. The editors sdedit, dmt,
+    uniedit and flowedit take from here what suits the backbone: number of steps, guidance,
+    inversion, mask dilation, windows."""
     editor_options: dict[str, Any] = pydantic.Field(default_factory=dict)
     """Options that the editor declares. str_match has none."""
     measure: Measure = Measure()

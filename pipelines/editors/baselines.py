@@ -1,4 +1,4 @@
-"""The methods that STR-Match is compared with, as editors: `sdedit`, `dmt` and `uniedit`.
+"""The methods that STR-Match is compared with, as editors.
 
 Their options are the settings of `strmatch.baselines`. Where an option is not given, the section
 `edit` decides those that suit the backbone: number of steps, guidance, inversion, mask dilation,
@@ -15,6 +15,7 @@ from pipelines.config.config import Config
 from pipelines.editors.base import BackboneEditor
 from strmatch.baselines.settings import (
     DMTSettings,
+    FlowEditSettings,
     SamplingSettings,
     SDEditSettings,
     UniEditSettings,
@@ -67,6 +68,14 @@ class SDEditEditor(_Baseline):
 
     method = "sdedit:SDEdit"
     Options = SDEditSettings
+    stochastic = True
+
+
+class FlowEditEditor(_Baseline):
+    """`strmatch.baselines.flowedit.FlowEdit`."""
+
+    method = "flowedit:FlowEdit"
+    Options = FlowEditSettings
     stochastic = True
 
 

@@ -35,7 +35,8 @@ def invert(
         parts = (of_window(z, window) for window in windows)
         return fuse(windows, (backbone.predict(part, t, embedding) for part in parts))
 
-    trajectory = solver.invert(predict, latents, schedule, label, noised_until)
+    refinements = settings.inversion_refinements
+    trajectory = solver.invert(predict, latents, schedule, label, noised_until, refinements)
     return Inversion(
         trajectory,
         prompt,
@@ -44,4 +45,5 @@ def invert(
         noised_until,
         settings.window_stride,
         settings.window_weights,
+        refinements=refinements,
     )

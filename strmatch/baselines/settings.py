@@ -4,12 +4,12 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
 from strmatch.sampling.windows import Weights
-from strmatch.settings import EditSettings, check_dilation, check_stride
+from strmatch.settings import EditSettings, check_dilation, check_refinements, check_stride
 from strmatch.validation import check_fields, check_minimum, check_shares
 
 BACKBONE_FIELDS = (
     *("num_inference_steps", "guidance_scale", "inversion_label", "noised_until"),
-    *("mask_dilation", "window_stride", "window_weights"),
+    *("inversion_refinements", "mask_dilation", "window_stride", "window_weights"),
 )
 """Fields whose best values depend on the backbone, not the method. Each has the same meaning in
 `EditSettings`."""
@@ -63,6 +63,10 @@ class InversionSettings(SamplingSettings):
     """Timestep passed to the UNet in an inversion step: that of the noise level the step leaves
     ("current") or enters ("next")."""
 
+    inversion_refinements: int = 0
+    """Number of further predictions of an inversion step, which refine it by fixed-point
+    iteration. Needs the label "next"."""
+
     noised_until: int = 0
     """Timestep up to which noise levels are reached by adding noise instead of by inversion. 0
     disables."""
@@ -70,6 +74,7 @@ class InversionSettings(SamplingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_minimum(0, noised_until=self.noised_until)
+        check_refinements(self.inversion_refinements, self.inversion_label)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +96,40 @@ class SDEditSettings(SamplingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_shares(strength=self.strength)
+        check_dilation(self.mask_dilation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowEditSettings(SamplingSettings):
+    """Settings of FlowEdit, with the published defaults for Stable Diffusion 3.
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: a value is out of range, not finite, or not one of the choices.
+    """
+
+    published_fields: ClassVar[tuple[str, ...]] = ("guidance_scale",)
+
+    guidance_scale: float = 13.5
+    """Scale of the classifier-free guidance towards the target prompt. 1 disables."""
+
+    source_guidance_scale: float = 3.5
+    """Scale of the classifier-free guidance towards the source prompt. 1 disables."""
+
+    start_share: float = 0.66
+    """Share of the steps that are taken, which sets the noise level of the first: 0 returns the
+    clip itself, 1 starts at the noisiest level. Published as n_max, 33 of 50 steps."""
+
+    averages: int = 1
+    """Number of noises per step, over which the difference of the predictions is averaged."""
+
+    mask_dilation: int = 3
+    """Side in latent pixels of the square that dilates the mask. Odd. 1 disables."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_minimum(1, averages=self.averages)
+        check_shares(start_share=self.start_share)
         check_dilation(self.mask_dilation)
 
 

@@ -22,6 +22,7 @@ def invert(
     schedule: Schedule,
     label: str = "next",
     noised_until: int = 0,
+    refinements: int = 0,
 ) -> Tensor:
     """Invert clean latents to the noisiest level.
 
@@ -33,6 +34,9 @@ def invert(
             ("current") or of level k + 1 ("next").
         noised_until: levels up to this timestep are the clean latents with added noise (fixed
             seed). The inversion starts from the last of them.
+        refinements: further predictions per step, each at the result of the one before. They
+            approach the latents from which denoising returns exactly (fixed-point iteration, Pan
+            et al. 2023, arXiv 2309.04907). Needs the label "next".
 
     Returns:
         (T + 1, …): the latents of every level.
@@ -49,8 +53,11 @@ def invert(
     for level in range(noised, schedule.num_steps):
         labelled = level + (label == "next")
         timestep = schedule.timesteps[labelled]
-        prediction = predict(latents, timestep)
-        latents = schedule.step(latents, prediction, level, level + 1, predicted_at=labelled)
+        z = latents
+        for _ in range(1 + refinements):
+            prediction = predict(z, timestep)
+            z = schedule.step(latents, prediction, level, level + 1, predicted_at=labelled)
+        latents = z
         check.record(level, timestep, latents=latents)
         trajectory.append(latents)
     check.finish()

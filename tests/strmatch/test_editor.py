@@ -243,6 +243,7 @@ def test_overridden_inversion_settings_repeat_the_inversion(editor, inversion, f
         {"num_inference_steps": 3},
         {"inversion_label": "current"},
         {"noised_until": 500},
+        {"inversion_refinements": 1},
     ):
         actual = editor.edit(inversion, TARGET, **choice)
         expected = editor.edit(editor.invert(frames, SOURCE, **choice), TARGET)
@@ -344,6 +345,10 @@ WRONG_SETTINGS = [
     ({"objective": "concat"}, "objective must be 'str' or 'concatenated_maps', got 'concat'; did"),
     ({"lam": float("nan")}, "lam must be a finite number, got nan"),
     ({"num_inference_steps": 2.5}, "num_inference_steps must be an integer, got 2.5"),
+    (
+        {"inversion_refinements": 1, "inversion_label": "current"},
+        "inversion_refinements 1 needs inversion_label 'next', got 'current'",
+    ),
     ({"scored_levels": (0, 0)}, "scored_levels must be different and ≥ 0, got (0, 0)"),
     ({"scored_levels": [-1]}, "scored_levels must be different and ≥ 0, got (-1,)"),
     ({"scored_levels": 1}, "scored_levels must be a list of integers or None, got 1"),

@@ -22,8 +22,13 @@ from pipelines.storage import Storage
 from strmatch.backbones.diffusion import VideoDiffusion
 from tests.strmatch.tiny import FRAMES, SIZE, save_backbone, tiny_backbone
 
-NAMES = ("sdedit", "dmt", "uniedit")
-STRENGTH = {"sdedit": "strength", "dmt": "lr", "uniedit": "injected_share"}
+NAMES = ("sdedit", "dmt", "uniedit", "flowedit")
+STRENGTH = {
+    "sdedit": "strength",
+    "dmt": "lr",
+    "uniedit": "injected_share",
+    "flowedit": "start_share",
+}
 CLIP = "clips/a.parquet"
 PROMPTS = {"source_prompt": "a red circle", "targets": [{"prompt": "a blue square"}]}
 
@@ -91,7 +96,7 @@ def test_an_edit_records_the_settings_it_was_made_with(name, configured, output)
     said = json.loads(row["editor_settings"])
     assert said[STRENGTH[name]] == 0.5
     assert said["num_inference_steps"] == 2  # the backbone's, by `edit`
-    assert ("mask_dilation" in said) == (name == "sdedit")
+    assert ("mask_dilation" in said) == (name in ("sdedit", "flowedit"))
     assert "lam" not in said
     assert said == editor_settings(plugins.find_editor(config), config)
 

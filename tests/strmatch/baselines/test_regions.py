@@ -6,8 +6,14 @@ import torch
 
 from strmatch import Region
 from strmatch.baselines.dmt import DMT
+from strmatch.baselines.flowedit import FlowEdit
 from strmatch.baselines.sdedit import SDEdit
-from strmatch.baselines.settings import DMTSettings, SDEditSettings, UniEditSettings
+from strmatch.baselines.settings import (
+    DMTSettings,
+    FlowEditSettings,
+    SDEditSettings,
+    UniEditSettings,
+)
 from strmatch.baselines.uniedit import UniEdit
 
 SOURCE = "a red circle and a green star over bricks"
@@ -20,8 +26,9 @@ STEPS = {"num_inference_steps": 2, "guidance_scale": 3.0}
         (SDEdit, SDEditSettings(**STEPS)),
         (DMT, DMTSettings(**STEPS, iterations=1)),
         (UniEdit, UniEditSettings(**STEPS)),
+        (FlowEdit, FlowEditSettings(**STEPS)),
     ],
-    ids=["sdedit", "dmt", "uniedit"],
+    ids=["sdedit", "dmt", "uniedit", "flowedit"],
 )
 def editor(backbone, request):
     method, settings = request.param
@@ -38,8 +45,8 @@ def test_regions_are_an_edit_of_their_union_towards_the_joint_prompt(editor, fra
     masked = {} if isinstance(editor, DMT) else {"mask": mask | other}
     expected = editor.edit(inversion, JOINT, **masked).latents
     assert torch.equal(editor.edit(inversion, regions, joint_prompt=JOINT).latents, expected)
-    # Only the inversion of DMT has the words of the source.
-    derived = JOINT if isinstance(editor, DMT) else "a blue square and a pink cross"
+    # Only the inversions of DMT and FlowEdit have the words of the source.
+    derived = JOINT if isinstance(editor, DMT | FlowEdit) else "a blue square and a pink cross"
     expected = editor.edit(inversion, derived, **masked).latents
     assert torch.equal(editor.edit(inversion, regions).latents, expected)
 

@@ -112,6 +112,58 @@ def test_inversion_and_denoising_return_the_latents(name):
     assert errors[0] > errors[1] > errors[2]
 
 
+class Mixture:
+    """The exact prediction for data of a mixture of Gaussians, whose paths are curved."""
+
+    def __init__(self, levels):
+        self.means, self.deviations = normal(5, 16), torch.linspace(0.4, 0.8, 5).double()
+        self.parts = [
+            Gaussian(levels, *pair) for pair in zip(self.means, self.deviations, strict=True)
+        ]
+
+    def sample(self, count):
+        which = torch.randint(5, (count,), generator=torch.Generator().manual_seed(0))
+        return self.means[which] + self.deviations[which, None] * normal(count, 16, seed=2)
+
+    def __call__(self, latents, timestep):
+        alpha, sigma = self.parts[0].scales[timestep]
+        variances = (alpha * self.deviations) ** 2 + sigma**2
+        distances = (latents[:, None] - alpha * self.means).square().sum(dim=-1) / variances
+        weights = torch.softmax(-distances / 2 - 8 * variances.log(), dim=-1)
+        outputs = torch.stack([part(latents, timestep) for part in self.parts], dim=1)
+        return (weights[..., None] * outputs).sum(dim=1)
+
+
+@every_schedule
+def test_refined_inversion_is_reconstructed_within_1_percent_in_50_steps(name):
+    """Latents between two Gaussians go astray with few refinements, hence the median of the first.
+
+    The median error was 1.2 to 3.8 % with none, and 0.06 to 0.31 % with one. The error of all
+    together was 6.8 to 10.6 % with none, and 0.07 to 0.27 % with three.
+    """
+    levels = schedule(50, name)
+    model = Mixture(levels)
+    latents, errors = model.sample(256), {}
+    for refinements in (0, 1, 3):
+        noisiest = invert(model, latents, levels, refinements=refinements)[-1]
+        errors[refinements] = (denoise(model, noisiest, levels) - latents).norm(dim=1)
+    medians = [(each / latents.norm(dim=1)).median() for each in errors.values()]
+    assert medians[0] > 0.01 > medians[1] > medians[2]
+    assert errors[0].norm() > 0.05 * latents.norm()
+    assert errors[3].norm() < 0.01 * latents.norm()
+
+
+@every_schedule
+def test_one_refinement_reconstructs_gaussian_data_within_1_percent_in_50_steps(name):
+    """The error was 1.0 to 3.3 % with none, and 0.02 to 0.28 % with one."""
+    levels, latents = schedule(50, name), 0.3 + 0.7 * normal(1, 4, 8, 6, 6)
+    model, errors = Gaussian(levels), []
+    for refinements in (0, 1):
+        noisiest = invert(model, latents, levels, refinements=refinements)[-1]
+        errors.append((denoise(model, noisiest, levels) - latents).norm() / latents.norm())
+    assert errors[1] < 0.01 and errors[1] < errors[0] / 4
+
+
 def test_the_timestep_of_the_next_level_reconstructs_better():
     for mean, deviation in ((0.3, 0.7), (0, 1), (0.5, 0.25), (0, 2)):
         by_next = reconstruction_errors("epsilon", "next", mean, deviation)
