@@ -1,30 +1,20 @@
 """FlowEdit (Kulikov et al. 2024, arXiv 2412.08629): inversion-free edits by two paths."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from strmatch.backbones.base import Backbone
+from strmatch.baselines.base import EncodedClip, editable_latents, encode
 from strmatch.baselines.settings import FlowEditSettings, settings_for
 from strmatch.editor import EditResult
 from strmatch.finite import StepCheck
 from strmatch.guidance import guided_prediction
-from strmatch.masks import blend, latent_mask
-from strmatch.regions import Region, as_regions, union_mask
+from strmatch.masks import blend
+from strmatch.regions import Region, as_regions
 from strmatch.sampling.fusion import clip_windows
 from strmatch.validation import check_minimum, checks_arguments
-
-
-@dataclass(frozen=True)
-class Source:
-    """A clip to be edited, and what it shows."""
-
-    latents: Tensor
-    """(1, c, f, h, w), clean."""
-    prompt: str
 
 
 class FlowEdit:
@@ -58,7 +48,7 @@ class FlowEdit:
 
     @checks_arguments
     @torch.no_grad()
-    def invert(self, frames: np.ndarray, source_prompt: str) -> Source:
+    def invert(self, frames: np.ndarray, source_prompt: str) -> EncodedClip:
         """Encode the clip, which any number of edits may reuse. Nothing is inverted.
 
         Args:
@@ -71,13 +61,13 @@ class FlowEdit:
                 not support.
             NotFinite: a latent is NaN or infinite.
         """
-        return Source(self.backbone.encode(frames), source_prompt)
+        return encode(self.backbone, frames, source_prompt)
 
     @checks_arguments
     @torch.no_grad()
     def edit(
         self,
-        inversion: Source,
+        inversion: EncodedClip,
         target_prompt: str | Sequence[Region],
         *,
         mask: np.ndarray | None = None,
@@ -106,13 +96,11 @@ class FlowEdit:
         check_minimum(0, seed=seed)
         settings, backbone, clip = self.settings, self.backbone, inversion.latents
         schedule = backbone.schedule(settings.num_inference_steps)
-        regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt, inversion.prompt)
-        pixels, editable = union_mask(regions, backbone, clip), None
-        if pixels is not None:
-            height, width = clip.shape[-2:]
-            editable = latent_mask(pixels, height, width, settings.mask_dilation)
+        prompt = inversion.source_prompt
+        regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt, prompt)
+        editable = editable_latents(regions, backbone, clip, settings.mask_dilation)
         windows = clip_windows(clip, backbone.num_frames, settings)
-        source, target = backbone.embed(inversion.prompt), backbone.embed(joint_prompt)
+        source, target = backbone.embed(prompt), backbone.embed(joint_prompt)
         free = backbone.embed(settings.negative_prompt)
         scales = settings.source_guidance_scale, settings.guidance_scale
         generator = torch.Generator().manual_seed(seed)
@@ -134,4 +122,4 @@ class FlowEdit:
             check.record(step, t, latents=change)
         check.finish()
         z = clip + change
-        return EditResult(backbone.decode(z), z, settings)
+        return EditResult(backbone.decode(z)[: inversion.num_frames], z, settings)

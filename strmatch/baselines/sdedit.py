@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from strmatch.backbones.base import Backbone
+from strmatch.baselines.base import EncodedClip, editable_latents, encode
 from strmatch.baselines.settings import SDEditSettings, settings_for
 from strmatch.editor import EditResult
 from strmatch.finite import StepCheck
 from strmatch.guidance import guided_prediction
-from strmatch.masks import blend, latent_mask
-from strmatch.regions import Region, as_regions, union_mask
+from strmatch.masks import blend
+from strmatch.regions import Region, as_regions
 from strmatch.sampling.fusion import clip_windows
 from strmatch.sampling.schedule import noise_like
 from strmatch.validation import check_minimum, checks_arguments
@@ -42,12 +43,12 @@ class SDEdit:
 
     @checks_arguments
     @torch.no_grad()
-    def invert(self, frames: np.ndarray, source_prompt: str) -> Tensor:
-        """Encode the clip as latents (1, c, f, h, w), which any number of edits may reuse.
+    def invert(self, frames: np.ndarray, source_prompt: str) -> EncodedClip:
+        """Encode the clip, which any number of edits may reuse. Nothing is inverted.
 
         Args:
             frames: uint8 (f, H, W, 3), RGB.
-            source_prompt: ignored.
+            source_prompt: description of the clip, which has no effect.
 
         Raises:
             TypeError: an argument has the wrong type.
@@ -55,13 +56,13 @@ class SDEdit:
                 not support.
             NotFinite: a latent is NaN or infinite.
         """
-        return self.backbone.encode(frames)
+        return encode(self.backbone, frames, source_prompt)
 
     @checks_arguments
     @torch.no_grad()
     def edit(
         self,
-        inversion: Tensor,
+        inversion: EncodedClip,
         target_prompt: str | Sequence[Region],
         *,
         mask: np.ndarray | None = None,
@@ -90,19 +91,16 @@ class SDEdit:
             NotFinite: the latents of a step or the decoded frames are NaN or infinite.
         """
         check_minimum(0, seed=seed)
-        settings, backbone = self.settings, self.backbone
+        settings, backbone, clip = self.settings, self.backbone, inversion.latents
         schedule = backbone.schedule(settings.num_inference_steps)
-        noise = noise_like(inversion, seed)
+        noise = noise_like(clip, seed)
         regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt)
-        pixels, editable = union_mask(regions, backbone, inversion), None
-        if pixels is not None:
-            frames, height, width = inversion.shape[2:]
-            editable = latent_mask(pixels, height, width, settings.mask_dilation, frames)
+        editable = editable_latents(regions, backbone, clip, settings.mask_dilation)
 
         def source(noise_level: int) -> Tensor:
-            return schedule.noised(inversion, noise, noise_level) if noise_level else inversion
+            return schedule.noised(clip, noise, noise_level) if noise_level else clip
 
-        windows = clip_windows(inversion, backbone.num_frames, settings)
+        windows = clip_windows(clip, backbone.num_frames, settings)
         target = backbone.embed(joint_prompt)
         unconditional = backbone.embed(settings.negative_prompt)
         first = round(settings.strength * schedule.num_steps)
@@ -115,4 +113,4 @@ class SDEdit:
             if editable is not None:
                 z = blend(z, source(noise_level - 1), editable)
         check.finish()
-        return EditResult(backbone.decode(z), z, settings)
+        return EditResult(backbone.decode(z)[: inversion.num_frames], z, settings)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from strmatch.baselines.flowedit import FlowEdit, Source
+from strmatch.baselines.base import EncodedClip
+from strmatch.baselines.flowedit import FlowEdit
 from strmatch.baselines.settings import FlowEditSettings
 from strmatch.masks import latent_mask
 from tests.strmatch.baselines.test_sdedit import SOURCE, TARGET
@@ -61,7 +62,7 @@ def test_a_gaussian_is_shifted_as_far_as_its_path_from_the_first_level(analytic,
     settings = dataclasses.replace(PLAIN, num_inference_steps=steps, start_share=share)
     clip = 0.3 + deviation * normal(1, 4, 2, 3, 3)
     editor = FlowEdit(analytic(levels), settings)
-    change = editor.edit(Source(clip, "0.3"), str(0.3 + shift)).latents - clip
+    change = editor.edit(EncodedClip(clip, "0.3", clip.shape[2]), str(0.3 + shift)).latents - clip
     first = round(share * steps)
     alpha, sigma = levels.alphas[first], levels.sigmas[first]
     rest = levels.alphas[0] * deviation / (alpha**2 * deviation**2 + sigma**2) ** 0.5
@@ -87,7 +88,11 @@ def test_an_edit_of_a_velocity_equals_the_published_loop(analytic):
             noisy = (1 - sigma) * clip + sigma * noise
             differences.append(v_target(edited + noisy - clip, t) - v_source(noisy, t))
         edited = edited + (following - sigma) * sum(differences) / 3
-    actual = FlowEdit(backbone, settings).edit(Source(clip, "0.3"), "2.0", seed=5).latents
+    actual = (
+        FlowEdit(backbone, settings)
+        .edit(EncodedClip(clip, "0.3", clip.shape[2]), "2.0", seed=5)
+        .latents
+    )
     torch.testing.assert_close(actual, edited, rtol=1e-5, atol=1e-5)
 
 

@@ -12,6 +12,7 @@ from diffusers import CogVideoXPipeline, WanPipeline
 from strmatch import STRMatch, load_backbone
 from strmatch.attention import JointChoice, MapChoice
 from strmatch.baselines.dmt import DMT
+from strmatch.baselines.flowedit import FlowEdit
 from strmatch.baselines.sdedit import SDEdit
 from strmatch.baselines.uniedit import UniEdit
 from strmatch.matching import Matcher
@@ -219,12 +220,25 @@ def test_matching_lowers_the_loss_of_an_edit_below_that_of_plain_inversion(edito
     assert sum(matched) < sum(plain) - 1e-4
 
 
-def test_baselines_that_need_a_unet_are_refused_and_sdedit_is_not(backbone, frames):
+def test_baselines_that_need_a_unet_are_refused(backbone):
     for method in (DMT, UniEdit):
         with pytest.raises(TypeError, match="backbone must be .*UNetBackbone, got "):
             method(backbone)
-    editor = SDEdit(backbone)
-    assert editor.edit(editor.invert(frames, ""), TARGET).frames.shape == (9, 32, 48, 3)
+
+
+@pytest.mark.parametrize("method", [SDEdit, FlowEdit])
+def test_other_baselines_edit_inside_a_mask_and_keep_the_number_of_frames(method, backbone, frames):
+    mask = np.zeros(frames.shape[:3], bool)
+    mask[:, 8:24, 16:32] = True
+    editor = method(backbone)
+    inversion = editor.invert(frames, SOURCE)
+    result = editor.edit(inversion, TARGET, mask=mask)
+    assert result.frames.shape == frames.shape
+    regions, dilation = [Region(mask, TARGET)], editor.settings.mask_dilation
+    (editable,) = latent_masks(regions, backbone, inversion.latents, dilation)
+    outside = ~editable.expand_as(result.latents[0])
+    assert torch.equal(result.latents[0][outside], inversion.latents[0][outside])
+    assert not torch.allclose(result.latents[0][~outside], inversion.latents[0][~outside])
 
 
 def test_folders_with_missing_or_unknown_parts_are_refused_in_one_line(folder, tmp_path):
