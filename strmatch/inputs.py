@@ -36,6 +36,11 @@ def to_unit_range(frames: Tensor) -> Tensor:
     return frames.movedim(-1, -3).float() / 127.5 - 1
 
 
+def to_pixels(images: Tensor) -> Tensor:
+    """Convert (…, 3, H, W) from -1 to 1 to uint8 (…, H, W, 3), which inverts `to_unit_range`."""
+    return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).movedim(-3, -1)
+
+
 def tokenize(tokenizer: Any, prompts: Sequence[str], device: str | torch.device = "cpu") -> Tensor:
     """Token ids, long (prompts, tokens), for text encoders of the CLIP family.
 

@@ -14,7 +14,7 @@ from pipelines.prompters.base import Prompter
 from pipelines.target_prompt import ObjectEdit, TargetPrompt
 
 SPARE = 4
-"""Number of further targets that the prompter is asked for: some name a later object twice."""
+"""Targets requested beyond those needed, as targets that repeat a later object are dropped."""
 
 
 def several_targets(

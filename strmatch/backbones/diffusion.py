@@ -22,7 +22,7 @@ from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
 from strmatch.backbones.features import record_averages
 from strmatch.finite import check_finite
-from strmatch.inputs import check_frames, to_unit_range, tokenize
+from strmatch.inputs import check_frames, to_pixels, to_unit_range, tokenize
 from strmatch.sampling.schedule import Schedule, to_epsilon
 from strmatch.settings import EditSettings
 
@@ -120,8 +120,7 @@ class VideoDiffusion:
         """Frames uint8 (n, H, W, 3) of unscaled latents (n, c, h, w)."""
         images = self.vae.decode(latents).sample
         check_finite("decoded frames", images)
-        pixels = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        return pixels.permute(0, 2, 3, 1).cpu().numpy()
+        return to_pixels(images).cpu().numpy()
 
     def pixel_size(self, height: int, width: int) -> tuple[int, int]:
         """See `Backbone.pixel_size`."""

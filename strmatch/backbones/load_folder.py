@@ -1,6 +1,5 @@
 """Load the model in a local folder, strictly and without pickles."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from strmatch.registry import Registry
 from strmatch.settings import EditSettings
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.manifest import weights_revision
-from strmatch.weights.strict import best_device, load_strictly
+from strmatch.weights.strict import best_device, load_strictly, read_config
 
 UNETS = Registry(
     "backbone",
@@ -101,10 +100,7 @@ def _unet_class(folder: Path) -> tuple[Any, Callable[[Any], torch.nn.Module]]:
     """
     from strmatch.backbones.factorised import TEMPORAL, FactorisedUNet
 
-    try:
-        name = json.loads((folder / "config.json").read_text("utf-8")).get("_class_name")
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"cannot read {folder}/config.json: {error}") from error
+    name: Any = read_config(folder / "config.json").get("_class_name")
     if name not in UNETS:
         known = ", ".join(UNETS.names())
         raise WeightsError(

@@ -1,5 +1,6 @@
 """Load models strictly: every tensor must be there and have the shape that the model expects."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,19 @@ from strmatch.weights.errors import WeightsError
 def best_device(device: str | torch.device | None = None) -> torch.device:
     """Return `device`; if None, the GPU if there is one, else the CPU."""
     return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The config of a model of diffusers or transformers.
+
+    Raises:
+        WeightsError: the file cannot be read.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"cannot read {path}: {error}") from error
+    return content
 
 
 def load_strictly(cls: Any, folder: Path, dtype: torch.dtype, *, extra: bool = False) -> Any:

@@ -44,7 +44,7 @@ class Arm:
     """What joins the biased clips: one version of each, by default unchanged."""
 
     change: str | None = None
-    """Name of the change. None: the clips once more."""
+    """Name of the change. None: the clips unchanged."""
     verdict: bool | None = None
     """Only edits with this verdict. None: all."""
     ratio: float = MAIN_RATIO

@@ -129,19 +129,22 @@ class CogVideoXAutoencoder:
         return clip
 
 
+AUTOENCODERS: dict[str, Any] = {
+    "AutoencoderKL": FrameAutoencoder,
+    "AutoencoderKLWan": WanAutoencoder,
+    "AutoencoderKLCogVideoX": CogVideoXAutoencoder,
+}
+"""Interfaces by the class in diffusers."""
+
+
 def make_autoencoder(vae: nn.Module) -> Autoencoder:
     """The interface of an autoencoder of diffusers.
 
     Raises:
         ValueError: the autoencoder is of an unknown class.
     """
-    known: dict[str, Any] = {
-        "AutoencoderKL": FrameAutoencoder,
-        "AutoencoderKLWan": WanAutoencoder,
-        "AutoencoderKLCogVideoX": CogVideoXAutoencoder,
-    }
     name = type(vae).__name__
-    if name not in known:
-        raise ValueError(f"the autoencoder must be one of {', '.join(known)}, got {name}")
-    autoencoder: Autoencoder = known[name](vae)
+    if name not in AUTOENCODERS:
+        raise ValueError(f"the autoencoder must be one of {', '.join(AUTOENCODERS)}, got {name}")
+    autoencoder: Autoencoder = AUTOENCODERS[name](vae)
     return autoencoder

@@ -18,7 +18,7 @@ from strmatch.backbones.joint.slices import HeadSplit, joint_maps
 from strmatch.backbones.joint.texts import TEXTS, unread
 from strmatch.backbones.recomputation import recomputed
 from strmatch.finite import check_finite
-from strmatch.inputs import check_frames, to_unit_range
+from strmatch.inputs import check_frames, to_pixels, to_unit_range
 from strmatch.sampling.schedule import Schedule
 from strmatch.settings import EditSettings
 
@@ -125,8 +125,7 @@ class JointDiffusion:
         check_finite("latents to decode", latents)
         clip = self._autoencoder.decode(latents.to(self.vae.dtype))[0]
         check_finite("decoded frames", clip)
-        pixels = ((clip.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        return pixels.permute(1, 2, 3, 0).cpu().numpy()
+        return to_pixels(clip.transpose(0, 1)).cpu().numpy()
 
     def pixel_size(self, height: int, width: int) -> tuple[int, int]:
         """See `Backbone.pixel_size`."""

@@ -157,18 +157,21 @@ def _crop(size: tuple[int, int], base: tuple[int, int]) -> tuple[tuple[int, int]
     return (top, left), (top + part[0], left + part[1])
 
 
+DENOISERS: dict[str, Any] = {
+    "WanTransformer3DModel": WanDenoiser,
+    "CogVideoXTransformer3DModel": CogVideoXDenoiser,
+}
+"""Interfaces by the class in diffusers."""
+
+
 def make_denoiser(transformer: Any) -> Denoiser:
     """The interface of a transformer of diffusers.
 
     Raises:
         ValueError: the transformer is of an unknown class or form.
     """
-    known: dict[str, Any] = {
-        "WanTransformer3DModel": WanDenoiser,
-        "CogVideoXTransformer3DModel": CogVideoXDenoiser,
-    }
     name = type(transformer).__name__
-    if name not in known:
-        raise ValueError(f"the transformer must be one of {', '.join(known)}, got {name}")
-    denoiser: Denoiser = known[name](transformer)
+    if name not in DENOISERS:
+        raise ValueError(f"the transformer must be one of {', '.join(DENOISERS)}, got {name}")
+    denoiser: Denoiser = DENOISERS[name](transformer)
     return denoiser

@@ -1,20 +1,20 @@
 """Load the video transformer in a local folder, strictly and without pickles."""
 
-import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from strmatch.backbones.joint.autoencoders import AUTOENCODERS
 from strmatch.backbones.joint.backbone import JointDiffusion
+from strmatch.backbones.joint.denoisers import DENOISERS
 from strmatch.backbones.joint.texts import TEXTS
 from strmatch.settings import EditSettings
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.manifest import weights_revision
-from strmatch.weights.strict import best_device, load_strictly
+from strmatch.weights.strict import best_device, load_strictly, read_config
 
-TRANSFORMERS = ("WanTransformer3DModel", "CogVideoXTransformer3DModel")
-AUTOENCODERS = ("AutoencoderKLWan", "AutoencoderKLCogVideoX", "AutoencoderKL")
 SCHEDULERS = (
     *("FlowMatchEulerDiscreteScheduler", "UniPCMultistepScheduler"),
     *("CogVideoXDDIMScheduler", "DDIMScheduler"),
@@ -46,7 +46,7 @@ def load_joint(
     tokenizer = getattr(transformers, TEXTS[encoder].tokenizer)
     try:
         return JointDiffusion(
-            transformer=_load(folder / "transformer", TRANSFORMERS, dtype).to(device),
+            transformer=_load(folder / "transformer", DENOISERS, dtype).to(device),
             vae=_load(folder / "vae", AUTOENCODERS, dtype).to(device),
             text_encoder=load_strictly(
                 getattr(transformers, encoder), folder / "text_encoder", dtype
@@ -62,7 +62,7 @@ def load_joint(
         raise WeightsError(f"{folder}: {error}") from error
 
 
-def _load(folder: Path, classes: tuple[str, ...], dtype: torch.dtype) -> Any:
+def _load(folder: Path, classes: Collection[str], dtype: torch.dtype) -> Any:
     import diffusers
 
     name = _class_name(folder / "config.json", classes)
@@ -80,29 +80,21 @@ def _scheduler(folder: Path) -> Any:
     return getattr(diffusers, name).from_pretrained(folder, local_files_only=True)
 
 
-def _class_name(config: Path, classes: tuple[str, ...]) -> str:
+def _class_name(config: Path, classes: Collection[str]) -> str:
     """The `_class_name` of a config of diffusers.
 
     Raises:
         WeightsError: the config cannot be read, or names none of the classes.
     """
-    name = _read(config).get("_class_name")
+    name = read_config(config).get("_class_name")
     if name not in classes:
         raise WeightsError(f"{config}: _class_name must be one of {', '.join(classes)}, got {name}")
     return str(name)
 
 
 def _text_encoder_class(config: Path) -> str:
-    names = _read(config).get("architectures") or []
+    names = read_config(config).get("architectures") or []
     for name in names:
         if name in TEXTS:
             return str(name)
     raise WeightsError(f"{config}: architectures must name one of {', '.join(TEXTS)}, got {names}")
-
-
-def _read(config: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(config.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"cannot read {config}: {error}") from error
-    return content

@@ -52,7 +52,7 @@ class Training:
     clips: Labelled
     edits: Labelled
     form: Form
-    """Of the first clip."""
+    """Length, rate and size of the first clip."""
     clip_ids: set[str]
 
 
