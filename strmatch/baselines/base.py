@@ -14,6 +14,7 @@ from strmatch.masks import latent_mask
 from strmatch.regions import Region, union_mask
 from strmatch.sampling import solver
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
+from strmatch.validation import checks_arguments
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,27 @@ class EncodedClip:
     """Number of frames of the clip, to which edits are cut."""
 
 
-@torch.no_grad()
-def encode(backbone: Backbone, frames: np.ndarray, source_prompt: str) -> EncodedClip:
-    """Encode a clip, which any number of edits may reuse.
+class InversionFree:
+    """An editor that starts from the latents of a clip, without an inversion."""
 
-    Args:
-        backbone: see `strmatch.load_backbone`.
-        frames: uint8 (f, H, W, 3), RGB.
-        source_prompt: description of the clip.
+    backbone: Backbone
 
-    Raises:
-        ValueError: the frames have the wrong shape or dtype, or a size that the backbone does not
-            support.
-        NotFinite: a latent is NaN or infinite.
-    """
-    return EncodedClip(backbone.encode(frames), source_prompt, len(frames))
+    @checks_arguments
+    @torch.no_grad()
+    def invert(self, frames: np.ndarray, source_prompt: str) -> EncodedClip:
+        """Encode the clip, which any number of edits may reuse. Nothing is inverted.
+
+        Args:
+            frames: uint8 (f, H, W, 3), RGB.
+            source_prompt: description of the clip.
+
+        Raises:
+            TypeError: an argument has the wrong type.
+            ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
+                not support.
+            NotFinite: a latent is NaN or infinite.
+        """
+        return EncodedClip(self.backbone.encode(frames), source_prompt, len(frames))
 
 
 def editable_latents(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from strmatch.backbones.base import Backbone
-from strmatch.baselines.base import EncodedClip, editable_latents, encode
+from strmatch.baselines.base import EncodedClip, InversionFree, editable_latents
 from strmatch.baselines.settings import FlowEditSettings, settings_for
 from strmatch.editor import EditResult
 from strmatch.finite import StepCheck
@@ -17,7 +17,7 @@ from strmatch.sampling.fusion import clip_windows
 from strmatch.validation import check_minimum, checks_arguments
 
 
-class FlowEdit:
+class FlowEdit(InversionFree):
     """Edits a clip along the difference between the paths of source and target prompt.
 
     At every noise level, the clip X is noised to z and the edit to z + D, with the same fresh
@@ -45,23 +45,6 @@ class FlowEdit:
     def __init__(self, backbone: Backbone, settings: FlowEditSettings | None = None) -> None:
         self.backbone = backbone
         self.settings = settings or settings_for(FlowEditSettings, backbone.settings)
-
-    @checks_arguments
-    @torch.no_grad()
-    def invert(self, frames: np.ndarray, source_prompt: str) -> EncodedClip:
-        """Encode the clip, which any number of edits may reuse. Nothing is inverted.
-
-        Args:
-            frames: uint8 (f, H, W, 3), RGB.
-            source_prompt: description of the clip.
-
-        Raises:
-            TypeError: an argument has the wrong type.
-            ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
-                not support.
-            NotFinite: a latent is NaN or infinite.
-        """
-        return encode(self.backbone, frames, source_prompt)
 
     @checks_arguments
     @torch.no_grad()

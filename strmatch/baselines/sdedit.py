@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from strmatch.backbones.base import Backbone
-from strmatch.baselines.base import EncodedClip, editable_latents, encode
+from strmatch.baselines.base import EncodedClip, InversionFree, editable_latents
 from strmatch.baselines.settings import SDEditSettings, settings_for
 from strmatch.editor import EditResult
 from strmatch.finite import StepCheck
@@ -19,7 +19,7 @@ from strmatch.sampling.schedule import noise_like
 from strmatch.validation import check_minimum, checks_arguments
 
 
-class SDEdit:
+class SDEdit(InversionFree):
     """Edits a clip by adding noise and denoising under the target prompt.
 
     Departures from the paper, which solves the reverse SDE of unconditional image models:
@@ -40,23 +40,6 @@ class SDEdit:
     def __init__(self, backbone: Backbone, settings: SDEditSettings | None = None) -> None:
         self.backbone = backbone
         self.settings = settings or settings_for(SDEditSettings, backbone.settings)
-
-    @checks_arguments
-    @torch.no_grad()
-    def invert(self, frames: np.ndarray, source_prompt: str) -> EncodedClip:
-        """Encode the clip, which any number of edits may reuse. Nothing is inverted.
-
-        Args:
-            frames: uint8 (f, H, W, 3), RGB.
-            source_prompt: description of the clip, which has no effect.
-
-        Raises:
-            TypeError: an argument has the wrong type.
-            ValueError: the frames have the wrong shape or dtype, or a size that the backbone does
-                not support.
-            NotFinite: a latent is NaN or infinite.
-        """
-        return encode(self.backbone, frames, source_prompt)
 
     @checks_arguments
     @torch.no_grad()
