@@ -1,5 +1,6 @@
 import os
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -40,6 +41,15 @@ class RayTogether(LoadFileScheduling):
                 super().remove_node(node)
                 return died_of
         return super().remove_node(node)
+
+    def _assign_work_unit(self, node):
+        """Give a test process the next file.
+
+        A process that died a moment ago, which xdist has not noticed, cannot be reached. The file
+        counts as given, and `remove_node` returns the file with the rest of the process's work.
+        """
+        with suppress(OSError):
+            super()._assign_work_unit(node)
 
     def _reschedule(self, node):
         """Give a test process files until the process has three tests or no file is left.
