@@ -16,8 +16,15 @@ from jobs.evaluation.paper.methods import METHODS, Attempt, Method
 from strmatch import STRMatch, load_backbone
 from strmatch.backbones.folder import weights_folder
 from strmatch.baselines.dmt import DMT
+from strmatch.baselines.flowedit import FlowEdit
 from strmatch.baselines.sdedit import SDEdit
-from strmatch.baselines.settings import DMTSettings, SDEditSettings, UniEditSettings, settings_for
+from strmatch.baselines.settings import (
+    DMTSettings,
+    FlowEditSettings,
+    SDEditSettings,
+    UniEditSettings,
+    settings_for,
+)
 from strmatch.baselines.uniedit import UniEdit
 from strmatch.metrics.background import BackgroundDifference
 from strmatch.metrics.base import Metric, Sample
@@ -47,6 +54,7 @@ whole. Last: CPU seconds."""
 
 BASELINES: dict[str, tuple[type, type]] = {
     "sdedit": (SDEdit, SDEditSettings),
+    "flowedit": (FlowEdit, FlowEditSettings),
     "dmt": (DMT, DMTSettings),
     "uniedit": (UniEdit, UniEditSettings),
 }

@@ -12,7 +12,7 @@ class Method:
     """An editor with its strength, the setting that trades fidelity against preservation."""
 
     editor: str
-    """str_match, sdedit, dmt or uniedit."""
+    """str_match, sdedit, flowedit, dmt or uniedit."""
     strength: str
     """Name of the field of the editor's settings."""
     grid: tuple[float, ...]
@@ -33,6 +33,8 @@ _STR = (LAMBDA / 4, LAMBDA / 2, LAMBDA, 2 * LAMBDA)
 _CONCATENATED = (LAMBDA, 2 * LAMBDA, 4 * LAMBDA, 8 * LAMBDA)
 _GUIDANCE = (1.5, 2.5, 4.0, 6.0)
 _NOISE = (0.4, 0.5, 0.6, 0.7)
+_START = (0.55, 0.7, 0.85, 1.0)
+_FLOW = PRESET.editor_options["flowedit"]
 
 METHODS: dict[str, Method] = {
     "str_match": Method("str_match", "lam", _STR),
@@ -46,6 +48,8 @@ METHODS: dict[str, Method] = {
     ),
     "sdedit": Method("sdedit", "strength", _NOISE),
     "sdedit_masked": Method("sdedit", "strength", _NOISE, masked=True),
+    "flowedit": Method("flowedit", "start_share", _START, fixed=_FLOW),
+    "flowedit_masked": Method("flowedit", "start_share", _START, masked=True, fixed=_FLOW),
     "dmt": Method("dmt", "lr", (0.0125, 0.025, 0.05, 0.1), fixed=PRESET.editor_options["dmt"]),
     "uniedit": Method("uniedit", "injected_share", (0.2, 0.4, 0.6, 0.8), masked=True),
 }

@@ -8,7 +8,7 @@ import pytest
 from jobs.evaluation.command import check, evaluate, keep
 from jobs.evaluation.paper import command as paper
 from jobs.evaluation.paper.methods import METHODS, MULTIPLES
-from jobs.evaluation.paper.statements import STATEMENTS
+from jobs.evaluation.paper.statements import FRONTIERS, STATEMENTS
 from pipelines.errors import RunError
 
 
@@ -17,15 +17,11 @@ def test_the_paper_suite_without_an_output_is_refused_in_one_line():
         evaluate("paper", 1, 0, "test", None, None, None)
 
 
-FRONTIERS = ("str_match", "concatenated_maps")
-"""Methods that are compared over several strengths."""
-
-
 @pytest.mark.slow
 def test_every_method_and_statement_has_its_figures(ray_cluster, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(paper, "DEV_CLIPS", 1)
     for name, method in METHODS.items():
-        tried = method.grid[1:3] if name in FRONTIERS else method.grid[1:2]
+        tried = method.grid[1:3] if name in ("str_match", *FRONTIERS) else method.grid[1:2]
         monkeypatch.setitem(METHODS, name, replace(method, grid=tried))
     weights, revision = check(None)
     output, file = tmp_path / "out", tmp_path / "paper.json"
@@ -45,7 +41,10 @@ def test_every_method_and_statement_has_its_figures(ray_cluster, tmp_path, monke
     for name, method in METHODS.items():
         assert found["strengths"][name] in method.grid
     names = [statement["name"] for statement in found["statements"]]
-    assert names == [*(s.name for s in STATEMENTS), "frontier_against_concatenation"]
+    assert names == [
+        *(statement.name for statement in STATEMENTS),
+        *(f"frontier_against_{name}" for name in FRONTIERS),
+    ]
     for statement in found["statements"]:
         assert statement["verdict"] in ("reproduced", "not reproduced", "undecided")
     assert json.loads((output / "paper.json").read_text()) == found

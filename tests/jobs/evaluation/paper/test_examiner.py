@@ -55,7 +55,7 @@ def test_another_object_is_not_judged(examiner):
     assert found["fidelity"] == 1.0 and np.isfinite(found["centroid_px"])
 
 
-VARIED = ("str_match", "sdedit", "dmt", "uniedit")
+VARIED = ("str_match", "sdedit", "flowedit", "dmt", "uniedit")
 """One method of each editor, which is tried at both ends of its grid."""
 
 
