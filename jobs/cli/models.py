@@ -87,7 +87,7 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="guidance, factors, lambdas, multiples, cheaper, fast, regions or verdict."
+            help="guidance, factors, lambdas, multiples, cheaper, fast, regions, joint or verdict."
         ),
     ],
     output: Annotated[Path, typer.Option(help="Folder for NAME.md, NAME.json and NAME.svg.")],

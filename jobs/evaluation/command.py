@@ -15,6 +15,7 @@ from jobs.evaluation import annotators
 from jobs.evaluation.miniature.examiner import Clip
 from jobs.evaluation.miniature.long_suite import LongSuite
 from jobs.evaluation.miniature.suite import Suite
+from jobs.evaluation.models import EMBEDDED, knows_small_world
 from jobs.evaluation.objects.suite import ObjectsSuite
 from jobs.evaluation.paper.command import compare
 from jobs.evaluation.pool import Pool, Task, default_processes
@@ -149,15 +150,18 @@ def check(weights: str | None) -> tuple[str, str]:
     """Returns the weights (default: the embedded ones) and their revision.
 
     Raises:
-        RunError: the weights are missing, or have no CLIP.
+        RunError: the weights are missing, or not those of a model of the small world.
     """
-    weights = weights or "miniature"
+    weights = weights or EMBEDDED
     try:
         folder = weights_folder(weights)
     except WeightsError as error:
         raise RunError(str(error)) from error
-    if not (folder / "clip").is_dir():
-        raise RunError(f"{weights} has no clip/: only the small world's models can be evaluated")
+    if not knows_small_world(folder):
+        raise RunError(
+            f"{weights} has no clip/ and other words than the embedded model: only the small "
+            "world's models can be evaluated"
+        )
     return weights, weights_revision(folder)
 
 

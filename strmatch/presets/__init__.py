@@ -27,6 +27,7 @@ PRESETS = Registry(
     {
         "miniature": "strmatch.presets.miniature:PRESET",
         "miniature-fast": "strmatch.presets.miniature_fast:PRESET",
+        "miniature-joint": "strmatch.presets.miniature_joint:PRESET",
         "lavie": "strmatch.presets.lavie:PRESET",
         "zeroscope": "strmatch.presets.zeroscope:PRESET",
         "animatediff": "strmatch.presets.animatediff:PRESET",

@@ -68,7 +68,8 @@ def test_a_built_in_name_cannot_be_overridden(weights):
 def test_every_built_in_preset_loads():
     lengths = {name: load_preset(name).num_frames for name in PRESETS.built_in}
     assert lengths == {
-        **dict.fromkeys(("miniature", "miniature-fast", "lavie", "animatediff"), 16),
+        **dict.fromkeys(("miniature", "miniature-fast", "miniature-joint"), 16),
+        **dict.fromkeys(("lavie", "animatediff"), 16),
         "zeroscope": 24,
         **dict.fromkeys(("wan-vace", "wan-vace-14b", "wan-v2v"), 81),
         "ltx": 97,

@@ -12,15 +12,14 @@ from transformers import CLIPModel
 
 from jobs.evaluation.measures import background, centroid_error, iou, psnr
 from jobs.evaluation.miniature.cases import EditCase, captions_to_tell_apart
+from jobs.evaluation.models import clip_folder, preset_of
 from strmatch import STRMatch, generate, load_backbone
-from strmatch.backbones.folder import weights_folder
 from strmatch.inputs import to_unit_range, tokenize
 from strmatch.miniature.judge import judge, score_edit
 from strmatch.miniature.judge_several import judge_several
 from strmatch.miniature.scenes import Scene, attributes, caption
 from strmatch.miniature.splits import Attributes
 from strmatch.miniature.world import Rendered, render
-from strmatch.presets import load_preset
 
 Changes = dict[str, Any]
 """Fields of the edit settings that differ from the preset's, and `masked`."""
@@ -49,17 +48,17 @@ class MiniatureExaminer:
     """Runs the models on cases and measures the results.
 
     Args:
-        weights: a string for `load_backbone`. The model must include clip/.
+        weights: a string for `load_backbone`.
         overrides: fields of the edit settings that differ from the preset's.
     """
 
     def __init__(self, weights: str, **overrides: Any) -> None:
-        preset = load_preset("miniature").edit
+        preset = preset_of(weights).edit
         self.backbone = load_backbone(weights, settings=preset)
         self.settings = replace(preset, **overrides)
         self.editor = STRMatch(self.backbone, self.settings)
         self.clip = CLIPModel.from_pretrained(
-            weights_folder(weights) / "clip", local_files_only=True, dtype=torch.float32
+            clip_folder(weights), local_files_only=True, dtype=torch.float32
         ).eval()
 
     def generation(self, scenes: list[Scene], seed: int) -> list[Clip]:

@@ -9,11 +9,11 @@ import numpy as np
 from jobs.evaluation.measures import background, psnr
 from jobs.evaluation.miniature.cases import EditCase
 from jobs.evaluation.miniature.examiner import Clip, against_truth
+from jobs.evaluation.models import preset_of
 from strmatch import STRMatch, load_backbone
 from strmatch.metrics.drift import drift
 from strmatch.metrics.seam import seam, window_borders
 from strmatch.miniature.world import render
-from strmatch.presets import Preset, load_preset
 from strmatch.sampling.windows import Window, find_windows
 
 
@@ -26,15 +26,12 @@ class LongExaminer:
     """
 
     def __init__(self, weights: str, **overrides: Any) -> None:
-        preset = self.preset()
-        self.settings = replace(preset.edit, **overrides)
-        self.backbone = load_backbone(weights, settings=self.settings, num_frames=preset.num_frames)
+        self.preset = preset_of(weights)
+        self.settings = replace(self.preset.edit, **overrides)
+        self.backbone = load_backbone(
+            weights, settings=self.settings, num_frames=self.preset.num_frames
+        )
         self.editor = STRMatch(self.backbone)
-
-    @staticmethod
-    def preset() -> Preset:
-        """The preset whose settings and window the edits have."""
-        return load_preset("miniature")
 
     def edit(self, method: str, case: EditCase, index: int) -> list[Clip]:
         """Edit a case by one of `METHODS`."""
@@ -83,13 +80,13 @@ class LongExaminer:
         windows = self._windows(len(frames))
         borders = window_borders(len(frames), self.backbone.num_frames, self.settings.window_stride)
         within = [
-            drift(truth[part], edited[part], changed[part], self.preset().fps)
+            drift(truth[part], edited[part], changed[part], self.preset.fps)
             for part in (window.frames for window in windows)
         ]
         return {
             "seam": seam(edited, borders),
             "seam_of_truth": seam(truth, borders),
-            "drift": drift(truth, edited, changed, self.preset().fps),
+            "drift": drift(truth, edited, changed, self.preset.fps),
             "drift_of_window": float(np.nanmean(within)),
         }
 

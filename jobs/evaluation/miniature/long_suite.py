@@ -12,6 +12,7 @@ from jobs.evaluation.figures import Figure, mean
 from jobs.evaluation.miniature.cases import EditCase, draw_long_edits
 from jobs.evaluation.miniature.long_examiner import METHODS, LongExaminer
 from jobs.evaluation.miniature.suite import FEW_STEPS, Suite, edit_figures
+from jobs.evaluation.models import preset_of
 from jobs.evaluation.pool import Task
 
 LENGTHS = (48, 80)
@@ -42,7 +43,7 @@ class LongSuite(Suite):
         """Projects the duration of the suite in seconds from one clip with two denoising steps."""
         torch.set_num_threads(1)  # as in the pool's processes
         examiner = LongExaminer(self.weights, num_inference_steps=FEW_STEPS)
-        steps = LongExaminer.preset().edit.num_inference_steps
+        steps = preset_of(self.weights).edit.num_inference_steps
         case = self.cases()[0]
         began = time.perf_counter()
         for method in METHODS:

@@ -12,13 +12,13 @@ import torch
 from jobs.evaluation.measures import background, centroid_error, psnr
 from jobs.evaluation.miniature.cases import EditCase
 from jobs.evaluation.miniature.examiner import Clip
+from jobs.evaluation.models import preset_of
 from jobs.evaluation.objects.cases import edited_alone, only
 from strmatch import Region, STRMatch, load_backbone
 from strmatch.metrics.colour_difference import dilated
 from strmatch.miniature.judge import judge
 from strmatch.miniature.scenes import Scene, attributes, caption
 from strmatch.miniature.world import Rendered, render
-from strmatch.presets import load_preset
 
 HIDDEN = 2
 """Pixels around another object that are covered before an object is judged."""
@@ -78,7 +78,7 @@ class ObjectsExaminer:
     """
 
     def __init__(self, weights: str, **overrides: Any) -> None:
-        self.settings = replace(load_preset("miniature").edit, **overrides)
+        self.settings = replace(preset_of(weights).edit, **overrides)
         self.backbone = load_backbone(weights, settings=self.settings)
         self.editor = STRMatch(self.backbone)
 

@@ -10,10 +10,10 @@ import torch
 
 from jobs.evaluation.figures import Figure, mean, median, share
 from jobs.evaluation.miniature.suite import FEW_STEPS, Suite
+from jobs.evaluation.models import preset_of
 from jobs.evaluation.objects.cases import draw_object_edits
 from jobs.evaluation.objects.examiner import METHODS, ObjectsExaminer
 from jobs.evaluation.pool import Task
-from strmatch.presets import load_preset
 
 
 class ObjectsSuite(Suite):
@@ -45,7 +45,7 @@ class ObjectsSuite(Suite):
         began = time.perf_counter()
         for name, arguments in tasks:
             getattr(examiner, name)(*arguments)
-        ratio = load_preset("miniature").edit.num_inference_steps / FEW_STEPS
+        ratio = preset_of(self.weights).edit.num_inference_steps / FEW_STEPS
         return (time.perf_counter() - began) * ratio * self.clips / processes
 
     @staticmethod

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jobs.evaluation.paper.methods import METHODS, Attempt
+from jobs.evaluation.paper.methods import Attempt, Methods
 from pipelines.rows import Row
 
 CRITERION = "counterfactual_psnr"
@@ -16,27 +16,28 @@ DEV_CLIPS, DEV_SEED = 8, 0
 """One dev case of every kind of edit, independent of the test's cases."""
 
 
-def grid() -> list[Attempt]:
-    """Returns every method at every value of its grid."""
+def grid(methods: Methods) -> list[Attempt]:
+    """Returns every method at every value of its grid, as METHOD@STRENGTH."""
     return [
         Attempt(f"{name}@{strength:g}", name, strength)
-        for name, method in METHODS.items()
+        for name, method in methods.items()
         for strength in method.grid
     ]
 
 
-def choose(rows: Sequence[Row]) -> dict[str, float]:
+def choose(rows: Sequence[Row], attempts: Sequence[Attempt]) -> dict[str, float]:
     """Returns the strength of each method with the best mean `CRITERION` over the cases.
 
     Args:
-        rows: results of `grid`.
+        rows: results of the attempts.
+        attempts: a result of `grid`.
     """
     means = {
         name: float(np.mean([row[CRITERION] for row in group]))
         for name, group in by_attempt(rows).items()
     }
     best: dict[str, Attempt] = {}
-    for attempt in grid():
+    for attempt in attempts:
         held = best.get(attempt.method)
         if held is None or means[attempt.name] > means[held.name]:
             best[attempt.method] = attempt

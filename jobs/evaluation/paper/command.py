@@ -8,11 +8,18 @@ import numpy as np
 from rich.console import Console
 
 from jobs.evaluation.figures import Figure, mean, median
+from jobs.evaluation.models import is_joint, preset_of
 from jobs.evaluation.paper import pages
 from jobs.evaluation.paper.cases import CHANGED, draw_case
 from jobs.evaluation.paper.choose import DEV_CLIPS, DEV_SEED, by_attempt, choose, grid
 from jobs.evaluation.paper.examiner import METRICS, PaperExaminer
-from jobs.evaluation.paper.methods import METHODS, MULTIPLES, PRESET, Attempt
+from jobs.evaluation.paper.methods import (
+    MULTIPLES,
+    NEEDS_UNET,
+    Attempt,
+    Methods,
+    methods_of,
+)
 from jobs.evaluation.paper.phase import Part, done, examine, results
 from jobs.evaluation.paper.statements import put_to_the_test
 from jobs.evaluation.pool import default_processes
@@ -61,15 +68,19 @@ def compare(
     began = time.perf_counter()
     # On a CPU, single-threaded workers are twice as fast as one with all threads.
     execution = Execution(editors=default_processes())
+    preset, joint = preset_of(weights), is_joint(weights)
+    methods = methods_of(preset, joint)
     storage = Storage(output)
     with Lease(storage), cluster(execution):
-        dev = Part("dev", DEV_SEED, DEV_CLIPS, grid(), revision, steps)
-        windows = len(dev.attempts) * (dev.clips - done(dev, storage)) * _windows(dev.clips)
-        windows += len(METHODS) * clips * _windows(clips)
-        minutes = windows * _seconds_a_window(weights, steps) / 60 / default_processes()
+        dev = Part("dev", DEV_SEED, DEV_CLIPS, grid(methods), revision, steps)
+        length = preset.num_frames
+        windows = len(dev.attempts) * (dev.clips - done(dev, storage)) * _windows(dev.clips, length)
+        windows += len(methods) * clips * _windows(clips, length)
+        seconds = _seconds_a_window(weights, methods, steps or preset.edit.num_inference_steps)
+        minutes = windows * seconds / 60 / default_processes()
         console.print(f"{clips} clips: about {max(1, minutes):.0f} min", highlight=False)
         tried = _examine("strengths", dev, weights, storage, execution)
-        strengths = choose(tried)
+        strengths = choose(tried, dev.attempts)
         test = Part(split, seed, clips, _chosen(strengths), revision, steps)
         tested = _examine("methods", test, weights, storage, execution)
     groups = by_attempt(tested)
@@ -83,12 +94,13 @@ def compare(
         "model_revision": revision,
         "seconds": round(time.perf_counter() - began),
         "strengths": strengths,
-        "methods": {name: figures(groups[name]) for name in METHODS},
+        "methods": {name: figures(groups[name]) for name in methods},
+        "left_out": NEEDS_UNET if joint else {},
         "lambdas": {name: figures(groups[name]) for name in MULTIPLES},
-        "kinds": {name: _by_kind(groups[name]) for name in METHODS},
+        "kinds": {name: _by_kind(groups[name]) for name in methods},
         "statements": put_to_the_test(tested, tried),
     }
-    plots = pages.plots(found, tried)
+    plots = pages.plots(found, tried, methods)
     written = {f"{name}.svg": svg for name, svg in plots.items()}
     written["paper.json"] = as_json(found).encode()
     written["paper.md"] = pages.markdown(found).encode()
@@ -126,19 +138,22 @@ def _chosen(strengths: dict[str, float]) -> list[Attempt]:
     ]
 
 
-def _windows(clips: int) -> float:
-    """Returns the mean number of windows of the first `clips` cases of a list."""
+def _windows(clips: int, num_frames: int) -> float:
+    """Returns the mean number of windows of the first `clips` cases of a list.
+
+    Args:
+        num_frames: length of a window.
+    """
     lengths = [draw_case(index, "dev", DEV_SEED).num_frames for index in range(clips)]
-    return float(np.mean([len(window_starts(length, PRESET.num_frames)) for length in lengths]))
+    return float(np.mean([len(window_starts(length, num_frames)) for length in lengths]))
 
 
-def _seconds_a_window(weights: str, steps: int | None) -> float:
+def _seconds_a_window(weights: str, methods: Methods, steps: int) -> float:
     """Projects the mean seconds of an edit of one window in one thread from few steps."""
-    steps = steps or PRESET.edit.num_inference_steps
     examiner = PaperExaminer(weights, steps=FEW_STEPS)
     middle = [
         Attempt(name, name, method.grid[(len(method.grid) - 1) // 2])
-        for name, method in METHODS.items()
+        for name, method in methods.items()
     ]
     rows = examiner(draw_case(0, "dev", DEV_SEED), middle)
     return steps / FEW_STEPS * float(np.mean([row["seconds"] for row in rows]))

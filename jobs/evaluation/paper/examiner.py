@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from jobs.evaluation.measures import background, centroid_error, psnr
+from jobs.evaluation.models import clip_folder, is_joint, preset_of
 from jobs.evaluation.paper.cases import PaperCase, alone
-from jobs.evaluation.paper.methods import METHODS, Attempt, Method
+from jobs.evaluation.paper.methods import Attempt, Method, methods_of
 from strmatch import STRMatch, load_backbone
-from strmatch.backbones.folder import weights_folder
 from strmatch.baselines.dmt import DMT
 from strmatch.baselines.flowedit import FlowEdit
 from strmatch.baselines.sdedit import SDEdit
@@ -33,7 +33,6 @@ from strmatch.metrics.frame_consistency import FrameConsistency
 from strmatch.metrics.motion_error import MotionError
 from strmatch.miniature.judge import judge, score_edit
 from strmatch.miniature.world import render
-from strmatch.presets import load_preset
 
 METRICS = (
     "frame_consistency",
@@ -105,17 +104,19 @@ class PaperExaminer:
     """Runs methods on cases and measures the results. Built once in each worker.
 
     Args:
-        weights: a string for `load_backbone`. The model must include clip/.
+        weights: a string for `load_backbone`.
         threads: number of CPU threads.
         steps: denoising steps of every edit. None: the preset's.
     """
 
     def __init__(self, weights: str, threads: int = 1, steps: int | None = None) -> None:
         torch.set_num_threads(threads)
-        preset = load_preset("miniature").edit
-        self.settings = replace(preset, num_inference_steps=steps or preset.num_inference_steps)
+        preset = preset_of(weights)
+        steps = steps or preset.edit.num_inference_steps
+        self.settings = replace(preset.edit, num_inference_steps=steps)
         self.backbone = load_backbone(weights, settings=self.settings)
-        self.folder = weights_folder(weights) / "clip"
+        self.methods = methods_of(preset, is_joint(weights))
+        self.folder = clip_folder(weights)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -133,7 +134,7 @@ class PaperExaminer:
         inversions: dict[str, Any] = {}
         rows = []
         for attempt in attempts:
-            method = METHODS[attempt.method]
+            method = self.methods[attempt.method]
             began = time.process_time()
             edited = self.edit(shown, method, attempt.strength, inversions)
             seconds = time.process_time() - began

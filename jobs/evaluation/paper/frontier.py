@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jobs.evaluation.figures import Figure
-from jobs.evaluation.paper.choose import by_attempt, grid
+from jobs.evaluation.paper.choose import by_attempt
 from pipelines.rows import Row
 
 DRAWS = 2000
@@ -19,9 +19,8 @@ def frontier(rows: Sequence[Row], method: str, metric: str) -> np.ndarray:
     Args:
         rows: results of `grid`.
     """
-    groups = by_attempt(rows)
-    tried = [attempt.name for attempt in grid() if attempt.method == method]
-    return np.array([[row[metric] for row in groups[name]] for name in tried], float)
+    tried = [group for name, group in by_attempt(rows).items() if name.startswith(f"{method}@")]
+    return np.array([[row[metric] for row in group] for group in tried], float)
 
 
 def frontier_gain(

@@ -15,7 +15,7 @@ import rich.table
 from jobs.evaluation.figures import Figure
 from jobs.evaluation.paper.examiner import METRICS
 from jobs.evaluation.paper.frontier import frontier
-from jobs.evaluation.paper.methods import METHODS
+from jobs.evaluation.paper.methods import Methods
 from jobs.evaluation.paper.statements import BL, CS, FC, ME, PAPER_METRICS
 from jobs.evaluation.tables import TextTable
 from pipelines.rows import Row
@@ -41,10 +41,14 @@ NOTE = (
 
 
 def method_rows(results: Results) -> list[list[str]]:
-    """Returns a row per method: its name, its strength, and every metric."""
-    return [
+    """Returns a row per method: its name, its strength, and every metric, or why it is left out."""
+    tested = [
         [name, f"{results['strengths'][name]:g}", *(_show(m, figures[m]) for m in METRICS)]
         for name, figures in results["methods"].items()
+    ]
+    return tested + [
+        [name, f"left out: {reason}", *("" for _ in METRICS)]
+        for name, reason in results["left_out"].items()
     ]
 
 
@@ -107,12 +111,15 @@ def html(results: Results, plots: Mapping[str, bytes]) -> str:
     return page.render(results=results, tables=shown, pictures=pictures, note=NOTE)
 
 
-def plots(results: Results, tried: Sequence[Row]) -> dict[str, bytes]:
+def plots(results: Results, tried: Sequence[Row], methods: Methods) -> dict[str, bytes]:
     """SVG files by name: the radar of the four metrics, and the frontiers."""
-    return {"radar": _radar(results["methods"]), "frontier": _frontiers(tried)}
+    return {
+        "radar": _radar(results["methods"], methods),
+        "frontier": _frontiers(tried, methods),
+    }
 
 
-def _radar(methods: Mapping[str, Mapping[str, Figure]]) -> bytes:
+def _radar(found: Mapping[str, Mapping[str, Figure]], methods: Methods) -> bytes:
     """The paper's four metrics, each scaled from the worst method to the best."""
     from matplotlib import pyplot as plt
 
@@ -120,13 +127,13 @@ def _radar(methods: Mapping[str, Mapping[str, Figure]]) -> bytes:
     figure, axes = plt.subplots(figsize=(7, 6), subplot_kw={"projection": "polar"})
     scaled = {}
     for metric in PAPER_METRICS:
-        values = np.array([figures[metric].value for figures in methods.values()])
+        values = np.array([figures[metric].value for figures in found.values()])
         values = -values if metric in (BL, ME) else values
         spread = np.ptp(values) or 1.0
         scaled[metric] = 0.1 + 0.9 * (values - values.min()) / spread
-    for row, name in enumerate(methods):
+    for row, name in enumerate(found):
         around = [scaled[metric][row] for metric in PAPER_METRICS]
-        dashed = "--" if METHODS[name].masked else "-"
+        dashed = "--" if methods[name].masked else "-"
         axes.plot(angles, [*around, around[0]], dashed, label=name, linewidth=1.4)
     axes.set_xticks(angles[:-1], [SHORT[metric] for metric in PAPER_METRICS])
     axes.set_yticks([])
@@ -134,13 +141,13 @@ def _radar(methods: Mapping[str, Mapping[str, Figure]]) -> bytes:
     return _svg(figure)
 
 
-def _frontiers(tried: Sequence[Row]) -> bytes:
+def _frontiers(tried: Sequence[Row], methods: Methods) -> bytes:
     """Plots CLIP similarity against BL and ME, a line per method through its strengths."""
     from matplotlib import pyplot as plt
 
     figure, panels = plt.subplots(1, 2, figsize=(11, 4.5), sharey=True)
     for axes, preserved in zip(panels, (BL, ME), strict=True):
-        for name, method in METHODS.items():
+        for name, method in methods.items():
             x = frontier(tried, name, preserved).mean(axis=1)
             y = frontier(tried, name, CS).mean(axis=1)
             axes.plot(x, y, "o--" if method.masked else "o-", label=name, markersize=4)

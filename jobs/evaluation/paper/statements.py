@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from jobs.evaluation.figures import Figure, mean
+from jobs.evaluation.figures import Figure, paired_difference
 from jobs.evaluation.paper.choose import CRITERION, by_attempt
 from jobs.evaluation.paper.frontier import frontier_gain
 from pipelines.rows import Row
@@ -94,16 +92,12 @@ STATEMENTS = (
 
 
 def difference(comparison: Comparison, groups: Mapping[str, Sequence[Row]]) -> Figure:
-    """Returns the mean paired difference with the percentile bootstrap's 95 % interval.
-
-    Clips without a finite value of both methods are excluded.
-    """
+    """Returns the mean difference of two methods on the same clips, see `paired_difference`."""
     ours, theirs = (
-        np.array([row[comparison.metric] for row in groups[name]], float)
+        [row[comparison.metric] for row in groups[name]]
         for name in (comparison.ours, comparison.theirs)
     )
-    paired = ours - theirs
-    return mean(paired[np.isfinite(paired)].tolist())
+    return paired_difference(ours, theirs)
 
 
 def verdict(comparison: Comparison, figure: Figure) -> str:
@@ -128,7 +122,7 @@ def overall(verdicts: Sequence[str]) -> str:
 
 
 def put_to_the_test(tested: Sequence[Row], tried: Sequence[Row]) -> list[dict[str, Any]]:
-    """Returns every statement with its verdict and its comparisons.
+    """Returns every statement on tested methods, with its verdict and its comparisons.
 
     Args:
         tested: results on the test clips.
@@ -137,6 +131,8 @@ def put_to_the_test(tested: Sequence[Row], tried: Sequence[Row]) -> list[dict[st
     groups = by_attempt(tested)
     found = []
     for statement in STATEMENTS:
+        if not all({each.ours, each.theirs} <= groups.keys() for each in statement.comparisons):
+            continue  # the model does not take one of the methods
         compared = [_row(c, difference(c, groups)) for c in statement.comparisons]
         found.append(_tested(statement.name, statement.claim, compared))
     for theirs, claim in FRONTIERS.items():

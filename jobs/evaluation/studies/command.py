@@ -10,15 +10,18 @@ from jobs.evaluation.command import check
 from jobs.evaluation.figures import Figure
 from jobs.evaluation.miniature.cases import draw_edits
 from jobs.evaluation.miniature.examiner import MiniatureExaminer
+from jobs.evaluation.models import is_joint
 from jobs.evaluation.objects.cases import draw_object_edits
 from jobs.evaluation.objects.examiner import ObjectsExaminer
 from jobs.evaluation.pool import Pool, default_processes
 from jobs.evaluation.report import as_json, show
+from jobs.evaluation.studies.joint import Kept, study_joint
 from jobs.evaluation.studies.regions import study_regions
-from jobs.evaluation.studies.studies import STUDIES, Row
+from jobs.evaluation.studies.studies import FACTORISED, STUDIES, Row, Study
 from jobs.evaluation.studies.verdict import study_verdict
 from jobs.evaluation.tables import TextTable
 from pipelines.errors import RunError
+from pipelines.storage import Storage
 from strmatch.miniature.splits import Split
 
 matplotlib.use("svg")
@@ -44,17 +47,20 @@ def study(
             raise RunError("the study verdict takes no --weights: limits belong to a preset")
         study_verdict("miniature", clips, seed, split, output)
         return
-    known = STUDIES | {"regions": study_regions}
-    if name not in known:
-        raise RunError(f"no study {name!r}: one of {', '.join(known)}, verdict")
-    weights, _ = check(weights)
+    if name not in (*STUDIES, "regions", "joint"):
+        raise RunError(f"no study {name!r}: one of {', '.join(STUDIES)}, regions, joint, verdict")
+    weights, revision = check(weights)
+    _check_kind(name, weights)
     several = name == "regions"
     cases = (draw_object_edits if several else draw_edits)(clips, split, seed)
     examiner = partial(ObjectsExaminer if several else MiniatureExaminer, weights)
     output.mkdir(parents=True, exist_ok=True)
+    kept = Kept(Storage(str(output)), revision, split, seed)
+    others: dict[str, Study] = {"regions": study_regions, "joint": partial(study_joint, kept=kept)}
+    run = {**STUDIES, **others}[name]
     rows: list[Row] = []
     with Pool(examiner, default_processes()) as pool:
-        for label, figures in known[name](pool, cases):
+        for label, figures in run(pool, cases):
             rows.append((label, figures))
             console.print(label, *_cells(figures), sep="  ", highlight=False)
             (output / f"{name}.md").write_text(_markdown(name, rows), "utf-8")
@@ -62,11 +68,33 @@ def study(
     _plot(rows, output / f"{name}.svg")
 
 
+def _check_kind(name: str, weights: str) -> None:
+    """Check that the study is for a model of this kind.
+
+    Raises:
+        RunError: it is not.
+    """
+    if name == "joint" and not is_joint(weights):
+        raise RunError(
+            "the study joint needs --weights of a model with joint attention, as `strmatch "
+            "train-miniature --recipe joint` trains"
+        )
+    if name in FACTORISED and is_joint(weights):
+        raise RunError(f"the study {name} is for factorised models: {weights} has joint attention")
+
+
 def _cells(figures: dict[str, float | Figure]) -> list[str]:
-    return [
-        show(name, value.value) if isinstance(value, Figure) else f"{value:.3g}"
-        for name, value in figures.items()
-    ]
+    return [_cell(name, value) for name, value in figures.items()]
+
+
+def _cell(name: str, value: float | Figure) -> str:
+    """A value, with its interval if the value is a difference."""
+    if not isinstance(value, Figure):
+        return f"{value:.3g}"
+    shown = show(name, value.value)
+    if not name.startswith("difference_"):
+        return shown
+    return f"{shown} [{show(name, value.low)} … {show(name, value.high)}]"
 
 
 def _markdown(name: str, rows: list[Row]) -> str:

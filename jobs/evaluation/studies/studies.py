@@ -18,6 +18,8 @@ from strmatch.presets import load_preset
 
 Row = tuple[str, dict[str, Any]]
 """The label of a variant, and its figures."""
+Study = Callable[[Pool, list[EditCase]], Iterator[Row]]
+"""Makes the rows of a study from the edits of cases."""
 
 GUIDANCE = (1.5, 2.0, 3.0, 4.0, 5.0, 7.5)
 FACTORS: dict[str, dict[str, Any]] = {
@@ -62,13 +64,13 @@ def study_guidance(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
     """Varies the guidance scale at λ = 0. rms_ratio compares latents with the source's."""
     for scale in GUIDANCE:
         changes = {"lam": 0.0, "guidance_scale": scale}
-        watched = _watch(pool, cases, changes, "rms_ratio")
+        watched = watch(pool, cases, changes, "rms_ratio")
         yield f"{scale:g}", {"rms_ratio": watched} | _figures(pool, cases, changes)
 
 
 def study_factors(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
     """Varies one factor of the preset at a time."""
-    step = _watch(pool, cases, {}, "relative_step")
+    step = watch(pool, cases, {}, "relative_step")
     for name, changes in FACTORS.items():
         lam = matched_lambda(pool, cases, changes, step) if changes else PRESET_LAMBDA
         yield name, {"lam": lam} | _figures(pool, cases, changes | {"lam": lam})
@@ -102,7 +104,7 @@ def study_fast(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:
         yield name, edit_figures(rows) | {"mean_iou": overlaps, "near_its_path": near}
 
 
-STUDIES: dict[str, Callable[[Pool, list[EditCase]], Iterator[Row]]] = {
+STUDIES: dict[str, Study] = {
     "guidance": study_guidance,
     "factors": study_factors,
     "lambdas": study_lambdas,
@@ -110,19 +112,25 @@ STUDIES: dict[str, Callable[[Pool, list[EditCase]], Iterator[Row]]] = {
     "cheaper": study_cheaper,
     "fast": study_fast,
 }
+FACTORISED = ("factors", "multiples", "fast")
+"""Studies of the presets of the factorised model."""
 
 
 def matched_lambda(
-    pool: Pool, cases: list[EditCase], changes: dict[str, Any], step: float
+    pool: Pool,
+    cases: list[EditCase],
+    changes: dict[str, Any],
+    step: float,
+    lam: float = PRESET_LAMBDA,
 ) -> float:
-    """Returns the λ whose mean relative step is `step`, by fixed-point iteration."""
-    lam = PRESET_LAMBDA
+    """Returns the λ whose mean relative step is `step`, by fixed-point iteration from `lam`."""
     for _ in range(CALIBRATION_ROUNDS):
-        lam *= step / _watch(pool, cases, changes | {"lam": lam}, "relative_step")
+        lam *= step / watch(pool, cases, changes | {"lam": lam}, "relative_step")
     return lam
 
 
-def _watch(pool: Pool, cases: list[EditCase], changes: dict[str, Any], what: str) -> float:
+def watch(pool: Pool, cases: list[EditCase], changes: dict[str, Any], what: str) -> float:
+    """Returns the mean of a measure of `MiniatureExaminer.watch` over the first cases."""
     tasks: list[Task] = [("watch", (case, changes)) for case in cases[:CALIBRATION_CLIPS]]
     return float(np.mean([watched[what] for watched in pool.run(tasks)]))
 

@@ -5,7 +5,7 @@ import pytest
 
 from jobs.evaluation.paper.cases import CHANGED, draw_case
 from jobs.evaluation.paper.examiner import METRICS, PaperExaminer, show
-from jobs.evaluation.paper.methods import METHODS, Attempt
+from jobs.evaluation.paper.methods import Attempt
 
 CASES = [draw_case(index, "test", 2) for index in range(len(CHANGED))]
 
@@ -63,7 +63,7 @@ VARIED = ("str_match", "sdedit", "flowedit", "dmt", "uniedit")
 def test_every_method_edits_with_its_own_settings(examiner):
     attempts = [
         Attempt(f"{name} {strength}", name, strength)
-        for name, method in METHODS.items()
+        for name, method in examiner.methods.items()
         for strength in (method.grid[0], method.grid[-1] if name in VARIED else None)
         if strength is not None
     ]
@@ -71,7 +71,7 @@ def test_every_method_edits_with_its_own_settings(examiner):
     assert [row["attempt"] for row in rows] == [attempt.name for attempt in attempts]
     assert all(set(row) == {"attempt", *METRICS} and row["seconds"] > 0 for row in rows)
     found = {row["attempt"].split()[0]: row["counterfactual_psnr"] for row in rows}
-    assert len(set(found.values())) == len(METHODS)
+    assert len(set(found.values())) == len(examiner.methods)
     for name in VARIED:
         psnrs = [r["counterfactual_psnr"] for r in rows if r["attempt"].split()[0] == name]
         # Of two steps, all shares between a quarter and three quarters are one.

@@ -3,7 +3,7 @@ import pytest
 
 from jobs.evaluation.figures import Figure
 from jobs.evaluation.paper.choose import CRITERION, grid
-from jobs.evaluation.paper.methods import METHODS, MULTIPLES
+from jobs.evaluation.paper.methods import MULTIPLES, methods_of
 from jobs.evaluation.paper.statements import (
     FRONTIERS,
     PAPER_METRICS,
@@ -14,6 +14,9 @@ from jobs.evaluation.paper.statements import (
     put_to_the_test,
     verdict,
 )
+from strmatch.presets import load_preset
+
+METHODS = methods_of(load_preset("miniature"), joint=False)
 
 
 def groups(ours, theirs):
@@ -100,7 +103,7 @@ def test_a_world_as_the_paper_describes_it_reproduces_every_statement():
         lost = float(METHODS[method].grid.index(float(strength)))
         return lost + (metric == "clip_similarity") * (method == "str_match")
 
-    tried = results([attempt.name for attempt in grid()], traded)
+    tried = results([attempt.name for attempt in grid(METHODS)], traded)
     found = put_to_the_test(tested, tried)
     assert [one["verdict"] for one in found] == ["reproduced"] * len(found)
     assert len(found) == len(STATEMENTS) + len(FRONTIERS)
@@ -110,3 +113,8 @@ def test_a_world_as_the_paper_describes_it_reproduces_every_statement():
     by_name = {one["name"]: one["verdict"] for one in put_to_the_test(turned, tried)}
     assert by_name["larger_lambda"] == "not reproduced"
     assert by_name["unmasked_against_dmt"] == "reproduced"
+
+    transformer = methods_of(load_preset("miniature-joint"), joint=True)
+    tested = [row for row in tested if row["attempt"] in (*transformer, *MULTIPLES)]
+    names = {one["name"] for one in put_to_the_test(tested, tried)}
+    assert by_name.keys() - names == {"masked_against_uniedit", "unmasked_against_dmt"}
