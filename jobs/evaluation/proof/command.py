@@ -11,20 +11,18 @@ from rich.progress import track
 from jobs.evaluation.command import check, keep
 from jobs.evaluation.proof import pages
 from jobs.evaluation.proof.edits import edit_clips
+from jobs.evaluation.proof.experiment import record, refuse_another
 from jobs.evaluation.proof.material import draw_clips, gather
 from jobs.evaluation.proof.projection import projected_minutes
 from jobs.evaluation.proof.results import Outcomes, Results, edit_figures, figures_of
 from jobs.evaluation.proof.settings import FULL, MAIN_BIAS, QUICK, SETTINGS, Setting, Sizes
 from jobs.evaluation.proof.trainings import planned, train_all
 from jobs.evaluation.report import as_json
-from pipelines.errors import RunError
 from pipelines.reliability.lease import Lease
 from pipelines.storage import Storage
 from pipelines.tables.record import SUCCESS
 from pipelines.versions import PACKAGE_VERSION
 
-EXPERIMENT = "experiment.json"
-"""What an output holds, so that no other experiment is continued there."""
 console = Console()
 
 
@@ -66,7 +64,9 @@ def run_experiment(
     began = time.perf_counter()
     _, revision = check(None)
     with Lease(storage):
-        _refuse_another(storage, settings, sizes, seed, revision)
+        experiment = _experiment(settings, sizes, seed, revision)
+        refuse_another(storage, experiment)
+        record(storage, experiment)
         storage.remove(SUCCESS)
         minutes = projected_minutes(settings, sizes, storage, seed)
         console.print(f"about {max(1, minutes):.0f} min on idle cores", highlight=False)
@@ -107,24 +107,16 @@ def _prove_in(
     }
 
 
-def _refuse_another(
-    storage: Storage, settings: tuple[Setting, ...], sizes: Sizes, seed: int, revision: str
-) -> None:
-    """Record the experiment of an output, or refuse to continue another one.
-
-    Raises:
-        RunError: the output holds another experiment.
-    """
-    experiment: Results = {"seed": seed, "model_revision": revision, "sizes": asdict(sizes)}
-    experiment["settings"] = [asdict(setting) for setting in settings]
-    wanted = json.loads(json.dumps(experiment))
-    if not storage.exists(EXPERIMENT):
-        storage.write(EXPERIMENT, json.dumps(wanted, indent=2).encode())
-    elif json.loads(storage.read(EXPERIMENT)) != wanted:
-        raise RunError(
-            f"output {storage} holds an experiment with another seed, size or model: continue it "
-            "with the same options, or choose another output"
-        )
+def _experiment(settings: tuple[Setting, ...], sizes: Sizes, seed: int, revision: str) -> Results:
+    """All that the figures depend on, as JSON values."""
+    experiment = {
+        "seed": seed,
+        "model_revision": revision,
+        "sizes": asdict(sizes),
+        "settings": [asdict(setting) for setting in settings],
+    }
+    found: Results = json.loads(json.dumps(experiment))
+    return found
 
 
 def _write(storage: Storage, found: Results) -> None:

@@ -1,6 +1,5 @@
 """The job of `strmatch prove --dataset`: what the edits of a dataset gain on labelled clips."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.progress import track
 from jobs.evaluation.command import keep
 from jobs.evaluation.figures import Figure
 from jobs.evaluation.proof import statistics
+from jobs.evaluation.proof.experiment import record, refuse_another
 from jobs.evaluation.proof.own_data.clips import identity_of_test
 from jobs.evaluation.proof.own_data.material import Material, from_bytes, gather
 from jobs.evaluation.proof.own_data.trainings import (
@@ -22,7 +22,6 @@ from jobs.evaluation.proof.own_data.trainings import (
 )
 from jobs.evaluation.report import Results, as_json
 from jobs.evaluation.tables import TextTable
-from pipelines.errors import RunError
 from pipelines.exports.edits import PublishedDataset
 from pipelines.reliability.lease import Lease
 from pipelines.storage import Storage, address
@@ -31,7 +30,6 @@ from pipelines.versions import PACKAGE_VERSION
 
 STEPS = 400
 """Gradient steps of every training, with the edits and without."""
-EXPERIMENT = "experiment.json"
 CLIPS = "clips.npz"
 console = Console()
 
@@ -73,12 +71,12 @@ def prove_on(
         "features": features,
         "steps": steps,
     }
-    _refuse_another(storage, asked)
+    refuse_another(storage, asked)
     with Lease(storage):
         storage.remove(SUCCESS)
         if not storage.exists(CLIPS):
             material = gather(published, label, test, features)
-            storage.write(EXPERIMENT, json.dumps(asked, indent=2).encode())
+            record(storage, asked)
             storage.write(CLIPS, material.as_bytes())
         material = from_bytes(storage.read(CLIPS))
         planned = [(arm, seed) for seed in range(seeds) for arm in ARMS]
@@ -109,16 +107,6 @@ def _figures(storage: Storage, seeds: int, material: Material) -> Results:
         "worst_class_without": statistics.worst_group(without, groups),
         "worst_class_with": statistics.worst_group(with_edits, groups),
     }
-
-
-def _refuse_another(storage: Storage, asked: Results) -> None:
-    if not storage.exists(EXPERIMENT):
-        return
-    if json.loads(storage.read(EXPERIMENT)) != asked:
-        raise RunError(
-            f"output {storage} holds an experiment with another dataset, test set, label or "
-            "features: choose another output"
-        )
 
 
 def _print(figures: Results) -> None:

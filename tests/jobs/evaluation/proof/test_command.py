@@ -47,5 +47,5 @@ def test_every_arm_is_measured_and_nothing_is_done_twice(ray_cluster, tmp_path, 
     again = run()
     assert storage.read(lost) == content and storage.find("runs", "") == before
     assert again | {"seconds": 0} == found | {"seconds": 0}
-    with pytest.raises(RunError, match="another seed, size or model"):
+    with pytest.raises(RunError, match="another seed: repeat"):
         command.run_experiment(storage, (setting,), SIZES, 4, FAST)

@@ -46,7 +46,7 @@ def test_edits_that_break_a_shortcut_gain_and_a_stopped_experiment_continues(
     output.remove(result_file("with", 1))
     assert as_json(prove(dataset, folders, tmp_path / "out")) == as_json(found)
     assert {name: output.read(name) for name in output.find("trainings", ".json")} == before
-    with pytest.raises(RunError, match="another dataset, test set, label or features"):
+    with pytest.raises(RunError, match="another label: repeat"):
         prove(dataset, folders, tmp_path / "out", label="meta.what.motion")
 
 
