@@ -17,7 +17,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from jobs.benchmark.memory import peak_bytes
 from jobs.benchmark.models import MODELS, SOURCE, TARGETS, Model
-from strmatch.backbones import diffusion
+from strmatch.backbones import latent_diffusion
+from strmatch.backbones.autoencoders import FRAMES_AT_ONCE
 from strmatch.guidance import guided_prediction
 from strmatch.matching import Matcher
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
@@ -47,12 +48,12 @@ def project(
 @contextmanager
 def _unchecked() -> Iterator[None]:
     """Skip the check for finite values inside the block: fake tensors have no values."""
-    check = diffusion.check_finite
-    diffusion.check_finite = lambda what, tensor: None
+    check = latent_diffusion.check_finite
+    latent_diffusion.check_finite = lambda what, tensor: None
     try:
         yield
     finally:
-        diffusion.check_finite = check
+        latent_diffusion.check_finite = check
 
 
 def _project(model: Model, frames: int | None) -> dict[str, int]:
@@ -66,7 +67,7 @@ def _project(model: Model, frames: int | None) -> dict[str, int]:
     ends = windows[:1] + windows[1:][-1:]  # all windows need equal memory
     source, target = backbone.embed(SOURCE), backbone.embed(TARGETS[0])
     features = matcher.features(of_window(latents, windows[0]), 500, source)
-    chunk = latents[0].transpose(0, 1)[: backbone.frames_at_once].to(backbone.dtype)
+    chunk = latents[0].transpose(0, 1)[:FRAMES_AT_ONCE].to(backbone.dtype)
     parts: dict[str, Callable[[], object]] = {
         "encoding": lambda: backbone.encode(clip),
         "inversion": lambda: fuse(

@@ -1,20 +1,25 @@
-"""Autoencoders of video transformers, called in one way.
+"""Autoencoders of diffusers, called in one way.
 
-Video autoencoders compress time: the first frame is a latent frame of its own, each further latent
-frame holds four frames. They work in tiles of space and time, which bounds memory.
+Autoencoders of images encode every frame on its own. Autoencoders of videos compress time: the
+first frame is a latent frame of its own, each further latent frame holds four frames. These work in
+tiles of space and time, which bounds memory.
 """
 
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from strmatch.finite import check_finite
+from strmatch.inputs import to_pixels, to_unit_range
 
 FRAMES_AT_ONCE = 4
 """Frames per call of an autoencoder of images, which bounds memory."""
 
 
 class Autoencoder(Protocol):
-    """Maps clips (1, 3, f, H, W), from -1 to 1, to latents (1, c, f′, h, w) and back."""
+    """Maps frames, uint8 (f, H, W, 3), to scaled latents (1, c, f′, h, w) and back."""
 
     vae: Any
     """The model of diffusers."""
@@ -29,12 +34,16 @@ class Autoencoder(Protocol):
         """Frames of each latent frame but the first, which holds one."""
         ...
 
-    def encode(self, clip: Tensor) -> Tensor:
+    def encode(self, frames: np.ndarray) -> Tensor:
         """Scaled latents, the mean of the posterior. f is 1 + a multiple of `rate`."""
         ...
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """The clip of scaled latents."""
+    def decode(self, latents: Tensor) -> np.ndarray:
+        """The frames of scaled latents.
+
+        Raises:
+            NotFinite: a decoded pixel is NaN or infinite.
+        """
         ...
 
 
@@ -51,17 +60,18 @@ class FrameAutoencoder:
         """See `Autoencoder.factor`."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
-    def encode(self, clip: Tensor) -> Tensor:
+    def encode(self, frames: np.ndarray) -> Tensor:
         """See `Autoencoder.encode`."""
-        images = clip[0].transpose(0, 1).split(FRAMES_AT_ONCE)
+        chunks = torch.from_numpy(frames).split(FRAMES_AT_ONCE)
+        images = (_images(chunk, self.vae) for chunk in chunks)
         means = torch.cat([self.vae.encode(image).latent_dist.mean for image in images])
         return (means * self.vae.config.scaling_factor).transpose(0, 1)[None]
 
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Tensor) -> np.ndarray:
         """See `Autoencoder.decode`."""
-        frames = (latents[0] / self.vae.config.scaling_factor).transpose(0, 1)
-        images = [self.vae.decode(part).sample for part in frames.split(FRAMES_AT_ONCE)]
-        return torch.cat(images).transpose(0, 1)[None]
+        images = (latents[0] / self.vae.config.scaling_factor).transpose(0, 1).to(self.vae.dtype)
+        chunks = images.split(FRAMES_AT_ONCE)
+        return np.concatenate([_frames(self.vae.decode(chunk).sample) for chunk in chunks])
 
 
 class WanAutoencoder:
@@ -81,20 +91,17 @@ class WanAutoencoder:
         """See `Autoencoder.rate`."""
         return int(self.vae.config.scale_factor_temporal)
 
-    def encode(self, clip: Tensor) -> Tensor:
+    def encode(self, frames: np.ndarray) -> Tensor:
         """See `Autoencoder.encode`."""
-        latents: Tensor = self.vae.encode(clip).latent_dist.mean
-        return (latents - self._by_channel("latents_mean", latents)) / self._by_channel(
-            "latents_std", latents
-        )
+        latents = _encode_clip(self.vae, frames)
+        scale, mean = (self._by_channel(f"latents_{name}", latents) for name in ("std", "mean"))
+        return (latents - mean) / scale
 
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Tensor) -> np.ndarray:
         """See `Autoencoder.decode`."""
-        scale = self._by_channel("latents_std", latents)
-        clip: Tensor = self.vae.decode(
-            latents * scale + self._by_channel("latents_mean", latents)
-        ).sample
-        return clip
+        latents = latents.to(self.vae.dtype)
+        scale, mean = (self._by_channel(f"latents_{name}", latents) for name in ("std", "mean"))
+        return _decode_clip(self.vae, latents * scale + mean)
 
     def _by_channel(self, name: str, latents: Tensor) -> Tensor:
         values = torch.tensor(self.vae.config[name], dtype=latents.dtype, device=latents.device)
@@ -118,15 +125,41 @@ class CogVideoXAutoencoder:
         """See `Autoencoder.rate`."""
         return int(self.vae.config.temporal_compression_ratio)
 
-    def encode(self, clip: Tensor) -> Tensor:
+    def encode(self, frames: np.ndarray) -> Tensor:
         """See `Autoencoder.encode`."""
-        latents: Tensor = self.vae.encode(clip).latent_dist.mean
-        return latents * self.vae.config.scaling_factor
+        return _encode_clip(self.vae, frames) * self.vae.config.scaling_factor
 
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Tensor) -> np.ndarray:
         """See `Autoencoder.decode`."""
-        clip: Tensor = self.vae.decode(latents / self.vae.config.scaling_factor).sample
-        return clip
+        latents = latents.to(self.vae.dtype)
+        return _decode_clip(self.vae, latents / self.vae.config.scaling_factor)
+
+
+def _encode_clip(vae: Any, frames: np.ndarray) -> Tensor:
+    """Latents (1, c, f′, h, w) of an autoencoder of videos, the mean of the posterior."""
+    clip = _images(torch.from_numpy(frames), vae).transpose(0, 1)[None]
+    latents: Tensor = vae.encode(clip).latent_dist.mean
+    return latents
+
+
+def _decode_clip(vae: Any, latents: Tensor) -> np.ndarray:
+    """Frames of an autoencoder of videos."""
+    return _frames(vae.decode(latents).sample[0].transpose(0, 1))
+
+
+def _images(frames: Tensor, vae: Any) -> Tensor:
+    """Frames uint8 (n, H, W, 3) as (n, 3, H, W) from -1 to 1, on the device of the model."""
+    return to_unit_range(frames.to(vae.device)).to(vae.dtype)
+
+
+def _frames(images: Tensor) -> np.ndarray:
+    """Decoded images (n, 3, H, W) as frames uint8 (n, H, W, 3).
+
+    Raises:
+        NotFinite: a pixel is NaN or infinite.
+    """
+    check_finite("decoded frames", images)
+    return to_pixels(images).cpu().numpy()
 
 
 AUTOENCODERS: dict[str, Any] = {

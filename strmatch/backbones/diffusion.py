@@ -18,11 +18,12 @@ from strmatch.attention import (
     record_attention,
 )
 from strmatch.backbones import compilation
+from strmatch.backbones.autoencoders import FrameAutoencoder
 from strmatch.backbones.base import SpatialExchange
 from strmatch.backbones.factorised import temporal_attention
 from strmatch.backbones.features import record_averages
-from strmatch.finite import check_finite
-from strmatch.inputs import check_frames, to_pixels, to_unit_range, tokenize
+from strmatch.backbones.latent_diffusion import LatentDiffusion
+from strmatch.backbones.texts import TEXTS
 from strmatch.sampling.schedule import Schedule, to_epsilon
 from strmatch.settings import EditSettings
 
@@ -31,7 +32,7 @@ CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 copy of the weights in every call."""
 
 
-class VideoDiffusion:
+class VideoDiffusion(LatentDiffusion):
     """UNet, autoencoder, text encoder, tokenizer and scheduler behind the `Backbone` protocol.
 
     Args:
@@ -50,9 +51,6 @@ class VideoDiffusion:
             and clip shape takes one to two minutes. Later passes are faster than uncompiled ones.
     """
 
-    frames_at_once = 4
-    """Number of frames per call of the autoencoder, which bounds memory."""
-
     def __init__(
         self,
         unet: nn.Module,
@@ -65,94 +63,24 @@ class VideoDiffusion:
         num_frames: int = 16,
         compiled: bool = False,
     ) -> None:
-        self.unet: Any = unet.eval().requires_grad_(False)
-        self.vae: Any = vae.eval().requires_grad_(False)
-        self.text_encoder: Any = text_encoder.eval().requires_grad_(False)
-        self.tokenizer = tokenizer
-        self.scheduler = scheduler
-        self.settings = settings
-        self.revision = revision
-        self.num_frames = num_frames
+        super().__init__(
+            unet,
+            FrameAutoencoder(vae),
+            text_encoder,
+            tokenizer,
+            TEXTS["CLIPTextModel"],
+            scheduler,
+            settings,
+            revision,
+            num_frames,
+        )
+        self.unet: Any = unet
         self.compiled = compiled
         self._compiled_pass = compilation.compiled(self._pass) if compiled else self._pass
         if compiled:
             for weight in self.unet.parameters():
                 if weight.ndim in CHANNELS_LAST:
                     weight.data = weight.contiguous(memory_format=CHANNELS_LAST[weight.ndim])
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.unet.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return next(self.unet.parameters()).dtype
-
-    @torch.no_grad()
-    def encode(self, frames: np.ndarray) -> Tensor:
-        """See `Backbone.encode`. The latents are the mean of the posterior.
-
-        Raises:
-            ValueError: the frames are not uint8 (f, H, W, 3), are empty, or H or W is not a
-                multiple of the autoencoder's factor.
-            NotFinite: a latent is NaN or infinite.
-        """
-        frames = check_frames(frames, self.pixel_size(1, 1)[0])
-        chunks = torch.from_numpy(np.ascontiguousarray(frames)).split(self.frames_at_once)
-        images = (to_unit_range(chunk.to(self.device)).to(self.dtype) for chunk in chunks)
-        means = [self.vae.encode(image).latent_dist.mean for image in images]
-        latents = torch.cat(means) * self.vae.config.scaling_factor
-        check_finite("latents of the clip", latents)
-        return latents.transpose(0, 1)[None].contiguous().to(self._latents_dtype)
-
-    @torch.no_grad()
-    def decode(self, latents: Tensor) -> np.ndarray:
-        """See `Backbone.decode`.
-
-        Raises:
-            NotFinite: a latent or a decoded pixel is NaN or infinite.
-        """
-        check_finite("latents to decode", latents)
-        frames = (latents[0] / self.vae.config.scaling_factor).transpose(0, 1).to(self.dtype)
-        return np.concatenate([self._decode(chunk) for chunk in frames.split(self.frames_at_once)])
-
-    def _decode(self, latents: Tensor) -> np.ndarray:
-        """Frames uint8 (n, H, W, 3) of unscaled latents (n, c, h, w)."""
-        images = self.vae.decode(latents).sample
-        check_finite("decoded frames", images)
-        return to_pixels(images).cpu().numpy()
-
-    def pixel_size(self, height: int, width: int) -> tuple[int, int]:
-        """See `Backbone.pixel_size`."""
-        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        return height * factor, width * factor
-
-    def clip_frames(self, latent_frames: int) -> int:
-        """See `Backbone.clip_frames`. Every frame has latents of its own."""
-        return latent_frames
-
-    def noise(self, num_frames: int, seed: int) -> Tensor:
-        """Standard normal latents (1, c, f, h, w) of the training size, equal on all devices."""
-        config = self.unet.config
-        height, width = np.broadcast_to(config.sample_size, 2).tolist()
-        shape = (1, config.in_channels, num_frames, height, width)
-        generator = torch.Generator().manual_seed(seed)
-        return torch.randn(shape, generator=generator, dtype=self._latents_dtype).to(self.device)
-
-    @torch.no_grad()
-    def embed(self, prompt: str) -> Tensor:
-        """See `Backbone.embed`. The condition is the text encoder's last hidden state."""
-        return self.text_encoder(tokenize(self.tokenizer, [prompt], self.device))[0]
-
-    def unread(self, prompt: str) -> str | None:
-        """Return the end of a prompt that is beyond the text encoder's length, or None.
-
-        CLIP's text encoder reads 75 tokens between its marks of begin and end. `embed` drops the
-        others.
-        """
-        tokens = self.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
-        beyond = tokens[self.tokenizer.model_max_length - 2 :]
-        return self.tokenizer.decode(beyond).strip() if beyond else None
 
     def schedule(self, num_inference_steps: int) -> Schedule:
         """See `Backbone.schedule`. `predict` converts v to ε."""
@@ -267,9 +195,9 @@ class VideoDiffusion:
             blocks |= found
         return blocks
 
-    @property
-    def _latents_dtype(self) -> torch.dtype:
-        return torch.promote_types(self.dtype, torch.float32)
+    def _latent_size(self) -> tuple[int, int]:
+        height, width = np.broadcast_to(self.unet.config.sample_size, 2).tolist()
+        return height, width
 
 
 def _probed(blocks: Mapping[str, Any], temporal: str) -> dict[str, Any]:

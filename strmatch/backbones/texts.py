@@ -1,4 +1,4 @@
-"""Text conditions of video transformers, as the pipelines of diffusers compute them."""
+"""Text conditions of backbones, as the pipelines of diffusers compute them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -38,13 +38,14 @@ def encode_t5(tokenizer: Any, encoder: Any, prompt: str, device: torch.device) -
 
 
 class Text(NamedTuple):
-    """What a class of text encoders needs."""
+    """How prompts are read by a class of text encoders."""
 
     tokenizer: str
     """Tokenizer class of transformers."""
     encode: Encode
     words: int | None
-    """Tokens of a prompt that are read. None: as many as the tokenizer says, without two marks."""
+    """Number of tokens of a prompt that are read. None: the tokenizer's length without the marks of
+    begin and end."""
 
 
 TEXTS = {
@@ -55,9 +56,14 @@ TEXTS = {
 """Text encoders by their class in transformers."""
 
 
-def unread(tokenizer: Any, prompt: str, encoder: str) -> str | None:
-    """The end of a prompt that is beyond the length of a text encoder of `TEXTS`, or None."""
-    words = TEXTS[encoder].words
+def unread(tokenizer: Any, prompt: str, words: int | None) -> str | None:
+    """The end of a prompt that is beyond the length of its text encoder, or None.
+
+    Args:
+        tokenizer: the text encoder's.
+        prompt: any text.
+        words: see `Text.words`.
+    """
     words = tokenizer.model_max_length - 2 if words is None else words
     beyond = tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids[words:]
     return tokenizer.decode(beyond).strip() if beyond else None

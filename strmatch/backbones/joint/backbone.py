@@ -4,21 +4,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from strmatch.attention import LayerMaps, MapChoice, Relevance
 from strmatch.backbones import compilation
-from strmatch.backbones.joint.autoencoders import make_autoencoder
+from strmatch.backbones.autoencoders import make_autoencoder
 from strmatch.backbones.joint.denoisers import make_denoiser
 from strmatch.backbones.joint.heads import head_masses, split_heads
 from strmatch.backbones.joint.recording import record_queries_and_keys
 from strmatch.backbones.joint.slices import HeadSplit, joint_maps
-from strmatch.backbones.joint.texts import TEXTS, unread
+from strmatch.backbones.latent_diffusion import LatentDiffusion
 from strmatch.backbones.recomputation import recomputed
-from strmatch.finite import check_finite
-from strmatch.inputs import check_frames, to_pixels, to_unit_range
+from strmatch.backbones.texts import TEXTS
 from strmatch.sampling.schedule import Schedule
 from strmatch.settings import EditSettings
 
@@ -29,7 +27,7 @@ WAN_SIZE = (60, 104)
 """Latents of 480×832 pixels, for which Wan 2.1 1.3B was made."""
 
 
-class JointDiffusion:
+class JointDiffusion(LatentDiffusion):
     """Transformer, autoencoder, text encoder, tokenizer and scheduler as a `Backbone`.
 
     Blocks take the place of the resolutions of a UNet: `scored_levels` are indices of blocks.
@@ -62,97 +60,32 @@ class JointDiffusion:
         num_frames: int = 16,
         compiled: bool = False,
     ) -> None:
-        self.transformer: Any = transformer.eval().requires_grad_(False)
-        self.vae: Any = vae.eval().requires_grad_(False)
-        self.text_encoder: Any = text_encoder.eval().requires_grad_(False)
-        self.tokenizer = tokenizer
-        self.scheduler = scheduler
-        self.settings = settings
-        self.revision = revision
-        self.compiled = compiled
-        self._denoiser = make_denoiser(self.transformer)
-        self._autoencoder = make_autoencoder(self.vae)
         encoder = type(text_encoder).__name__
         if encoder not in TEXTS:
             raise ValueError(f"the text encoder must be one of {', '.join(TEXTS)}, got {encoder}")
-        self._encode_text = TEXTS[encoder].encode
-        self.num_frames = self.latent_frames(num_frames)
+        super().__init__(
+            transformer,
+            make_autoencoder(vae),
+            text_encoder,
+            tokenizer,
+            TEXTS[encoder],
+            scheduler,
+            settings,
+            revision,
+            num_frames,
+        )
+        self.transformer: Any = transformer
+        self.compiled = compiled
+        self._denoiser = make_denoiser(self.transformer)
         call = self._denoiser.__call__
         self._compiled_call = compilation.compiled(call) if compiled else call
         self._splits: dict[int, HeadSplit] = {}
 
     @property
-    def device(self) -> torch.device:
-        return next(self.transformer.parameters()).device
-
-    @property
     def dtype(self) -> torch.dtype:
+        """The dtype of most weights. Some of Wan's stay in float32."""
         dtype: torch.dtype = self.transformer.dtype
         return dtype
-
-    def latent_frames(self, num_frames: int) -> int:
-        """Number of latent frames of a clip."""
-        return 1 + -(-(num_frames - 1) // self._autoencoder.rate)
-
-    def clip_frames(self, latent_frames: int) -> int:
-        """See `Backbone.clip_frames`."""
-        return 1 + (latent_frames - 1) * self._autoencoder.rate
-
-    @torch.no_grad()
-    def encode(self, frames: np.ndarray) -> Tensor:
-        """See `Backbone.encode`. The last frame is repeated to fill the last latent frame.
-
-        Raises:
-            ValueError: the frames are not uint8 (f, H, W, 3), are empty, or H or W is not a
-                multiple of the pixels of a token.
-            NotFinite: a latent is NaN or infinite.
-        """
-        frames = check_frames(frames, self._autoencoder.factor * self._denoiser.patch)
-        missing = self.clip_frames(self.latent_frames(len(frames))) - len(frames)
-        padded = np.concatenate([frames, np.repeat(frames[-1:], missing, axis=0)])
-        clip = to_unit_range(torch.from_numpy(padded).to(self.device)).transpose(0, 1)[None]
-        latents = self._autoencoder.encode(clip.to(self.vae.dtype))
-        check_finite("latents of the clip", latents)
-        return latents.contiguous().to(self._latents_dtype)
-
-    @torch.no_grad()
-    def decode(self, latents: Tensor) -> np.ndarray:
-        """See `Backbone.decode`. Frames that fill the last latent frame are at the end.
-
-        Raises:
-            NotFinite: a latent or a decoded pixel is NaN or infinite.
-        """
-        check_finite("latents to decode", latents)
-        clip = self._autoencoder.decode(latents.to(self.vae.dtype))[0]
-        check_finite("decoded frames", clip)
-        return to_pixels(clip.transpose(0, 1)).cpu().numpy()
-
-    def pixel_size(self, height: int, width: int) -> tuple[int, int]:
-        """See `Backbone.pixel_size`."""
-        factor = self._autoencoder.factor
-        return height * factor, width * factor
-
-    @torch.no_grad()
-    def embed(self, prompt: str) -> Tensor:
-        """See `Backbone.embed`. The text encoder is on the transformer's device only meanwhile."""
-        home = next(self.text_encoder.parameters()).device
-        self.text_encoder.to(self.device)
-        try:
-            hidden = self._encode_text(self.tokenizer, self.text_encoder, prompt, self.device)
-        finally:
-            self.text_encoder.to(home)
-        return hidden.to(self.dtype)
-
-    def unread(self, prompt: str) -> str | None:
-        """See `VideoDiffusion.unread`."""
-        return unread(self.tokenizer, prompt, type(self.text_encoder).__name__)
-
-    def noise(self, num_frames: int, seed: int) -> Tensor:
-        """See `VideoDiffusion.noise`."""
-        size, frames = self._latent_size(), self.latent_frames(num_frames)
-        shape = (1, self.transformer.config.in_channels, frames, *size)
-        generator = torch.Generator().manual_seed(seed)
-        return torch.randn(shape, generator=generator, dtype=self._latents_dtype).to(self.device)
 
     def schedule(self, num_inference_steps: int) -> Schedule:
         """See `Backbone.schedule`."""
@@ -273,5 +206,5 @@ class JointDiffusion:
         return WAN_SIZE
 
     @property
-    def _latents_dtype(self) -> torch.dtype:
-        return torch.promote_types(self.dtype, torch.float32)
+    def _multiple(self) -> int:
+        return self._autoencoder.factor * self._denoiser.patch

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from strmatch.backbones.joint.autoencoders import AUTOENCODERS
+from strmatch.backbones.autoencoders import AUTOENCODERS
 from strmatch.backbones.joint.backbone import JointDiffusion
 from strmatch.backbones.joint.denoisers import DENOISERS
-from strmatch.backbones.joint.texts import TEXTS
+from strmatch.backbones.texts import TEXTS
 from strmatch.settings import EditSettings
 from strmatch.weights.errors import WeightsError
 from strmatch.weights.manifest import weights_revision
