@@ -62,8 +62,8 @@ class SDEdit(InversionFree):
             mask: bool (f, H, W), True where editing is allowed. None allows it everywhere. Outside
                 the mask, the latents of every level are the clip's with the same noise (Eq. 6 of
                 arXiv 2506.22868).
-            joint_prompt: description of the whole clip after the edit of all regions. None: the
-                different target prompts of the regions, joined by "and".
+            joint_prompt: description of the whole clip after the edit of all regions. None: see
+                `strmatch.regions.join_prompts`.
             seed: seed of the noise.
 
         Raises:
@@ -77,7 +77,8 @@ class SDEdit(InversionFree):
         settings, backbone, clip = self.settings, self.backbone, inversion.latents
         schedule = backbone.schedule(settings.num_inference_steps)
         noise = noise_like(clip, seed)
-        regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt)
+        prompt = inversion.source_prompt
+        regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt, prompt)
         editable = editable_latents(regions, backbone, clip, settings.mask_dilation)
 
         def source(noise_level: int) -> Tensor:
