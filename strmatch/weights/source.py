@@ -1,6 +1,7 @@
 """What a model is loaded from, and how its weights may be reached."""
 
 import fnmatch
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ TRANSFORMERS = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
 """Patterns of the files of a model in transformers layout: neither pickles nor code."""
 NEEDED = ("config.json", "*.safetensors")
 """Patterns of the files without which no model in transformers layout loads."""
+SHARD = re.compile(r"(?P<stem>.*)-\d{5}-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
+"""The name of one of several files of weights, as the hub's client writes them."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,20 @@ class Source:
         return "@".join(self.hub_id())
 
     def missing(self, names: Iterable[str]) -> str | None:
-        """The first needed pattern that none of the names has; None: all are there."""
-        there = list(names)
-        lacking = (pattern for pattern in self.needed if not fnmatch.filter(there, pattern))
-        return next(lacking, None)
+        """The first needed pattern that none of the names has, or the first missing shard of the
+        weights; None: all are there."""
+        there = set(names)
+        lacking = [pattern for pattern in self.needed if not fnmatch.filter(there, pattern)]
+        lacking += [shard for shard in _shards(there) if shard not in there]
+        return next(iter(lacking), None)
+
+
+def _shards(names: Iterable[str]) -> list[str]:
+    """The names of all shards of which one is there, which states their number."""
+    matches = map(SHARD.fullmatch, names)
+    found = {match.group("stem", "count", "suffix") for match in matches if match}
+    return [
+        f"{stem}-{n + 1:05d}-of-{count}{suffix}"
+        for stem, count, suffix in sorted(found)
+        for n in range(int(count))
+    ]

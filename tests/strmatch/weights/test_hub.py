@@ -106,6 +106,19 @@ def test_a_download_that_breaks_is_resumed(hub, monkeypatch):
     assert resumed == ["bytes=40000-"]
 
 
+def test_weights_in_several_files_are_cached_when_all_of_them_are(hub):
+    folder = hub.models[NAME][1]
+    shards = [f"model-{n:05d}-of-00003.safetensors" for n in (1, 2, 3)]
+    for number, shard in enumerate(shards):
+        (folder / shard).write_bytes(bytes([number]) * 1000)
+    snapshot = hub_snapshot(SOURCE)
+    (snapshot / shards[1]).unlink()  # as after a download that was interrupted
+    refused("is not in the cache", offline=True)
+    assert (hub_snapshot(SOURCE) / shards[1]).read_bytes() == published(hub, shards[1])
+    (snapshot / shards[0]).unlink()
+    refused(f"holds no {shards[0]}", use=check_available, source=Source(str(snapshot)))
+
+
 def test_a_file_that_is_not_the_listed_one_is_removed(hub):
     hub.tampered.add("model.safetensors")
     refused("model.safetensors", "SHA-256", "run the same command")
