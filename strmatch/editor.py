@@ -171,7 +171,7 @@ class STRMatch:
                 inversion.latents[0], inversion.source_prompt, settings, inversion.num_frames
             )
         schedule, z_source = inversion.schedule, inversion.latents
-        windows = clip_windows(z_source[0], self.backbone.num_frames, settings)
+        windows = clip_windows(z_source[0], self.backbone, settings)
         source_prompt, negative_prompt = inversion.source_prompt, settings.negative_prompt
         regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt, source_prompt)
         masks = latent_masks(regions, self.backbone, z_source[0], settings.mask_dilation)
@@ -227,7 +227,7 @@ class STRMatch:
         embedding = self.backbone.embed(source_prompt)
         schedule = self.backbone.schedule(settings.num_inference_steps)
         matcher = Matcher(self.backbone, settings)
-        windows = clip_windows(latents, self.backbone.num_frames, settings)
+        windows = clip_windows(latents, self.backbone, settings)
         features: dict[Hashable, list[Tensor]] = {}
         last_unmatched = schedule.timesteps[settings.unmatched_steps]
 

@@ -60,7 +60,7 @@ def generate(
     unconditional = backbone.embed(negative_prompt).expand_as(target)
     noise = torch.cat([backbone.noise(num_frames, seed + index) for index in range(len(prompts))])
 
-    windows = clip_windows(noise, backbone.num_frames, settings)
+    windows = clip_windows(noise, backbone, settings)
 
     def predict(latents: Tensor, timestep: float) -> Tensor:
         return guided_prediction(backbone, latents, timestep, unconditional, target, scale, windows)

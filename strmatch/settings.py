@@ -123,8 +123,9 @@ class EditSettings:
 
     window_stride: int | None = _expert(None)
     """Frames from one window to the next, in clips that are longer than the frames that the model
-    was trained on. Null: half a window. Smaller strides take more time. The paper has no windows.
-    See `strmatch.sampling.windows`."""
+    was trained on. Null: half a window. Smaller strides take more time. Models that compress time
+    take multiples of the frames of a latent frame. The paper has no windows. See
+    `strmatch.sampling.windows`."""
 
     window_weights: Literal["triangular", "hann", "uniform"] = _expert("triangular")
     """Weight of a frame by its place in a window, where windows overlap: triangular, hann, or

@@ -63,7 +63,7 @@ def _project(model: Model, frames: int | None) -> dict[str, int]:
     backbone.scheduler.alphas_cumprod = [0.5] * 1000  # fake tensors have no values
     matcher, lean = (Matcher(backbone, backbone.settings, lean) for lean in (False, True))
     latents = backbone.encode(clip)
-    windows = clip_windows(latents, backbone.num_frames, backbone.settings)
+    windows = clip_windows(latents, backbone, backbone.settings)
     ends = windows[:1] + windows[1:][-1:]  # all windows need equal memory
     source, target = backbone.embed(SOURCE), backbone.embed(TARGETS[0])
     features = matcher.features(of_window(latents, windows[0]), 500, source)

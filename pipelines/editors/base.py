@@ -43,6 +43,7 @@ import numpy as np
 
 from pipelines.config.config import Config
 from pipelines.config.options import Choice, choose
+from pipelines.config.windows import window_stride
 from pipelines.errors import ConfigError
 from pipelines.rows import Row
 from pipelines.versions import PACKAGE_VERSION
@@ -142,34 +143,44 @@ class BackboneEditor:
         return self.editor.backbone.unread(prompt)
 
     @staticmethod
-    def check_windows(config: Config, window_stride: int | None) -> None:
+    def check_windows(config: Config) -> None:
         """Check the stride against the window, which has `clip.num_frames`.
 
         Raises:
             ConfigError: windows would leave frames out.
         """
         try:
-            window_starts(config.clip.num_frames, config.clip.num_frames, window_stride)
+            window_starts(config.clip.num_frames, config.clip.num_frames, window_stride(config))
         except ValueError as error:
             raise ConfigError(f"edit: {error}") from None
 
     @staticmethod
     def load_backbone(config: Config) -> Any:
-        """Load the backbone, and set the number of CPU threads of this process."""
+        """Load the backbone, and set the number of CPU threads of this process.
+
+        Raises:
+            ConfigError: the stride of windows does not fit the frames of a latent frame.
+        """
         import torch
 
         from strmatch import load_backbone
+        from strmatch.sampling.fusion import check_stride_fits
 
         if config.execution.torch_threads:
             torch.set_num_threads(config.execution.torch_threads)
         dtype = None if config.backbone.dtype == "auto" else getattr(torch, config.backbone.dtype)
-        return load_backbone(
+        backbone = load_backbone(
             config.backbone.weights,
             dtype=dtype,
             num_frames=config.clip.num_frames,
             compiled=config.execution.compiled,
             access=config.execution.access,
         )
+        try:
+            check_stride_fits(window_stride(config), backbone)
+        except ValueError as error:
+            raise ConfigError(f"edit: {error}") from None
+        return backbone
 
     @classmethod
     def models(cls, config: Config, *options: Any) -> list[Source]:

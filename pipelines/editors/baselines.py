@@ -46,7 +46,7 @@ class _Baseline(BackboneEditor):
     @classmethod
     def validate(cls, config: Config, options: SamplingSettings) -> None:
         """Raises ConfigError for windows that leave frames out."""
-        cls.check_windows(config, options.window_stride)
+        cls.check_windows(config)
 
     @classmethod
     def settings(cls, config: Config, options: SamplingSettings) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class STRMatchEditor(BackboneEditor):
         """Raises ConfigError for options of another editor, or windows that leave frames out."""
         if config.editor_options:
             raise ConfigError("editor_options: str_match has none, its settings are those of edit")
-        cls.check_windows(config, config.edit.window_stride)
+        cls.check_windows(config)
 
     @classmethod
     def settings(cls, config: Config) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def invert(
     schedule = backbone.schedule(settings.num_inference_steps)
     label, noised_until = settings.inversion_label, settings.noised_until
     embedding, latents = backbone.embed(prompt), backbone.encode(frames)
-    windows = clip_windows(latents, backbone.num_frames, settings)
+    windows = clip_windows(latents, backbone, settings)
 
     def predict(z: Tensor, t: float) -> Tensor:
         parts = (of_window(z, window) for window in windows)

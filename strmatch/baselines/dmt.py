@@ -104,7 +104,7 @@ class DMT:
         check_minimum(0, seed=seed)
         settings, backbone, schedule = self.settings, self.backbone, inversion.schedule
         z_source = inversion.latents
-        windows = clip_windows(z_source[0], backbone.num_frames, settings)
+        windows = clip_windows(z_source[0], backbone, settings)
         source = backbone.embed(inversion.source_prompt)
         _, joint_prompt = as_regions(target_prompt, None, joint_prompt, inversion.source_prompt)
         target = backbone.embed(joint_prompt)

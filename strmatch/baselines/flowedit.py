@@ -82,7 +82,7 @@ class FlowEdit(InversionFree):
         prompt = inversion.source_prompt
         regions, joint_prompt = as_regions(target_prompt, mask, joint_prompt, prompt)
         editable = editable_latents(regions, backbone, clip, settings.mask_dilation)
-        windows = clip_windows(clip, backbone.num_frames, settings)
+        windows = clip_windows(clip, backbone, settings)
         source, target = backbone.embed(prompt), backbone.embed(joint_prompt)
         free = backbone.embed(settings.negative_prompt)
         scales = settings.source_guidance_scale, settings.guidance_scale

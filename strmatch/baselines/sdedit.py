@@ -84,7 +84,7 @@ class SDEdit(InversionFree):
         def source(noise_level: int) -> Tensor:
             return schedule.noised(clip, noise, noise_level) if noise_level else clip
 
-        windows = clip_windows(clip, backbone.num_frames, settings)
+        windows = clip_windows(clip, backbone, settings)
         target = backbone.embed(joint_prompt)
         unconditional = backbone.embed(settings.negative_prompt)
         first = round(settings.strength * schedule.num_steps)

@@ -102,7 +102,7 @@ class UniEdit:
         if share is None:
             share = 0.4 if pixels is None else 0.5
         injected_steps = round(share * schedule.num_steps)
-        windows = clip_windows(z_source[0], backbone.num_frames, settings)
+        windows = clip_windows(z_source[0], backbone, settings)
         texts = torch.cat([source, unconditional, target])
 
         z, check = z_source[-1], StepCheck("denoising")

@@ -22,14 +22,50 @@ class WindowSettings(Protocol):
     def window_weights(self) -> Weights: ...
 
 
-def clip_windows(latents: Tensor, length: int, settings: WindowSettings) -> tuple[Window, ...]:
-    """Windows of `length` frames over latents (b, c, f, h, w).
+class WindowModel(Protocol):
+    """What decides the length of windows: a `Backbone`."""
+
+    num_frames: int
+
+    def clip_frames(self, latent_frames: int) -> int: ...
+
+
+def clip_windows(
+    latents: Tensor, backbone: WindowModel, settings: WindowSettings
+) -> tuple[Window, ...]:
+    """Windows of latents, of the length that the backbone was trained on.
+
+    Args:
+        latents: (b, c, f, h, w).
+        backbone: see `strmatch.load_backbone`.
+        settings: with the stride in frames of the clip.
 
     Raises:
-        ValueError: the stride is longer than a window.
+        ValueError: see `check_stride_fits`.
     """
-    stride, weights = settings.window_stride, settings.window_weights
-    return find_windows(latents.shape[FRAMES], length, stride, weights)
+    check_stride_fits(settings.window_stride, backbone)
+    stride = settings.window_stride and settings.window_stride // _frames_a_latent(backbone)
+    return find_windows(latents.shape[FRAMES], backbone.num_frames, stride, settings.window_weights)
+
+
+def check_stride_fits(window_stride: int | None, backbone: WindowModel) -> None:
+    """Check the frames from one window to the next against the windows of a backbone.
+
+    Raises:
+        ValueError: the stride is longer than a window, or no multiple of the frames that a model
+            which compresses time holds in a latent frame.
+    """
+    step = _frames_a_latent(backbone)
+    longest = step * backbone.num_frames
+    if window_stride is not None and (window_stride % step or window_stride > longest):
+        raise ValueError(
+            f"window_stride must be from {step} to {longest}, a window, in steps of {step}, "
+            f"got {window_stride}"
+        )
+
+
+def _frames_a_latent(backbone: WindowModel) -> int:
+    return backbone.clip_frames(2) - backbone.clip_frames(1)
 
 
 def fuse(windows: Sequence[Window], parts: Iterable[Tensor]) -> Tensor:

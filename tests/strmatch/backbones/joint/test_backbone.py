@@ -17,6 +17,7 @@ from strmatch.baselines.sdedit import SDEdit
 from strmatch.baselines.uniedit import UniEdit
 from strmatch.matching import Matcher
 from strmatch.regions import Region, latent_masks
+from strmatch.sampling.fusion import clip_windows
 from strmatch.weights.errors import WeightsError
 from tests.strmatch.backbones.joint.tiny import PARTS, SETTINGS, save_joint, tiny_joint
 
@@ -70,6 +71,20 @@ def test_clips_fill_latent_frames_of_four(backbone, frames, latents):
     assert decoded.shape == (9, 32, 48, 3) and decoded.std() > 0
     with pytest.raises(ValueError, match="multiples of 16, got 40×48"):
         backbone.encode(np.zeros((5, 40, 48, 3), np.uint8))
+
+
+def test_strides_of_windows_are_frames_of_the_clip(backbone):
+    latents = torch.zeros(1, 4, 5, 4, 6)  # 17 frames, windows of 9
+    for stride, starts in ((4, [0, 1, 2]), (8, [0, 2]), (12, [0, 2]), (None, [0, 1, 2])):
+        settings = replace(SETTINGS, window_stride=stride)
+        windows = clip_windows(latents, backbone, settings)
+        assert [window.start for window in windows] == starts
+        assert {window.stop - window.start for window in windows} == {3}
+    for stride in (2, 6, 16):
+        with pytest.raises(
+            ValueError, match=f"from 4 to 12, a window, in steps of 4, got {stride}"
+        ):
+            clip_windows(latents, backbone, replace(SETTINGS, window_stride=stride))
 
 
 def test_conditions_equal_those_of_the_pipeline(name, backbone, pipeline):
