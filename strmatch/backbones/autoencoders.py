@@ -94,18 +94,23 @@ class WanAutoencoder:
     def encode(self, frames: np.ndarray) -> Tensor:
         """See `Autoencoder.encode`."""
         latents = _encode_clip(self.vae, frames)
-        scale, mean = (self._by_channel(f"latents_{name}", latents) for name in ("std", "mean"))
-        return (latents - mean) / scale
+        mean, std = self._statistics(latents)
+        return (latents - mean) / std
 
     def decode(self, latents: Tensor) -> np.ndarray:
         """See `Autoencoder.decode`."""
         latents = latents.to(self.vae.dtype)
-        scale, mean = (self._by_channel(f"latents_{name}", latents) for name in ("std", "mean"))
-        return _decode_clip(self.vae, latents * scale + mean)
+        mean, std = self._statistics(latents)
+        return _decode_clip(self.vae, latents * std + mean)
 
-    def _by_channel(self, name: str, latents: Tensor) -> Tensor:
-        values = torch.tensor(self.vae.config[name], dtype=latents.dtype, device=latents.device)
-        return values[:, None, None, None]
+    def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each channel of unscaled latents, (c, 1, 1, 1)."""
+        config = self.vae.config
+        mean, std = (
+            torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None, None]
+            for values in (config["latents_mean"], config["latents_std"])
+        )
+        return mean, std
 
 
 class CogVideoXAutoencoder:

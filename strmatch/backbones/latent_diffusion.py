@@ -1,5 +1,6 @@
 """What backbones have in common, whatever their denoiser: from frames and prompts to tensors."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from strmatch.inputs import check_frames
 from strmatch.settings import EditSettings
 
 
-class LatentDiffusion:
+class LatentDiffusion(ABC):
     """The part of the `Backbone` protocol around the denoiser: autoencoder, text encoder and noise.
 
     Args:
@@ -131,9 +132,9 @@ class LatentDiffusion:
         generator = torch.Generator().manual_seed(seed)
         return torch.randn(shape, generator=generator, dtype=self._latents_dtype).to(self.device)
 
+    @abstractmethod
     def _latent_size(self) -> tuple[int, int]:
         """Height and width of the latents of training."""
-        raise NotImplementedError
 
     @property
     def _multiple(self) -> int:
