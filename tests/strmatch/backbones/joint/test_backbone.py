@@ -9,6 +9,7 @@ import pytest
 import torch
 from diffusers import CogVideoXPipeline, WanPipeline
 
+from jobs.benchmark.memory import peak_bytes
 from strmatch import STRMatch, load_backbone
 from strmatch.attention import JointChoice, MapChoice
 from strmatch.baselines.dmt import DMT
@@ -202,6 +203,25 @@ def test_descent_lowers_the_loss_along_a_gradient_that_equals_finite_differences
     assert all(after < before for before, after in itertools.pairwise(losses))
 
 
+@pytest.mark.parametrize("lean", [False, True], ids=["kept", "recomputed"])
+def test_memory_of_a_score_pass_grows_with_the_frames_and_not_with_their_square(name, lean):
+    backbone = tiny_joint(name, torch.float32)
+    matcher = Matcher(backbone, SETTINGS, lean)
+    target = backbone.embed(TARGET)
+    peaks = []
+    for frames, size in ((4, 16), (8, 16), (16, 16), (4, 32)):
+        latents, source = torch.randn(2, 1, 4, frames, size, size)
+        features = matcher.features(source, 251, target)
+
+        def score_pass(latents=latents, features=features):
+            matcher.loss_and_gradient(latents, 251, [target], features)
+
+        peaks.append(peak_bytes(score_pass))
+    few, more, many, large = peaks
+    assert more < 2.2 * few and many < 2.2 * more
+    assert large < 16 * few  # four times the positions of a frame
+
+
 @pytest.fixture(scope="module")
 def editor(backbone):
     return STRMatch(backbone)
@@ -219,13 +239,20 @@ def test_an_inverted_clip_is_edited_inside_its_mask(editor, frames):
     assert not torch.allclose(result.latents[0][~outside], inversion.latents[0][0][~outside])
 
 
-def test_matching_lowers_the_loss_of_an_edit_below_that_of_plain_inversion(editor, frames):
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+def test_matching_lowers_the_loss_of_an_edit_below_that_of_plain_inversion(editor, frames, masked):
     inversion = editor.invert(frames, SOURCE)
+    mask = None
+    if masked:
+        mask = np.zeros(frames.shape[:3], bool)
+        mask[:, 8:] = True
     losses = {0.0: [], 30.0: []}
     for lam, seen in losses.items():
         editor.edit(
             inversion,
             TARGET,
+            mask=mask,
+            mask_dilation=1,
             lam=lam,
             guidance_scale=15.0,
             callback=lambda info, seen=seen: seen.append(info["loss"]),
