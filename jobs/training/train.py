@@ -1,11 +1,12 @@
 """Runs the phases of a recipe in order and writes the model folder."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, ModelMixin
 from torch import nn
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTextModel, CLIPTokenizer
 
@@ -41,9 +42,8 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
     device, seed = worker.device, recipe.seed
     run = _runner(worker, folder, seed, report)
     torch.manual_seed(seed)
-    tokenizer = make_tokenizer()
     scheduler = make_scheduler(recipe.prediction_type)
-    vae, clip, unet = _fresh(tokenizer) if recipe.autoencoder else _loaded(folder / START)
+    tokenizer, vae, clip, unet = _fresh() if recipe.autoencoder else _loaded(folder / START)
     vae.to(device, memory_format=torch.channels_last)
     clip.to(device)
     unet.to(device, memory_format=torch.channels_last)
@@ -86,8 +86,8 @@ def train(worker: Worker, recipe: Recipe, folder: Path, report: Callable[[str], 
 
     if worker.leads:
         weights = folder / "weights"
-        vae.half().save_pretrained(weights / "vae")
-        unet.half().save_pretrained(weights / "unet")
+        _save(vae, weights / "vae")
+        _save(unet, weights / "unet")
         scheduler.save_pretrained(weights / "scheduler")
         save_clip(clip.half(), tokenizer, weights)
 
@@ -118,11 +118,11 @@ def train_joint(
         run(name, denoiser, phase, flow)
     if worker.leads:
         weights = folder / "weights"
-        transformer.half().save_pretrained(weights / "transformer")
+        _save(transformer, weights / "transformer")
         text_tower.half().save_pretrained(weights / "text_encoder")
-        tokenizer.save_pretrained(weights / "tokenizer")
         scheduler.save_pretrained(weights / "scheduler")
-        shutil.copytree(start / "vae", weights / "vae", dirs_exist_ok=True)
+        for part in ("tokenizer", "vae"):
+            shutil.copytree(start / part, weights / part, dirs_exist_ok=True)
 
 
 def train_segmenter(
@@ -159,15 +159,17 @@ def _runner(
     return run
 
 
-def _fresh(tokenizer: CLIPTokenizer) -> tuple[AutoencoderKL, CLIPModel, LaVieUNet]:
+def _fresh() -> tuple[CLIPTokenizer, AutoencoderKL, CLIPModel, LaVieUNet]:
+    tokenizer = make_tokenizer()
     vae, clip, unet = make_vae(), make_clip(tokenizer), make_unet()
     silence_residuals(unet)
-    return vae, clip, unet
+    return tokenizer, vae, clip, unet
 
 
-def _loaded(folder: Path) -> tuple[AutoencoderKL, CLIPModel, LaVieUNet]:
+def _loaded(folder: Path) -> tuple[CLIPTokenizer, AutoencoderKL, CLIPModel, LaVieUNet]:
     precise = {"torch_dtype": torch.float32, "local_files_only": True}
     return (
+        CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
         AutoencoderKL.from_pretrained(folder / "vae", **precise),
         CLIPModel.from_pretrained(folder / "clip", dtype=torch.float32, local_files_only=True),
         LaVieUNet.from_pretrained(folder / "unet", **precise),
@@ -183,8 +185,19 @@ def _conditioning(folder: Path) -> tuple[AutoencoderKL, CLIPTextModel, CLIPToken
     )
 
 
+def _save(model: ModelMixin, folder: Path) -> None:
+    """Save in half precision, without the path that the model was loaded from."""
+    model.half().save_pretrained(folder)
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config.pop("_name_or_path", None)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
 def save_clip(clip: CLIPModel, tokenizer: CLIPTokenizer, weights: Path) -> None:
     """Save both towers to clip/, and the text tower to text_encoder/ for the diffusion model."""
+    tokenizer.backend_tokenizer.no_padding()  # both are saved as last used
+    tokenizer.backend_tokenizer.no_truncation()
     clip.save_pretrained(weights / "clip")
     tokenizer.save_pretrained(weights / "clip")
     CLIPImageProcessorPil(

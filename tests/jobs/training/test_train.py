@@ -177,6 +177,12 @@ def test_training_starts_from_a_model(folder, tmp_path):
         backbone = load_backbone(of)
         return backbone.unet, backbone.text_encoder, backbone.vae.encoder, backbone.vae.quant_conv
 
-    for ours, theirs in zip(parts(tmp_path / "weights"), parts(folder / "weights"), strict=True):
+    written, start = tmp_path / "weights", folder / "weights"
+    assert not any(str(tmp_path) in path.read_text() for path in written.rglob("config.json"))
+    for part in ("tokenizer", "clip"):
+        ours, theirs = (each / part / "tokenizer.json" for each in (written, start))
+        assert ours.read_text() == theirs.read_text()
+        assert json.loads(ours.read_text())["truncation"] is None
+    for ours, theirs in zip(parts(written), parts(start), strict=True):
         for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
