@@ -89,6 +89,6 @@ class Sizes:
     ratios: tuple[float, ...] = RATIOS
 
 
-FULL = Sizes(clips=320, test_clips=240, seeds=5, steps=600)
+FULL = Sizes(clips=160, test_clips=240, seeds=5, steps=600)
 QUICK = Sizes(clips=40, test_clips=240, seeds=3, steps=300, biases=(MAIN_BIAS,))
 """Few clips and seeds for a first look, hence wide intervals."""
