@@ -17,7 +17,6 @@ from tests.strmatch.backbones.lean import check_lean
 from tests.strmatch.tiny import (
     FRAMES,
     SETTINGS,
-    SIZE,
     save_backbone,
     tiny_backbone,
     tiny_lavie,
@@ -27,6 +26,7 @@ from tests.strmatch.tiny import (
 )
 
 SOURCE, TARGET = "a red circle moving right", "a blue square moving right"
+SIZE, STEPS = 16, 2
 HEADS = {"UNet3DConditionModel": (2, 4), "UNetMotionModel": (2, 2)}
 KINDS = {"attn1": "attn1", "attn_temp": "attn1", "attn_temp2": "attn2"}
 """What we call the attentions, and what they are called in their blocks."""
@@ -166,7 +166,8 @@ def test_unknown_unet_classes_are_refused():
 def editor(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     save_backbone(tiny_backbone(make_unet=request.param), folder)
-    return STRMatch(load_backbone(folder, dtype=torch.float64, settings=SETTINGS))
+    settings = replace(SETTINGS, num_inference_steps=STEPS)
+    return STRMatch(load_backbone(folder, dtype=torch.float64, settings=settings))
 
 
 @pytest.fixture(scope="module")
@@ -180,13 +181,13 @@ def descended(request, editor, inversion):
     """Loss and gradient at given latents of one noise level, for each temporal attention."""
     backbone = editor.backbone
     matcher = Matcher(backbone, replace(SETTINGS, temporal_attention=request.param))
-    wanted = matcher.features(inversion.latents[2], 251, backbone.embed(SOURCE))
+    wanted = matcher.features(inversion.latents[1], 251, backbone.embed(SOURCE))
     target = backbone.embed(TARGET)
     return lambda z: matcher.loss_and_gradient(z, 251, [target], wanted)
 
 
 def test_every_descent_step_lowers_the_loss(descended, inversion):
-    z, losses = inversion.latents[3], []
+    z, losses = inversion.latents[2], []
     for _ in range(5):
         loss, gradient = descended(z)
         losses.append(loss.item())
@@ -195,7 +196,7 @@ def test_every_descent_step_lowers_the_loss(descended, inversion):
 
 
 def test_the_gradient_equals_finite_differences(descended, inversion):
-    z = inversion.latents[1]
+    z = inversion.latents[0]
     _, gradient = descended(z)
     torch.manual_seed(2)
     for direction in torch.randn(2, *z.shape, dtype=z.dtype):
@@ -215,6 +216,6 @@ def test_each_temporal_attention_gives_a_different_edit(editor, inversion):
             callback=lambda info, losses=losses: losses.append(info["loss"]),
         )
         assert edits[which].frames.shape == (FRAMES, SIZE, SIZE, 3)
-        assert len(losses) == 4 and np.isfinite(losses).all()
+        assert len(losses) == STEPS and np.isfinite(losses).all()
     for a, b in itertools.combinations(edits.values(), 2):
         assert not torch.allclose(a.latents, b.latents, rtol=1e-9, atol=1e-12)
