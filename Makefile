@@ -37,9 +37,10 @@ demo: install
 
 # What a change needs, in minutes. Two test processes, each with one torch thread: one of them runs
 # the tests on Ray, see tests/conftest.py. pytest prints the time at the end.
+# The byte code of the project and of the tests is kept for Ray's workers, commands and later runs.
 # The report is looked at in a browser: apt-get install chromium chromium-driver
-PYTEST := STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest -n 2 --dist loadfile \
-	--no-loadscope-reorder
+PYTEST := PYTHONDONTWRITEBYTECODE= STRMATCH_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest \
+	-n 2 --dist loadfile --no-loadscope-reorder
 test: install
 	$(PYTEST)
 
