@@ -124,7 +124,7 @@ def test_a_part_of_a_dataset_has_fingerprints_of_its_own():
 
 def test_the_embedded_weights_keep_their_revision():
     config = load_config()
-    assert find_editor(config).revision(config) == "c5712c958d2527f8"
+    assert find_editor(config).revision(config) == "f9bff649a537c816"
 
 
 def test_ids_of_sources_and_clips_are_pinned():
