@@ -10,6 +10,7 @@ from strmatch.backbones.folder import weights_folder
 from strmatch.presets import load_preset
 from tests.pipelines.captioners.models import SENTENCES, qwen, teach
 from tests.pipelines.trackers.components import save_owlv2, small_sam2
+from tests.strmatch.backbones.joint.tiny import save_joint
 from tests.strmatch.published import (
     lavie_tensors,
     save_lavie,
@@ -81,8 +82,24 @@ def serve_animatediff(hub, folder):
     hub.add(source.base.weights, folder / "sd15")
 
 
+def serve_transformer(name):
+    """Returns a function that serves a video transformer, in several files, of as many blocks as
+    its preset scores."""
+
+    def serve(hub, folder):
+        preset = load_preset(name)
+        layers = max(preset.edit.scored_levels) + 1
+        save_joint(name, folder / name, layers, max_shard_size="100KB")
+        assert len(list((folder / name / "transformer").glob("*.safetensors"))) > 1
+        hub.add(preset.weights.checkpoint.weights, folder / name)
+
+    return serve
+
+
 BACKBONES = {
     "lavie": serve_lavie,
     "zeroscope": serve_zeroscope,
     "animatediff": serve_animatediff,
+    "wan": serve_transformer("wan"),
+    "cogvideox": serve_transformer("cogvideox"),
 }

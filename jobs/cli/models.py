@@ -181,7 +181,7 @@ def train_miniature(
 def fetch_weights(
     to: Annotated[str, typer.Option(help="Folder or fsspec URI to write, empty.")],
     model: Annotated[
-        str | None, typer.Argument(help="A backbone alone: lavie, zeroscope or animatediff.")
+        str | None, typer.Argument(help="A backbone alone: lavie, zeroscope, animatediff, wan …")
     ] = None,
     preset: Annotated[
         str | None,

@@ -27,7 +27,8 @@ Preset = Annotated[
     str,
     typer.Option(
         help=f"Settings for a model: {', '.join(PRESETS.built_in)}, or one of another package. "
-        "miniature and miniature-fast are embedded and run on a CPU."
+        "miniature and miniature-fast are embedded, run on a CPU, and are measured. The others are "
+        "unmeasured."
     ),
 ]
 Weights = Annotated[

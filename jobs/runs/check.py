@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -132,8 +132,12 @@ def _check_memory(config: Config) -> str:
         RunError: this machine has too little, or a large model has no GPU.
     """
     if not uses_backbone(config):
-        return _check_editor_memory(config)
+        needed = [model for model in models(config) if model.kind == "editor"]
+        access = config.execution.access
+        return _check_size([local_folder(model.source, access) for model in needed])
     folder = _folder(config)
+    if (folder / "transformer").is_dir():
+        return _check_size([folder])
     dtype = _dtype(config)
     clip = make_clip(config.clip.height, config.clip.width, config.clip.num_frames)
     parts = project(lambda: Model(build_untrained(folder), clip, STEPS), dtype)
@@ -160,17 +164,12 @@ def _check_memory(config: Config) -> str:
     return f"{told}, {_gpu()}"
 
 
-def _check_editor_memory(config: Config) -> str:
-    """Compare the models of an editor without a backbone with this machine.
+def _check_size(folders: Iterable[Path]) -> str:
+    """Compare the models of an editor, whose memory is not projected, with this machine.
 
     Raises:
         RunError: they are large, and there is no GPU.
     """
-    folders = [
-        local_folder(model.source, config.execution.access)
-        for model in models(config)
-        if model.kind == "editor"
-    ]
     size = sum(path.stat().st_size for each in folders for path in each.rglob("*"))
     if _has_gpu():
         return f"not projected; the editor's models have {amount(size)}, {_gpu()}"

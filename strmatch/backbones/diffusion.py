@@ -82,6 +82,11 @@ class VideoDiffusion(LatentDiffusion):
                 if weight.ndim in CHANNELS_LAST:
                     weight.data = weight.contiguous(memory_format=CHANNELS_LAST[weight.ndim])
 
+    @property
+    def text_width(self) -> int:
+        """Channels of the text conditions that the UNet takes."""
+        return int(self.unet.config.cross_attention_dim)
+
     def schedule(self, num_inference_steps: int) -> Schedule:
         """See `Backbone.schedule`. `predict` converts v to ε."""
         levels = Schedule.from_scheduler(self.scheduler, num_inference_steps)

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 
 from strmatch.backbones.diffusion import VideoDiffusion
+from strmatch.backbones.joint.backbone import JointDiffusion
+from strmatch.backbones.joint.load import load_joint
 from strmatch.registry import Registry
 from strmatch.settings import EditSettings
 from strmatch.weights.errors import WeightsError
@@ -33,12 +35,32 @@ def load_folder(
     settings: EditSettings | None = None,
     num_frames: int = 16,
     compiled: bool = False,
-) -> VideoDiffusion:
+) -> VideoDiffusion | JointDiffusion:
     """Load the model in a local folder: see `load_backbone`.
 
     Raises:
         WeightsError: a part cannot be read, or does not fit the architecture exactly.
     """
+    load = load_joint if (folder / "transformer").is_dir() else _load_factorised
+    return load(
+        folder,
+        device=device,
+        dtype=dtype,
+        settings=settings or EditSettings(),
+        num_frames=num_frames,
+        compiled=compiled,
+    )
+
+
+def _load_factorised(
+    folder: Path,
+    *,
+    device: str | torch.device | None,
+    dtype: torch.dtype | None,
+    settings: EditSettings,
+    num_frames: int,
+    compiled: bool,
+) -> VideoDiffusion:
     # Imported here so that `import strmatch` requires only torch.
     from diffusers import AutoencoderKL, DDIMScheduler
     from transformers import CLIPTextModel, CLIPTokenizer
@@ -51,7 +73,7 @@ def load_folder(
         text_encoder=load_strictly(CLIPTextModel, folder / "text_encoder", dtype).to(device),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
         scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
-        settings=settings or EditSettings(),
+        settings=settings,
         revision=weights_revision(folder),
         num_frames=num_frames,
         compiled=compiled,
@@ -59,7 +81,7 @@ def load_folder(
 
 
 def build_untrained(folder: Path) -> VideoDiffusion:
-    """The model in a local folder with random weights, for a projection of its memory.
+    """The factorised model in a local folder with random weights, for a projection of its memory.
 
     Raises:
         WeightsError: the class of the UNet is unknown.

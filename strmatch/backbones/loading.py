@@ -8,7 +8,6 @@ import torch
 from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.backbones.folder import weights_folder
 from strmatch.backbones.joint.backbone import JointDiffusion
-from strmatch.backbones.joint.load import load_joint
 from strmatch.backbones.load_folder import load_folder
 from strmatch.presets import PRESETS, load_preset
 from strmatch.settings import EditSettings
@@ -60,10 +59,8 @@ def load_backbone(
     if num_frames is None:
         num_frames = preset.num_frames if preset else 16
     check_minimum(1, num_frames=num_frames)
-    folder = weights_folder(source, access)
-    load = load_joint if (folder / "transformer").is_dir() else load_folder
-    return load(
-        folder,
+    return load_folder(
+        weights_folder(source, access),
         device=device,
         dtype=dtype,
         settings=settings,

@@ -120,14 +120,14 @@ def convert(
             found = origins["checkpoint_sha256"] = sha256(path) if path.is_file() else None
             if checkpoint is None and found != published.sha256:
                 _refuse_unattested(name, published, found)
-        report(f"converting {name} to safetensors, float16")
+        report(f"converting {name} to safetensors, 16 bits")
         load(published.convert)(local["checkpoint"], local.get("base"), folder)
-    backbone = load_folder(folder, device="cpu", dtype=torch.float16)
-    width, wanted = backbone.embed("").shape[-1], backbone.unet.config.cross_attention_dim
+    backbone = load_folder(folder, device="cpu", dtype=torch.bfloat16)
+    width, wanted = backbone.text_encoder.config.hidden_size, backbone.text_width
     if width != wanted:
         raise WeightsError(
-            f"the text encoder is {width} channels wide and the UNet wants {wanted}: name the base "
-            "that the model was made from"
+            f"the text encoder is {width} channels wide and the denoiser wants {wanted}: name the "
+            "base that the model was made from"
         )
     return origins
 

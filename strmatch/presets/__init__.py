@@ -31,6 +31,8 @@ PRESETS = Registry(
         "lavie": "strmatch.presets.lavie:PRESET",
         "zeroscope": "strmatch.presets.zeroscope:PRESET",
         "animatediff": "strmatch.presets.animatediff:PRESET",
+        "wan": "strmatch.presets.wan:PRESET",
+        "cogvideox": "strmatch.presets.cogvideox:PRESET",
         "wan-vace": "strmatch.presets.wan_vace:PRESET",
         "wan-vace-14b": "strmatch.presets.wan_vace_14b:PRESET",
         "wan-v2v": "strmatch.presets.wan_v2v:PRESET",

@@ -39,3 +39,22 @@ def stable_diffusion(weights: str, *unet: str) -> Source:
     """
     needed = (*STABLE_DIFFUSION, *unet, "tokenizer/*.json")
     return Source(weights, files=(*STABLE_DIFFUSION, *unet, *TOKENIZER), needed=needed)
+
+
+def video_transformer(weights: str) -> Source:
+    """A video transformer in diffusers layout, without code and pickles.
+
+    Args:
+        weights: hub id with its commit.
+    """
+    models = [
+        f"{part}/{pattern}"
+        for part in ("transformer", "vae", "text_encoder")
+        for pattern in ("config.json", "*.safetensors")
+    ]
+    scheduler = "scheduler/scheduler_config.json"
+    return Source(
+        weights,
+        files=(*models, "*/*.safetensors.index.json", *TOKENIZER, "tokenizer/*.model", scheduler),
+        needed=(*models, "tokenizer/tokenizer_config.json", scheduler),
+    )

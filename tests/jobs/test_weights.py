@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import s3fs
 import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from jobs import weights
@@ -13,6 +14,7 @@ from jobs.cli import app
 from strmatch import STRMatch, WeightsError, load_backbone
 from strmatch.backbones.lavie import LaVieUNet
 from strmatch.sampling.schedule import Schedule
+from tests.strmatch.backbones.joint.tiny import PARTS, save_joint
 from tests.strmatch.published import (
     lavie_tensors,
     save_lavie,
@@ -220,7 +222,7 @@ def test_other_sources_that_will_not_do_are_named(tensors, base, checkpoint, tmp
     code, lines = fetch("zeroscope", "--to", plain / "to")
     assert code == 1 and "to cannot be written" in lines[0]
     code, lines = fetch("vidoo", "--to", to)
-    assert code == 1 and "there are lavie, zeroscope, animatediff" in lines[0]
+    assert code == 1 and "there are lavie, zeroscope, animatediff, wan, cogvideox" in lines[0]
 
 
 def test_a_base_of_another_width_is_refused(base, tmp_path):
@@ -228,7 +230,7 @@ def test_a_base_of_another_width_is_refused(base, tmp_path):
     unet = LaVieUNet(block_out_channels=(32,) * 4, cross_attention_dim=16, attention_head_dim=1)
     path = save_lavie(unet.state_dict(), tmp_path / "lavie_base.pt")
     code, lines = fetch("lavie", "--to", tmp_path / "to", "--checkpoint", path, "--base", base[0])
-    assert code == 1 and "is 32 channels wide and the UNet wants 16" in lines[-1]
+    assert code == 1 and "is 32 channels wide and the denoiser wants 16" in lines[-1]
 
 
 def test_what_is_there_is_not_overwritten(base, checkpoint, tmp_path):
@@ -291,6 +293,29 @@ def test_zeroscope(tmp_path):
             loaded.unet.unet.state_dict()[name], tensor, rtol=1e-3, atol=1e-7
         )
     assert loaded.unet.config.sample_size == [40, 72]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_video_transformers_are_written_in_16_bits_but_for_what_diffusers_keeps(name, tmp_path):
+    published, to = tmp_path / "published", tmp_path / "to"
+    save_joint(name, published, max_shard_size="40KB")
+    shards = sorted((published / "transformer").glob("*.safetensors"))
+    assert len(shards) > 1
+    assert fetch(name, "--to", to, "--checkpoint", published)[0] == 0
+    transformer, vae = PARTS[name]()[:2]
+    exact = set(transformer._keep_in_fp32_modules or ())
+    written = {}
+    for shard in shards:
+        written |= load_file(to / "transformer" / shard.name)
+    for key, tensor in transformer.state_dict().items():
+        kept = exact & set(key.split("."))
+        assert torch.equal(written[key], tensor if kept else tensor.to(torch.bfloat16))
+    loaded = load_backbone(to, device="cpu", dtype=torch.float32)
+    for mine, theirs in zip(loaded.vae.parameters(), vae.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    shards[-1].unlink()
+    code, lines = fetch(name, "--to", tmp_path / "again", "--checkpoint", published)
+    assert code == 1 and shards[-1].name in lines[-1]
 
 
 def test_animatediff(base, tmp_path):

@@ -71,9 +71,9 @@ def test_every_built_in_preset_loads():
         **dict.fromkeys(("miniature", "miniature-fast", "miniature-joint"), 16),
         **dict.fromkeys(("lavie", "animatediff"), 16),
         "zeroscope": 24,
-        **dict.fromkeys(("wan-vace", "wan-vace-14b", "wan-v2v"), 81),
+        **dict.fromkeys(("wan", "wan-vace", "wan-vace-14b", "wan-v2v"), 81),
         "ltx": 97,
-        "cogvideox-v2v": 49,
+        **dict.fromkeys(("cogvideox", "cogvideox-v2v"), 49),
         "cosmos-transfer": 93,
     }
     with pytest.raises(ValueError, match="no preset 'lavi'; there are miniature, miniature-fast"):

@@ -87,6 +87,11 @@ class JointDiffusion(LatentDiffusion):
         dtype: torch.dtype = self.transformer.dtype
         return dtype
 
+    @property
+    def text_width(self) -> int:
+        """Channels of the text conditions that the transformer takes."""
+        return self._denoiser.text_width
+
     def schedule(self, num_inference_steps: int) -> Schedule:
         """See `Backbone.schedule`."""
         return Schedule.from_scheduler(self.scheduler, num_inference_steps)

@@ -24,6 +24,11 @@ class Denoiser(Protocol):
         """Side of a token, latent pixels."""
         ...
 
+    @property
+    def text_width(self) -> int:
+        """Channels of the text conditions."""
+        ...
+
     def __call__(self, latents: Tensor, timesteps: Tensor, embeddings: Tensor) -> Tensor:
         """The model's prediction (b, c, f, h, w).
 
@@ -68,6 +73,11 @@ class WanDenoiser:
         """See `Denoiser.patch`."""
         return int(self.transformer.config.patch_size[1])
 
+    @property
+    def text_width(self) -> int:
+        """See `Denoiser.text_width`."""
+        return int(self.transformer.config.text_dim)
+
     def __call__(self, latents: Tensor, timesteps: Tensor, embeddings: Tensor) -> Tensor:
         """See `Denoiser.__call__`."""
         output: Tensor = self.transformer(latents, timesteps, embeddings, return_dict=False)[0]
@@ -106,6 +116,11 @@ class CogVideoXDenoiser:
     def patch(self) -> int:
         """See `Denoiser.patch`."""
         return int(self.transformer.config.patch_size)
+
+    @property
+    def text_width(self) -> int:
+        """See `Denoiser.text_width`."""
+        return int(self.transformer.config.text_embed_dim)
 
     def __call__(self, latents: Tensor, timesteps: Tensor, embeddings: Tensor) -> Tensor:
         """See `Denoiser.__call__`."""

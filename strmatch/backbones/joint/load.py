@@ -62,6 +62,17 @@ def load_joint(
         raise WeightsError(f"{folder}: {error}") from error
 
 
+def denoiser_class(folder: Path) -> Any:
+    """The class in diffusers of the transformer in a folder.
+
+    Raises:
+        WeightsError: the config cannot be read, or names an unknown class.
+    """
+    import diffusers
+
+    return getattr(diffusers, _class_name(folder / "config.json", DENOISERS))
+
+
 def _load(folder: Path, classes: Collection[str], dtype: torch.dtype) -> Any:
     import diffusers
 

@@ -129,7 +129,7 @@ def test_a_store_serves_machines_without_a_network(served, machine, first):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["zeroscope", "animatediff"])
+@pytest.mark.parametrize("preset", ["zeroscope", "animatediff", "wan", "cogvideox"])
 def test_check_passes_with_everything(served, machine, preset):
     ended = strmatch(machine, served.url, "check", "--preset", preset, "--config", "small.yaml")
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -92,7 +92,7 @@ def _text_encoder(cls, config_class):
     return _awake(cls(config))
 
 
-def wan_parts():
+def wan_parts(layers=4):
     torch.manual_seed(0)
     vae = AutoencoderKLWan(
         base_dim=4,
@@ -107,10 +107,10 @@ def wan_parts():
         prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
     )
     text_encoder = _text_encoder(UMT5EncoderModel, UMT5Config)
-    return tiny_wan(), vae.eval(), text_encoder, tiny_tokenizer(), scheduler
+    return tiny_wan(layers), vae.eval(), text_encoder, tiny_tokenizer(), scheduler
 
 
-def cogvideox_parts(rotary=True):
+def cogvideox_parts(rotary=True, layers=4):
     torch.manual_seed(0)
     vae = AutoencoderKLCogVideoX(
         down_block_types=("CogVideoXDownBlock3D",) * 4,
@@ -132,7 +132,7 @@ def cogvideox_parts(rotary=True):
         timestep_spacing="trailing",
     )
     text_encoder = _text_encoder(T5EncoderModel, T5Config)
-    return tiny_cogvideox(rotary=rotary), vae.eval(), text_encoder, tiny_tokenizer(), scheduler
+    return tiny_cogvideox(layers, rotary), vae.eval(), text_encoder, tiny_tokenizer(), scheduler
 
 
 PARTS = {"wan": wan_parts, "cogvideox": cogvideox_parts}
@@ -144,9 +144,13 @@ def tiny_joint(name, dtype=torch.float64, settings=SETTINGS):
     return JointDiffusion(*modules, settings, num_frames=9)
 
 
-def save_joint(name, folder):
-    """Write the layout in which diffusers publishes a pipeline."""
-    for part, each in zip(NAMES, PARTS[name](), strict=True):
-        each.save_pretrained(folder / part)
+def save_joint(name, folder, layers=4, **options):
+    """Write the layout in which diffusers publishes a pipeline.
+
+    Args:
+        options: further arguments of the transformer's `save_pretrained`.
+    """
+    for part, each in zip(NAMES, PARTS[name](layers=layers), strict=True):
+        each.save_pretrained(folder / part, **(options if part == "transformer" else {}))
     index = {part: ["diffusers", "?"] for part in NAMES}
     (folder / "model_index.json").write_text(json.dumps(index))
