@@ -14,6 +14,7 @@ from rich.table import Table
 
 from jobs.benchmark.arithmetic import count_operations, matrix_rate
 from jobs.benchmark.forms import EXACT
+from jobs.benchmark.joint_models import SIZES, project, projected_table
 from jobs.benchmark.measure import PARTS, measure_memory, measure_seconds
 from jobs.benchmark.models import FULL_SIZE, MODELS, Model
 from jobs.benchmark.regions import measure_regions
@@ -33,7 +34,7 @@ def bench(
     """Measure every model, print a table of each, and write JSON_FILE after each.
 
     Args:
-        models: names of `MODELS`.
+        models: names of `MODELS`, or of `SIZES`, whose edits are projected.
         steps: denoising steps of every edit. None: the default of each model.
         targets: numbers of target prompts per inversion to compare.
         repeats: number of runs of which medians are taken.
@@ -42,9 +43,10 @@ def bench(
     Raises:
         RunError: a model is unknown, or needs a GPU where there is none.
     """
-    unknown = set(models) - set(MODELS)
+    unknown = set(models) - {*MODELS, *SIZES}
     if unknown:
-        raise RunError(f"no model {sorted(unknown)} to bench: there are {', '.join(MODELS)}")
+        known = ", ".join((*MODELS, *SIZES))
+        raise RunError(f"no model {sorted(unknown)} to bench: there are {known}")
     full = [name for name in models if name in FULL_SIZE]
     if full and not torch.cuda.is_available():
         raise RunError(f"{full[0]} takes hours without a GPU: bench lavie-narrow instead")
@@ -52,10 +54,15 @@ def bench(
     machine = _machine()
     results: dict[str, Any] = {"machine": machine, "models": {}}
     for name in models:
-        model = MODELS[name]()
-        measured = measure(model, steps or model.steps, targets, repeats, machine["bf16_rate"])
+        if name in SIZES:
+            measured = project(SIZES[name])
+            table = projected_table(name, measured)
+        else:
+            model = MODELS[name]()
+            measured = measure(model, steps or model.steps, targets, repeats, machine["bf16_rate"])
+            table = _table(name, measured)
         results["models"][name] = measured
-        console.print(_table(name, measured), "")
+        console.print(table, "")
         if json_file:
             json_file.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
     return results

@@ -113,7 +113,8 @@ def bench(
     models: Annotated[
         str,
         typer.Option(
-            help="miniature, lavie-narrow; lavie, zeroscope on a GPU. Commas between them."
+            help="miniature, lavie-narrow; lavie, zeroscope on a GPU; wan, wan-14b, cogvideox, "
+            "cogvideox-5b projected by shapes. Commas between them."
         ),
     ] = "miniature,lavie-narrow",
     steps: Annotated[
@@ -131,6 +132,8 @@ def bench(
     """Measure what an edit costs beside Algorithm 1 as it is written: seconds and memory.
 
     Example: strmatch bench --models miniature --repeats 3 --json bench.json
+
+    Example: strmatch bench --models wan,cogvideox
     """
     from jobs.benchmark import command as job
 

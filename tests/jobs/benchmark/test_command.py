@@ -75,7 +75,7 @@ def test_operations_are_those_of_every_product_of_the_passes():
 
 def test_unknown_models_and_missing_gpus_are_refused(monkeypatch):
     with pytest.raises(RunError, match="no model"):
-        job.bench(["wan"], 1, [1], 1, 1, None)
+        job.bench(["sora"], 1, [1], 1, 1, None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(RunError, match="bench lavie-narrow instead"):
         job.bench(["lavie"], 1, [1], 1, 1, None)
