@@ -158,7 +158,7 @@ def test_a_preset_without_a_backbone_is_checked_and_fetched(served, machine):
     (row,) = rows_of(machine, "wan-run").to_dict("records")
     assert (row["editor"], row["model_revision"]) == ("diffusers", options["revision"])
     assert "is used for:\nApache-2.0.\n" in (machine / "wan-run" / "README.md").read_text()
-    for preset in ("cosmos-transfer", "wan-v2v"):
+    for preset in ("cosmos-transfer", "ltx"):
         fetch = ["weights", "fetch", "--preset", preset, "--to", preset]
         ended = strmatch(machine, served.url, *fetch)
         assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1, ended.stderr
