@@ -58,7 +58,7 @@ def project(size: Size) -> dict[str, Any]:
         bytes: those of the transformer's weights, of the latents of all steps, of Ω_src of a step,
             and the additional peak of each pass.
         operations: floating-point operations of products, convolutions and attention of each pass,
-            and of the edit, which recomputes nothing.
+            and of an inversion with its first edit, normal and lean.
     """
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
@@ -86,7 +86,8 @@ def project_backbone(
         features = matcher.features(latents, 500.0, source)
     scale = settings.guidance_scale
     passes: dict[str, Callable[[], Any]] = {
-        "inversion": lambda: matcher.prediction_and_features(latents, 500.0, source),
+        "inversion": lambda: backbone.predict(latents, 500.0, source),
+        "Ω_src": lambda: matcher.features(latents, 500.0, source),
         "score pass": lambda: matcher.loss_and_gradient(latents, 500.0, [target], features),
         "score pass, lean": lambda: lean.loss_and_gradient(latents, 500.0, [target], features),
         "denoising": lambda: guided_prediction(backbone, latents, 500.0, source, target, scale),
@@ -95,9 +96,10 @@ def project_backbone(
         peaks = {name: peak_bytes(work) for name, work in passes.items()}
         operations = {name: _operations(work) for name, work in passes.items()}
     steps = settings.num_inference_steps
-    operations["edit"] = steps * sum(
-        operations[name] for name in ("inversion", "score pass", "denoising")
-    )
+    # Ω_src has a pass of its own: the inversion labels a step by the level that the step enters.
+    shared = sum(operations[name] for name in ("inversion", "Ω_src", "denoising"))
+    for name, score in (("edit", "score pass"), ("edit, lean", "score pass, lean")):
+        operations[name] = steps * (shared + operations[score])
     held = {
         "weights": sum(weight.nbytes for weight in backbone.transformer.parameters()),
         "latents of all steps": (steps + 1) * latents.nbytes,

@@ -40,7 +40,8 @@ def test_operations_are_those_of_products_where_attention_is_two_of_them(made):
     matcher, scale = Matcher(backbone, backbone.settings), backbone.settings.guidance_scale
     features = matcher.features(latents, 500.0, source)
     parts = {
-        "inversion": lambda: matcher.prediction_and_features(latents, 500.0, source),
+        "inversion": lambda: backbone.predict(latents, 500.0, source),
+        "Ω_src": lambda: matcher.features(latents, 500.0, source),
         "score pass": lambda: matcher.loss_and_gradient(latents, 500.0, [target], features),
         "denoising": lambda: guided_prediction(backbone, latents, 500.0, source, target, scale),
     }
@@ -53,7 +54,11 @@ def test_operations_are_those_of_products_where_attention_is_two_of_them(made):
         bound = 1.5 if name == "score pass" else 1.0
         assert count.get_total_flops() <= operations[name] <= bound * count.get_total_flops()
         total += operations[name]
-    assert operations["edit"] == backbone.settings.num_inference_steps * total
+    steps = backbone.settings.num_inference_steps
+    assert backbone.settings.inversion_label == "next"
+    assert operations["edit"] == steps * total
+    again = operations["score pass, lean"] - operations["score pass"]
+    assert operations["edit, lean"] == operations["edit"] + steps * again
 
 
 @pytest.mark.slow
