@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from rich.table import Table
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from jobs.benchmark.memory import peak_bytes
+from jobs.benchmark.memory import peak_bytes, without_contents
 from strmatch.backbones.joint.backbone import JointDiffusion
 from strmatch.backbones.texts import T5_TOKENS, UMT5_TOKENS
 from strmatch.guidance import guided_prediction
@@ -60,13 +59,8 @@ def project(size: Size) -> dict[str, Any]:
         operations: floating-point operations of products, convolutions and attention of each pass,
             and of an inversion with its first edit, normal and lean.
     """
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.bfloat16)
-    try:
-        with FakeTensorMode(allow_non_fake_inputs=True):
-            return project_backbone(*_backbone(size))
-    finally:
-        torch.set_default_dtype(default)
+    with without_contents(torch.bfloat16):
+        return project_backbone(*_backbone(size))
 
 
 def project_backbone(
@@ -94,6 +88,7 @@ def project_backbone(
     }
     with torch.no_grad():
         peaks = {name: peak_bytes(work) for name, work in passes.items()}
+        # Counted apart: the counter extends the lifetime of tensors.
         operations = {name: _operations(work) for name, work in passes.items()}
     steps = settings.num_inference_steps
     # Ω_src has a pass of its own: the inversion labels a step by the level that the step enters.

@@ -1,11 +1,13 @@
 """Peak memory of tensors on a CPU. PyTorch provides this statistic for GPUs only."""
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -18,6 +20,18 @@ def peak_bytes(work: Callable[[], object]) -> int:
     with _Held() as held:
         work()
     return held.most
+
+
+@contextmanager
+def without_contents(dtype: torch.dtype) -> Iterator[None]:
+    """Inside the block, tensors have shapes and no contents, and models are built in `dtype`."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            yield
+    finally:
+        torch.set_default_dtype(default)
 
 
 class _Held(TorchDispatchMode):

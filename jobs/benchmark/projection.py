@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch._subclasses.fake_tensor import FakeTensorMode
 
-from jobs.benchmark.memory import peak_bytes
+from jobs.benchmark.memory import peak_bytes, without_contents
 from jobs.benchmark.models import MODELS, SOURCE, TARGETS, Model
 from strmatch.backbones import latent_diffusion
 from strmatch.backbones.autoencoders import FRAMES_AT_ONCE
@@ -36,13 +35,8 @@ def project(
         dtype: dtype of the weights.
         frames: number of frames of the clip. None: one window.
     """
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        with FakeTensorMode(allow_non_fake_inputs=True), _unchecked():
-            return _project(make(), frames)
-    finally:
-        torch.set_default_dtype(default)
+    with without_contents(dtype), _unchecked():
+        return _project(make(), frames)
 
 
 @contextmanager

@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch._subclasses.fake_tensor import FakeTensorMode
 
-from jobs.benchmark.memory import peak_bytes
+from jobs.benchmark.memory import peak_bytes, without_contents
 from jobs.benchmark.projection import GIGABYTE
 from strmatch.presets import load_preset
 
@@ -31,13 +30,8 @@ def project(
         height, width: of a call, pixels, multiples of 16.
         dtype: dtype of weights and activations.
     """
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        with FakeTensorMode(), torch.no_grad():
-            return _project(frames, height, width)
-    finally:
-        torch.set_default_dtype(default)
+    with without_contents(dtype), torch.no_grad():
+        return _project(frames, height, width)
 
 
 def _project(frames: int, height: int, width: int) -> dict[str, int]:

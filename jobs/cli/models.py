@@ -184,7 +184,8 @@ def train_miniature(
 def fetch_weights(
     to: Annotated[str, typer.Option(help="Folder or fsspec URI to write, empty.")],
     model: Annotated[
-        str | None, typer.Argument(help="A backbone alone: lavie, zeroscope, animatediff, wan …")
+        str | None,
+        typer.Argument(help="A backbone alone: lavie, zeroscope, animatediff, wan or cogvideox."),
     ] = None,
     preset: Annotated[
         str | None,

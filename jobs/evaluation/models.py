@@ -4,6 +4,7 @@ from pathlib import Path
 
 from strmatch import WeightsError
 from strmatch.backbones.folder import weights_folder
+from strmatch.backbones.joint import load
 from strmatch.presets import Preset, load_preset
 from strmatch.weights.strict import read_config
 
@@ -11,8 +12,8 @@ EMBEDDED = "miniature"
 
 
 def is_joint(weights: str) -> bool:
-    """Whether a model is a transformer with joint attention, instead of a factorised UNet."""
-    return (weights_folder(weights) / "transformer").is_dir()
+    """See `strmatch.backbones.joint.load.is_joint`."""
+    return load.is_joint(weights_folder(weights))
 
 
 def preset_of(weights: str) -> Preset:

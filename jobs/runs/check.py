@@ -22,6 +22,7 @@ from pipelines.media.encode import decode_video, encode_video
 from pipelines.media.video.opening import open_video
 from pipelines.runs.preflight import amount, fetch_models, gpu_memory, models
 from strmatch.backbones.folder import weights_folder
+from strmatch.backbones.joint.load import is_joint
 from strmatch.backbones.load_folder import build_untrained
 from strmatch.weights.locate import local_folder
 
@@ -136,7 +137,7 @@ def _check_memory(config: Config) -> str:
         access = config.execution.access
         return _check_size([local_folder(model.source, access) for model in needed])
     folder = _folder(config)
-    if (folder / "transformer").is_dir():
+    if is_joint(folder):
         return _check_size([folder])
     dtype = _dtype(config)
     clip = make_clip(config.clip.height, config.clip.width, config.clip.num_frames)

@@ -221,7 +221,8 @@ class Backbone(Section):
         return weights if weights in PRESETS or is_remote(weights) else os.path.abspath(weights)
 
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = expert("auto")
-    """Precision of the weights. auto: float16 on a GPU, float32 on a CPU."""
+    """Precision of the weights. auto: float32 on a CPU; on a GPU float16, bfloat16 for models with
+    joint attention."""
 
 
 class ClipModel(Pretrained):

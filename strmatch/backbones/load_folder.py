@@ -8,7 +8,7 @@ import torch
 
 from strmatch.backbones.diffusion import VideoDiffusion
 from strmatch.backbones.joint.backbone import JointDiffusion
-from strmatch.backbones.joint.load import load_joint
+from strmatch.backbones.joint.load import is_joint, load_joint
 from strmatch.registry import Registry
 from strmatch.settings import EditSettings
 from strmatch.weights.errors import WeightsError
@@ -41,7 +41,7 @@ def load_folder(
     Raises:
         WeightsError: a part cannot be read, or does not fit the architecture exactly.
     """
-    load = load_joint if (folder / "transformer").is_dir() else _load_factorised
+    load = load_joint if is_joint(folder) else _load_factorised
     return load(
         folder,
         device=device,

@@ -123,7 +123,7 @@ def convert(
         report(f"converting {name} to safetensors, 16 bits")
         load(published.convert)(local["checkpoint"], local.get("base"), folder)
     backbone = load_folder(folder, device="cpu", dtype=torch.bfloat16)
-    width, wanted = backbone.text_encoder.config.hidden_size, backbone.text_width
+    width, wanted = backbone.embed("").shape[-1], backbone.text_width
     if width != wanted:
         raise WeightsError(
             f"the text encoder is {width} channels wide and the denoiser wants {wanted}: name the "

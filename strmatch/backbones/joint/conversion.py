@@ -16,7 +16,7 @@ from strmatch.weights.errors import WeightsError
 NARROWED = ("transformer", "text_encoder")
 COPIED = ("vae", "tokenizer", "scheduler")
 DTYPE = torch.bfloat16
-"""Of tensors that are published in float32: the dtype in which such models are used."""
+"""Replaces float32."""
 
 
 def convert_transformer(checkpoint: Path, base: Path | None, folder: Path) -> None:

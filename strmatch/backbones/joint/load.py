@@ -23,6 +23,11 @@ EXACT = ("AutoencoderKLWan",)
 """Models that are published for float32, whatever the dtype of the others."""
 
 
+def is_joint(folder: Path) -> bool:
+    """Whether a folder holds a transformer with joint attention, instead of a factorised UNet."""
+    return (folder / "transformer").is_dir()
+
+
 def load_joint(
     folder: Path,
     *,
