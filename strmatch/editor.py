@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from strmatch.finite import StepCheck
 from strmatch.guidance import guided_prediction
 from strmatch.masks import blend
 from strmatch.matching import Matcher, map_choice
-from strmatch.regions import Region, as_regions, latent_masks
+from strmatch.regions import Region, as_regions, latent_masks, region_texts
 from strmatch.sampling.fresh_start import freshen
 from strmatch.sampling.fusion import clip_windows, fuse, of_window
 from strmatch.sampling.schedule import Schedule
@@ -179,11 +180,9 @@ class STRMatch:
 
         if negative_prompt is None:
             negative_prompt = source_prompt
-        wanted = [region.target_prompt for region in regions]
-        prompts = (source_prompt, negative_prompt, joint_prompt, *wanted)
-        embeddings = {prompt: self.backbone.embed(prompt) for prompt in set(prompts)}
-        source, unconditional, joint, *targets = (embeddings[prompt] for prompt in prompts)
-        target = torch.cat(targets) if len(targets) > 1 else targets[0]
+        embed = cache(self.backbone.embed)
+        source, unconditional, joint = map(embed, (source_prompt, negative_prompt, joint_prompt))
+        target = region_texts(regions, joint_prompt, embed)
         scored = [unconditional, joint] if settings.scored_halves == "both" else [joint]
         matcher = Matcher(self.backbone, settings, self.lean)
 

@@ -5,15 +5,15 @@ arXiv 2302.08113):
 
     ε = ε_u + g Σ_k M_k (ε(z, y_k) − ε_u)
 
-y_k is the target prompt of region k, and M_k its dilated mask without the positions of later
-regions: later regions are in front, and each latent position belongs to one region. Eq. 6 keeps
-the source outside the union of the dilated masks, where any ε has no effect. The inversion, the
-unconditional ε_u and the matching step are shared. The target's score is conditioned on the joint
-prompt, which describes the whole edited clip.
+y_k is the text of region k, see `region_texts`, and M_k its dilated mask without the positions of
+later regions: later regions are in front, and each latent position belongs to one region. Eq. 6
+keeps the source outside the union of the dilated masks, where any ε has no effect. The inversion,
+the unconditional ε_u and the matching step are shared. The target's score is conditioned on the
+joint prompt, which describes the whole edited clip.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -25,6 +25,8 @@ from torch import Tensor
 from strmatch.backbones.base import Backbone
 from strmatch.masks import blend, latent_mask, mask_tensor
 from strmatch.validation import check_fields
+
+ARTICLE = re.compile(r"^(an?|the)\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Region:
     mask: np.ndarray | None
     """bool (f, H, W), True inside. None: everywhere."""
     target_prompt: str
-    """Prompt that guides the region."""
+    """What the region shows, preferably in the words of the joint prompt: "a blue square"."""
     source_prompt: str | None = None
     """Words of the clip's source prompt that the target prompt replaces, see `join_prompts`."""
 
@@ -90,28 +92,67 @@ def join_prompts(regions: Sequence[Region], source_prompt: str = "") -> str:
         regions: the regions. Regions of equal source prompts replace one occurrence after another.
         source_prompt: description of the clip. Empty: not known.
     """
-    replaced = _replace_words(regions, source_prompt) if len(regions) > 1 else None
-    return replaced or " and ".join(dict.fromkeys(region.target_prompt for region in regions))
-
-
-def _replace_words(regions: Sequence[Region], text: str) -> str | None:
-    """The text with the words of all regions replaced, or None if words are missing."""
-    spans: list[tuple[int, int, str]] = []
-    for region in regions:
-        if not region.source_prompt:
-            return None
-        free = (
-            match
-            for match in re.finditer(rf"(?<!\w){re.escape(region.source_prompt)}(?!\w)", text)
-            if all(match.end() <= start or end <= match.start() for start, end, _ in spans)
-        )
-        match = next(free, None)
-        if match is None:
-            return None
-        spans.append((*match.span(), region.target_prompt))
-    for start, end, words in sorted(spans, reverse=True):
+    spans = _find([region.source_prompt or "" for region in regions], source_prompt)
+    if spans is None or len(regions) == 1:
+        return _listed(regions)
+    text = source_prompt
+    targets = (region.target_prompt for region in regions)
+    for (start, end), words in sorted(zip(spans, targets, strict=True), reverse=True):
         text = text[:start] + words + text[end:]
     return text
+
+
+def region_texts(
+    regions: Sequence[Region], joint_prompt: str, embed: Callable[..., Tensor]
+) -> Tensor:
+    """Text conditions of the regions: y_k.
+
+    A region reads the joint prompt without the target prompts of the other regions: what the region
+    shows is described beside the rest of the clip, and takes no attribute of another region. Where
+    a target prompt is not found in the joint prompt, or the joint prompt is only the list of target
+    prompts, every region reads its target prompt.
+
+    Args:
+        regions: the regions. Articles and case of target prompts may differ from the joint prompt.
+        joint_prompt: description of the whole edited clip.
+        embed: see `strmatch.backbones.base.Backbone.embed`.
+
+    Returns:
+        (regions, tokens, d).
+    """
+    spans = _find([ARTICLE.sub("", region.target_prompt) for region in regions], joint_prompt)
+    if spans is None or len(regions) == 1 or joint_prompt == _listed(regions):
+        texts = [embed(region.target_prompt) for region in regions]
+    else:
+        others = [tuple(other for other in spans if other != span) for span in spans]
+        texts = [embed(joint_prompt, without) for without in others]
+    return torch.cat(texts) if len(texts) > 1 else texts[0]
+
+
+def _listed(regions: Sequence[Region]) -> str:
+    """The different target prompts, joined by "and"."""
+    return " and ".join(dict.fromkeys(region.target_prompt for region in regions))
+
+
+def _find(phrases: Sequence[str], text: str) -> list[tuple[int, int]] | None:
+    """Where each phrase is in a text, apart from the others. None: one is missing, or empty.
+
+    Equal phrases are found one after another, and longer phrases first: a "square" is not that of a
+    "blue square".
+    """
+    spans: dict[int, tuple[int, int]] = {}
+    for number in sorted(range(len(phrases)), key=lambda number: -len(phrases[number])):
+        phrase = rf"(?<!\w){re.escape(phrases[number])}(?!\w)"
+        free = (
+            match.span()
+            for match in re.finditer(phrase, text, re.IGNORECASE)
+            if all(match.end() <= start or end <= match.start() for start, end in spans.values())
+        )
+        span = next(free, None)
+        if span is None or not phrases[number]:
+            return None
+        spans[number] = span
+    return [spans[number] for number in range(len(phrases))]
 
 
 def latent_masks(

@@ -1,6 +1,7 @@
 """What backbones have in common, whatever their denoiser: from frames and prompts to tensors."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from strmatch.backbones.autoencoders import Autoencoder
-from strmatch.backbones.texts import Text, unread
+from strmatch.backbones.texts import Text, token_positions, unread
 from strmatch.finite import check_finite
 from strmatch.inputs import check_frames
 from strmatch.settings import EditSettings
@@ -102,20 +103,19 @@ class LatentDiffusion(ABC):
         return self._autoencoder.decode(latents)
 
     @torch.no_grad()
-    def embed(self, prompt: str) -> Tensor:
+    def embed(self, prompt: str, without: Sequence[tuple[int, int]] = ()) -> Tensor:
         """See `Backbone.embed`. A text encoder elsewhere is on the denoiser's device meanwhile."""
         home = next(self.text_encoder.parameters()).device
-        if home == self.device:
-            return self._embed(prompt)
         self.text_encoder.to(self.device)
         try:
-            return self._embed(prompt)
+            hidden = self._text.encode(self.tokenizer, self.text_encoder, prompt, self.device)
         finally:
             self.text_encoder.to(home)
-
-    def _embed(self, prompt: str) -> Tensor:
-        hidden = self._text.encode(self.tokenizer, self.text_encoder, prompt, self.device)
-        return hidden.to(self.dtype)
+        embedding = hidden.to(self.dtype)
+        for start, end in without:
+            left_out = token_positions(self.tokenizer, self._text, prompt, start, end)
+            embedding[:, left_out] = embedding[:, -1:]
+        return embedding
 
     def unread(self, prompt: str) -> str | None:
         """Return the end of a prompt that is beyond the text encoder's length, or None.

@@ -22,11 +22,17 @@ def encode_clip(tokenizer: Any, encoder: Any, prompt: str, device: torch.device)
     return hidden
 
 
-def encode_umt5(tokenizer: Any, encoder: Any, prompt: str, device: torch.device) -> Tensor:
-    """Wan's condition: umT5 reads the cleaned prompt, and padding is zero."""
+def clean_umt5(prompt: str) -> str:
+    """The prompt as umT5 reads it for Wan: repaired, unescaped and with single spaces."""
     from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 
-    tokens = _padded(tokenizer, prompt_clean(prompt), UMT5_TOKENS).to(device)
+    cleaned: str = prompt_clean(prompt)
+    return cleaned
+
+
+def encode_umt5(tokenizer: Any, encoder: Any, prompt: str, device: torch.device) -> Tensor:
+    """Wan's condition: umT5 reads the cleaned prompt, and padding is zero."""
+    tokens = _padded(tokenizer, clean_umt5(prompt), UMT5_TOKENS).to(device)
     hidden: Tensor = encoder(tokens.input_ids, tokens.attention_mask)[0]
     return hidden * tokens.attention_mask[..., None].to(hidden.dtype)
 
@@ -46,14 +52,32 @@ class Text(NamedTuple):
     words: int | None
     """Number of tokens of a prompt that are read. None: the tokenizer's length without the marks of
     begin and end."""
+    clean: Callable[[str], str] = str
+    """What `encode` does to a prompt before tokens are made."""
 
 
 TEXTS = {
     "CLIPTextModel": Text("CLIPTokenizer", encode_clip, None),
-    "UMT5EncoderModel": Text("AutoTokenizer", encode_umt5, UMT5_TOKENS - 1),
+    "UMT5EncoderModel": Text("AutoTokenizer", encode_umt5, UMT5_TOKENS - 1, clean_umt5),
     "T5EncoderModel": Text("AutoTokenizer", encode_t5, T5_TOKENS - 1),
 }
 """Text encoders by their class in transformers."""
+
+
+def token_positions(tokenizer: Any, text: Text, prompt: str, start: int, end: int) -> slice:
+    """Positions in a text condition of the tokens of a part of the prompt.
+
+    Args:
+        tokenizer, text: of the text encoder.
+        prompt: any text.
+        start, end: the part prompt[start:end], which begins and ends where words do.
+    """
+
+    def tokens_before(place: int) -> int:
+        ids = tokenizer(text.clean(prompt[:place]).strip(), verbose=False).input_ids
+        return len(ids) - 1  # all tokenizers add the mark of the end
+
+    return slice(tokens_before(start), tokens_before(end))
 
 
 def unread(tokenizer: Any, prompt: str, words: int | None) -> str | None:

@@ -7,12 +7,13 @@ import torch
 from strmatch import Region, STRMatch
 from strmatch.masks import latent_mask
 from strmatch.matching import Matcher
-from strmatch.regions import join_prompts
+from strmatch.regions import join_prompts, region_texts
 from tests.strmatch.tiny import SETTINGS, SIZE, tiny_backbone
 
 SOURCE = "a red circle moving right and a green star moving left over bricks"
 PROMPTS = ("a blue square moving right over bricks", "a pink cross moving left over bricks")
 JOINT = "a blue square moving right and a pink cross moving left over bricks"
+WORDS = ("a blue square", "the pink cross")
 LATENT, FRAMES = SIZE // 4, 2
 
 
@@ -49,6 +50,18 @@ def regions(masks=APART, prompts=PROMPTS):
     return [Region(mask, prompt) for mask, prompt in zip(masks, prompts, strict=True)]
 
 
+def read_without(backbone, prompt, left_out):
+    """A text condition in which some words are padding, by comparison of their tokens."""
+    ids = backbone.tokenizer(prompt).input_ids
+    unread = set(backbone.tokenizer(left_out, add_special_tokens=False).input_ids)
+    embedding = backbone.embed(prompt).clone()
+    for position, token in enumerate(ids):
+        if token in unread:
+            embedding[0, position] = embedding[0, -1]
+    assert unread < set(ids) and len(ids) < embedding.shape[1]
+    return embedding
+
+
 def inside(mask, dilation=SETTINGS.mask_dilation):
     """(1, 1, f, h, w)."""
     return latent_mask(torch.from_numpy(mask), LATENT, LATENT, dilation)
@@ -77,13 +90,18 @@ def test_one_region_is_the_edit_with_its_prompt_and_mask_bit_for_bit(
     assert all(map(torch.equal, latents, again)) and losses == repeated
 
 
-def test_regions_far_apart_follow_the_blend_written_out(editor, inversion):
-    """Each region by its own prompt, the score by the joint prompt, the rest by the source."""
+@pytest.mark.parametrize("prompts", [PROMPTS, WORDS])
+def test_regions_far_apart_follow_the_blend_written_out(editor, inversion, prompts):
+    """Each region by its own text, the score by the joint prompt, the rest by the source."""
     backbone, schedule, g = editor.backbone, inversion.schedule, SETTINGS.guidance_scale
-    source, joint, *own = (backbone.embed(text) for text in (SOURCE, JOINT, *PROMPTS))
+    source, joint = backbone.embed(SOURCE), backbone.embed(JOINT)
+    if prompts == WORDS:
+        own = [read_without(backbone, JOINT, words) for words in ("pink cross", "blue square")]
+    else:
+        own = [backbone.embed(prompt) for prompt in prompts]
     masks, matcher = [inside(mask) for mask in APART], Matcher(backbone, SETTINGS)
     assert not (masks[0] & masks[1]).any() and not (masks[0] | masks[1]).all()
-    latents, _ = steps_of(editor, inversion, regions(), joint_prompt=JOINT, lam=0.1)
+    latents, _ = steps_of(editor, inversion, regions(prompts=prompts), joint_prompt=JOINT, lam=0.1)
     z = inversion.latents[-1]
     for level, actual in zip((4, 3, 2, 1), latents, strict=True):
         t = schedule.timesteps[level]
@@ -228,6 +246,37 @@ def test_target_prompts_are_joined_by_and_where_words_of_the_source_are_missing(
         assert join_prompts(both, SOURCE) == "a fox and a cat"
     assert join_prompts([Region(None, "a fox"), Region(None, "a fox")]) == "a fox"
     assert join_prompts([Region(None, "a fox", "a red circle")], SOURCE) == "a fox"
+
+
+@pytest.mark.parametrize(
+    ("prompts", "joint", "read"),
+    [
+        (WORDS, JOINT, [(JOINT, "pink cross"), (JOINT, "blue square")]),
+        (WORDS, JOINT.upper(), [(JOINT.upper(), "PINK CROSS"), (JOINT.upper(), "BLUE SQUARE")]),
+        (("a fox", "snow"), "a fox", [("a fox",), ("snow",)]),
+        (("a fox", "a cat on snow"), "a fox, a cat", [("a fox",), ("a cat on snow",)]),
+        (("a square", "a blue square"), "a blue square, a square", None),
+        (("a fox", "a fox"), "a fox and a fox by a tree", None),
+        (("a fox", "a cat"), "a fox and a cat", [("a fox",), ("a cat",)]),
+        (("a fox", "a fox"), "a fox", [("a fox",), ("a fox",)]),
+    ],
+)
+def test_a_region_reads_the_joint_prompt_without_the_words_of_others(prompts, joint, read):
+    seen = []
+
+    def embed(prompt, without=()):
+        seen.append((prompt, *(prompt[start:end] for start, end in without)))
+        spans.append(without)
+        return torch.zeros(1, 2, 3)
+
+    spans = []
+    assert region_texts(regions(prompts=prompts), joint, embed).shape == (2, 2, 3)
+    if read is not None:
+        assert seen == read
+    elif "blue" in joint:
+        assert spans == [((2, 13),), ((17, 23),)]
+    else:
+        assert spans == [((10 + 2, 10 + 5),), ((2, 5),)]
 
 
 def test_wrong_regions_are_refused_by_name(editor, inversion):

@@ -1,7 +1,7 @@
 """Edits of objects by region, in a union, or one after the other, and their measures."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -28,12 +28,10 @@ HIDDEN = 2
 class Choice:
     """The prompts and borders of an edit by region."""
 
-    guided_by: Literal["caption", "words", "whole"] = "caption"
-    """Prompt of a region: the caption of its object alone, this without the background, or the
-    caption of all objects."""
-    scored_by: Literal["whole", "joined", "source"] = "whole"
-    """Joint prompt: the caption of all objects, the prompts of the regions joined by "and", or the
-    source prompt."""
+    named_by: Literal["words", "noun", "caption", "whole"] = "words"
+    """Target prompt of a region. words: of the object in the caption of all objects. noun: these
+    without the motion. caption: of the object alone, with the background. whole: the caption of all
+    objects."""
     dilates: bool = True
     """Whether masks are dilated as in the preset, or not at all."""
 
@@ -94,52 +92,43 @@ class ObjectsExaminer:
         return self._measured(label, shown, index, method)
 
     def by_region(self, shown: Shown, choice: Choice = DEFAULT) -> np.ndarray:
-        """Edit the objects in one pass, each by a prompt of its own."""
-        scenes = (shown.case.source, shown.truth)
-        regions = {index: shown.masks[index] for index in shown.edited}
-        return self._in_one_pass(shown.source, *scenes, regions, choice)
+        """Edit the objects in one pass, each as a region with words of its own."""
+        return self.editor.edit(
+            self.editor.invert(shown.source, caption(shown.case.source)),
+            [
+                Region(shown.masks[index], _prompt(shown.truth, index, choice.named_by))
+                for index in shown.edited
+            ],
+            joint_prompt=caption(shown.truth),
+            mask_dilation=self.settings.mask_dilation if choice.dilates else 1,
+        ).frames
 
-    def in_union(self, shown: Shown) -> np.ndarray:
+    def by_caption(self, shown: Shown) -> np.ndarray:
         """Edit the union of the objects by the caption of the counterfactual."""
-        inversion = self.editor.invert(shown.source, caption(shown.case.source))
         mask = np.logical_or.reduce(shown.masks[list(shown.edited)])
-        return self.editor.edit(inversion, caption(shown.truth), mask=mask).frames
+        return self._plain(shown.source, shown.case.source, shown.truth, mask)
 
     def in_sequence(self, shown: Shown) -> np.ndarray:
-        """Edit the objects by region one after the other, each in the frames of the edit before."""
+        """Edit the objects by caption one after another, each in the frames of the edit before."""
         frames, before = shown.source, shown.case.source
         for count, index in enumerate(shown.edited, start=1):
             after = edited_alone(shown.case, shown.edited[:count])
-            frames = self._in_one_pass(frames, before, after, {index: shown.masks[index]})
+            frames = self._plain(frames, before, after, shown.masks[index])
             before = after
         return frames
 
-    def _in_one_pass(
-        self,
-        frames: np.ndarray,
-        before: Scene,
-        after: Scene,
-        masks: Mapping[int, np.ndarray],
-        choice: Choice = DEFAULT,
+    def _plain(
+        self, frames: np.ndarray, before: Scene, after: Scene, mask: np.ndarray
     ) -> np.ndarray:
-        """Edit objects of a clip by region.
+        """Edit the masked part of a clip by the caption of the whole clip.
 
         Args:
             frames: uint8 (f, H, W, 3).
             before, after: what the clip shows before and after the edit.
-            masks: the edited objects, bool (f, H, W), by their indices in the scenes.
-            choice: prompts and borders.
+            mask: bool (f, H, W).
         """
-        joint = {"whole": caption(after), "source": caption(before)}
-        return self.editor.edit(
-            self.editor.invert(frames, caption(before)),
-            [
-                Region(mask, _prompt(after, index, choice.guided_by))
-                for index, mask in masks.items()
-            ],
-            joint_prompt=joint.get(choice.scored_by),
-            mask_dilation=self.settings.mask_dilation if choice.dilates else 1,
-        ).frames
+        inversion = self.editor.invert(frames, caption(before))
+        return self.editor.edit(inversion, caption(after), mask=mask).frames
 
     def _measured(
         self, name: str, shown: Shown, index: int, method: Callable[..., np.ndarray]
@@ -206,16 +195,17 @@ class ObjectsExaminer:
         return seen.verdicts[0], seen.tracks[0]
 
 
-def _prompt(scene: Scene, index: int, guided_by: str) -> str:
-    if guided_by == "whole":
+def _prompt(scene: Scene, index: int, named_by: str) -> str:
+    if named_by == "whole":
         return caption(scene)
-    return caption(only(scene, index), without=("background",) if guided_by == "words" else ())
+    without = {"caption": (), "words": ("background",), "noun": ("background", "motion")}
+    return caption(only(scene, index), without=without[named_by])
 
 
 METHODS: dict[str, Callable[..., np.ndarray]] = {
-    "one": ObjectsExaminer.by_region,
+    "one": ObjectsExaminer.by_caption,
     "regions": ObjectsExaminer.by_region,
-    "union": ObjectsExaminer.in_union,
+    "union": ObjectsExaminer.by_caption,
     "sequence": ObjectsExaminer.in_sequence,
     "three": ObjectsExaminer.by_region,
 }

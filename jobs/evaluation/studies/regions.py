@@ -10,14 +10,13 @@ from jobs.evaluation.studies.studies import Row
 
 CHOICES: dict[str, Choice] = {
     "default": DEFAULT,
-    "guided by own words": Choice(guided_by="words"),
-    "guided by the whole caption": Choice(guided_by="whole"),
-    "scored by joined captions": Choice(scored_by="joined"),
-    "scored by the source": Choice(scored_by="source"),
+    "named by noun": Choice(named_by="noun"),
+    "named by caption": Choice(named_by="caption"),
+    "named by the whole caption": Choice(named_by="whole"),
     "no dilation": Choice(dilates=False),
 }
-"""The first is that of the suite `objects`: every region is guided by the caption of its object
-alone, and the score is conditioned on the caption of all objects."""
+"""The first is that of the suite `objects`: every region has the words of its object in the caption
+of all objects. Captions are not words of this caption, and guide their regions alone."""
 
 
 def study_regions(pool: Pool, cases: list[EditCase]) -> Iterator[Row]:

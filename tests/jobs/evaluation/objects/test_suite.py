@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jobs.evaluation.objects import examiner as work
-from jobs.evaluation.objects.cases import draw_object_edits
+from jobs.evaluation.objects.cases import draw_object_edits, edited_alone
 from jobs.evaluation.objects.examiner import METHODS, Choice, ObjectsExaminer, show
 from jobs.evaluation.objects.suite import ObjectsSuite, object_figures
 from jobs.evaluation.report import tables
@@ -75,7 +75,7 @@ def test_what_happens_to_one_object_is_not_counted_for_the_other(examiner):
     assert both["asked_shape"][0] and not both["right"]
 
 
-def test_regions_have_the_masks_and_captions_of_their_objects(examiner, asked):
+def test_regions_have_the_masks_and_words_of_their_objects(examiner, asked):
     shown = show(CASES[1], (0, 1))
     (clip,) = examiner.edit("regions", CASES[1], 3)
     assert clip.name == "regions/0003"
@@ -85,46 +85,42 @@ def test_regions_have_the_masks_and_captions_of_their_objects(examiner, asked):
     for index, region in enumerate(regions):
         assert isinstance(region, Region) and np.array_equal(region.mask, shown.masks[index])
         sprite = CASES[1].target.sprites[index]
-        assert {sprite.colour, sprite.shape, CASES[1].target.background} < {
-            *region.target_prompt.split()
-        }
+        assert {sprite.colour, sprite.shape} < {*region.target_prompt.split()}
         assert " and " not in region.target_prompt
+        assert region.target_prompt in arguments["joint_prompt"]
 
 
 def test_one_edits_the_first_object_and_a_sequence_one_after_the_other(examiner, asked):
     examiner.edit("one", CASES[0], 0)
-    ((_, (region,), arguments),) = asked
-    assert np.array_equal(region.mask, show(CASES[0], (0,)).masks[0])
-    between = arguments["joint_prompt"]
+    ((_, between, arguments),) = asked
+    assert between == caption(edited_alone(CASES[0], (0,)))
+    assert np.array_equal(arguments["mask"], show(CASES[0], (0,)).masks[0])
     asked.clear()
     examiner.edit("sequence", CASES[0], 0)
     masks = show(CASES[0], (0, 1)).masks
     prompts = [caption(CASES[0].source), between, caption(CASES[0].target)]
-    for step, (source, (region,), arguments) in enumerate(asked):
-        assert (source, arguments["joint_prompt"]) == (prompts[step], prompts[step + 1])
-        assert np.array_equal(region.mask, masks[step])
-        assert CASES[0].target.sprites[step].colour in region.target_prompt
-        assert " and " not in region.target_prompt
+    for step, (source, target, arguments) in enumerate(asked):
+        assert (source, target) == (prompts[step], prompts[step + 1])
+        assert np.array_equal(arguments["mask"], masks[step])
     assert len(asked) == 2
 
 
 def test_every_choice_of_the_study_is_passed_on(examiner, asked):
-    whole, source = caption(CASES[0].target), caption(CASES[0].source)
-    for choice, prompt, joint, dilation in (
-        (Choice(), " over ", whole, 3),
-        (Choice(guided_by="words"), "", whole, 3),
-        (Choice(guided_by="whole"), whole, whole, 3),
-        (Choice(scored_by="joined"), " over ", None, 3),
-        (Choice(scored_by="source"), " over ", source, 3),
-        (Choice(dilates=False), " over ", whole, 1),
+    whole = caption(CASES[0].target)
+    for choice, prompt, dilation in (
+        (Choice(), " moving ", 3),
+        (Choice(named_by="noun"), "", 3),
+        (Choice(named_by="caption"), " over ", 3),
+        (Choice(named_by="whole"), whole, 3),
+        (Choice(dilates=False), " moving ", 1),
     ):
         (clip,) = examiner.choose("some", CASES[0], 1, choice)
         _, regions, arguments = asked.pop()
         assert clip.name == "some/0001" and len(regions) == 2
         assert all(prompt in region.target_prompt for region in regions)
         if not prompt:
-            assert not any(" over " in region.target_prompt for region in regions)
-        assert (arguments["joint_prompt"], arguments["mask_dilation"]) == (joint, dilation)
+            assert not any(" moving " in region.target_prompt for region in regions)
+        assert (arguments["joint_prompt"], arguments["mask_dilation"]) == (whole, dilation)
 
 
 def test_figures_of_a_perfect_method_are_perfect(examiner, monkeypatch):

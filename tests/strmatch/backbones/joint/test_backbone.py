@@ -97,6 +97,18 @@ def test_conditions_equal_those_of_the_pipeline(name, backbone, pipeline):
     assert backbone.unread("red " * (length + 2)) == "red red red"
 
 
+def test_words_that_are_left_out_read_as_padding(name, backbone):
+    """Positions are those of the tokens; Wan's prompts are cleaned before they are tokenised."""
+    prompt = "a red &amp; circle  moving right" if name == "wan" else "a red circle moving right"
+    start = prompt.index("circle")
+    whole, part = backbone.embed(prompt), backbone.embed(prompt, ((start, start + 6),))
+    (changed,) = (whole != part).any(dim=2).nonzero()[:, 1:]
+    ids = backbone.tokenizer(prompt.replace("&amp;", "&")).input_ids
+    assert ids[changed] == backbone.tokenizer("circle").input_ids[0]
+    assert torch.equal(part[0, changed], whole[0, -1:])
+    assert torch.equal(backbone.embed(prompt), whole)
+
+
 def test_a_prediction_and_its_decoding_equal_those_of_the_pipeline(name, backbone, pipeline):
     """The pipeline's only step with a scheduler that returns the prediction itself."""
     torch.manual_seed(1)
