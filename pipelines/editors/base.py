@@ -60,6 +60,7 @@ class Region(NamedTuple):
     mask: np.ndarray
     """bool (f, H, W), True where the clip is to change."""
     prompt: str
+    """What is there after the edit: words of the prompt of the whole clip."""
 
 
 class Editor(Protocol):
@@ -114,7 +115,7 @@ class Editor(Protocol):
     def edit_regions(
         self, inversion: Any, target_prompt: str, regions: Sequence[Region], seed: int
     ) -> np.ndarray:
-        """Optional. Edit several regions of a clip at once, each by a prompt of its own.
+        """Optional. Edit several regions of a clip at once, each by words of its own.
 
         An editor without this method edits the union of the regions by the target prompt.
 
