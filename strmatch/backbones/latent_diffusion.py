@@ -114,7 +114,7 @@ class LatentDiffusion(ABC):
         embedding = hidden.to(self.dtype)
         for start, end in without:
             left_out = token_positions(self.tokenizer, self._text, prompt, start, end)
-            embedding[:, left_out] = embedding[:, -1:]
+            embedding[:, left_out] = embedding[:, -1:].clone()
         return embedding
 
     def unread(self, prompt: str) -> str | None:
