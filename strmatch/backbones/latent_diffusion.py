@@ -106,11 +106,16 @@ class LatentDiffusion(ABC):
     def embed(self, prompt: str, without: Sequence[tuple[int, int]] = ()) -> Tensor:
         """See `Backbone.embed`. A text encoder elsewhere is on the denoiser's device meanwhile."""
         home = next(self.text_encoder.parameters()).device
+        if home == self.device:
+            return self._embed(prompt, without)
         self.text_encoder.to(self.device)
         try:
-            hidden = self._text.encode(self.tokenizer, self.text_encoder, prompt, self.device)
+            return self._embed(prompt, without)
         finally:
             self.text_encoder.to(home)
+
+    def _embed(self, prompt: str, without: Sequence[tuple[int, int]]) -> Tensor:
+        hidden = self._text.encode(self.tokenizer, self.text_encoder, prompt, self.device)
         embedding = hidden.to(self.dtype)
         for start, end in without:
             left_out = token_positions(self.tokenizer, self._text, prompt, start, end)

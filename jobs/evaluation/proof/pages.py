@@ -166,22 +166,25 @@ def _colour(arm: str) -> str:
 
 
 def _point(axes: Any, figure: Figure, place: float, colour: str, along: str) -> None:
-    apart = [[100 * (figure.value - figure.low)], [100 * (figure.high - figure.value)]]
+    value, below, above = _interval(figure)
     axes.errorbar(
-        100 * figure.value, place, fmt="o", color=colour, capsize=3, **{f"{along}err": apart}
+        value, place, fmt="o", color=colour, capsize=3, **{f"{along}err": [[below], [above]]}
     )
 
 
 def _line(axes: Any, points: list[tuple[float, Figure]], label: str) -> None:
     x, found = zip(*points, strict=True)
-    low, value, high = (
-        [100 * getattr(figure, name) for figure in found] for name in ("low", "value", "high")
-    )
-    apart = [
-        [v - b for v, b in zip(value, low, strict=True)],
-        [t - v for v, t in zip(value, high, strict=True)],
-    ]
+    value, *apart = zip(*map(_interval, found), strict=True)
     axes.errorbar(x, value, yerr=apart, fmt="o-", capsize=3, label=label)
+
+
+def _interval(figure: Figure) -> tuple[float, float, float]:
+    """A share in percent, and how far its interval reaches below and above.
+
+    Of outcomes that are all equal, the bootstrap's percentiles differ from the mean by rounding.
+    """
+    value, low, high = (100 * bound for bound in (figure.value, figure.low, figure.high))
+    return value, max(0.0, value - low), max(0.0, high - value)
 
 
 def _percent(figure: Figure) -> str:

@@ -1,4 +1,5 @@
 import re
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -55,6 +56,12 @@ def test_the_page_has_all_in_one_file_and_escapes_it(results):
 
 
 def test_the_plot_names_every_arm(results):
+    """Also where rounding leaves a figure outside of its interval, as of equal outcomes."""
+    results = deepcopy(results)
+    figures = results["settings"]["figure"]
+    rounded = Figure(0.3, np.nextafter(0.3, 1), np.nextafter(0.3, 0))
+    figures["arms"] |= {"STR-Match": figures["arms"]["STR-Match"] | {"conflicting": rounded}}
+    figures["ratios"]["0.5"] = {"conflicting": rounded, "difference": rounded}
     (svg,) = pages.plots(results).values()
     for name in ARMS:
         assert f"<!-- {name} -->" in svg.decode()
