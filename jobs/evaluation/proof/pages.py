@@ -11,7 +11,7 @@ import jinja2
 import matplotlib
 
 from jobs.evaluation.figures import Figure
-from jobs.evaluation.proof.arms import DUPLICATED, ORACLE, STR_MATCH
+from jobs.evaluation.proof.arms import BIASED, DUPLICATED, ORACLE, SDEDIT, STR_MATCH
 from jobs.evaluation.proof.results import MAIN_TEST, Results
 from jobs.evaluation.proof.settings import MAIN_RATIO
 from jobs.evaluation.proof.worlds import TESTS
@@ -31,6 +31,14 @@ EDIT_RATES = {
     "label_kept_of_ok": "of ok: label kept",
     "right_of_ok": "of ok: right",
 }
+COLOURS = {
+    STR_MATCH: "tab:orange",
+    ORACLE: "tab:green",
+    DUPLICATED: "tab:red",
+    SDEDIT: "tab:purple",
+    BIASED: "tab:grey",
+}
+"""Colours of the arms that are compared at all biases."""
 
 
 def tables(figures: Mapping[str, Any]) -> dict[str, TextTable]:
@@ -136,7 +144,7 @@ def _plot(figures: Mapping[str, Any]) -> bytes:
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.2), width_ratios=(1.4, 1, 1))
     arms = list(figures["arms"])[::-1]
     for row, arm in enumerate(arms):
-        _point(left, figures["arms"][arm][MAIN_TEST], row, _colour(arm), along="x")
+        _point(left, figures["arms"][arm][MAIN_TEST], row, COLOURS.get(arm, "tab:blue"), along="x")
     left.set_yticks(range(len(arms)), arms)
     left.set_xlabel("accuracy on conflicting clips, %")
     by_arm: dict[str, list[tuple[float, Figure]]] = {}
@@ -159,12 +167,6 @@ def _plot(figures: Mapping[str, Any]) -> bytes:
         return written.getvalue()
 
 
-def _colour(arm: str) -> str:
-    return {STR_MATCH: "tab:orange", ORACLE: "tab:green", DUPLICATED: "tab:red"}.get(
-        arm, "tab:blue"
-    )
-
-
 def _point(axes: Any, figure: Figure, place: float, colour: str, along: str) -> None:
     value, below, above = _interval(figure)
     axes.errorbar(
@@ -175,7 +177,7 @@ def _point(axes: Any, figure: Figure, place: float, colour: str, along: str) -> 
 def _line(axes: Any, points: list[tuple[float, Figure]], label: str) -> None:
     x, found = zip(*points, strict=True)
     value, *apart = zip(*map(_interval, found), strict=True)
-    axes.errorbar(x, value, yerr=apart, fmt="o-", capsize=3, label=label)
+    axes.errorbar(x, value, yerr=apart, fmt="o-", color=COLOURS[label], capsize=3, label=label)
 
 
 def _interval(figure: Figure) -> tuple[float, float, float]:
