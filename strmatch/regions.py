@@ -27,6 +27,7 @@ from strmatch.masks import blend, latent_mask, mask_tensor
 from strmatch.validation import check_fields
 
 ARTICLE = re.compile(r"^(an?|the)\s+", re.IGNORECASE)
+"""The article of a target prompt, which may be another in the joint prompt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +109,9 @@ def region_texts(
     """Text conditions of the regions: y_k.
 
     A region reads the joint prompt without the target prompts of the other regions: what the region
-    shows is described beside the rest of the clip, and takes no attribute of another region. Where
-    a target prompt is not found in the joint prompt, or the joint prompt is only the list of target
-    prompts, every region reads its target prompt.
+    shows is described beside the rest of the clip, and seldom takes an attribute of another region.
+    Where a target prompt is not found in the joint prompt, or the joint prompt is only the list of
+    target prompts, every region reads its target prompt.
 
     Args:
         regions: the regions. Articles and case of target prompts may differ from the joint prompt.
