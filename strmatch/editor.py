@@ -182,7 +182,7 @@ class STRMatch:
             negative_prompt = source_prompt
         embed = cache(self.backbone.embed)
         source, unconditional, joint = map(embed, (source_prompt, negative_prompt, joint_prompt))
-        target = region_texts(regions, joint_prompt, embed)
+        target = region_texts(regions, joint_prompt, embed, self.backbone.token_positions)
         scored = [unconditional, joint] if settings.scored_halves == "both" else [joint]
         matcher = Matcher(self.backbone, settings, self.lean)
 

@@ -104,30 +104,38 @@ def join_prompts(regions: Sequence[Region], source_prompt: str = "") -> str:
 
 
 def region_texts(
-    regions: Sequence[Region], joint_prompt: str, embed: Callable[..., Tensor]
+    regions: Sequence[Region],
+    joint_prompt: str,
+    embed: Callable[[str], Tensor],
+    token_positions: Callable[[str, int, int], slice],
 ) -> Tensor:
     """Text conditions of the regions: y_k.
 
-    A region reads the joint prompt without the target prompts of the other regions: what the region
-    shows is described beside the rest of the clip, and seldom takes an attribute of another region.
-    Where a target prompt is not found in the joint prompt, or the joint prompt is only the list of
-    target prompts, every region reads its target prompt.
+    A region reads the joint prompt without the target prompts of the other regions, whose tokens
+    have the condition of padding: what the region shows is described beside the rest of the clip,
+    and seldom takes an attribute of another region. Where a target prompt is not found in the joint
+    prompt, or the joint prompt is only the list of target prompts, every region reads its target
+    prompt.
 
     Args:
         regions: the regions. Articles and case of target prompts may differ from the joint prompt.
         joint_prompt: description of the whole edited clip.
-        embed: see `strmatch.backbones.base.Backbone.embed`.
+        embed, token_positions: see `strmatch.backbones.base.Backbone`.
 
     Returns:
         (regions, tokens, d).
     """
+    if len(regions) == 1:
+        return embed(regions[0].target_prompt)
     spans = _find([ARTICLE.sub("", region.target_prompt) for region in regions], joint_prompt)
-    if spans is None or len(regions) == 1 or joint_prompt == _listed(regions):
-        texts = [embed(region.target_prompt) for region in regions]
-    else:
-        others = [tuple(other for other in spans if other != span) for span in spans]
-        texts = [embed(joint_prompt, without) for without in others]
-    return torch.cat(texts) if len(texts) > 1 else texts[0]
+    if spans is None or joint_prompt == _listed(regions):
+        return torch.cat([embed(region.target_prompt) for region in regions])
+    whole = embed(joint_prompt)
+    texts = whole.repeat(len(regions), 1, 1)
+    for number, span in enumerate(spans):
+        others = [other for other in range(len(regions)) if other != number]
+        texts[others, token_positions(joint_prompt, *span)] = whole[:, -1:]
+    return texts
 
 
 def _listed(regions: Sequence[Region]) -> str:

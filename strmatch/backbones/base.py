@@ -111,15 +111,15 @@ class Backbone(Protocol):
         """
         ...
 
-    def embed(self, prompt: str, without: Sequence[tuple[int, int]] = ()) -> Tensor:
+    def embed(self, prompt: str) -> Tensor:
         """Text condition (1, tokens, d) of a prompt. "" is the null prompt.
 
-        Args:
-            prompt: any text.
-            without: parts prompt[start:end] of whole words, which the text encoder reads and the
-                denoiser does not: their tokens have the condition of the last position, which is
-                padding unless the prompt is as long as the text encoder can read.
+        The last position is padding, unless the prompt is as long as the text encoder can read.
         """
+        ...
+
+    def token_positions(self, prompt: str, start: int, end: int) -> slice:
+        """Positions in `embed(prompt)` of the tokens of the whole words prompt[start:end]."""
         ...
 
     def schedule(self, num_inference_steps: int) -> Schedule:

@@ -1,7 +1,6 @@
 """What backbones have in common, whatever their denoiser: from frames and prompts to tensors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -103,24 +102,24 @@ class LatentDiffusion(ABC):
         return self._autoencoder.decode(latents)
 
     @torch.no_grad()
-    def embed(self, prompt: str, without: Sequence[tuple[int, int]] = ()) -> Tensor:
+    def embed(self, prompt: str) -> Tensor:
         """See `Backbone.embed`. A text encoder elsewhere is on the denoiser's device meanwhile."""
         home = next(self.text_encoder.parameters()).device
         if home == self.device:
-            return self._embed(prompt, without)
+            return self._embed(prompt)
         self.text_encoder.to(self.device)
         try:
-            return self._embed(prompt, without)
+            return self._embed(prompt)
         finally:
             self.text_encoder.to(home)
 
-    def _embed(self, prompt: str, without: Sequence[tuple[int, int]]) -> Tensor:
+    def _embed(self, prompt: str) -> Tensor:
         hidden = self._text.encode(self.tokenizer, self.text_encoder, prompt, self.device)
-        embedding = hidden.to(self.dtype)
-        for start, end in without:
-            left_out = token_positions(self.tokenizer, self._text, prompt, start, end)
-            embedding[:, left_out] = embedding[:, -1:].clone()
-        return embedding
+        return hidden.to(self.dtype)
+
+    def token_positions(self, prompt: str, start: int, end: int) -> slice:
+        """See `Backbone.token_positions`."""
+        return token_positions(self.tokenizer, self._text, prompt, start, end)
 
     def unread(self, prompt: str) -> str | None:
         """Return the end of a prompt that is beyond the text encoder's length, or None.

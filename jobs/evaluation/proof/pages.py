@@ -144,7 +144,7 @@ def _plot(figures: Mapping[str, Any]) -> bytes:
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.2), width_ratios=(1.4, 1, 1))
     arms = list(figures["arms"])[::-1]
     for row, arm in enumerate(arms):
-        _point(left, figures["arms"][arm][MAIN_TEST], row, COLOURS.get(arm, "tab:blue"), along="x")
+        _point(left, figures["arms"][arm][MAIN_TEST], row, COLOURS.get(arm, "tab:blue"))
     left.set_yticks(range(len(arms)), arms)
     left.set_xlabel("accuracy on conflicting clips, %")
     by_arm: dict[str, list[tuple[float, Figure]]] = {}
@@ -167,11 +167,9 @@ def _plot(figures: Mapping[str, Any]) -> bytes:
         return written.getvalue()
 
 
-def _point(axes: Any, figure: Figure, place: float, colour: str, along: str) -> None:
-    value, below, above = _interval(figure)
-    axes.errorbar(
-        value, place, fmt="o", color=colour, capsize=3, **{f"{along}err": [[below], [above]]}
-    )
+def _point(axes: Any, figure: Figure, row: int, colour: str) -> None:
+    value, *apart = ([each] for each in _interval(figure))
+    axes.errorbar(value, [row], xerr=apart, fmt="o", color=colour, capsize=3)
 
 
 def _line(axes: Any, points: list[tuple[float, Figure]], label: str) -> None:
